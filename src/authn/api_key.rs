@@ -1,0 +1,160 @@
+//! Static API keys, kept as digests.
+
+use super::{Identity, Method};
+use crate::denial::{Denial, Reason};
+use crate::engine::Timestamp;
+use crate::ollama::ScopeSet;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// SHA-256 of a whole key. Lookup by digest needs no comparison in constant time: what an attacker
+/// could learn from its timing is bits of a digest, not of a key.
+pub type KeyDigest = [u8; 32];
+
+/// What the configuration says of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// its name in logs; outlives the secret
+    pub id: String,
+    /// whose it is
+    pub subject: String,
+    /// what it may do
+    pub scopes: ScopeSet,
+    /// the first moment at which it is valid
+    pub not_before: Option<Timestamp>,
+    /// the first moment at which it is no longer valid, with the words of the configuration
+    pub expires_at: Option<(Timestamp, String)>,
+}
+
+/// Every key, found in one step however many there are.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    keys: HashMap<KeyDigest, ApiKey>,
+}
+
+/// The digest of `key`.
+pub fn digest(key: &[u8]) -> KeyDigest {
+    Sha256::digest(key).into()
+}
+
+impl KeyRing {
+    /// Adds `key`. Gives back the id of the key that already has this digest, if one does.
+    pub fn insert(&mut self, digest: KeyDigest, key: ApiKey) -> Option<&str> {
+        use std::collections::hash_map::Entry;
+        match self.keys.entry(digest) {
+            Entry::Occupied(taken) => Some(&taken.into_mut().id),
+            Entry::Vacant(free) => {
+                free.insert(key);
+                None
+            }
+        }
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The identity of `presented` at `now`.
+    ///
+    /// # Errors
+    /// Unknown, expired or not yet valid.
+    pub fn verify(&self, presented: &str, now: Timestamp) -> Result<Identity<'_>, Denial> {
+        if self.is_empty() {
+            return Err(Denial::new(
+                Reason::UnsupportedCredential,
+                "API keys are not taken here, send a JWT",
+            ));
+        }
+        let key = self
+            .keys
+            .get(&digest(presented.as_bytes()))
+            .ok_or_else(|| {
+                Denial::new(
+                    Reason::UnknownKey,
+                    "check that it was copied whole, or ask for a new one",
+                )
+            })?;
+        if let Some((end, written)) = &key.expires_at
+            && now >= *end
+        {
+            let advice = format!("it was valid until {written}, ask for a new one");
+            return Err(Denial::new(Reason::ExpiredKey, advice).of(&key.id));
+        }
+        if key.not_before.is_some_and(|start| now < start) {
+            let advice = "try again later, or use the key that it will replace";
+            return Err(Denial::new(Reason::KeyNotYetValid, advice).of(&key.id));
+        }
+        Ok(Identity {
+            method: Method::ApiKey,
+            id: &key.id,
+            subject: Cow::Borrowed(&key.subject),
+            scopes: key.scopes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+    const END: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn ring() -> KeyRing {
+        let mut ring = KeyRing::default();
+        let key = ApiKey {
+            id: "laptop".into(),
+            subject: "alice".into(),
+            scopes: ScopeSet::DEFAULT,
+            not_before: Some(START),
+            expires_at: Some((END, "then".into())),
+        };
+        assert_eq!(ring.insert(digest(b"sk-alice"), key), None);
+        ring
+    }
+
+    #[test]
+    fn a_key_is_valid_from_its_start_up_to_its_end() {
+        let ring = ring();
+        let reason = |now| {
+            ring.verify("sk-alice", now)
+                .map_err(|denial| denial.reason())
+        };
+        assert_eq!(reason(START.plus(-1)), Err(Reason::KeyNotYetValid));
+        assert_eq!(reason(START).unwrap().subject, "alice");
+        assert!(reason(END.plus(-1)).is_ok());
+        assert_eq!(reason(END), Err(Reason::ExpiredKey));
+    }
+
+    #[test]
+    fn a_key_is_known_whole_or_not_at_all() {
+        for wrong in [
+            "sk-alic",
+            "sk-alicE",
+            "sk-alice ",
+            "sk-alicea",
+            "",
+            "laptop",
+        ] {
+            let denial = ring().verify(wrong, START).unwrap_err();
+            assert_eq!((denial.reason(), denial.id()), (Reason::UnknownKey, None));
+        }
+    }
+
+    #[test]
+    fn a_digest_is_held_once() {
+        let mut ring = ring();
+        let again = ring.keys.values().next().unwrap().clone();
+        assert_eq!(ring.insert(digest(b"sk-alice"), again), Some("laptop"));
+    }
+
+    #[test]
+    fn a_refusal_names_the_key_that_it_recognised() {
+        assert_eq!(
+            ring().verify("sk-alice", END).unwrap_err().id(),
+            Some("laptop")
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! `api_keys`
+
+use super::field::Field;
+use super::reader::{Node, Reader, Section};
+use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
+use crate::http::{hex_digit, is_visible_ascii};
+use crate::ollama::{Scope, ScopeSet};
+use std::collections::HashSet;
+
+pub(super) const API_KEYS: &[Field] = &[
+    Field::required("keys", "the list of keys"),
+    Field::later("source"),
+];
+
+pub(super) const KEY: &[Field] = &[
+    Field::required(
+        "id",
+        "its name in logs, unique; it outlives the secret. 1 to 128 characters of visible ASCII",
+    ),
+    Field::optional(
+        "sha256",
+        "SHA-256 of the whole key, 64 hexadecimal digits (`make key` prints it). This or `key`",
+    ),
+    Field::optional(
+        "key",
+        "the key itself, best as `{\"env\": \"NAME\"}`: 16 or more characters of visible ASCII, no comma",
+    ),
+    Field::optional("subject", "whose key it is. Default: the `id`"),
+    Field::optional(
+        "scopes",
+        "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
+    ),
+    Field::optional("not_before", "the first moment at which it is valid"),
+    Field::optional(
+        "expires_at",
+        "the first moment at which it is no longer valid",
+    ),
+    Field::later("models"),
+    Field::later("allow_from"),
+    Field::later("limits"),
+];
+
+/// The shortest plain key. A key of `make key` has 46 characters.
+const SHORTEST: usize = 16;
+
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> KeyRing {
+    let mut ring = KeyRing::default();
+    let keys = reader
+        .section(node, API_KEYS)
+        .and_then(|section| section.field("keys"));
+    let keys = match keys {
+        Some(keys) => reader.list(&keys, "a list of keys"),
+        None => Vec::new(),
+    };
+    let mut ids = HashSet::new();
+    for key in keys {
+        let Some(section) = reader.section(&key, KEY) else {
+            continue;
+        };
+        let (record, digest) = (read_record(reader, &section), read_digest(reader, &section));
+        let (Some(record), Some(digest)) = (record, digest) else {
+            continue;
+        };
+        if !ids.insert(record.id.clone()) {
+            reader.refuse(
+                &section.place("id"),
+                format!("`{}` is taken by another key", record.id),
+            );
+        }
+        if let Some(other) = ring.insert(digest, record) {
+            let message = format!("is the same key as `{other}`");
+            reader.refuse(&key, message);
+        }
+    }
+    ring
+}
+
+fn read_record(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<ApiKey> {
+    let id = section.field("id").and_then(|field| reader.name(&field));
+    let subject = section.field("subject");
+    let subject = subject.and_then(|field| reader.name(&field));
+    let scopes = match section.field("scopes") {
+        Some(field) => reader.scopes(&field, &Scope::ALL),
+        None => ScopeSet::DEFAULT,
+    };
+    let not_before = section.field("not_before");
+    let not_before = not_before.and_then(|field| reader.time(&field));
+    let expires_at = section.field("expires_at").and_then(|field| {
+        let time = reader.time(&field)?;
+        Some((time, field.json.text()?.to_owned()))
+    });
+    if let (Some(start), Some((end, _))) = (not_before, &expires_at)
+        && start >= *end
+    {
+        reader.refuse(&section.place("expires_at"), "is not after `not_before`");
+    }
+    let id = id?;
+    Some(ApiKey {
+        subject: subject.unwrap_or_else(|| id.clone()),
+        id,
+        scopes,
+        not_before,
+        expires_at,
+    })
+}
+
+/// The digest of the key, or `None` after an error, or if an optional variable is unset.
+fn read_digest(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<KeyDigest> {
+    match (section.field("sha256"), section.field("key")) {
+        (Some(field), None) => {
+            let digest = field.json.text().and_then(digest_from_hex);
+            if digest.is_none() {
+                reader.mismatch(&field, "64 hexadecimal digits, the SHA-256 of the key");
+            }
+            digest
+        }
+        (None, Some(field)) => {
+            let key = reader.secret(&field)?;
+            let key = key.expose().as_bytes();
+            if key.len() < SHORTEST || !is_visible_ascii(key) || key.contains(&b',') {
+                reader.refuse(
+                    &field,
+                    "expected 16 or more characters of visible ASCII without a comma (`make key` makes one)",
+                );
+                return None;
+            }
+            Some(digest(key))
+        }
+        _ => {
+            reader.refuse(&section.node, "expected exactly one of `sha256` and `key`");
+            None
+        }
+    }
+}
+
+fn digest_from_hex(text: &str) -> Option<KeyDigest> {
+    let mut digest = KeyDigest::default();
+    if text.len() != digest.len().saturating_mul(2) {
+        return None;
+    }
+    for (byte, digits) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = match digits {
+            [high, low] => (hex_digit(*high)? << 4) | hex_digit(*low)?,
+            _ => return None,
+        };
+    }
+    Some(digest)
+}

@@ -1,0 +1,21 @@
+//! The plugin JSON: from bytes to an engine, or to every error in it at once.
+//!
+//! Each section has a table of its fields; the reader, the suggestions for unknown names and the
+//! reference in `docs/configuration.md` all come from these tables.
+
+mod api_keys;
+mod field;
+mod jwt;
+mod reader;
+mod report;
+mod root;
+mod upstream;
+mod value;
+
+pub use field::{Field, Support, reference};
+pub use report::{ConfigError, ConfigErrors};
+pub use root::{Configuration, HostName};
+pub use upstream::PathPrefix;
+
+/// Looks an environment variable up by its name.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;

@@ -1,0 +1,230 @@
+//! Walks a JSON tree and collects every error on the way.
+
+use super::Environment;
+use super::field::{Field, Support};
+use super::report::ConfigErrors;
+use crate::json::{Json, duplicates};
+
+/// How gateways and their templates write a secret that they have not resolved.
+const UNRESOLVED: [&str; 4] = ["$env://", "$secret://", "{vault://", "${"];
+
+/// Whether `text` is a reference to a secret rather than the secret.
+pub fn is_unresolved(text: &str) -> bool {
+    UNRESOLVED.iter().any(|start| text.starts_with(start))
+}
+
+/// The longest member name that an error repeats.
+const LONGEST_NAME: usize = 64;
+
+/// A value and where it stands. The path is text only once there is an error at it.
+#[derive(Clone, Debug)]
+pub struct Node<'j> {
+    pub json: &'j Json,
+    path: Vec<Step<'j>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'j> {
+    Member(&'j str),
+    Item(usize),
+}
+
+impl<'j> Node<'j> {
+    pub const fn root(json: &'j Json) -> Self {
+        Self {
+            json,
+            path: Vec::new(),
+        }
+    }
+
+    /// The path as an error shows it: `jwt[1].audiences`.
+    pub fn path(&self) -> String {
+        let mut text = String::new();
+        for step in &self.path {
+            match step {
+                Step::Item(place) => text.push_str(&format!("[{place}]")),
+                Step::Member(name) => {
+                    if !text.is_empty() {
+                        text.push('.');
+                    }
+                    text.push_str(&shortened(name, LONGEST_NAME));
+                }
+            }
+        }
+        text
+    }
+
+    fn below(&self, step: Step<'j>, json: &'j Json) -> Self {
+        let mut path = Vec::with_capacity(self.path.len().saturating_add(1));
+        path.extend_from_slice(&self.path);
+        path.push(step);
+        Self { json, path }
+    }
+
+    /// The values below this one.
+    fn children(&self) -> Vec<Self> {
+        match self.json {
+            Json::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(place, item)| self.below(Step::Item(place), item))
+                .collect(),
+            Json::Object(members) => members
+                .iter()
+                .map(|(name, value)| self.below(Step::Member(name), value))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The first `most` characters of `text`, control characters escaped.
+pub fn shortened(text: &str, most: usize) -> String {
+    let mut short: String = text.chars().take(most).collect();
+    let cut = short.len() < text.len();
+    short = short.escape_debug().to_string();
+    if cut {
+        short.push('…');
+    }
+    short
+}
+
+/// Collects errors, and looks up what secrets refer to.
+pub struct Reader<'e> {
+    pub environment: Environment<'e>,
+    pub errors: ConfigErrors,
+}
+
+impl<'e> Reader<'e> {
+    pub fn new(environment: Environment<'e>) -> Self {
+        Self {
+            environment,
+            errors: ConfigErrors::default(),
+        }
+    }
+
+    /// Adds an error at `node`.
+    pub fn refuse(&mut self, node: &Node<'_>, message: impl Into<String>) {
+        self.errors.add(node.path(), message.into());
+    }
+
+    /// Adds "expected …, found …" without showing the value, which may be a secret.
+    pub fn mismatch(&mut self, node: &Node<'_>, expected: &str) {
+        let found = node.json.kind();
+        self.refuse(node, format!("expected {expected}, found {found}"));
+    }
+
+    /// Refuses what no field may be: `null`, a member twice, a secret left unresolved.
+    pub fn check_everywhere(&mut self, node: &Node<'_>) {
+        match node.json {
+            Json::Null => self.refuse(node, "is null, leave the field out instead"),
+            Json::Text(text) if is_unresolved(text) => {
+                self.refuse(
+                    node,
+                    "is a reference that the gateway did not resolve, see that the variable or secret \
+                     exists where the gateway runs",
+                );
+            }
+            Json::Object(members) => {
+                for name in duplicates(members) {
+                    self.refuse(&node.below(Step::Member(name), node.json), "is given twice");
+                }
+            }
+            _ => {}
+        }
+        for child in node.children() {
+            self.check_everywhere(&child);
+        }
+    }
+
+    /// Opens an object and refuses members that `fields` does not know, or not yet.
+    ///
+    /// An empty list is an empty object: APISIX and Kong confuse the two.
+    pub fn section<'j>(
+        &mut self,
+        node: &Node<'j>,
+        fields: &'static [Field],
+    ) -> Option<Section<'j>> {
+        let members = match node.json {
+            Json::Object(members) => members.as_slice(),
+            Json::List(items) if items.is_empty() => &[],
+            _ => {
+                self.mismatch(node, "an object");
+                return None;
+            }
+        };
+        for (name, value) in members {
+            let field = fields.iter().find(|field| field.name == name);
+            let message = match field.map(|field| field.support) {
+                None => unknown(name, fields),
+                Some(Support::Later) => "is not supported yet".to_owned(),
+                Some(_) => continue,
+            };
+            self.refuse(&node.below(Step::Member(name), value), message);
+        }
+        let required = fields
+            .iter()
+            .filter(|field| field.support == Support::Required);
+        for field in required {
+            if !members.iter().any(|(name, _)| name == field.name) {
+                self.refuse(
+                    &node.below(Step::Member(field.name), node.json),
+                    "is missing",
+                );
+            }
+        }
+        Some(Section {
+            node: node.clone(),
+            members,
+        })
+    }
+
+    /// The items of a list. An empty object is an empty list: APISIX and Kong confuse the two.
+    pub fn list<'j>(&mut self, node: &Node<'j>, expected: &str) -> Vec<Node<'j>> {
+        match node.json {
+            Json::List(_) => node.children(),
+            Json::Object(members) if members.is_empty() => Vec::new(),
+            _ => {
+                self.mismatch(node, expected);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// An object that was opened.
+pub struct Section<'j> {
+    pub node: Node<'j>,
+    members: &'j [(String, Json)],
+}
+
+impl<'j> Section<'j> {
+    /// The field called `name`, if it is given.
+    pub fn field(&self, name: &str) -> Option<Node<'j>> {
+        self.members
+            .iter()
+            .find(|(member, _)| member == name)
+            .map(|(name, value)| self.node.below(Step::Member(name), value))
+    }
+
+    /// Where the field called `name` stands or would stand.
+    pub fn place(&self, name: &'static str) -> Node<'j> {
+        self.node.below(Step::Member(name), self.node.json)
+    }
+}
+
+fn unknown(name: &str, fields: &[Field]) -> String {
+    let nearest = fields
+        .iter()
+        .filter(|_| name.len() <= LONGEST_NAME)
+        .map(|field| (strsim::damerau_levenshtein(name, field.name), field.name))
+        .filter(|(distance, field)| *distance <= field.len().div_ceil(3))
+        .min();
+    match nearest {
+        Some((_, nearest)) => format!("unknown field, did you mean `{nearest}`?"),
+        None => {
+            let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+            format!("unknown field, expected one of {}", known.join(", "))
+        }
+    }
+}

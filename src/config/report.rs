@@ -1,0 +1,66 @@
+//! What is wrong with a configuration, all of it.
+
+use std::fmt;
+
+/// The most errors that are kept; a configuration with more is not the one that was meant.
+const MOST: usize = 100;
+
+/// One error: where, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    path: String,
+    message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+/// Every error of a configuration, in the order in which a person reads it. Holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigErrors {
+    errors: Vec<ConfigError>,
+    more: usize,
+}
+
+impl ConfigErrors {
+    /// One error for the whole document.
+    pub fn of_document(message: String) -> Self {
+        let mut errors = Self::default();
+        errors.add(String::new(), message);
+        errors
+    }
+
+    /// Adds an error, unless one is known for the same path: the first says why.
+    pub(super) fn add(&mut self, path: String, message: String) {
+        if self.errors.iter().any(|known| known.path == path) {
+            return;
+        }
+        if self.errors.len() < MOST {
+            self.errors.push(ConfigError { path, message });
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// One line each, the last one counting those that are left out.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let rest = (self.more > 0).then(|| format!("and {} more errors", self.more));
+        self.errors.iter().map(ConfigError::to_string).chain(rest)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.errors.len().saturating_add(self.more)
+    }
+}

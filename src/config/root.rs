@@ -1,0 +1,188 @@
+//! The top level, and what comes of it all.
+
+use super::field::{Field, Table};
+use super::reader::{Node, Reader};
+use super::report::ConfigErrors;
+use super::upstream::PathPrefix;
+use super::{Environment, api_keys, jwt, upstream, value};
+use crate::authn::Authenticators;
+use crate::authn::api_key::KeyRing;
+use crate::engine::Engine;
+use crate::http::is_visible_ascii;
+use crate::json::Json;
+use crate::ollama::{Scope, ScopeSet};
+
+const ROOT: &[Field] = &[
+    Field::optional("$schema", "for editors; the gate passes over it"),
+    Field::optional("api_keys", "static API keys"),
+    Field::optional("jwt", "the list of token issuers"),
+    Field::optional(
+        "public",
+        "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
+    ),
+    Field::optional("upstream", "what Ollama sees"),
+    Field::optional(
+        "path_prefix",
+        "where the gate is mounted, such as `/ollama`. The gate reads past it; the gateway's own rewrite takes it off",
+    ),
+    Field::optional(
+        "signin_url",
+        "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
+    ),
+    Field::optional("log", "what is logged"),
+    Field::optional("host", "the gateway; written by the host packs"),
+    Field::later("basic"),
+    Field::later("ollama_cli"),
+    Field::later("network"),
+    Field::later("login"),
+    Field::later("require"),
+    Field::later("routes"),
+    Field::later("cors"),
+    Field::later("allow_anonymous"),
+    Field::later("mode"),
+];
+
+const LOG: &[Field] = &[Field::optional(
+    "allowed",
+    "whether allowed requests are logged. Default: `true`. Refusals always are",
+)];
+
+const HOST: &[Field] = &[
+    Field::required(
+        "name",
+        "`envoy`, `istio` or `apisix`. If it is another one than the gateway proves to be, the configuration is refused",
+    ),
+    Field::later("hold_head"),
+];
+
+/// Every section, for the reference.
+pub(super) const TABLES: &[Table] = &[
+    ("", ROOT),
+    ("api_keys", api_keys::API_KEYS),
+    ("api_keys.keys[]", api_keys::KEY),
+    ("jwt[]", jwt::ISSUER),
+    (
+        "api_keys.keys[].key, jwt[].secrets[] as objects",
+        value::SECRET,
+    ),
+    ("upstream", upstream::UPSTREAM),
+    ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
+    ("log", LOG),
+    ("host", HOST),
+];
+
+/// A gateway, as the configuration names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostName {
+    /// Envoy
+    Envoy,
+    /// Istio, which is Envoy
+    Istio,
+    /// Apache APISIX
+    Apisix,
+}
+
+impl HostName {
+    const ALL: [(&'static str, Self); 3] = [
+        ("envoy", Self::Envoy),
+        ("istio", Self::Istio),
+        ("apisix", Self::Apisix),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|known| known.0 == name)
+            .map(|known| known.1)
+    }
+}
+
+/// A configuration that holds.
+#[derive(Debug)]
+pub struct Configuration {
+    /// what it makes
+    pub engine: Engine,
+    /// the gateway that it was written for, if it says
+    pub host: Option<HostName>,
+}
+
+impl Configuration {
+    /// Reads the plugin JSON `document`.
+    ///
+    /// # Errors
+    /// Every error in it, each with its path. A configuration with one error is not used in part.
+    pub fn read(document: &[u8], environment: Environment<'_>) -> Result<Self, ConfigErrors> {
+        if document.trim_ascii().is_empty() {
+            return Err(ConfigErrors::of_document(
+                "is empty, expected a JSON object".to_owned(),
+            ));
+        }
+        let json = Json::parse(document)
+            .map_err(|error| ConfigErrors::of_document(format!("is not JSON: {error}")))?;
+        let root = Node::root(&json);
+        let mut reader = Reader::new(environment);
+        reader.check_everywhere(&root);
+        let configuration = read_root(&mut reader, &root);
+        match configuration {
+            Some(configuration) if reader.errors.is_empty() => Ok(configuration),
+            _ => Err(reader.errors),
+        }
+    }
+}
+
+fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> {
+    let section = reader.section(root, ROOT)?;
+    let field = |name| section.field(name);
+    if let Some(node) = field("$schema") {
+        reader.text(&node, "the address of a JSON Schema");
+    }
+    let keys = match field("api_keys") {
+        Some(node) => api_keys::read(reader, &node),
+        None => KeyRing::default(),
+    };
+    let issuers = match field("jwt") {
+        Some(node) => jwt::read(reader, &node),
+        None => Vec::new(),
+    };
+    if keys.is_empty() && issuers.is_empty() && reader.errors.is_empty() {
+        reader.refuse(
+            root,
+            "expected at least one key in `api_keys` or one issuer in `jwt`: without any nobody could come in",
+        );
+    }
+    let public = match field("public") {
+        Some(node) => reader.scopes(&node, &[Scope::Health]),
+        None => ScopeSet::NONE,
+    };
+    let upstream = upstream::read(reader, field("upstream").as_ref());
+    let path_prefix = field("path_prefix").and_then(|node| PathPrefix::read(reader, &node));
+    let signin_url = field("signin_url").and_then(|node| {
+        reader.parsed(
+            &node,
+            "an address that begins with https:// or http://",
+            |text| {
+                let web = text.starts_with("https://") || text.starts_with("http://");
+                (web && is_visible_ascii(text.as_bytes())).then(|| text.to_owned())
+            },
+        )
+    });
+    let log = field("log").and_then(|node| reader.section(&node, LOG));
+    let log_allowed = log
+        .and_then(|log| log.field("allowed"))
+        .and_then(|node| reader.boolean(&node));
+    let host = field("host").and_then(|node| reader.section(&node, HOST));
+    let host = host.and_then(|host| host.field("name")).and_then(|node| {
+        reader.parsed(&node, "\"envoy\", \"istio\" or \"apisix\"", HostName::named)
+    });
+    Some(Configuration {
+        engine: Engine {
+            authenticators: Authenticators::new(keys, issuers),
+            public,
+            upstream,
+            path_prefix,
+            signin_url,
+            log_allowed: log_allowed.unwrap_or(true),
+        },
+        host,
+    })
+}

@@ -1,0 +1,166 @@
+//! `upstream`, `path_prefix`
+
+use super::field::Field;
+use super::reader::{Node, Reader};
+use crate::http::{FieldKind, is_visible_ascii};
+use crate::upstream::UpstreamRules;
+
+pub(super) const UPSTREAM: &[Field] = &[
+    Field::optional(
+        "host",
+        "the Host that Ollama is asked with; bound to loopback, it refuses foreign names. \
+         Default: `localhost:11434`",
+    ),
+    Field::optional(
+        "identity_headers",
+        "headers that tell Ollama, or a program before it, who is calling. Default: none. Ollama passes \
+         headers on to ollama.com for cloud models",
+    ),
+    Field::later("credential"),
+];
+
+pub(super) const IDENTITY_HEADERS: &[Field] = &[
+    Field::optional("subject", "the header for the caller's `subject`"),
+    Field::optional(
+        "credential_id",
+        "the header for the `id` of the key, or the `name` of the issuer",
+    ),
+];
+
+const DEFAULT_HOST: &str = "localhost:11434";
+
+/// Headers that frame or route a message, or that the gate itself handles.
+const RESERVED: [&str; 10] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+];
+
+pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> UpstreamRules {
+    let section = node.and_then(|node| reader.section(node, UPSTREAM));
+    let field = |name| section.as_ref().and_then(|section| section.field(name));
+    let host = field("host").and_then(|node| {
+        let expected = "a host such as \"localhost:11434\", without a scheme or a path";
+        reader.parsed(&node, expected, |text| {
+            is_host(text).then(|| text.to_owned())
+        })
+    });
+    let names = field("identity_headers");
+    let names = names.and_then(|node| reader.section(&node, IDENTITY_HEADERS));
+    let mut header = |name| {
+        let node = names.as_ref()?.field(name)?;
+        let expected = "the name of a header that is free to carry an identity";
+        let name = reader.parsed(&node, expected, |text| {
+            is_free(text).then(|| text.to_ascii_lowercase())
+        });
+        Some((node, name?))
+    };
+    let (subject, credential_id) = (header("subject"), header("credential_id"));
+    if let (Some((_, one)), Some((node, other))) = (&subject, &credential_id)
+        && one == other
+    {
+        reader.refuse(node, "is the same header as `subject`");
+    }
+    UpstreamRules {
+        host: host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
+        subject_header: subject.map(|(_, name)| name),
+        credential_id_header: credential_id.map(|(_, name)| name),
+    }
+}
+
+/// `host` or `host:port` (RFC 3986 section 3.2, without user information).
+fn is_host(text: &str) -> bool {
+    let fit = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(fit)
+}
+
+fn is_free(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let kind = FieldKind::of(name.as_bytes());
+    let cookie_like = ["cookie", "proxy-authorization"];
+    !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(token)
+        && matches!(kind, FieldKind::Other | FieldKind::Private)
+        && !RESERVED
+            .iter()
+            .chain(&cookie_like)
+            .any(|own| name.eq_ignore_ascii_case(own))
+}
+
+/// Where the gate is mounted: `/ollama` for `/ollama/api/chat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPrefix(String);
+
+impl PathPrefix {
+    /// What follows the prefix in the decoded `path`, or `None` if it is not below it.
+    pub fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match path.strip_prefix(self.0.as_str())? {
+            "" => Some("/"),
+            rest => rest.starts_with('/').then_some(rest),
+        }
+    }
+
+    /// The same of a raw path, for choosing a dialect.
+    pub fn strip_bytes<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        path.strip_prefix(self.0.as_bytes())
+            .filter(|rest| rest.starts_with(b"/"))
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Self> {
+        let expected = "a path such as \"/ollama\", without a slash at its end";
+        reader.parsed(node, expected, |text| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            let fit = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
+            let parts = text.strip_prefix('/')?;
+            let fit = is_visible_ascii(parts.as_bytes()) && parts.split('/').all(fit);
+            fit.then(|| Self(text.to_owned()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_at_a_segment() {
+        let prefix = PathPrefix("/ollama".into());
+        assert_eq!(prefix.strip("/ollama/api/tags"), Some("/api/tags"));
+        assert_eq!(prefix.strip("/ollama"), Some("/"));
+        assert_eq!(prefix.strip("/ollama/"), Some("/"));
+        assert_eq!(prefix.strip("/ollamas/api/tags"), None);
+        assert_eq!(prefix.strip("/api/tags"), None);
+    }
+
+    #[test]
+    fn only_a_free_header_carries_an_identity() {
+        for free in ["X-Forwarded-User", "x-my-user", "X-Credential-Identifier"] {
+            assert!(is_free(free), "{free}");
+        }
+        for taken in [
+            "Host",
+            "Authorization",
+            "Cookie",
+            "X-Api-Key",
+            "Content-Length",
+            "Origin",
+            ":path",
+            "x user",
+            "x_user",
+            "",
+            "Transfer-Encoding",
+            "X-Request-Id",
+            "Proxy-Authorization",
+        ] {
+            assert!(!is_free(taken), "{taken}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Single values: text, times, durations, secrets.
+
+use super::field::Field;
+use super::reader::{Node, Reader, shortened};
+use crate::engine::Timestamp;
+use crate::http::is_visible_ascii;
+use crate::json::Json;
+use crate::ollama::{Scope, ScopeSet};
+use crate::secret::Secret;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The longest piece of a value that an error shows.
+const SHOWN: usize = 40;
+
+/// The longest name of a key, an issuer or a subject.
+const LONGEST_NAME: usize = 128;
+
+pub(super) const SECRET: &[Field] = &[
+    Field::required("env", "the environment variable that holds the secret"),
+    Field::optional(
+        "optional",
+        "`true`: the variable may be unset, such as that of a previous secret",
+    ),
+];
+
+impl Reader<'_> {
+    /// Adds "expected …, found …" and shows a short piece of the value. Never for secrets.
+    fn mismatch_shown(&mut self, node: &Node<'_>, expected: &str) {
+        let shown = match node.json {
+            Json::Text(text) => text.clone(),
+            Json::Number(number) => number.to_string(),
+            Json::Bool(value) => value.to_string(),
+            _ => return self.mismatch(node, expected),
+        };
+        let shown = shortened(&shown, SHOWN);
+        self.refuse(node, format!("expected {expected}, found `{shown}`"));
+    }
+
+    /// A string for which `read` has a value.
+    pub fn parsed<'j, T>(
+        &mut self,
+        node: &Node<'j>,
+        expected: &str,
+        read: impl FnOnce(&'j str) -> Option<T>,
+    ) -> Option<T> {
+        let value = node.json.text().and_then(read);
+        if value.is_none() {
+            self.mismatch_shown(node, expected);
+        }
+        value
+    }
+
+    /// A string that is not empty.
+    pub fn text(&mut self, node: &Node<'_>, expected: &str) -> Option<String> {
+        let read = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.parsed(node, expected, read)
+    }
+
+    /// A name for logs and headers: 1 to 128 characters of visible ASCII.
+    pub fn name(&mut self, node: &Node<'_>) -> Option<String> {
+        let fit = |text: &&str| is_visible_ascii(text.as_bytes()) && text.len() <= LONGEST_NAME;
+        self.parsed(node, "1 to 128 characters of visible ASCII", |text| {
+            Some(text).filter(fit).map(str::to_owned)
+        })
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, node: &Node<'_>) -> Option<bool> {
+        match node.json {
+            Json::Bool(value) => Some(*value),
+            _ => {
+                self.mismatch_shown(node, "true or false");
+                None
+            }
+        }
+    }
+
+    /// A moment, RFC 3339, rounded down to the second.
+    pub fn time(&mut self, node: &Node<'_>) -> Option<Timestamp> {
+        let expected = "a time such as \"2027-01-31T00:00:00Z\" (RFC 3339)";
+        self.parsed(node, expected, |text| {
+            let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+            Some(Timestamp::from_seconds(time.unix_timestamp()))
+        })
+    }
+
+    /// A duration in whole seconds, of at most `most`.
+    pub fn duration(&mut self, node: &Node<'_>, most: Duration) -> Option<i64> {
+        let most_shown = humantime::format_duration(most);
+        let expected = format!("a duration such as \"30s\", of at most {most_shown}");
+        self.parsed(node, &expected, |text| {
+            let duration = humantime::parse_duration(text).ok()?;
+            let fit = duration <= most && duration.subsec_nanos() == 0;
+            i64::try_from(duration.as_secs()).ok().filter(|_| fit)
+        })
+    }
+
+    /// A list of scope names.
+    pub fn scopes(&mut self, node: &Node<'_>, allowed: &[Scope]) -> ScopeSet {
+        let names: Vec<_> = allowed.iter().map(|scope| scope.name()).collect();
+        let expected = match names.as_slice() {
+            [only] => format!("\"{only}\""),
+            names => format!("one of {}", names.join(", ")),
+        };
+        let read = |text: &str| Scope::named(text).filter(|scope| allowed.contains(scope));
+        self.list(node, "a list of scopes")
+            .iter()
+            .filter_map(|item| self.parsed(item, &expected, read))
+            .collect()
+    }
+
+    /// A list of one or more strings.
+    pub fn texts(&mut self, node: &Node<'_>) -> Option<Vec<String>> {
+        let expected = "a non-empty list of strings";
+        let items = match node.json {
+            Json::List(items) if items.is_empty() => {
+                self.refuse(node, format!("expected {expected}, found an empty list"));
+                return None;
+            }
+            Json::Text(_) => {
+                self.mismatch_shown(node, expected);
+                return None;
+            }
+            _ => self.list(node, expected),
+        };
+        items
+            .iter()
+            .map(|item| self.text(item, "a string that is not empty"))
+            .collect()
+    }
+
+    /// A secret: a string, or `{"env": "NAME"}`. An optional variable that is unset is `None` too.
+    pub fn secret(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
+        match node.json {
+            Json::Text(text) if text.is_empty() => {
+                self.refuse(node, "is empty");
+                None
+            }
+            Json::Text(text) => Some(Secret::new(text.clone())),
+            Json::Object(_) => self.secret_of_environment(node),
+            _ => {
+                self.mismatch(node, "a string or {\"env\": \"NAME\"}");
+                None
+            }
+        }
+    }
+
+    fn secret_of_environment(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
+        let section = self.section(node, SECRET)?;
+        let optional = section.field("optional");
+        let optional = optional.and_then(|field| self.boolean(&field));
+        let field = section.field("env")?;
+        let Some(name) = field.json.text().filter(|name| is_variable(name)) else {
+            // Not shown: it may be the secret itself.
+            let expected = "the name of an environment variable, of A to Z, 0 to 9 and _";
+            self.mismatch(&field, expected);
+            return None;
+        };
+        match (self.environment)(name).filter(|value| !value.is_empty()) {
+            None if optional == Some(true) => None,
+            None => {
+                let message = format!(
+                    "environment variable `{name}` is not set for the filter, the gateway must pass it on"
+                );
+                self.refuse(node, message);
+                None
+            }
+            Some(value) if super::reader::is_unresolved(&value) => {
+                self.refuse(
+                    node,
+                    "the environment variable holds an unresolved reference",
+                );
+                None
+            }
+            Some(value) => Some(Secret::new(value)),
+        }
+    }
+}
+
+/// Upper-case, as variables that hold secrets are: a secret pasted in its place is none.
+fn is_variable(name: &str) -> bool {
+    let fit = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(fit)
+}

@@ -1,0 +1,165 @@
+//! What the client presented, wherever it put it.
+
+use crate::denial::{Denial, Reason};
+use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
+
+/// The longest credential that is looked at, in bytes.
+pub const MAX_CREDENTIAL: usize = 16 * 1024;
+
+/// What clients send when nobody set a key.
+const PLACEHOLDERS: [&str; 4] = ["ollama", "ollama-local", "none", "sk-no-key-required"];
+
+/// How the `ollama` CLI's own signature begins: an ssh-ed25519 key blob in base64.
+const SSH_ED25519: &str = "AAAAC3NzaC1lZDI1NTE5";
+
+/// The credentials of one request, at most one of a kind. None is verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Presented<'a> {
+    /// an opaque key
+    pub api_key: Option<&'a str>,
+    /// something in the shape of a JWS or JWE
+    pub token: Option<&'a str>,
+    /// what else stood there, for the message when nothing better did
+    pub leftover: Option<Leftover>,
+}
+
+/// Something that stood where a credential stands and is none that the gate takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// one of the known placeholders
+    Placeholder(&'static str),
+    /// an `Authorization` scheme other than Bearer
+    Scheme,
+    /// the `ollama` CLI's signature
+    OllamaSignature,
+    /// bytes that no credential has, or too many
+    Malformed(Place),
+}
+
+/// Two different values of one kind, or one field twice.
+fn ambiguous(advice: &'static str) -> Denial {
+    Denial::new(Reason::AmbiguousCredential, advice)
+}
+
+impl<'a> Presented<'a> {
+    /// Whether there is nothing that could prove who is calling.
+    pub const fn is_empty(&self) -> bool {
+        self.api_key.is_none() && self.token.is_none()
+    }
+
+    /// Collects the credentials of `head` from every place.
+    ///
+    /// Empty is absent; the same value in two places is one value.
+    ///
+    /// # Errors
+    /// [`Reason::AmbiguousCredential`] for a repeated field, a comma in `Authorization` (Envoy
+    /// joins repeated ones so), or two different values of one kind.
+    pub fn collect(head: &RequestHead<'a>) -> Result<Self, Denial> {
+        let mut presented = Self::default();
+        for place in [
+            Place::Authorization,
+            Place::XApiKey,
+            Place::ApiKey,
+            Place::XOllamaToken,
+        ] {
+            let mut values = head.values(FieldKind::Credential(place));
+            let Some(value) = values.next() else {
+                continue;
+            };
+            if values.next().is_some() {
+                return Err(ambiguous(
+                    "a credential header stands there twice, send it once",
+                ));
+            }
+            presented.add(place, value.trim_ascii())?;
+        }
+        Ok(presented)
+    }
+
+    fn add(&mut self, place: Place, value: &'a [u8]) -> Result<(), Denial> {
+        let value = match place {
+            Place::Authorization if value.contains(&b',') => {
+                return Err(ambiguous(
+                    "`Authorization` holds more than one value, send one",
+                ));
+            }
+            Place::Authorization => match bearer(value) {
+                Ok(value) => value,
+                Err(leftover) => {
+                    self.leftover.get_or_insert(leftover);
+                    return Ok(());
+                }
+            },
+            _ => value,
+        };
+        if value.is_empty() {
+            return Ok(());
+        }
+        let text = std::str::from_utf8(value)
+            .ok()
+            .filter(|text| is_visible_ascii(text.as_bytes()) && text.len() <= MAX_CREDENTIAL);
+        let Some(text) = text else {
+            self.leftover.get_or_insert(Leftover::Malformed(place));
+            return Ok(());
+        };
+        let slot = match shape(text) {
+            Shape::ApiKey => &mut self.api_key,
+            Shape::Token => &mut self.token,
+            Shape::Other(leftover) => {
+                self.leftover.get_or_insert(leftover);
+                return Ok(());
+            }
+        };
+        match slot {
+            Some(other) if *other != text => Err(ambiguous(
+                "two headers hold different credentials of one kind, send one of them",
+            )),
+            _ => {
+                *slot = Some(text);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The credential in an `Authorization` value: after `Bearer`, or the bare value (kilocode).
+fn bearer(value: &[u8]) -> Result<&[u8], Leftover> {
+    let mut parts = value.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
+    let scheme = parts.next().unwrap_or_default();
+    let rest = parts.next().map(<[u8]>::trim_ascii);
+    match (scheme.eq_ignore_ascii_case(b"bearer"), rest) {
+        (true, rest) => Ok(rest.unwrap_or_default()),
+        (false, None) => Ok(value),
+        (false, Some(_)) => Err(Leftover::Scheme),
+    }
+}
+
+enum Shape {
+    ApiKey,
+    Token,
+    Other(Leftover),
+}
+
+/// Tells an API key from a token by its shape alone. A JWS has three parts (RFC 7515 section 7.1),
+/// a JWE five (RFC 7516), and both begin with the `{"` of a JSON header.
+fn shape(text: &str) -> Shape {
+    if let Some(known) = PLACEHOLDERS
+        .into_iter()
+        .find(|known| text.eq_ignore_ascii_case(known))
+    {
+        return Shape::Other(Leftover::Placeholder(known));
+    }
+    if text.starts_with(SSH_ED25519) {
+        return Shape::Other(Leftover::OllamaSignature);
+    }
+    let dots = text.bytes().filter(|byte| *byte == b'.').count();
+    if !text.starts_with("sk-") && (dots == 2 || (dots > 0 && text.starts_with("eyJ"))) {
+        Shape::Token
+    } else {
+        Shape::ApiKey
+    }
+}
+
+#[cfg(test)]
+#[path = "credential_tests.rs"]
+mod tests;

@@ -1,0 +1,143 @@
+//! Every place, every spelling, every pair of credentials.
+
+use super::*;
+
+fn collect<'a>(fields: &[(&'a str, &'a [u8])]) -> Result<Presented<'a>, Denial> {
+    let pseudo: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
+    let fields = fields.iter().map(|(name, value)| (name.as_bytes(), *value));
+    let head = RequestHead::read(pseudo.into_iter().chain(fields)).unwrap();
+    Presented::collect(&head)
+}
+
+fn key(text: &str) -> Presented<'_> {
+    Presented {
+        api_key: Some(text),
+        ..Presented::default()
+    }
+}
+
+fn leftover(leftover: Leftover) -> Presented<'static> {
+    Presented {
+        leftover: Some(leftover),
+        ..Presented::default()
+    }
+}
+
+#[test]
+fn a_key_is_found_in_every_place() {
+    for (name, value) in [
+        ("authorization", "Bearer sk-1"),
+        ("Authorization", "bearer   sk-1 "),
+        ("authorization", "BEARER\tsk-1"),
+        ("authorization", "sk-1"),
+        ("x-api-key", "sk-1"),
+        ("X-API-Key", " sk-1"),
+        ("api-key", "sk-1"),
+        ("x-ollama-token", "sk-1"),
+    ] {
+        let presented = collect(&[(name, value.as_bytes())]);
+        assert_eq!(presented, Ok(key("sk-1")), "{name}: {value}");
+    }
+}
+
+#[test]
+fn empty_is_absent() {
+    for value in ["", " ", "Bearer", "Bearer ", "bearer\t"] {
+        let alone = collect(&[("authorization", value.as_bytes())]);
+        assert_eq!(alone, Ok(Presented::default()), "{value:?}");
+        let beside = collect(&[("authorization", value.as_bytes()), ("api-key", b"sk-1")]);
+        assert_eq!(beside, Ok(key("sk-1")));
+    }
+}
+
+#[test]
+fn the_same_value_in_two_places_is_one() {
+    let both = collect(&[("authorization", b"Bearer sk-1"), ("x-api-key", b"sk-1")]);
+    assert_eq!(both, Ok(key("sk-1")));
+}
+
+#[test]
+fn two_values_of_one_kind_are_refused() {
+    for fields in [
+        vec![
+            ("authorization", &b"Bearer sk-1"[..]),
+            ("x-api-key", b"sk-2"),
+        ],
+        vec![("api-key", b"sk-1"), ("x-ollama-token", b"sk-2")],
+        vec![("authorization", b"Bearer a.b.c"), ("x-api-key", b"d.e.f")],
+        vec![("authorization", b"Bearer sk-1,Bearer sk-1")],
+        vec![
+            ("authorization", b"Bearer sk-1"),
+            ("Authorization", b"Bearer sk-1"),
+        ],
+        vec![("x-api-key", b"sk-1"), ("x-api-key", b"sk-1")],
+        vec![("x-api-key", b""), ("x-api-key", b"sk-1")],
+    ] {
+        let denial = collect(&fields).unwrap_err();
+        assert_eq!(denial.reason(), Reason::AmbiguousCredential, "{fields:?}");
+    }
+}
+
+#[test]
+fn different_kinds_stand_together() {
+    let both = collect(&[("authorization", b"Bearer a.b.c"), ("x-api-key", b"sk-1")]).unwrap();
+    assert_eq!((both.token, both.api_key), (Some("a.b.c"), Some("sk-1")));
+    let beside_basic = collect(&[("authorization", b"Basic eDp5"), ("x-api-key", b"sk-1")]);
+    assert_eq!(beside_basic.unwrap().api_key, Some("sk-1"));
+}
+
+#[test]
+fn shapes_are_told_apart() {
+    for token in [
+        "a.b.c",
+        "eyJ.b",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "eyJ.a.b.c.d",
+        "..",
+    ] {
+        let presented = collect(&[("authorization", token.as_bytes())]).unwrap();
+        assert_eq!(presented.token, Some(token));
+    }
+    for opaque in ["sk-a.b.c", "abc", "a.b", "a.b.c.d", "eyJabc", "...."] {
+        let presented = collect(&[("authorization", opaque.as_bytes())]).unwrap();
+        assert_eq!(presented.api_key, Some(opaque));
+    }
+}
+
+#[test]
+fn what_is_no_credential_is_named() {
+    for (value, expected) in [
+        (&b"Bearer ollama"[..], Leftover::Placeholder("ollama")),
+        (b"Bearer OLLAMA", Leftover::Placeholder("ollama")),
+        (
+            b"sk-no-key-required",
+            Leftover::Placeholder("sk-no-key-required"),
+        ),
+        (b"Basic eDp5", Leftover::Scheme),
+        (b"Digest a", Leftover::Scheme),
+        (b"AAAAC3NzaC1lZDI1NTE5AAAA:sig==", Leftover::OllamaSignature),
+        (
+            b"Bearer \xff\xfe",
+            Leftover::Malformed(Place::Authorization),
+        ),
+        (
+            b"Bearer sk-1 sk-2",
+            Leftover::Malformed(Place::Authorization),
+        ),
+        (
+            b"Bearer sk\x00-1",
+            Leftover::Malformed(Place::Authorization),
+        ),
+    ] {
+        let presented = collect(&[("authorization", value)]);
+        assert_eq!(presented, Ok(leftover(expected)), "{value:?}");
+    }
+    let huge = vec![b'a'; MAX_CREDENTIAL + 1];
+    let malformed = Ok(leftover(Leftover::Malformed(Place::XApiKey)));
+    assert_eq!(collect(&[("x-api-key", &huge)]), malformed);
+}
+
+#[test]
+fn names_with_underscores_hold_no_credential() {
+    assert_eq!(collect(&[("x_api_key", b"sk-1")]), Ok(Presented::default()));
+}

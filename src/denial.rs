@@ -1,0 +1,241 @@
+//! The closed list of reasons for a refusal: status, code, log level, counter.
+
+use std::borrow::Cow;
+
+/// How loud a line in the gateway's log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// what happens all day
+    Info,
+    /// somebody was refused
+    Warn,
+    /// somebody has to look at the gate itself
+    Error,
+}
+
+/// Why a request is refused. The code of each is stable: clients and dashboards may rely on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // each is described by its summary below and in docs/denials.md
+pub enum Reason {
+    MalformedRequest,
+    MalformedPath,
+    AmbiguousCredential,
+    MissingCredential,
+    PlaceholderCredential,
+    UnsupportedCredential,
+    MalformedCredential,
+    UnknownKey,
+    ExpiredKey,
+    KeyNotYetValid,
+    MalformedToken,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    ExpiredToken,
+    TokenNotYetValid,
+    MissingExpiry,
+    WrongIssuer,
+    WrongAudience,
+    MissingSubject,
+    UnknownRoute,
+    ScopeDenied,
+    OriginDenied,
+    UnsafeIdentity,
+    Misconfigured,
+    HostFailure,
+    ClockUnavailable,
+}
+
+impl Reason {
+    /// Every reason, in the order of the counters.
+    pub const ALL: [Self; 26] = [
+        Self::MalformedRequest,
+        Self::MalformedPath,
+        Self::AmbiguousCredential,
+        Self::MissingCredential,
+        Self::PlaceholderCredential,
+        Self::UnsupportedCredential,
+        Self::MalformedCredential,
+        Self::UnknownKey,
+        Self::ExpiredKey,
+        Self::KeyNotYetValid,
+        Self::MalformedToken,
+        Self::UnsupportedAlgorithm,
+        Self::InvalidSignature,
+        Self::ExpiredToken,
+        Self::TokenNotYetValid,
+        Self::MissingExpiry,
+        Self::WrongIssuer,
+        Self::WrongAudience,
+        Self::MissingSubject,
+        Self::UnknownRoute,
+        Self::ScopeDenied,
+        Self::OriginDenied,
+        Self::UnsafeIdentity,
+        Self::Misconfigured,
+        Self::HostFailure,
+        Self::ClockUnavailable,
+    ];
+
+    /// HTTP status, stable code, and what it means in one clause.
+    const fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::MalformedRequest => (400, "malformed_request", "the request is malformed"),
+            Self::MalformedPath => (400, "malformed_path", "the path is malformed"),
+            Self::AmbiguousCredential => (
+                400,
+                "ambiguous_credential",
+                "the request carries more than one credential of a kind",
+            ),
+            Self::MissingCredential => (
+                401,
+                "missing_credential",
+                "the request carries no credential",
+            ),
+            Self::PlaceholderCredential => (
+                401,
+                "placeholder_credential",
+                "the credential is a placeholder",
+            ),
+            Self::UnsupportedCredential => (
+                401,
+                "unsupported_credential",
+                "this kind of credential is not taken here",
+            ),
+            Self::MalformedCredential => {
+                (401, "malformed_credential", "the credential is malformed")
+            }
+            Self::UnknownKey => (401, "unknown_key", "the API key is not known"),
+            Self::ExpiredKey => (401, "expired_key", "the API key has expired"),
+            Self::KeyNotYetValid => (401, "key_not_yet_valid", "the API key is not valid yet"),
+            Self::MalformedToken => (401, "malformed_token", "the token is not a well-formed JWT"),
+            Self::UnsupportedAlgorithm => (
+                401,
+                "unsupported_algorithm",
+                "the token's algorithm is not accepted",
+            ),
+            Self::InvalidSignature => (
+                401,
+                "invalid_signature",
+                "the token's signature does not verify",
+            ),
+            Self::ExpiredToken => (401, "expired_token", "the token has expired"),
+            Self::TokenNotYetValid => (401, "token_not_yet_valid", "the token is not valid yet"),
+            Self::MissingExpiry => (401, "missing_expiry", "the token does not expire"),
+            Self::WrongIssuer => (401, "wrong_issuer", "the token is from another issuer"),
+            Self::WrongAudience => (401, "wrong_audience", "the token is for another audience"),
+            Self::MissingSubject => (401, "missing_subject", "the token names no subject"),
+            Self::UnknownRoute => (403, "unknown_route", "the route is not known"),
+            Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
+            Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),
+            Self::UnsafeIdentity => (
+                403,
+                "unsafe_identity",
+                "the caller's name cannot be put into a header",
+            ),
+            Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
+            Self::HostFailure => (500, "host_failure", "the gateway failed the gate"),
+            Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
+        }
+    }
+
+    /// The HTTP status of the answer.
+    pub const fn status(self) -> u16 {
+        self.facts().0
+    }
+
+    /// The stable code, for programs.
+    pub const fn code(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// What it means, without anything of the request in it. Printable ASCII without quotes, so
+    /// that it may stand in an `error_description` (RFC 6750 section 3).
+    pub const fn summary(self) -> &'static str {
+        self.facts().2
+    }
+
+    /// How loud the decision's log line is.
+    pub const fn level(self) -> Level {
+        match self.status() {
+            500.. => Level::Error,
+            _ => Level::Warn,
+        }
+    }
+
+    /// The name of its counter.
+    pub fn counter(self) -> String {
+        format!("ollama_gate.denied.{}", self.code())
+    }
+}
+
+/// A refusal: the reason, a sentence for a person, and whose credential it was where that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    reason: Reason,
+    advice: Cow<'static, str>,
+    id: Option<String>,
+}
+
+impl Denial {
+    /// A refusal for `reason`. `advice` is a clause that says what to do; it goes to the caller
+    /// and must hold no credential.
+    pub fn new(reason: Reason, advice: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason,
+            advice: advice.into(),
+            id: None,
+        }
+    }
+
+    /// The same refusal, of the credential that the configuration calls `id`.
+    #[must_use]
+    pub fn of(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+
+    /// Why.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The sentence for the caller.
+    pub fn message(&self) -> String {
+        format!("{}: {}", self.reason.summary(), self.advice)
+    }
+
+    /// The configured name of the credential, where it was recognised.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_list_holds_every_reason_once_at_its_own_place() {
+        let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_are_those_of_the_house_rules() {
+        for reason in Reason::ALL {
+            assert!([400, 401, 403, 500, 503].contains(&reason.status()));
+        }
+    }
+
+    #[test]
+    fn a_summary_may_stand_in_a_quoted_string() {
+        for reason in Reason::ALL {
+            let fit = |byte: u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+            assert!(reason.summary().bytes().all(fit), "{reason:?}");
+        }
+    }
+}

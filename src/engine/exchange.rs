@@ -1,0 +1,175 @@
+//! One request's way through the gate.
+
+use super::record::{Facts, Record, request_id};
+use super::{Engine, Now, Reply};
+use crate::credential::Presented;
+use crate::denial::{Denial, Reason};
+use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
+use crate::ollama::{Dialect, ErrorBody, Route};
+use crate::policy;
+use crate::upstream::{self, Admitted};
+
+/// What the host has to do with a request now. There is no "nothing": every callback ends in one.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RequestStep<'a> {
+    /// edit the head, then let it go on
+    Forward(Admitted<'a>),
+    /// answer in Ollama's place
+    Reply(Reply),
+}
+
+/// What the host has to do with the rest of a request: its body and trailers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// let it go on: the head did
+    Continue,
+    /// hold it: nothing permitted this request
+    Stop,
+}
+
+/// A step, and what is to be told of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome<'a> {
+    /// what to do
+    pub step: RequestStep<'a>,
+    /// what to log and count
+    pub record: Record,
+}
+
+/// Why there is no head to decide on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// the configuration was refused, so every request is
+    Misconfigured,
+    /// the head is one that cannot be used
+    Defect(HeadError),
+    /// the gateway did not do what it was asked to
+    HostFailed,
+}
+
+/// The states of one request.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    forwarded: bool,
+}
+
+impl Exchange {
+    /// The head has come in.
+    pub fn request_head<'a>(
+        &mut self,
+        engine: &'a Engine,
+        head: &RequestHead<'a>,
+        now: Now,
+    ) -> Outcome<'a> {
+        let mut facts = Facts {
+            head: Some(head),
+            ..Facts::default()
+        };
+        match engine.decide(head, now, &mut facts) {
+            Ok(admitted) => {
+                self.forwarded = true;
+                Outcome {
+                    step: RequestStep::Forward(admitted),
+                    record: Record::allowed(&facts, engine.log_allowed),
+                }
+            }
+            Err(denial) => self.refuse(Some(engine), head.path(), &facts, &denial),
+        }
+    }
+
+    /// There is no head to decide on, or what was decided could not be done. `path` is what is
+    /// known of the path, for the dialect.
+    pub fn unread(
+        &mut self,
+        engine: Option<&Engine>,
+        unread: Unread,
+        path: &[u8],
+    ) -> Outcome<'static> {
+        let denial = match unread {
+            Unread::Misconfigured => Denial::new(
+                Reason::Misconfigured,
+                "its configuration was refused, the gateway's log says why",
+            ),
+            Unread::Defect(error) => Denial::new(Reason::MalformedRequest, error.advice()),
+            Unread::HostFailed => Denial::new(
+                Reason::HostFailure,
+                "ask whoever runs it to look into its log",
+            ),
+        };
+        self.refuse(engine, path, &Facts::default(), &denial)
+    }
+
+    /// The body or trailers have come in.
+    pub const fn request_rest(&self) -> Rest {
+        if self.forwarded {
+            Rest::Continue
+        } else {
+            Rest::Stop
+        }
+    }
+
+    fn refuse<'a>(
+        &mut self,
+        engine: Option<&Engine>,
+        path: &[u8],
+        facts: &Facts<'_, '_>,
+        denial: &Denial,
+    ) -> Outcome<'a> {
+        self.forwarded = false;
+        let local = match engine.and_then(|engine| engine.path_prefix.as_ref()) {
+            Some(prefix) => prefix.strip_bytes(path).unwrap_or(path),
+            None => path,
+        };
+        let extra = ErrorBody {
+            signin_url: engine.and_then(|engine| engine.signin_url.as_deref()),
+            request_id: facts.head.and_then(request_id),
+        };
+        Outcome {
+            step: RequestStep::Reply(Reply::refusing(
+                denial,
+                Dialect::of(without_query(local)),
+                extra,
+            )),
+            record: Record::denied(facts, denial),
+        }
+    }
+}
+
+impl Engine {
+    /// The one decision. What is learnt on the way goes into `facts`, for the record.
+    ///
+    /// The order of refusal is the house rule: malformed, then who, then what.
+    fn decide<'a>(
+        &'a self,
+        head: &RequestHead<'a>,
+        now: Now,
+        facts: &mut Facts<'_, 'a>,
+    ) -> Result<Admitted<'a>, Denial> {
+        let path = DecodedPath::read(head.path())
+            .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
+        let presented = Presented::collect(head)?;
+        let route = self
+            .local(path.as_str())
+            .and_then(|local| Route::find(head.method(), local));
+        facts.route = route;
+        match policy::public(self.public, route, head) {
+            Some(Ok(permit)) => return upstream::admit(&permit, head, &self.upstream),
+            // A page that brings a credential is not a browser acting by itself.
+            Some(Err(denial)) if presented.is_empty() => return Err(denial),
+            _ => {}
+        }
+        let identity = facts
+            .identity
+            .insert(self.authenticators.identify(&presented, now)?);
+        let permit = policy::decide(identity, route)?;
+        upstream::admit(&permit, head, &self.upstream)
+    }
+
+    /// `path` as Ollama will know it, or `None` if it is not below the prefix.
+    fn local<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match &self.path_prefix {
+            Some(prefix) => prefix.strip(path),
+            None => Some(path),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The engine: everything that decides, and nothing that talks to a gateway.
+//!
+//! Sans-io: no host call, no clock, no randomness. What came in is an argument, what to do next is
+//! the result.
+
+mod exchange;
+mod record;
+mod reply;
+mod time;
+
+pub use exchange::{Exchange, Outcome, RequestStep, Rest, Unread};
+pub use record::Record;
+pub use reply::Reply;
+pub use time::{Now, Timestamp};
+
+use crate::authn::Authenticators;
+use crate::config::PathPrefix;
+use crate::ollama::ScopeSet;
+use crate::upstream::UpstreamRules;
+
+/// One configuration, ready to decide. Holds all state; nothing outlives it.
+#[derive(Debug)]
+pub struct Engine {
+    /// who can prove who they are
+    pub authenticators: Authenticators,
+    /// scopes open to anybody
+    pub public: ScopeSet,
+    /// what Ollama sees
+    pub upstream: UpstreamRules,
+    /// where the gate is mounted
+    pub path_prefix: Option<PathPrefix>,
+    /// where a person gets a credential
+    pub signin_url: Option<String>,
+    /// whether allowed requests are logged
+    pub log_allowed: bool,
+}

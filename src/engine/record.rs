@@ -1,0 +1,122 @@
+//! What is told of a decision: one log line, one counter.
+
+use crate::authn::Identity;
+use crate::denial::{Denial, Level, Reason};
+use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
+use crate::json::ObjectWriter;
+use crate::ollama::Route;
+use std::borrow::Cow;
+
+/// The longest method, path, subject or id that a line holds, in bytes.
+const LONGEST: usize = 128;
+
+/// A decision, told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// why it was refused; none if it was allowed
+    pub reason: Option<Reason>,
+    /// how loud the line is
+    pub level: Level,
+    /// one JSON object on one line, without any secret; none if it is not to be logged
+    pub line: Option<String>,
+}
+
+/// What is known of the request when it was decided.
+#[derive(Debug, Default)]
+pub struct Facts<'h, 'a> {
+    /// its head, unless it could not be read
+    pub head: Option<&'h RequestHead<'a>>,
+    /// its route, where it has one
+    pub route: Option<&'static Route>,
+    /// whose it is, where that was proved
+    pub identity: Option<Identity<'a>>,
+}
+
+impl Record {
+    /// Of an allowed request.
+    pub fn allowed(facts: &Facts<'_, '_>, logged: bool) -> Self {
+        Self {
+            reason: None,
+            level: Level::Info,
+            line: logged.then(|| line(facts, None)),
+        }
+    }
+
+    /// Of a refused one. Refusals are always logged.
+    pub fn denied(facts: &Facts<'_, '_>, denial: &Denial) -> Self {
+        Self {
+            reason: Some(denial.reason()),
+            level: denial.reason().level(),
+            line: Some(line(facts, Some(denial))),
+        }
+    }
+}
+
+/// The gateway's id of the request, if it is one that may be shown.
+pub fn request_id<'a>(head: &RequestHead<'a>) -> Option<&'a str> {
+    let id = head.values(FieldKind::RequestId).next()?;
+    let fit = is_visible_ascii(id) && id.len() <= LONGEST;
+    std::str::from_utf8(id).ok().filter(|_| fit)
+}
+
+fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>) -> String {
+    let mut line = ObjectWriter::new();
+    line.text("gate", "ollama-gate");
+    match denial.map(Denial::reason) {
+        None => line.text("decision", "allowed"),
+        Some(reason) => line
+            .text("decision", "denied")
+            .number("status", reason.status())
+            .text("code", reason.code()),
+    };
+    if let Some(head) = facts.head {
+        line.text("method", &shown(head.method()));
+        // The path of an unknown route is what somebody has to see to know what was tried.
+        if facts.route.is_none() {
+            line.text(
+                "path",
+                &shown(masked(without_query(head.path())).as_bytes()),
+            );
+        }
+    }
+    if let Some(route) = facts.route {
+        line.text("route", route.pattern())
+            .text("scope", route.scope().name());
+    }
+    if let Some(identity) = &facts.identity {
+        line.text("credential", identity.method.name())
+            .text("id", identity.id)
+            .text("subject", &shown(identity.subject.as_bytes()));
+    } else if let Some(id) = denial.and_then(Denial::id) {
+        line.text("id", id);
+    }
+    if let Some(id) = facts.head.and_then(request_id) {
+        line.text("request_id", id);
+    }
+    line.finish()
+}
+
+/// A segment this long may be a key that somebody wrote into the path.
+const LONG_SEGMENT: usize = 16;
+
+/// `path` with every segment that may be a credential left out.
+fn masked(path: &[u8]) -> String {
+    let segments = path.split(|byte| *byte == b'/').map(|segment| {
+        let secret = segment.len() >= LONG_SEGMENT
+            || segment.starts_with(b"sk-")
+            || segment.starts_with(b"eyJ");
+        match secret {
+            true => Cow::Borrowed("…"),
+            false => String::from_utf8_lossy(segment),
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// `bytes` as text that is not too long. What is not UTF-8 shows as U+FFFD.
+fn shown(bytes: &[u8]) -> Cow<'_, str> {
+    match bytes.get(..LONGEST) {
+        None => String::from_utf8_lossy(bytes),
+        Some(head) => format!("{}…", String::from_utf8_lossy(head)).into(),
+    }
+}

@@ -1,0 +1,87 @@
+//! The gate's own answers.
+
+use crate::denial::{Denial, Reason};
+use crate::ollama::{Dialect, ErrorBody};
+
+/// An answer in Ollama's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// the HTTP status
+    pub status: u16,
+    /// header fields, lower-case names
+    pub headers: Vec<(&'static str, String)>,
+    /// never empty: APISIX puts nginx's HTML in place of an empty one
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The refusal `denial`, in the words of `dialect`.
+    pub fn refusing(denial: &Denial, dialect: Dialect, extra: ErrorBody<'_>) -> Self {
+        let reason = denial.reason();
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        match reason.status() {
+            401 => headers.push(("www-authenticate", challenge(reason))),
+            503 => headers.push(("retry-after", "1".to_owned())),
+            _ => {}
+        }
+        Self {
+            status: reason.status(),
+            headers,
+            body: dialect.body(denial, extra),
+        }
+    }
+}
+
+/// RFC 6750 section 3: no error code where no credential was sent.
+fn challenge(reason: Reason) -> String {
+    let realm = r#"Bearer realm="ollama-gate""#;
+    match reason {
+        Reason::MissingCredential => realm.to_owned(),
+        _ => format!(
+            r#"{realm}, error="invalid_token", error_description="{}""#,
+            reason.summary()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(reason: Reason) -> Reply {
+        let denial = Denial::new(reason, "do this");
+        Reply::refusing(&denial, Dialect::Ollama, ErrorBody::default())
+    }
+
+    fn header(reply: &Reply, name: &str) -> Option<String> {
+        let found = reply.headers.iter().find(|header| header.0 == name);
+        found.map(|header| header.1.clone())
+    }
+
+    #[test]
+    fn a_401_carries_a_challenge_and_nothing_else_does() {
+        for reason in Reason::ALL {
+            let challenge = header(&reply(reason), "www-authenticate");
+            assert_eq!(challenge.is_some(), reason.status() == 401, "{reason:?}");
+        }
+        let missing = header(&reply(Reason::MissingCredential), "www-authenticate");
+        assert_eq!(missing.as_deref(), Some(r#"Bearer realm="ollama-gate""#));
+        let expired = header(&reply(Reason::ExpiredToken), "www-authenticate").unwrap();
+        assert!(expired.ends_with(r#"error_description="the token has expired""#));
+    }
+
+    #[test]
+    fn cannot_know_means_try_again() {
+        let unknown = reply(Reason::ClockUnavailable);
+        assert_eq!(header(&unknown, "retry-after").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn no_body_is_empty() {
+        assert!(
+            Reason::ALL
+                .iter()
+                .all(|reason| !reply(*reason).body.is_empty())
+        );
+    }
+}

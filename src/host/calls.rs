@@ -1,0 +1,207 @@
+//! The raw calls of the gateway. The only file with `unsafe`.
+//!
+//! The SDK's wrappers panic on a value that is not UTF-8 and on every status they do not list, and
+//! a panic is an outage. These return what the gateway said.
+
+#![allow(unsafe_code)]
+
+use super::{Counter, Host, Status, serialize};
+use crate::denial::Level;
+use crate::engine::Reply;
+use std::ptr::{null, null_mut};
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_buffer_bytes(
+        kind: u32,
+        start: usize,
+        most: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        kind: u32,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        kind: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(kind: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+}
+
+const REQUEST_HEADERS: u32 = 0;
+const PLUGIN_CONFIGURATION: u32 = 7;
+const METRIC_COUNTER: u32 = 0;
+const CLOCK_REALTIME: u32 = 0;
+/// What the ABI means by "no gRPC status".
+const NO_GRPC_STATUS: i32 = -1;
+/// The clock may be this coarse, in nanoseconds.
+const PRECISION: u64 = 1_000_000;
+
+const fn check(status: u32) -> Result<(), Status> {
+    match status {
+        0 => Ok(()),
+        other => Err(Status(other)),
+    }
+}
+
+/// Takes over a buffer that the gateway had the module allocate.
+fn take(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the gateway got `data` from the SDK's `proxy_on_memory_allocate(size)`, which makes a
+    // boxed slice of exactly `size` bytes, filled it, and forgot it.
+    unsafe { Vec::from_raw_parts(data, size, size) }
+}
+
+/// The gateway that runs this module.
+#[derive(Clone, Copy, Debug)]
+pub struct Gateway;
+
+impl Host for Gateway {
+    fn configuration(&self) -> Result<Vec<u8>, Status> {
+        let (mut data, mut size) = (null_mut(), 0);
+        // SAFETY: both out-pointers are valid for the call.
+        let status = unsafe {
+            proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, &mut data, &mut size)
+        };
+        match check(status) {
+            // An absent configuration is an empty one, and refused as such.
+            Err(Status::NOT_FOUND) => Ok(Vec::new()),
+            status => status.map(|()| take(data, size)),
+        }
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn wall_clock(&self) -> Result<u64, Status> {
+        let mut time = 0;
+        // SAFETY: the out-pointer is valid for the call.
+        let errno = unsafe { clock_time_get(CLOCK_REALTIME, PRECISION, &mut time) };
+        check(errno).map(|()| time)
+    }
+
+    fn probe_clock_call(&self) -> Result<(), Status> {
+        let mut time = 0;
+        // SAFETY: the out-pointer is valid for the call.
+        check(unsafe { proxy_get_current_time_nanoseconds(&mut time) })
+    }
+
+    fn request_headers(&self) -> Result<Vec<u8>, Status> {
+        let (mut data, mut size) = (null_mut(), 0);
+        // SAFETY: both out-pointers are valid for the call.
+        let status = unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, &mut data, &mut size) };
+        check(status).map(|()| take(data, size))
+    }
+
+    fn request_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status> {
+        let (mut data, mut size) = (null_mut(), 0);
+        // SAFETY: `name` outlives the call, both out-pointers are valid for it.
+        let status = unsafe {
+            proxy_get_header_map_value(
+                REQUEST_HEADERS,
+                name.as_ptr(),
+                name.len(),
+                &mut data,
+                &mut size,
+            )
+        };
+        match check(status) {
+            Err(Status::NOT_FOUND) => Ok(None),
+            status => status.map(|()| Some(take(data, size))),
+        }
+    }
+
+    fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status> {
+        // SAFETY: `name` and `value` outlive the call.
+        check(unsafe {
+            proxy_replace_header_map_value(
+                REQUEST_HEADERS,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
+        })
+    }
+
+    fn remove_request_header(&self, name: &str) -> Result<(), Status> {
+        // SAFETY: `name` outlives the call.
+        check(unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) })
+    }
+
+    fn reply(&self, reply: &Reply) -> Result<(), Status> {
+        let headers: Vec<(&str, &str)> = reply
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let headers = serialize(&headers).unwrap_or_default();
+        // SAFETY: body and headers outlive the call; the details are empty.
+        check(unsafe {
+            proxy_send_local_response(
+                u32::from(reply.status),
+                null(),
+                0,
+                reply.body.as_ptr(),
+                reply.body.len(),
+                headers.as_ptr(),
+                headers.len(),
+                NO_GRPC_STATUS,
+            )
+        })
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        let level = match level {
+            Level::Info => 2,
+            Level::Warn => 3,
+            Level::Error => 4,
+        };
+        // SAFETY: `line` outlives the call. A log that takes no line is no reason to stop.
+        let _ = unsafe { proxy_log(level, line.as_ptr(), line.len()) };
+    }
+
+    fn define_counter(&self, name: &str) -> Result<Counter, Status> {
+        let mut id = 0;
+        // SAFETY: `name` outlives the call, the out-pointer is valid for it.
+        let status =
+            unsafe { proxy_define_metric(METRIC_COUNTER, name.as_ptr(), name.len(), &mut id) };
+        check(status).map(|()| Counter(id))
+    }
+
+    fn count(&self, counter: Counter) {
+        // SAFETY: no pointer. A counter that does not count is no reason to stop.
+        let _ = unsafe { proxy_increment_metric(counter.0, 1) };
+    }
+}

@@ -1,0 +1,68 @@
+//! The only place that knows proxy-wasm.
+//!
+//! `calls` is the raw door to the gateway, `sdk` hangs the filter into the SDK's dispatcher; both
+//! exist on wasm only. Everything between them is plain Rust over the [`Host`] trait, and is tested
+//! natively.
+
+mod adapter;
+mod capabilities;
+mod wire;
+
+#[cfg(target_os = "wasi")]
+mod calls;
+#[cfg(target_os = "wasi")]
+mod sdk;
+
+pub use adapter::{Filter, Flow, Root};
+pub use capabilities::Capabilities;
+pub use wire::{Pairs, WireError, serialize};
+
+use crate::denial::Level;
+use crate::engine::Reply;
+
+/// A status of the proxy-wasm ABI other than `OK`.
+///
+/// The SDK's own type has no room for statuses it does not list; APISIX answers 12 to many calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(pub u32);
+
+impl Status {
+    /// What is asked for does not exist.
+    pub const NOT_FOUND: Self = Self(1);
+    /// The gateway does not have this call.
+    pub const UNIMPLEMENTED: Self = Self(12);
+}
+
+/// The handle of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter(pub u32);
+
+/// What the filter asks of its gateway. Every call can fail; none panics.
+///
+/// Names are lower-case ASCII, values any bytes.
+pub trait Host {
+    /// The plugin JSON.
+    fn configuration(&self) -> Result<Vec<u8>, Status>;
+    /// The environment variable `name`, if the gateway passes it on.
+    fn environment(&self, name: &str) -> Option<String>;
+    /// The wall clock, in nanoseconds since 1970.
+    fn wall_clock(&self) -> Result<u64, Status>;
+    /// Asks for the time by the proxy-wasm call, which APISIX does not have: a safe way to know it.
+    fn probe_clock_call(&self) -> Result<(), Status>;
+    /// The request's header map, serialized (see [`Pairs`]).
+    fn request_headers(&self) -> Result<Vec<u8>, Status>;
+    /// The first value of one request header.
+    fn request_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status>;
+    /// Makes `value` the only value of a request header.
+    fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status>;
+    /// Takes every field of this name out of the request.
+    fn remove_request_header(&self, name: &str) -> Result<(), Status>;
+    /// Answers in the upstream's place.
+    fn reply(&self, reply: &Reply) -> Result<(), Status>;
+    /// Writes to the gateway's log.
+    fn log(&self, level: Level, line: &str);
+    /// Makes a counter known.
+    fn define_counter(&self, name: &str) -> Result<Counter, Status>;
+    /// Adds one.
+    fn count(&self, counter: Counter);
+}

@@ -1,0 +1,51 @@
+//! Hangs the filter into the SDK's dispatcher.
+
+use super::calls::Gateway;
+use super::{Filter, Flow, Root};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, ContextType};
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(Root::new(Gateway)));
+}}
+
+impl From<Flow> for Action {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Continue => Self::Continue,
+            Flow::Pause => Self::Pause,
+        }
+    }
+}
+
+impl Context for Root<Gateway> {}
+
+impl RootContext for Root<Gateway> {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        self.configure()
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(self.filter()))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Context for Filter<Gateway> {}
+
+impl HttpContext for Filter<Gateway> {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        self.request_head().into()
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        self.request_rest().into()
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.request_rest().into()
+    }
+}

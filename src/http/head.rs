@@ -1,0 +1,187 @@
+//! The request head, read once into the few things that the gate looks at.
+
+use super::field::FieldKind;
+
+/// The most header fields that a request may have, pseudo headers not counted.
+///
+/// nginx's Lua calls, on which APISIX's header map rests, cut the map at 100 without telling the
+/// filter: a credential or an identity header behind the hundredth would not be seen, and so
+/// not be stripped. Envoy refuses more than 100 by itself.
+pub const MAX_FIELDS: usize = 99;
+
+/// One header field as the host gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    /// the name, in the client's case
+    pub name: &'a [u8],
+    /// the value, any bytes
+    pub value: &'a [u8],
+    /// what it means to the gate
+    pub kind: FieldKind,
+}
+
+/// A request head: fields in order, with the pseudo headers picked out.
+#[derive(Clone, Debug)]
+pub struct RequestHead<'a> {
+    method: &'a [u8],
+    path: &'a [u8],
+    host: &'a [u8],
+    fields: Vec<Field<'a>>,
+}
+
+/// Why a head cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// no `:method`, or an empty one
+    NoMethod,
+    /// no `:path`, or an empty one (CONNECT has none)
+    NoPath,
+    /// neither `Host` nor `:authority`
+    NoHost,
+    /// a pseudo header or `Host` twice
+    Repeated,
+    /// more than [`MAX_FIELDS`]
+    TooManyFields,
+}
+
+impl HeadError {
+    /// What is wrong, and what to do.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::NoMethod => "it has no method",
+            Self::NoPath => "it has no path (CONNECT is not served)",
+            Self::NoHost => "it has no Host header (HTTP/1.1 clients send one)",
+            Self::Repeated => "its path, method or Host stands there twice",
+            Self::TooManyFields => "it has 100 or more header fields, send fewer",
+        }
+    }
+}
+
+impl<'a> RequestHead<'a> {
+    /// Reads `pairs` of name and value, in the host's order.
+    ///
+    /// # Errors
+    /// The first defect, if it cannot be used.
+    pub fn read(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Self, HeadError> {
+        let (mut method, mut path, mut authority, mut host) = (None, None, None, None);
+        let mut ordinary = 0_usize;
+        let mut fields = Vec::with_capacity(24);
+        for (name, value) in pairs {
+            let kind = FieldKind::of(name);
+            let pseudo = name.starts_with(b":");
+            let slot = match kind {
+                FieldKind::Method => Some(&mut method),
+                FieldKind::Path => Some(&mut path),
+                FieldKind::Host if pseudo => Some(&mut authority),
+                FieldKind::Host => Some(&mut host),
+                _ => None,
+            };
+            if let Some(slot) = slot
+                && slot.replace(value).is_some()
+            {
+                return Err(HeadError::Repeated);
+            }
+            if !pseudo {
+                ordinary = ordinary.saturating_add(1);
+                fields.push(Field { name, value, kind });
+            }
+        }
+        if ordinary > MAX_FIELDS {
+            return Err(HeadError::TooManyFields);
+        }
+        let present = |value: Option<&'a [u8]>| value.filter(|value| !value.is_empty());
+        Ok(Self {
+            method: present(method).ok_or(HeadError::NoMethod)?,
+            path: present(path).ok_or(HeadError::NoPath)?,
+            // Kong's `:authority` is the server's own name, so `Host` goes first.
+            host: present(host)
+                .or(present(authority))
+                .ok_or(HeadError::NoHost)?,
+            fields,
+        })
+    }
+
+    /// The method, as sent.
+    pub const fn method(&self) -> &'a [u8] {
+        self.method
+    }
+
+    /// The path with its query, as sent.
+    pub const fn path(&self) -> &'a [u8] {
+        self.path
+    }
+
+    /// The host that the client asked for, with its port if it gave one.
+    pub const fn host(&self) -> &'a [u8] {
+        self.host
+    }
+
+    /// Whether the map shows a `Host` header of its own beside `:authority`.
+    pub fn shows_host_header(&self) -> bool {
+        self.values(FieldKind::Host).next().is_some()
+    }
+
+    /// The fields that are not pseudo headers, in order, `Host` among them where the host shows it.
+    pub fn fields(&self) -> &[Field<'a>] {
+        &self.fields
+    }
+
+    /// The values of every field of `kind`, in order.
+    pub fn values(&self, kind: FieldKind) -> impl Iterator<Item = &'a [u8]> {
+        self.fields
+            .iter()
+            .filter(move |field| field.kind == kind)
+            .map(|field| field.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pairs = Vec<(&'static [u8], &'static [u8])>;
+
+    fn good() -> Pairs {
+        vec![
+            (b":method", b"GET"),
+            (b":path", b"/"),
+            (b":authority", b"a"),
+        ]
+    }
+
+    fn without(name: &[u8]) -> Pairs {
+        good().into_iter().filter(|pair| pair.0 != name).collect()
+    }
+
+    #[test]
+    fn each_part_must_be_there() {
+        let defect = |name: &[u8]| RequestHead::read(without(name)).unwrap_err();
+        assert!(RequestHead::read(good()).is_ok());
+        assert_eq!(defect(b":method"), HeadError::NoMethod);
+        assert_eq!(defect(b":path"), HeadError::NoPath);
+        assert_eq!(defect(b":authority"), HeadError::NoHost);
+    }
+
+    #[test]
+    fn nothing_that_decides_may_stand_twice() {
+        for pair in [good()[0], good()[1], good()[2]] {
+            let twice = good().into_iter().chain([pair]);
+            assert_eq!(RequestHead::read(twice).unwrap_err(), HeadError::Repeated);
+        }
+    }
+
+    #[test]
+    fn the_host_header_goes_before_the_authority() {
+        let both = good().into_iter().chain([(&b"Host"[..], &b"b"[..])]);
+        assert_eq!(RequestHead::read(both).unwrap().host(), b"b");
+    }
+
+    #[test]
+    fn a_head_that_a_host_may_have_cut_is_refused() {
+        let filler = (&b"x-filler"[..], &b"1"[..]);
+        let with = |count| good().into_iter().chain(std::iter::repeat_n(filler, count));
+        assert!(RequestHead::read(with(MAX_FIELDS)).is_ok());
+        let cut = RequestHead::read(with(MAX_FIELDS + 1)).unwrap_err();
+        assert_eq!(cut, HeadError::TooManyFields);
+    }
+}

@@ -1,0 +1,23 @@
+//! The request as bytes: head, field names, path. Knows nothing of Ollama.
+
+mod field;
+mod head;
+mod path;
+
+pub use field::{FieldKind, Place};
+pub use head::{Field, HeadError, MAX_FIELDS, RequestHead};
+pub use path::{DecodedPath, PathError, without_query};
+
+/// Whether `text` is one or more bytes of visible ASCII (RFC 9110 section 5.5, VCHAR).
+pub fn is_visible_ascii(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_graphic)
+}
+
+/// The value of one hexadecimal digit, in either case.
+pub const fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte & 0x0f),
+        b'a'..=b'f' | b'A'..=b'F' => Some((byte & 0x0f).wrapping_add(9)),
+        _ => None,
+    }
+}

@@ -1,0 +1,136 @@
+//! Writes one JSON object, members in the order in which they are put.
+
+use std::fmt::Write as _;
+
+/// An object being written, on one line of printable ASCII whatever it holds (RFC 8259 section 7).
+#[derive(Debug)]
+pub struct ObjectWriter {
+    text: String,
+}
+
+impl ObjectWriter {
+    /// An object without members.
+    pub fn new() -> Self {
+        let mut text = String::with_capacity(256);
+        text.push('{');
+        Self { text }
+    }
+
+    /// Adds a string.
+    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
+        self.name(name);
+        self.quoted(value);
+        self
+    }
+
+    /// Adds a string, or `null`.
+    pub fn text_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => {
+                self.name(name);
+                self.text.push_str("null");
+                self
+            }
+        }
+    }
+
+    /// Adds a whole number.
+    pub fn number(&mut self, name: &str, value: u16) -> &mut Self {
+        self.name(name);
+        // Writing to a String does not fail.
+        let _ = write!(self.text, "{value}");
+        self
+    }
+
+    /// Adds an object, which `fill` fills.
+    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Self)) -> &mut Self {
+        self.name(name);
+        self.text.push('{');
+        fill(self);
+        self.text.push('}');
+        self
+    }
+
+    /// The object as text.
+    pub fn finish(mut self) -> String {
+        self.text.push('}');
+        self.text
+    }
+
+    fn name(&mut self, name: &str) {
+        if !self.text.ends_with('{') {
+            self.text.push(',');
+        }
+        self.quoted(name);
+        self.text.push(':');
+    }
+
+    /// Escapes everything but printable ASCII, so that no byte of it means anything to a terminal
+    /// or to a reader of lines.
+    fn quoted(&mut self, value: &str) {
+        self.text.push('"');
+        if value.bytes().all(is_plain) {
+            self.text.push_str(value);
+        } else {
+            for character in value.chars() {
+                self.character(character);
+            }
+        }
+        self.text.push('"');
+    }
+
+    fn character(&mut self, character: char) {
+        match u8::try_from(character) {
+            Ok(byte) if is_plain(byte) => self.text.push(character),
+            Ok(byte @ (b'"' | b'\\')) => self.text.extend(['\\', char::from(byte)]),
+            _ => {
+                let mut units = [0; 2];
+                for unit in character.encode_utf16(&mut units) {
+                    // Writing to a String does not fail.
+                    let _ = write!(self.text, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\')
+}
+
+impl Default for ObjectWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order_and_texts_are_escaped() {
+        let mut object = ObjectWriter::new();
+        object
+            .text("z", "{\"\\\n\u{0}\u{7f}\u{9b}\u{2028}é\u{1f999}{")
+            .number("a", 401)
+            .object("in", |inner| {
+                inner.text_or_null("none", None).text("b", "{");
+            })
+            .text_or_null("last", Some(""));
+        let text = object.finish();
+        let escaped = r#"{\"\\\u000a\u0000\u007f\u009b\u2028\u00e9\ud83e\udd99{"#;
+        let expected =
+            format!(r#"{{"z":"{escaped}","a":401,"in":{{"none":null,"b":"{{"}},"last":""}}"#);
+        assert_eq!(text, expected);
+        let read = crate::json::Json::parse(text.as_bytes()).unwrap();
+        let z = read.member("z").and_then(crate::json::Json::text);
+        assert_eq!(z, Some("{\"\\\n\u{0}\u{7f}\u{9b}\u{2028}é\u{1f999}{"));
+    }
+
+    #[test]
+    fn an_empty_object_is_one() {
+        assert_eq!(ObjectWriter::new().finish(), "{}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Errors in the words of the client: Ollama's, OpenAI's, Anthropic's.
+
+use crate::denial::{Denial, Reason};
+use crate::json::ObjectWriter;
+
+/// The shape of error that a client of a path can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/api/*`, and whatever is not one of the others
+    Ollama,
+    /// `/v1/*`
+    OpenAi,
+    /// `/v1/messages`
+    Anthropic,
+}
+
+/// What an error body may tell besides the denial.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ErrorBody<'a> {
+    /// where a person gets a credential; the `ollama` CLI shows it on a 401
+    pub signin_url: Option<&'a str>,
+    /// the gateway's id of the request
+    pub request_id: Option<&'a str>,
+}
+
+impl Dialect {
+    /// The dialect of `path`, which may be malformed: a client is told so in its own words too.
+    pub fn of(path: &[u8]) -> Self {
+        const MESSAGES: &[u8] = b"/v1/messages";
+        match path.strip_prefix(MESSAGES) {
+            Some([] | [b'/', ..]) => Self::Anthropic,
+            _ if path.starts_with(b"/v1/") => Self::OpenAi,
+            _ => Self::Ollama,
+        }
+    }
+
+    /// The JSON body for `denial`.
+    pub fn body(self, denial: &Denial, extra: ErrorBody<'_>) -> Vec<u8> {
+        let (message, code) = (denial.message(), denial.reason().code());
+        let kind = Self::error_type(denial.reason());
+        let signin_url = extra.signin_url.filter(|_| denial.reason().status() == 401);
+        let mut body = ObjectWriter::new();
+        match self {
+            Self::Ollama => body.text("error", &message).text("code", code),
+            Self::OpenAi => body.object("error", |error| {
+                error
+                    .text("message", &message)
+                    .text("type", kind)
+                    .text_or_null("param", None)
+                    .text("code", code);
+            }),
+            Self::Anthropic => body
+                .text("type", "error")
+                .object("error", |error| {
+                    error
+                        .text("type", kind)
+                        .text("message", &message)
+                        .text("code", code);
+                })
+                .text_or_null("request_id", extra.request_id),
+        };
+        if let Some(url) = signin_url {
+            body.text("signin_url", url);
+        }
+        body.finish().into_bytes()
+    }
+
+    const fn error_type(reason: Reason) -> &'static str {
+        match reason.status() {
+            400 => "invalid_request_error",
+            401 => "authentication_error",
+            403 => "permission_error",
+            _ => "api_error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn body(dialect: Dialect, reason: Reason) -> Value {
+        let extra = ErrorBody {
+            signin_url: Some("https://wiki.example.com/keys"),
+            request_id: Some("r-1"),
+        };
+        let denial = Denial::new(reason, "say \"why\"");
+        serde_json::from_slice(&dialect.body(&denial, extra)).unwrap()
+    }
+
+    #[test]
+    fn the_path_decides() {
+        for (path, dialect) in [
+            (&b"/api/chat"[..], Dialect::Ollama),
+            (b"/", Dialect::Ollama),
+            (b"", Dialect::Ollama),
+            (b"/v1", Dialect::Ollama),
+            (b"/v1/chat/completions", Dialect::OpenAi),
+            (b"/v1/messagesx", Dialect::OpenAi),
+            (b"/v1/messages", Dialect::Anthropic),
+            (b"/v1/messages/count_tokens", Dialect::Anthropic),
+        ] {
+            assert_eq!(Dialect::of(path), dialect);
+        }
+    }
+
+    #[test]
+    fn each_dialect_has_its_own_shape() {
+        let ollama = body(Dialect::Ollama, Reason::ScopeDenied);
+        assert_eq!(
+            ollama["error"],
+            "the credential lacks the scope: say \"why\""
+        );
+        assert_eq!(ollama["code"], "scope_denied");
+        assert!(ollama.get("signin_url").is_none(), "only a 401 has one");
+
+        let openai = body(Dialect::OpenAi, Reason::UnknownKey);
+        assert_eq!(openai["error"]["type"], "authentication_error");
+        assert_eq!(openai["error"]["code"], "unknown_key");
+        assert_eq!(openai["error"]["param"], Value::Null);
+        assert_eq!(openai["signin_url"], "https://wiki.example.com/keys");
+
+        let anthropic = body(Dialect::Anthropic, Reason::MalformedPath);
+        assert_eq!(anthropic["type"], "error");
+        assert_eq!(anthropic["error"]["type"], "invalid_request_error");
+        assert_eq!(anthropic["request_id"], "r-1");
+    }
+}

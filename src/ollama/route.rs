@@ -1,0 +1,154 @@
+//! Ollama's routes (its server/routes.go, August 2026). What is not listed is unknown, and denied.
+
+use super::scope::Scope;
+
+/// One route of Ollama's.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    methods: &'static [&'static str],
+    pattern: &'static str,
+    scope: Scope,
+}
+
+const GET: &[&str] = &["GET"];
+const GET_HEAD: &[&str] = &["GET", "HEAD"];
+const POST: &[&str] = &["POST"];
+const POST_HEAD: &[&str] = &["POST", "HEAD"];
+const DELETE: &[&str] = &["DELETE"];
+
+const fn route(methods: &'static [&'static str], pattern: &'static str, scope: Scope) -> Route {
+    Route {
+        methods,
+        pattern,
+        scope,
+    }
+}
+
+/// Every route that the gate knows. A segment in braces stands for one segment that is not empty.
+pub const ROUTES: &[Route] = &[
+    route(GET_HEAD, "/", Scope::Health),
+    route(GET_HEAD, "/api/version", Scope::Health),
+    route(GET, "/api/status", Scope::Read),
+    route(GET_HEAD, "/api/tags", Scope::Read),
+    route(GET, "/api/ps", Scope::Read),
+    route(POST, "/api/show", Scope::Read),
+    route(GET, "/v1/models", Scope::Read),
+    route(GET, "/v1/models/{model}", Scope::Read),
+    route(GET, "/api/experimental/model-recommendations", Scope::Read),
+    route(POST, "/api/generate", Scope::Inference),
+    route(POST, "/api/chat", Scope::Inference),
+    route(POST, "/api/embed", Scope::Inference),
+    route(POST, "/api/embeddings", Scope::Inference),
+    route(POST, "/v1/chat/completions", Scope::Inference),
+    route(POST, "/v1/completions", Scope::Inference),
+    route(POST, "/v1/embeddings", Scope::Inference),
+    route(POST, "/v1/responses", Scope::Inference),
+    route(POST, "/v1/messages", Scope::Inference),
+    route(POST, "/v1/audio/transcriptions", Scope::Inference),
+    route(POST, "/api/pull", Scope::Manage),
+    route(POST, "/api/push", Scope::Manage),
+    route(POST, "/api/create", Scope::Manage),
+    route(POST, "/api/copy", Scope::Manage),
+    route(DELETE, "/api/delete", Scope::Manage),
+    route(POST_HEAD, "/api/blobs/{digest}", Scope::Manage),
+    route(POST, "/api/me", Scope::Cloud),
+    route(POST, "/api/signout", Scope::Cloud),
+    route(DELETE, "/api/user/keys/{key}", Scope::Cloud),
+    route(POST, "/api/experimental/web_search", Scope::Cloud),
+    route(POST, "/api/experimental/web_fetch", Scope::Cloud),
+];
+
+impl Route {
+    /// The route that Ollama's router would serve for `method` and the decoded `path`.
+    ///
+    /// The match is exact: no case folding, no trailing slash, no method but those listed.
+    pub fn find(method: &[u8], path: &str) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| {
+            route.matches(path) && route.methods.iter().any(|own| own.as_bytes() == method)
+        })
+    }
+
+    /// Its path, with parameters in braces.
+    pub const fn pattern(&self) -> &'static str {
+        self.pattern
+    }
+
+    /// The methods it answers.
+    pub const fn methods(&self) -> &'static [&'static str] {
+        self.methods
+    }
+
+    /// The scope that it needs.
+    pub const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self.pattern.split_once('{') {
+            None => self.pattern == path,
+            Some((before, _)) => path
+                .strip_prefix(before)
+                .is_some_and(|parameter| !parameter.is_empty() && !parameter.contains('/')),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(method: &str, path: &str) -> Option<Scope> {
+        Route::find(method.as_bytes(), path).map(Route::scope)
+    }
+
+    #[test]
+    fn every_route_is_found_by_each_of_its_methods_and_no_other() {
+        for route in ROUTES {
+            let path = route.pattern.replace("{model}", "qwen3:8b");
+            let path = path.replace("{digest}", "sha256:00").replace("{key}", "k");
+            for method in [
+                "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get", "",
+            ] {
+                let own = route.methods.contains(&method);
+                let found = Route::find(method.as_bytes(), &path);
+                assert_eq!(found.is_some(), own, "{method} {path}");
+                assert!(found.is_none_or(|found| found == route));
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_only_resembles_a_route_is_unknown() {
+        for path in [
+            "/api/tags/",
+            "/API/tags",
+            "/api/tag",
+            "/api/tagss",
+            "/apitags",
+            "/api",
+            "/v1",
+            "",
+            "/v1/models/",
+            "/v1/models/a/b",
+            "/api/blobs/",
+            "/metrics",
+            "/api/delete?x=/health",
+            "/v1/models/{model}/x",
+            "/health",
+        ] {
+            for method in ["GET", "POST", "DELETE", "HEAD"] {
+                assert_eq!(scope(method, path), None, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_dangerous_ones_are_not_in_the_default() {
+        for path in ["/api/pull", "/api/push", "/api/create", "/api/copy"] {
+            assert_eq!(scope("POST", path), Some(Scope::Manage));
+        }
+        assert_eq!(scope("DELETE", "/api/delete"), Some(Scope::Manage));
+        assert_eq!(scope("POST", "/api/blobs/sha256:1"), Some(Scope::Manage));
+        assert_eq!(scope("POST", "/api/me"), Some(Scope::Cloud));
+    }
+}

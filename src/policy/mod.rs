@@ -1,0 +1,133 @@
+//! From identity and request to a permit or a denial.
+
+mod origin;
+
+use crate::authn::Identity;
+use crate::denial::{Denial, Reason};
+use crate::http::RequestHead;
+use crate::ollama::{Route, ScopeSet};
+
+/// Proof that a request may go on to Ollama. Only this module makes one.
+///
+/// ```compile_fail
+/// // INVARIANT: nothing outside can write a permit.
+/// let permit = ollama_gate::policy::Permit { caller: ollama_gate::policy::Caller::Public };
+/// ```
+#[derive(Debug)]
+pub struct Permit<'p, 'e> {
+    caller: Caller<'p, 'e>,
+}
+
+/// Who may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller<'p, 'e> {
+    /// anybody, on a route that the configuration opens
+    Public,
+    /// somebody who proved who they are
+    Known(&'p Identity<'e>),
+}
+
+impl<'p, 'e> Permit<'p, 'e> {
+    /// Whose request it is.
+    pub const fn caller(&self) -> Caller<'p, 'e> {
+        self.caller
+    }
+}
+
+/// A permit for anybody, if the configuration opens the scope of `route`.
+///
+/// `None` means that the caller has to prove who they are. The outer result is the browser rule:
+/// a page elsewhere can make a browser send a request that needs no credential.
+pub fn public(
+    open: ScopeSet,
+    route: Option<&Route>,
+    head: &RequestHead<'_>,
+) -> Option<Result<Permit<'static, 'static>, Denial>> {
+    route.filter(|route| open.grants(route.scope()))?;
+    Some(origin::check(head).map(|()| Permit {
+        caller: Caller::Public,
+    }))
+}
+
+/// A permit for `identity` on `route`.
+///
+/// # Errors
+/// The route is unknown, or the identity lacks its scope.
+pub fn decide<'p, 'e>(
+    identity: &'p Identity<'e>,
+    route: Option<&Route>,
+) -> Result<Permit<'p, 'e>, Denial> {
+    let route = route.ok_or_else(|| {
+        let advice = "this method and path are no route of Ollama that the gate knows";
+        Denial::new(Reason::UnknownRoute, advice)
+    })?;
+    if !identity.scopes.grants(route.scope()) {
+        let advice = format!(
+            "{} needs `{}`, this credential has {}",
+            route.pattern(),
+            route.scope().name(),
+            identity.scopes
+        );
+        return Err(Denial::new(Reason::ScopeDenied, advice));
+    }
+    Ok(Permit {
+        caller: Caller::Known(identity),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authn::Method;
+    use crate::ollama::{ROUTES, Scope};
+    use std::borrow::Cow;
+
+    fn identity(scopes: ScopeSet) -> Identity<'static> {
+        Identity {
+            method: Method::ApiKey,
+            id: "id",
+            subject: Cow::Borrowed("alice"),
+            scopes,
+        }
+    }
+
+    #[test]
+    fn every_route_is_denied_to_whoever_lacks_its_scope() {
+        for route in ROUTES {
+            for scope in Scope::ALL {
+                let identity = identity(ScopeSet::NONE.with(scope));
+                let granted = scope == route.scope() || route.scope() == Scope::Health;
+                assert_eq!(
+                    decide(&identity, Some(route)).is_ok(),
+                    granted,
+                    "{scope:?} on {}",
+                    route.pattern()
+                );
+            }
+            let nothing = identity(ScopeSet::NONE);
+            let denial = decide(&nothing, Some(route)).unwrap_err();
+            assert_eq!(denial.reason(), Reason::ScopeDenied);
+        }
+    }
+
+    #[test]
+    fn an_unknown_route_is_denied_whatever_the_scopes() {
+        let all = Scope::ALL.into_iter().collect();
+        let identity = identity(all);
+        let denial = decide(&identity, None).unwrap_err();
+        assert_eq!(denial.reason(), Reason::UnknownRoute);
+    }
+
+    #[test]
+    fn only_an_open_scope_is_public() {
+        let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
+        let head = RequestHead::read(pairs).unwrap();
+        let open = ScopeSet::NONE.with(Scope::Health);
+        for route in ROUTES {
+            let public = public(open, Some(route), &head).is_some();
+            assert_eq!(public, route.scope() == Scope::Health);
+        }
+        assert!(super::public(open, None, &head).is_none());
+        assert!(super::public(ScopeSet::NONE, Route::find(b"GET", "/"), &head).is_none());
+    }
+}

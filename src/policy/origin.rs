@@ -1,0 +1,57 @@
+//! Requests that a browser may send by itself.
+//!
+//! The gate drops `Origin` for Ollama's sake, and with it Ollama's only defence against hostile
+//! pages. So it takes over that duty: where no credential proves that the client meant it, a
+//! request of a page from elsewhere is refused.
+
+use crate::denial::{Denial, Reason};
+use crate::http::{FieldKind, RequestHead};
+
+/// Passes a request without `Origin`, or with that of the host it is sent to.
+///
+/// # Errors
+/// [`Reason::OriginDenied`] for any other, `null` included.
+pub fn check(head: &RequestHead<'_>) -> Result<(), Denial> {
+    if head
+        .values(FieldKind::Origin)
+        .all(|origin| is_own(origin, head.host()))
+    {
+        return Ok(());
+    }
+    let advice = "a page from elsewhere may ask only with a credential of its own";
+    Err(Denial::new(Reason::OriginDenied, advice))
+}
+
+/// Whether `origin` (RFC 6454 section 7, `scheme://host[:port]`) is at `host`, port included.
+fn is_own(origin: &[u8], host: &[u8]) -> bool {
+    [&b"https://"[..], b"http://"]
+        .iter()
+        .any(|scheme| match origin.strip_prefix(*scheme) {
+            Some(authority) => authority.eq_ignore_ascii_case(host),
+            None => false,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_its_own_only_if_scheme_host_and_port_say_so() {
+        for (origin, own) in [
+            (&b"https://gate.example:8443"[..], true),
+            (b"http://GATE.example:8443", true),
+            (b"https://gate.example", false),
+            (b"https://gate.example:8443.evil", false),
+            (b"https://evil/gate.example:8443", false),
+            (b"https://evil@gate.example:8443", false),
+            (b"gate.example:8443", false),
+            (b"null", false),
+            (b"", false),
+            (b"\xff", false),
+        ] {
+            let shown = String::from_utf8_lossy(origin);
+            assert_eq!(is_own(origin, b"gate.example:8443"), own, "{shown}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What Ollama sees: no credential of the client's, the right Host, and only the identity headers
+//! that the configuration asks for.
+
+use crate::denial::{Denial, Reason};
+use crate::http::{FieldKind, RequestHead, is_visible_ascii};
+use crate::policy::{Caller, Permit};
+use std::borrow::Cow;
+
+/// What the configuration says of the way to Ollama.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamRules {
+    /// the Host that Ollama is asked with; bound to loopback it refuses foreign ones
+    pub host: String,
+    /// the header that names the caller, lower-case
+    pub subject_header: Option<String>,
+    /// the header that names the credential, lower-case
+    pub credential_id_header: Option<String>,
+}
+
+/// One change to the request head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// take out every field of this name
+    Remove(Cow<'a, str>),
+    /// make this the only field of this name
+    Set(&'a str, Cow<'a, str>),
+    /// ask Ollama with this Host, by whatever name the gateway gives it
+    Host(&'a str),
+}
+
+/// Proof that a request was permitted and cleaned. Only [`admit`] makes one, and forwarding needs
+/// one.
+///
+/// ```compile_fail
+/// // INVARIANT: nothing outside can write an admission.
+/// let admitted = ollama_gate::upstream::Admitted { edits: Vec::new() };
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct Admitted<'a> {
+    edits: Vec<Edit<'a>>,
+}
+
+impl<'a> Admitted<'a> {
+    /// What has to be done to the head, in this order, before it may go on. If one edit fails, the
+    /// request must not.
+    pub fn edits(&self) -> &[Edit<'a>] {
+        &self.edits
+    }
+}
+
+/// Turns `permit` into the admission of the request with `head`.
+///
+/// # Errors
+/// [`Reason::UnsafeIdentity`] if a value that the configuration wants in a header is not visible
+/// ASCII: a host call accepts a CR or LF, and the request breaks later.
+pub fn admit<'a>(
+    permit: &Permit<'_, 'a>,
+    head: &RequestHead<'a>,
+    rules: &'a UpstreamRules,
+) -> Result<Admitted<'a>, Denial> {
+    let mut edits = Vec::with_capacity(8);
+    for field in head.fields() {
+        let named = [&rules.subject_header, &rules.credential_id_header]
+            .into_iter()
+            .flatten()
+            .any(|own| field.name.eq_ignore_ascii_case(own.as_bytes()));
+        if named || never_reaches_ollama(field.kind) {
+            remove(&mut edits, field.name)?;
+        }
+    }
+    edits.push(Edit::Host(&rules.host));
+    if let Caller::Known(identity) = permit.caller() {
+        if let Some(name) = &rules.subject_header {
+            edits.push(Edit::Set(name, safe(identity.subject.clone())?));
+        }
+        if let Some(name) = &rules.credential_id_header {
+            edits.push(Edit::Set(name, safe(Cow::Borrowed(identity.id))?));
+        }
+    }
+    Ok(Admitted { edits })
+}
+
+const fn never_reaches_ollama(kind: FieldKind) -> bool {
+    match kind {
+        FieldKind::Credential(_) | FieldKind::Private | FieldKind::Origin => true,
+        FieldKind::Host
+        | FieldKind::Method
+        | FieldKind::Path
+        | FieldKind::RequestId
+        | FieldKind::Other => false,
+    }
+}
+
+/// Adds a removal, once a name.
+fn remove<'a>(edits: &mut Vec<Edit<'a>>, name: &'a [u8]) -> Result<(), Denial> {
+    let name = std::str::from_utf8(name).map_err(|_| {
+        let advice = "a header name of an identity header is not ASCII";
+        Denial::new(Reason::MalformedRequest, advice)
+    })?;
+    let known = edits
+        .iter()
+        .any(|edit| matches!(edit, Edit::Remove(other) if other.eq_ignore_ascii_case(name)));
+    if !known {
+        edits.push(Edit::Remove(Cow::Borrowed(name)));
+    }
+    Ok(())
+}
+
+fn safe(value: Cow<'_, str>) -> Result<Cow<'_, str>, Denial> {
+    if is_visible_ascii(value.as_bytes()) {
+        return Ok(value);
+    }
+    let advice = "only visible ASCII may stand there, ask whoever runs the gate";
+    Err(Denial::new(Reason::UnsafeIdentity, advice))
+}

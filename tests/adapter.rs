@@ -1,0 +1,254 @@
+//! The adapter: failing calls, a refused configuration, and what a request costs.
+
+mod world;
+
+use ollama_gate::denial::Level;
+use ollama_gate::host::{Flow, Status};
+use serde_json::{Value, json};
+use world::{KEY, READ_KEY, Seen, World, configuration, with};
+
+const FAILURES: [Status; 3] = [Status(2), Status(10), Status::UNIMPLEMENTED];
+
+fn failing(call: &'static str, status: Status) -> Seen {
+    let world = World::new(&configuration());
+    world.gateway.0.failing.borrow_mut().insert(call, status);
+    world.send(
+        "POST",
+        "/v1/messages",
+        &[("x-api-key", KEY), ("cookie", "a=b")],
+    )
+}
+
+#[test]
+fn a_call_that_fails_lets_nothing_through() {
+    for status in FAILURES {
+        for call in [
+            "request_headers",
+            "remove_request_header",
+            "set_request_header",
+        ] {
+            let seen = failing(call, status);
+            assert_eq!(
+                seen.verdict(),
+                (500, "host_failure".into()),
+                "{call} {status:?}"
+            );
+            assert_eq!(seen.body()["type"], "error", "in Anthropic's words");
+        }
+        assert_eq!(failing("wall_clock", status).verdict().0, 503);
+    }
+}
+
+#[test]
+fn an_answer_that_the_gateway_does_not_take_still_stops_the_request() {
+    let world = World::new(&configuration());
+    world
+        .gateway
+        .0
+        .failing
+        .borrow_mut()
+        .insert("reply", Status(10));
+    let seen = world.send("GET", "/api/tags", &[]);
+    assert!(seen.upstream.is_none() && seen.reply.is_none());
+    assert_eq!(
+        seen.calls.iter().filter(|call| **call == "reply").count(),
+        2,
+        "a bare one is tried"
+    );
+}
+
+#[test]
+fn counters_and_log_lines_are_no_reason_to_stop() {
+    let world = World::new(&configuration());
+    for call in ["log", "count"] {
+        world
+            .gateway
+            .0
+            .failing
+            .borrow_mut()
+            .insert(call, Status(10));
+    }
+    assert_eq!(world.bearer("GET", "/api/tags", KEY).verdict().0, 200);
+    assert_eq!(world.send("GET", "/api/tags", &[]).verdict().0, 401);
+}
+
+#[test]
+fn a_refused_configuration_refuses_every_request() {
+    for bad in [
+        "",
+        "[]",
+        "null",
+        "{",
+        "{}",
+        "\u{0}",
+        "[1]",
+        r#"{"api_keys":{"keys":[]}}"#,
+    ] {
+        let world = World::of_bytes(bad.as_bytes());
+        assert!(!world.configured, "{bad:?}");
+        let seen = world.bearer("POST", "/v1/chat/completions", KEY);
+        assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad:?}");
+        assert_eq!(
+            seen.body()["error"]["type"],
+            "api_error",
+            "in the dialect of the path"
+        );
+        assert!(
+            !seen.calls.contains(&"request_headers"),
+            "the map call can crash an unknown gateway"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_is_replaced_whole_and_requests_keep_theirs() {
+    let mut world = World::new(&configuration());
+    let mut under_way = world.root.filter();
+    *world.gateway.0.configuration.borrow_mut() = b"{".to_vec();
+    assert!(!world.root.configure());
+    let request = [
+        (":method", "GET"),
+        (":path", "/"),
+        (":authority", "h"),
+        ("x-api-key", KEY),
+    ];
+    *world.gateway.0.headers.borrow_mut() =
+        request.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+    assert_eq!(under_way.request_head(), Flow::Continue);
+    assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 500);
+    *world.gateway.0.configuration.borrow_mut() = configuration().to_string().into_bytes();
+    assert!(world.root.configure());
+    assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 200);
+}
+
+#[test]
+fn the_rest_of_a_request_without_a_permit_is_held() {
+    let world = World::new(&configuration());
+    assert_eq!(
+        world.root.filter().request_rest(),
+        Flow::Pause,
+        "a body before its head"
+    );
+}
+
+#[test]
+fn a_request_costs_what_the_budget_says() {
+    let world = World::new(&configuration());
+    let allowed = world.send(
+        "POST",
+        "/v1/chat/completions",
+        &[
+            ("authorization", "Bearer sk-alice-0123456789abcdef"),
+            ("content-type", "application/json"),
+        ],
+    );
+    assert_eq!(
+        allowed.calls,
+        [
+            "request_headers",
+            "wall_clock",
+            "remove_request_header",
+            "set_request_header",
+            "log",
+            "count"
+        ]
+    );
+    let denied = world.send("POST", "/v1/chat/completions", &[]);
+    assert_eq!(
+        denied.calls,
+        ["request_headers", "wall_clock", "log", "count", "reply"]
+    );
+}
+
+#[test]
+fn an_allowed_request_is_logged_only_if_wanted_and_a_refused_one_always() {
+    let world = World::new(&with("/log", json!({ "allowed": false })));
+    assert_eq!(world.bearer("GET", "/", KEY).record, Value::Null);
+    assert_eq!(
+        world.send("GET", "/", &[]).record["code"],
+        "missing_credential"
+    );
+}
+
+#[test]
+fn a_record_tells_who_what_and_why_and_no_secret() {
+    let world = World::new(&configuration());
+    let allowed = world
+        .bearer("POST", "/api/chat?token=sk-in-the-query", KEY)
+        .record;
+    assert_eq!(
+        allowed,
+        json!({
+            "gate": "ollama-gate", "decision": "allowed", "method": "POST", "route": "/api/chat", "scope": "inference",
+            "credential": "api_key", "id": "alice-laptop", "subject": "alice", "request_id": "r-1",
+        })
+    );
+    let denied = world.bearer("POST", "/api/chat", READ_KEY).record;
+    assert_eq!(
+        denied,
+        json!({
+            "gate": "ollama-gate", "decision": "denied", "status": 403, "code": "scope_denied", "method": "POST",
+            "route": "/api/chat", "scope": "inference", "credential": "api_key", "id": "reader", "subject": "reader",
+            "request_id": "r-1",
+        })
+    );
+    let hostile = world.send("GET\"\n", "/x\"\n{}?secret", &[]).record;
+    assert_eq!(hostile["method"], "GET\"\n");
+    assert_eq!(hostile["path"], "/x\"\n{}");
+}
+
+#[test]
+fn levels_and_counters_follow_the_decision() {
+    let world = World::new(&configuration());
+    let level = |world: &World| world.gateway.0.lines.borrow()[0].0;
+    let _ = world.bearer("GET", "/", KEY);
+    assert_eq!(level(&world), Level::Info);
+    let _ = world.send("GET", "/", &[]);
+    assert_eq!(level(&world), Level::Warn);
+    world.gateway.0.seconds.set(0);
+    let _ = world.bearer("GET", "/", KEY);
+    assert_eq!(level(&world), Level::Error);
+    let counted = world.gateway.0.counters.borrow();
+    let counted: Vec<_> = counted
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .cloned()
+        .collect();
+    let expected = [
+        "denied.missing_credential",
+        "denied.clock_unavailable",
+        "allowed",
+    ];
+    assert_eq!(
+        counted,
+        expected.map(|name| (format!("ollama_gate.{name}"), 1))
+    );
+}
+
+#[test]
+fn a_gateway_that_is_another_than_the_configuration_says_is_an_error() {
+    let named_apisix = World::new(&with("/host/name", json!("apisix")));
+    assert!(!named_apisix.configured);
+    assert_eq!(
+        named_apisix.errors(),
+        ["host.name: this gateway does not behave like APISIX, and is named so"]
+    );
+}
+
+#[test]
+fn a_key_that_somebody_wrote_into_the_path_is_not_logged() {
+    let world = World::new(&configuration());
+    for path in [
+        &format!("/{KEY}/api/tags")[..],
+        "/sk-short/x",
+        "/a/eyJhbGciOi",
+        "/0123456789abcdef",
+    ] {
+        let record = world.send("GET", path, &[]).record.to_string();
+        assert!(record.contains('\u{2026}'), "{record}");
+        let secret = path.split('/').max_by_key(|part| part.len()).unwrap();
+        assert!(!record.contains(secret), "{record}");
+    }
+    let told = world.send("GET", "/api/unheard/of", &[]).record;
+    assert_eq!(told["path"], "/api/unheard/of");
+}

@@ -1,0 +1,122 @@
+//! What the house rules say of the source, held by reading it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn offenders(folder: &str, word: &str, allowed: impl Fn(&str) -> bool) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = sources(&root.join(folder));
+    assert!(!files.is_empty());
+    let found = files.into_iter().filter_map(|path| {
+        let name = path
+            .strip_prefix(root)
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let code = fs::read_to_string(&path).unwrap();
+        let hit = code
+            .lines()
+            .any(|line| !line.trim_start().starts_with("//") && line.contains(word));
+        (hit && !allowed(&name)).then_some(name)
+    });
+    found.collect()
+}
+
+#[test]
+fn proxy_wasm_appears_only_in_the_host_folder() {
+    let host = |name: &str| name.starts_with("src/host/");
+    assert_eq!(offenders("src", "proxy_wasm", host), Vec::<String>::new());
+}
+
+#[test]
+fn unsafe_appears_only_in_the_file_of_raw_calls() {
+    let calls = |name: &str| name == "src/host/calls.rs";
+    for word in [
+        "unsafe {",
+        "unsafe fn",
+        "unsafe extern",
+        "allow(unsafe_code)",
+    ] {
+        assert_eq!(
+            offenders("src", word, calls),
+            Vec::<String>::new(),
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn the_engine_reads_no_clock_no_environment_and_draws_no_randomness() {
+    let host = |name: &str| name.starts_with("src/host/");
+    for word in [
+        "SystemTime",
+        "Instant::now",
+        "std::env",
+        "getrandom",
+        "thread_rng",
+        "std::fs",
+    ] {
+        assert_eq!(offenders("src", word, host), Vec::<String>::new(), "{word}");
+    }
+}
+
+#[test]
+fn no_state_outlives_a_configuration() {
+    for word in [
+        "static ",
+        "thread_local!",
+        "OnceLock",
+        "LazyLock",
+        "lazy_static",
+    ] {
+        let found = offenders("src", word, |_| false);
+        let found: Vec<_> = found
+            .into_iter()
+            .filter(|name| {
+                let code =
+                    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+                code.lines().any(|line| {
+                    line.trim_start().starts_with(word) || line.contains(&format!("pub {word}"))
+                })
+            })
+            .collect();
+        assert_eq!(found, Vec::<String>::new(), "{word}");
+    }
+}
+
+#[test]
+fn no_file_is_a_god() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in sources(&root.join("src")) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(
+            lines <= 500,
+            "{} has {lines} lines, split it by noun",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_sdk_is_a_dependency_of_the_module_only() {
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let (before, after) = manifest
+        .split_once("[target.'cfg(target_os = \"wasi\")'.dependencies]")
+        .unwrap();
+    assert!(!before.contains("proxy-wasm ="));
+    assert!(after.trim_start().starts_with("proxy-wasm ="));
+}

@@ -1,0 +1,176 @@
+//! What Ollama sees, and what it never does.
+
+mod world;
+
+use serde_json::json;
+use world::{KEY, World, configuration, jwt, with};
+
+const PRIVATE: [&str; 20] = [
+    "Authorization",
+    "x-api-key",
+    "api-key",
+    "X-Ollama-Token",
+    "proxy-authorization",
+    "cookie",
+    "Cookie",
+    "x-forwarded-user",
+    "X-Forwarded-Email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "remote-user",
+    "X-Remote-User",
+    "x-user-id",
+    "X-User-Roles",
+    "x-openwebui-user-email",
+    "X-OpenWebUI-User-Jwt",
+    "x-auth-request-user",
+    "x-credential-identifier",
+    "x_forwarded_user",
+];
+
+#[test]
+fn nothing_private_goes_on_whichever_credential_was_used() {
+    let world = World::new(&configuration());
+    for place in ["authorization", "x-api-key", "api-key", "x-ollama-token"] {
+        let fields: Vec<_> = PRIVATE
+            .iter()
+            .filter(|name| {
+                !["authorization", "x-api-key", "api-key", "x-ollama-token"]
+                    .contains(&name.to_ascii_lowercase().as_str())
+            })
+            .map(|name| (*name, "stolen"))
+            .chain([
+                (place, KEY),
+                ("origin", "https://evil.example"),
+                ("accept", "*/*"),
+            ])
+            .collect();
+        let seen = world.send("POST", "/api/chat", &fields);
+        assert_eq!(seen.verdict().0, 200, "{place}");
+        let upstream = seen.upstream.as_ref().unwrap();
+        for (name, value) in upstream {
+            assert!(value != "stolen" && !value.contains(KEY), "{name}: {value}");
+        }
+        assert_eq!(
+            seen.upstream_values("accept"),
+            ["*/*"],
+            "the rest is untouched"
+        );
+        assert_eq!(seen.upstream_values("user-agent"), ["test"]);
+        assert!(seen.upstream_values("origin").is_empty());
+    }
+}
+
+#[test]
+fn every_credential_place_is_emptied_not_only_the_one_that_was_used() {
+    let world = World::new(&configuration());
+    let token = jwt(json!({}));
+    let fields = [
+        ("x-api-key", KEY),
+        ("authorization", token.as_str()),
+        ("api-key", KEY),
+        ("x-ollama-token", ""),
+    ];
+    let seen = world.send("GET", "/api/tags", &fields);
+    assert_eq!(seen.verdict().0, 200);
+    for place in ["x-api-key", "authorization", "api-key", "x-ollama-token"] {
+        assert!(seen.upstream_values(place).is_empty(), "{place}");
+    }
+}
+
+#[test]
+fn a_public_request_is_stripped_too() {
+    let world = World::new(&with("/public", json!(["health"])));
+    let seen = world.send(
+        "GET",
+        "/",
+        &[
+            ("authorization", "Bearer stolen"),
+            ("cookie", "a=b"),
+            ("x-forwarded-user", "root"),
+        ],
+    );
+    for name in ["authorization", "cookie", "x-forwarded-user"] {
+        assert!(seen.upstream_values(name).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn the_host_is_the_configured_one() {
+    let world = World::new(&configuration());
+    assert_eq!(
+        world.bearer("GET", "/", KEY).upstream_values(":authority"),
+        ["localhost:11434"]
+    );
+    let other = World::new(&with("/upstream", json!({ "host": "ollama.internal" })));
+    assert_eq!(
+        other.bearer("GET", "/", KEY).upstream_values(":authority"),
+        ["ollama.internal"]
+    );
+}
+
+#[test]
+fn identity_headers_are_set_only_where_asked_and_never_the_clients() {
+    let headers = json!({ "subject": "X-My-User", "credential_id": "X-Credential-Identifier" });
+    let world = World::new(&with("/upstream", json!({ "identity_headers": headers })));
+    let spoofed = [
+        ("authorization", KEY),
+        ("x-my-user", "root"),
+        ("X-MY-USER", "admin"),
+        ("X-Credential-Identifier", "admin"),
+    ];
+    let seen = world.send("GET", "/", &spoofed);
+    assert_eq!(seen.upstream_values("x-my-user"), ["alice"]);
+    assert_eq!(
+        seen.upstream_values("x-credential-identifier"),
+        ["alice-laptop"]
+    );
+    let by_token = world.bearer("GET", "/", &jwt(json!({ "sub": "bob" })));
+    assert_eq!(by_token.upstream_values("x-my-user"), ["bob"]);
+    assert_eq!(
+        by_token.upstream_values("x-credential-identifier"),
+        ["open-webui"]
+    );
+    let unasked = World::new(&configuration()).send("GET", "/", &spoofed[..1]);
+    assert!(
+        unasked
+            .upstream_values("x-credential-identifier")
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_public_caller_has_no_identity_and_cannot_bring_one() {
+    let mut configuration = with("/public", json!(["health"]));
+    configuration["upstream"] = json!({ "identity_headers": { "subject": "X-My-User" } });
+    let seen = World::new(&configuration).send("GET", "/", &[("x-my-user", "root")]);
+    assert_eq!(seen.verdict().0, 200);
+    assert!(seen.upstream_values("x-my-user").is_empty());
+}
+
+#[test]
+fn a_name_that_breaks_a_header_is_refused() {
+    let world = World::new(&with(
+        "/upstream",
+        json!({ "identity_headers": { "subject": "X-My-User" } }),
+    ));
+    for subject in ["a\r\nx-evil: 1", "a\nb", "a\u{0}b", "é", "a b", "\u{7f}"] {
+        let seen = world.bearer("GET", "/", &jwt(json!({ "sub": subject })));
+        assert_eq!(
+            seen.verdict(),
+            (403, "unsafe_identity".into()),
+            "{subject:?}"
+        );
+    }
+    let elsewhere =
+        World::new(&configuration()).bearer("GET", "/", &jwt(json!({ "sub": "a\r\nb" })));
+    assert_eq!(
+        elsewhere.verdict().0,
+        200,
+        "it does no harm where it goes into no header"
+    );
+    assert_eq!(
+        elsewhere.record["subject"], "a\r\nb",
+        "and is escaped in the log"
+    );
+}

@@ -1,0 +1,155 @@
+//! What happens to a stream: buffers, local replies, calls, going on.
+
+use wasmi::{Caller, Error, Linker};
+
+use super::call;
+use crate::guest::{give, read, write_u32};
+use crate::map;
+use crate::profile::Crash;
+use crate::record::Reply;
+use crate::world::{World, status};
+
+const REQUEST_BODY: i32 = 0;
+const RESPONSE_BODY: i32 = 1;
+const CALL_BODY: i32 = 4;
+const VM_CONFIGURATION: i32 = 6;
+const PLUGIN_CONFIGURATION: i32 = 7;
+
+pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
+    linker.func_wrap(
+        "env",
+        "proxy_get_buffer_bytes",
+        |mut c: Caller<'_, World>, kind: i32, start: i32, max: i32, data: i32, size: i32| {
+            call(&mut c, "proxy_get_buffer_bytes", |c| {
+                match buffer(c.data(), kind) {
+                    Some(bytes) if !bytes.is_empty() => {
+                        let from = (start as u32 as usize).min(bytes.len());
+                        let to = from.saturating_add(max as u32 as usize).min(bytes.len());
+                        give(c, &bytes[from..to], data, size)?;
+                        Ok(status::OK)
+                    }
+                    Some(_) => Ok(status::NOT_FOUND),
+                    None => Ok(status::BAD_ARGUMENT),
+                }
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_set_buffer_bytes",
+        |mut c: Caller<'_, World>, _: i32, _: i32, _: i32, _: i32, _: i32| {
+            call(&mut c, "proxy_set_buffer_bytes", |_| Ok(status::OK))
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_send_local_response",
+        |mut c: Caller<'_, World>,
+         code: i32,
+         details: i32,
+         details_size: i32,
+         body: i32,
+         body_size: i32,
+         headers: i32,
+         headers_size: i32,
+         _grpc: i32| {
+            call(&mut c, "proxy_send_local_response", |c| {
+                let reply = Reply {
+                    status: code as u32,
+                    details: read(c, details, details_size)?,
+                    body: read(c, body, body_size)?,
+                    headers: map::decode(&read(c, headers, headers_size)?).map_err(Crash)?,
+                };
+                c.data_mut().about(code.to_string().as_bytes());
+                local_reply(c.data_mut(), reply)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_http_call",
+        |mut c: Caller<'_, World>,
+         upstream: i32,
+         upstream_size: i32,
+         _headers: i32,
+         _headers_size: i32,
+         _body: i32,
+         _body_size: i32,
+         _trailers: i32,
+         _trailers_size: i32,
+         _timeout: i32,
+         token: i32| {
+            call(&mut c, "proxy_http_call", |c| {
+                let upstream = read(c, upstream, upstream_size)?;
+                let world = c.data_mut();
+                world.about(&upstream);
+                world.last_token += 1;
+                let number = world.last_token;
+                if let Some(stream) = world.stream_mut() {
+                    stream.in_flight += 1;
+                }
+                write_u32(c, token, number)?;
+                Ok(status::OK)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_continue_stream",
+        |mut c: Caller<'_, World>, kind: i32| {
+            call(&mut c, "proxy_continue_stream", |c| {
+                // On APISIX a resume is a no-op: it goes on by itself.
+                let by_itself = c.data().profile.goes_on_after_callback();
+                match c.data_mut().stream_mut() {
+                    Some(stream) if kind == 0 && !by_itself => stream.released = true,
+                    _ => {}
+                }
+                Ok(status::OK)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_close_stream",
+        |mut c: Caller<'_, World>, _: i32| call(&mut c, "proxy_close_stream", |_| Ok(status::OK)),
+    )?;
+    Ok(())
+}
+
+fn buffer(world: &World, kind: i32) -> Option<Vec<u8>> {
+    match kind {
+        REQUEST_BODY | RESPONSE_BODY | CALL_BODY => {
+            world.stream().map(|stream| stream.body.clone())
+        }
+        VM_CONFIGURATION => Some(Vec::new()),
+        PLUGIN_CONFIGURATION => world.configurations.get(&world.root()).cloned(),
+        _ => None,
+    }
+}
+
+/// Takes a local reply; rules that hold on every gateway are broken loudly.
+fn local_reply(world: &mut World, reply: Reply) -> Result<i32, Error> {
+    // hosts.md, "local reply": an error with an empty body gets nginx's HTML.
+    if reply.status >= 400 && reply.body.is_empty() {
+        return Err(Crash(format!("a local reply {} without a body", reply.status)).into());
+    }
+    for (name, value) in &reply.headers {
+        let bad = |byte: &u8| *byte < 0x20 || *byte > 0x7e;
+        if name.is_empty() || name.iter().any(bad) || value.iter().any(bad) {
+            let name = String::from_utf8_lossy(name).into_owned();
+            return Err(Crash(format!("a local reply with unprintable header `{name}`")).into());
+        }
+    }
+    let Some(stream) = world.stream_mut() else {
+        return Ok(status::BAD_ARGUMENT);
+    };
+    if stream.released {
+        return Err(Crash("a local reply after the head went on".into()).into());
+    }
+    if stream.reply.is_some() {
+        return Err(Crash("a second local reply".into()).into());
+    }
+    stream.response = reply.headers.clone();
+    stream.reply = Some(reply);
+    Ok(status::OK)
+}

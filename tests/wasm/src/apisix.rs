@@ -1,0 +1,217 @@
+//! APISIX 3.18: wasm-nginx-module 0.7 on wasmtime 0.38.
+//!
+//! Citations are rows and items of the house plan's `hosts.md`.
+
+use serde_json::Value;
+
+use crate::client::ClientRequest;
+use crate::map::{self, Pairs};
+use crate::profile::{Crash, Edit, Entry, Profile};
+use crate::world::{Stream, status};
+
+/// nginx's Lua API reads no more ordinary request headers than this.
+pub const HEADERS_IN_THE_MAP: usize = 100;
+
+/// "three ways" 3: over this many, the response map crashes the worker.
+pub const HEADERS_IN_THE_RESPONSE_MAP: usize = 20;
+
+/// The rules of APISIX.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Apisix;
+
+impl Profile for Apisix {
+    fn name(&self) -> &'static str {
+        "apisix"
+    }
+
+    /// "plugin JSON": an empty list may arrive as `{}`.
+    fn configuration(&self, json: &Value) -> String {
+        lists_lost(json).to_string()
+    }
+
+    /// The map holds ordinary headers under the client's spelling, and `host`
+    /// among them; the pseudo headers are added by the getter.
+    ///
+    /// "header read": names keep the client's case; duplicate Authorization is
+    /// a 400 of nginx itself.
+    fn entry(&self, request: &ClientRequest) -> Entry {
+        for name in ["authorization", "host"] {
+            let more_than = usize::from(name == "authorization");
+            if map::values(&request.headers, name).len() > more_than {
+                return Entry::Refuse(400);
+            }
+        }
+        let mut pairs = Pairs::new();
+        if let Some(host) = &request.host {
+            pairs.push((b"Host".to_vec(), host.clone()));
+        }
+        pairs.extend(request.headers.iter().cloned());
+        Entry::Deliver(pairs)
+    }
+
+    /// Rows "clock", "tick", "shared data", "foreign functions", and what else
+    /// the module answers with 12.
+    fn leaves_out(&self, call: &str) -> bool {
+        matches!(
+            call,
+            "proxy_get_current_time_nanoseconds"
+                | "proxy_set_tick_period_milliseconds"
+                | "proxy_set_buffer_bytes"
+                | "proxy_set_header_map_pairs"
+                | "proxy_get_shared_data"
+                | "proxy_set_shared_data"
+                | "proxy_register_shared_queue"
+                | "proxy_resolve_shared_queue"
+                | "proxy_dequeue_shared_queue"
+                | "proxy_enqueue_shared_queue"
+                | "proxy_grpc_call"
+                | "proxy_grpc_stream"
+                | "proxy_grpc_send"
+                | "proxy_grpc_cancel"
+                | "proxy_grpc_close"
+                | "proxy_get_status"
+                | "proxy_done"
+                | "proxy_call_foreign_function"
+        )
+    }
+
+    /// "three ways" 3: of a request without Host this is a SIGSEGV. What comes
+    /// after the 100th ordinary header is not in it.
+    fn read_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
+        let authority = authority(stream)?;
+        let mut pairs: Pairs = stream
+            .headers
+            .iter()
+            .take(HEADERS_IN_THE_MAP)
+            .cloned()
+            .collect();
+        pairs.push((b":scheme".to_vec(), b"http".to_vec()));
+        for (name, value) in [
+            (":path", &stream.request.target),
+            (":method", &stream.request.method),
+        ] {
+            pairs.push((name.into(), value.clone().unwrap_or_default()));
+        }
+        pairs.push((b":authority".to_vec(), authority));
+        Ok(pairs)
+    }
+
+    /// "header read": by name gives the first, whatever the case. "three ways"
+    /// 3: `:authority` of a request without Host is a SIGSEGV.
+    fn read_value(&self, stream: &Stream, name: &[u8]) -> Result<Option<Vec<u8>>, Crash> {
+        match name {
+            b":authority" => authority(stream).map(Some),
+            b":path" => Ok(Some(stream.request.target.clone().unwrap_or_default())),
+            b":method" => Ok(Some(stream.request.method.clone().unwrap_or_default())),
+            b":scheme" => Ok(Some(b"http".to_vec())),
+            _ => {
+                let mut pairs = stream.headers.iter();
+                let found = pairs.find(|(other, _)| other.eq_ignore_ascii_case(name));
+                Ok(found.map(|(_, value)| value.clone()))
+            }
+        }
+    }
+
+    /// "three ways" 3: the map of a response with over 20 headers is a SIGSEGV.
+    fn read_response_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
+        if stream.response.len() > HEADERS_IN_THE_RESPONSE_MAP {
+            return Err(Crash("the map of a response with over 20 headers".into()));
+        }
+        Ok(stream.response.clone())
+    }
+
+    /// "write `:authority`, `:path`": do not; the first overwrites the method.
+    fn edit(&self, stream: &mut Stream, edit: &Edit) -> Result<i32, Crash> {
+        if edit.name().starts_with(b":") {
+            return Err(Crash(format!("a write to a pseudo header: {edit:?}")));
+        }
+        if stream.released {
+            return Err(Crash(format!("a header edit after Continue: {edit:?}")));
+        }
+        edit.apply(&mut stream.headers);
+        Ok(status::OK)
+    }
+
+    /// "client address": property `remote_addr`. Properties are nginx's
+    /// variables; outside a request there are none.
+    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Result<Vec<u8>, i32> {
+        match (path, stream) {
+            (b"plugin_root_id", _) => Ok(b"ollama-gate".to_vec()),
+            (_, None) => Err(status::BAD_ARGUMENT),
+            (b"remote_addr", _) => Ok(b"203.0.113.9".to_vec()),
+            (b"request_id", _) => Ok(b"0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_vec()),
+            (_, Some(_)) => Err(status::NOT_FOUND),
+        }
+    }
+
+    fn may_set_property(&self, path: &[u8]) -> i32 {
+        match path {
+            b"wasm_process_req_body" | b"wasm_process_resp_body" => status::OK,
+            _ => status::NOT_FOUND,
+        }
+    }
+
+    /// "three ways" 3: Pause with neither a local reply nor a call in flight
+    /// is a SIGSEGV.
+    fn paused_for_nothing(&self) -> Result<(), Crash> {
+        Err(Crash(
+            "Pause with neither a local reply nor a call in flight".into(),
+        ))
+    }
+
+    /// "request body": only after `wasm_process_req_body` was set.
+    fn shows_request_body(&self, stream: &Stream) -> bool {
+        stream
+            .properties
+            .contains_key(b"wasm_process_req_body".as_slice())
+    }
+
+    /// "request body": `end_of_stream` is always true in the header phase.
+    fn ends_with_the_head(&self, _request: &ClientRequest) -> bool {
+        true
+    }
+
+    /// "HTTP call": goes on by itself (open).
+    fn goes_on_after_callback(&self) -> bool {
+        true
+    }
+
+    fn leaves_the_pointer_of_an_empty_value(&self) -> bool {
+        true
+    }
+
+    /// "metrics": accepted and dropped.
+    fn counts_metrics(&self) -> bool {
+        false
+    }
+
+    fn starts_the_vm_and_logs(&self) -> bool {
+        false
+    }
+
+    fn reuses_context_ids(&self) -> bool {
+        true
+    }
+}
+
+/// The authority is the client's Host and nothing else.
+fn authority(stream: &Stream) -> Result<Vec<u8>, Crash> {
+    stream
+        .request
+        .host
+        .clone()
+        .ok_or_else(|| Crash("`:authority` of a request without Host".into()))
+}
+
+/// The document with every empty list turned into an empty object.
+fn lists_lost(json: &Value) -> Value {
+    match json {
+        Value::Array(items) if items.is_empty() => Value::Object(serde_json::Map::new()),
+        Value::Array(items) => items.iter().map(lists_lost).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), lists_lost(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,136 @@
+//! Envoy 1.40 (and so Istio).
+//!
+//! Citations are rows of the house plan's `hosts.md`.
+
+use crate::client::ClientRequest;
+use crate::map::{self, Pairs};
+use crate::profile::{Crash, Edit, Entry, Profile};
+use crate::world::{Stream, status};
+
+/// The rules of Envoy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Envoy;
+
+impl Profile for Envoy {
+    fn name(&self) -> &'static str {
+        "envoy"
+    }
+
+    /// Pseudo headers are in the map and names are lower-case.
+    ///
+    /// "header read": a doubled Authorization arrives joined as one value, a
+    /// doubled `x-api-key` stays two pairs. "Also seen": CONNECT has no `:path`.
+    fn entry(&self, request: &ClientRequest) -> Entry {
+        let mut pairs = Pairs::new();
+        for (name, value) in [
+            (":authority", &request.host),
+            (":path", &request.target),
+            (":method", &request.method),
+        ] {
+            if let Some(value) = value {
+                pairs.push((name.into(), value.clone()));
+            }
+        }
+        pairs.push((b":scheme".to_vec(), b"http".to_vec()));
+        for (name, value) in &request.headers {
+            let name = name.to_ascii_lowercase();
+            let separator: Option<&[u8]> = match name.as_slice() {
+                b"authorization" => Some(b","),
+                b"cookie" => Some(b"; "),
+                _ => None,
+            };
+            let earlier = pairs.iter_mut().find(|(other, _)| *other == name);
+            match (separator, earlier) {
+                (Some(separator), Some((_, joined))) => {
+                    joined.extend_from_slice(separator);
+                    joined.extend_from_slice(value);
+                }
+                _ => pairs.push((name, value.clone())),
+            }
+        }
+        for (name, value) in [
+            ("x-forwarded-proto", "http"),
+            ("x-request-id", "6b1f9e2c-1d52-4d0e-9f0a-0d6c3a1f2b33"),
+        ] {
+            if map::values(&pairs, name).is_empty() {
+                pairs.push((name.into(), value.into()));
+            }
+        }
+        Entry::Deliver(pairs)
+    }
+
+    fn leaves_out(&self, _call: &str) -> bool {
+        false
+    }
+
+    fn read_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
+        Ok(stream.headers.clone())
+    }
+
+    /// "header read": by name gives the first.
+    fn read_value(&self, stream: &Stream, name: &[u8]) -> Result<Option<Vec<u8>>, Crash> {
+        let found = stream
+            .headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name));
+        Ok(found.map(|(_, value)| value.clone()))
+    }
+
+    /// "request body": header edits after Continue trap the VM.
+    fn edit(&self, stream: &mut Stream, edit: &Edit) -> Result<i32, Crash> {
+        if stream.released {
+            return Err(Crash(format!("a header edit after Continue: {edit:?}")));
+        }
+        edit.apply(&mut stream.headers);
+        Ok(status::OK)
+    }
+
+    /// "client address": property `source.address`, `ip:port`.
+    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Result<Vec<u8>, i32> {
+        match (path, stream) {
+            (b"source\0address", Some(_)) => Ok(b"203.0.113.9:51234".to_vec()),
+            (b"plugin_name", _) => Ok(b"ollama-gate".to_vec()),
+            (b"plugin_root_id", _) => Ok(Vec::new()),
+            (_, Some(stream)) => stream
+                .properties
+                .get(path)
+                .cloned()
+                .ok_or(status::NOT_FOUND),
+            (_, None) => Err(status::NOT_FOUND),
+        }
+    }
+
+    /// "HTTP call": not resuming hangs (closed).
+    fn paused_for_nothing(&self) -> Result<(), Crash> {
+        Ok(())
+    }
+
+    fn shows_request_body(&self, _stream: &Stream) -> bool {
+        true
+    }
+
+    fn ends_with_the_head(&self, request: &ClientRequest) -> bool {
+        !request.has_body
+    }
+
+    /// "HTTP call": not resuming hangs (closed).
+    fn goes_on_after_callback(&self) -> bool {
+        false
+    }
+
+    fn leaves_the_pointer_of_an_empty_value(&self) -> bool {
+        false
+    }
+
+    fn counts_metrics(&self) -> bool {
+        true
+    }
+
+    fn starts_the_vm_and_logs(&self) -> bool {
+        true
+    }
+
+    fn reuses_context_ids(&self) -> bool {
+        false
+    }
+}

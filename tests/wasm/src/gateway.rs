@@ -1,0 +1,219 @@
+//! One instance of the module in a gateway: load, configure, call.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use wasmi::{Extern, Instance, Linker, Module, Store, Val};
+
+use crate::profile::Profile;
+use crate::record::Record;
+use crate::world::World;
+use crate::{abi, module, wasi};
+
+/// What one callback may use up before it counts as hanging.
+pub(crate) const FUEL: u64 = 10_000_000_000;
+
+/// A running instance.
+pub struct Gateway {
+    pub(crate) store: Store<World>,
+    instance: Instance,
+    pub(crate) root: u32,
+    last_id: u32,
+    pub(crate) free_ids: Vec<u32>,
+    pub(crate) dead: Option<String>,
+}
+
+/// What the module answered to a configuration.
+pub struct Configured {
+    /// The context it went to.
+    pub root: u32,
+    /// What `on_configure` returned.
+    pub accepted: bool,
+    /// What it did meanwhile.
+    pub record: Record,
+}
+
+impl Gateway {
+    /// An instance without configuration, `_initialize` done.
+    ///
+    /// # Panics
+    /// When the module does not load: then no gateway would protect anything.
+    #[must_use]
+    pub fn new(profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
+        Self::of(module::compiled(), profile, env)
+    }
+
+    /// The same with another module, to try a profile by one that misbehaves.
+    ///
+    /// # Panics
+    /// When the module does not load.
+    #[must_use]
+    pub fn of(module: &Module, profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
+        let env = env
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let mut store = Store::new(module.engine(), World::new(profile, env));
+        let mut linker = Linker::new(module.engine());
+        abi::link(&mut linker).expect("the host functions of env");
+        wasi::link(&mut linker).expect("the host functions of WASI");
+        store.set_fuel(FUEL).expect("fuel is on");
+        let instance = linker
+            .instantiate_and_start(&mut store, module)
+            .unwrap_or_else(|error| panic!("the module does not load: {error}"));
+        let mut gateway = Self {
+            store,
+            instance,
+            root: 0,
+            last_id: 0,
+            free_ids: Vec::new(),
+            dead: None,
+        };
+        gateway.call("_initialize", &[]);
+        gateway.check();
+        gateway
+    }
+
+    /// An instance with a configuration that must be accepted.
+    #[must_use]
+    pub fn with(profile: Arc<dyn Profile>, env: &[(&str, &str)], json: &Value) -> Self {
+        let mut gateway = Self::new(profile, env);
+        let configured = gateway.configure_json(json);
+        assert!(
+            configured.accepted,
+            "refused: {}",
+            configured.record.everything()
+        );
+        gateway
+    }
+
+    /// The state behind the host calls: clock, faults.
+    pub fn world(&mut self) -> &mut World {
+        self.store.data_mut()
+    }
+
+    /// The root context that serves requests.
+    #[must_use]
+    pub fn root(&self) -> u32 {
+        self.root
+    }
+
+    /// Pages of 64 kB that the module's memory has.
+    #[must_use]
+    pub fn memory_pages(&self) -> u64 {
+        let memory = self
+            .instance
+            .get_memory(&self.store, "memory")
+            .expect("a memory");
+        memory.size(&self.store)
+    }
+
+    /// A new root context with this plugin JSON, as the gateway hands it on;
+    /// it serves the requests from now on.
+    pub fn configure_json(&mut self, json: &Value) -> Configured {
+        let text = self.store.data().profile.configuration(json);
+        self.configure(text.as_bytes())
+    }
+
+    /// The same with raw bytes.
+    pub fn configure(&mut self, bytes: &[u8]) -> Configured {
+        let root = self.fresh_id();
+        self.begin();
+        self.store.data_mut().context = root;
+        self.call("proxy_on_context_create", &[root, 0]);
+        if self.store.data().profile.starts_the_vm_and_logs() {
+            self.call("proxy_on_vm_start", &[root, 0]);
+        }
+        self.root = root;
+        self.configure_again(root, bytes)
+    }
+
+    /// Configures a root context that is there already.
+    pub fn configure_again(&mut self, root: u32, bytes: &[u8]) -> Configured {
+        self.begin();
+        self.store
+            .data_mut()
+            .configurations
+            .insert(root, bytes.to_vec());
+        self.store.data_mut().context = root;
+        let size = u32::try_from(bytes.len()).expect("under 4 GB");
+        let answer = self.call("proxy_on_configure", &[root, size]);
+        let record = self.end();
+        self.check();
+        Configured {
+            root,
+            accepted: answer == Some(1),
+            record,
+        }
+    }
+
+    /// Ends a root context, as a gateway does after a new configuration.
+    pub fn delete_root(&mut self, root: u32) {
+        self.enter(root);
+        self.call("proxy_on_done", &[root]);
+        self.call("proxy_on_delete", &[root]);
+        self.check();
+    }
+
+    /// Whether the instance still works; the reason if not.
+    #[must_use]
+    pub fn dead(&self) -> Option<&str> {
+        self.dead.as_deref()
+    }
+
+    pub(crate) fn enter(&mut self, id: u32) {
+        self.store.data_mut().context = id;
+    }
+
+    /// Calls an export if the module has it; a trap marks the instance dead.
+    pub(crate) fn call(&mut self, export: &str, arguments: &[u32]) -> Option<i32> {
+        if self.dead.is_some() {
+            return None;
+        }
+        let Some(Extern::Func(function)) = self.instance.get_export(&self.store, export) else {
+            return None;
+        };
+        let arguments: Vec<Val> = arguments
+            .iter()
+            .map(|&number| Val::I32(number as i32))
+            .collect();
+        let mut answer = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        self.store.set_fuel(FUEL).expect("fuel is on");
+        let ended = function.call(&mut self.store, &arguments, &mut answer);
+        let used = FUEL - self.store.get_fuel().expect("fuel is on");
+        self.store.data_mut().record.fuel += used;
+        if let Err(error) = ended {
+            let stderr = self.store.data().record.stderr.clone();
+            self.fail(format!("{export}: {error}\n{stderr}"));
+        }
+        match answer.first() {
+            Some(Val::I32(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn fail(&mut self, what: String) {
+        self.dead.get_or_insert(what);
+    }
+
+    fn check(&self) {
+        if let Some(what) = &self.dead {
+            panic!("{what}");
+        }
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.store.data_mut().record = Record::default();
+    }
+
+    pub(crate) fn end(&mut self) -> Record {
+        std::mem::take(&mut self.store.data_mut().record)
+    }
+
+    pub(crate) fn fresh_id(&mut self) -> u32 {
+        self.free_ids.pop().unwrap_or_else(|| {
+            self.last_id += 1;
+            self.last_id
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! What one gateway does differently: the data and hooks of a profile.
+//!
+//! A new gateway is one small file that implements [`Profile`] and cites the
+//! house plan's `hosts.md` for every line of it.
+
+use serde_json::Value;
+
+use crate::client::ClientRequest;
+use crate::map::{self, Pairs};
+use crate::world::{Stream, status};
+
+/// Something that would crash the real worker, or that a module must never do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crash(pub String);
+
+/// What the gateway makes of a client's request before the module sees it.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// The module gets this header map.
+    Deliver(Pairs),
+    /// The gateway answers by itself.
+    Refuse(u16),
+}
+
+/// A change of a header map.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// One more pair.
+    Add(Vec<u8>, Vec<u8>),
+    /// One pair in the place of all of that name.
+    Replace(Vec<u8>, Vec<u8>),
+    /// No pair of that name.
+    Remove(Vec<u8>),
+}
+
+impl Edit {
+    /// The header's name.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        match self {
+            Self::Add(name, _) | Self::Replace(name, _) | Self::Remove(name) => name,
+        }
+    }
+
+    /// Carries it out on a map.
+    pub fn apply(&self, pairs: &mut Pairs) {
+        match self {
+            Self::Add(name, value) => pairs.push((name.clone(), value.clone())),
+            Self::Replace(name, value) => map::replace(pairs, name, value),
+            Self::Remove(name) => map::remove(pairs, name),
+        }
+    }
+}
+
+/// The rules of one gateway.
+pub trait Profile: Send + Sync {
+    /// The name in the `host` section of the plugin JSON.
+    fn name(&self) -> &'static str;
+
+    /// The plugin JSON as the gateway hands it on, after whatever it does to it.
+    fn configuration(&self, json: &Value) -> String {
+        json.to_string()
+    }
+
+    /// The header map of a request, or the gateway's own refusal.
+    fn entry(&self, request: &ClientRequest) -> Entry;
+
+    /// Whether a host call is answered with 12 (unimplemented).
+    fn leaves_out(&self, call: &str) -> bool;
+
+    /// The whole request map, as the getter returns it.
+    fn read_map(&self, stream: &Stream) -> Result<Pairs, Crash>;
+
+    /// One request header by name.
+    fn read_value(&self, stream: &Stream, name: &[u8]) -> Result<Option<Vec<u8>>, Crash>;
+
+    /// The whole response map.
+    fn read_response_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
+        Ok(stream.response.clone())
+    }
+
+    /// A change of the request map; the status that the module gets.
+    fn edit(&self, stream: &mut Stream, edit: &Edit) -> Result<i32, Crash>;
+
+    /// What the upstream gets of a request that was let through.
+    fn upstream(&self, stream: &Stream) -> Pairs {
+        stream.headers.clone()
+    }
+
+    /// A property of the stream (none in a root context), its path joined by zeros.
+    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Result<Vec<u8>, i32>;
+
+    /// Whether a property may be set.
+    fn may_set_property(&self, path: &[u8]) -> i32 {
+        let _ = path;
+        status::OK
+    }
+
+    /// Pause while the module waits for nothing: the client hangs, or worse.
+    fn paused_for_nothing(&self) -> Result<(), Crash>;
+
+    /// Whether the body of this request is shown to the module.
+    fn shows_request_body(&self, stream: &Stream) -> bool;
+
+    /// Whether `end_of_stream` is set in the header phase of this request.
+    fn ends_with_the_head(&self, request: &ClientRequest) -> bool;
+
+    /// Whether a request goes on by itself after an HTTP call's callback.
+    fn goes_on_after_callback(&self) -> bool;
+
+    /// Whether an empty value leaves the module's pointer as it was.
+    fn leaves_the_pointer_of_an_empty_value(&self) -> bool;
+
+    /// Whether defining a counter writes its id and counts.
+    fn counts_metrics(&self) -> bool;
+
+    /// Whether `proxy_on_vm_start` and `proxy_on_log` are called.
+    fn starts_the_vm_and_logs(&self) -> bool;
+
+    /// Whether the ids of ended streams are used again.
+    fn reuses_context_ids(&self) -> bool;
+}

@@ -1,0 +1,197 @@
+//! A request's way through an instance: open, head, body, trailers, close.
+
+use std::collections::BTreeMap;
+
+use crate::client::ClientRequest;
+use crate::gateway::Gateway;
+use crate::map::Pairs;
+use crate::profile::Entry;
+use crate::record::{Outcome, Verdict};
+use crate::world::Stream;
+
+impl Gateway {
+    /// Serves one whole request under the newest root context.
+    ///
+    /// # Panics
+    /// When the real worker would have crashed or the module trapped.
+    pub fn send(&mut self, request: &ClientRequest) -> Outcome {
+        self.send_to(self.root, request)
+    }
+
+    /// The same under a given root context.
+    pub fn send_to(&mut self, root: u32, request: &ClientRequest) -> Outcome {
+        let outcome = self.try_send_to(root, request);
+        if let Verdict::Crashed(what) = &outcome.verdict {
+            panic!("{what}\n{}\n{request:?}", outcome.record.call_list());
+        }
+        outcome
+    }
+
+    /// The same, a crash being an outcome like others.
+    pub fn try_send_to(&mut self, root: u32, request: &ClientRequest) -> Outcome {
+        self.begin();
+        let id = match self.open(root, request) {
+            Ok(id) => id,
+            Err(refused) => return *refused,
+        };
+        self.request_headers(id);
+        let stream = &self.store.data().streams[&id];
+        let profile = self.store.data().profile.clone();
+        if stream.released && request.has_body && profile.shows_request_body(stream) {
+            self.request_body(id, b"{\"model\":\"llama3.2\"}", true);
+        }
+        self.close(id)
+    }
+
+    /// Opens a stream; the gateway's own refusal comes back as an outcome.
+    pub fn open(&mut self, root: u32, request: &ClientRequest) -> Result<u32, Box<Outcome>> {
+        self.begin();
+        let headers = match self.store.data().profile.entry(request) {
+            Entry::Deliver(headers) => headers,
+            Entry::Refuse(status) => {
+                return Err(Box::new(Outcome {
+                    verdict: Verdict::RefusedByHost(status),
+                    reply: None,
+                    upstream: Pairs::new(),
+                    record: self.end(),
+                }));
+            }
+        };
+        let id = self.fresh_id();
+        let stream = Stream {
+            root,
+            request: request.clone(),
+            headers,
+            response: Pairs::new(),
+            body: Vec::new(),
+            reply: None,
+            in_flight: 0,
+            properties: BTreeMap::new(),
+            released: false,
+        };
+        self.store.data_mut().streams.insert(id, stream);
+        self.enter(id);
+        self.call("proxy_on_context_create", &[id, root]);
+        Ok(id)
+    }
+
+    /// The header phase; whether the module let it go on.
+    pub fn request_headers(&mut self, id: u32) -> bool {
+        let stream = &self.store.data().streams[&id];
+        let count = u32::try_from(stream.headers.len()).expect("few headers");
+        let ends = self
+            .store
+            .data()
+            .profile
+            .ends_with_the_head(&stream.request);
+        self.phase(
+            id,
+            "proxy_on_request_headers",
+            &[id, count, u32::from(ends)],
+        )
+    }
+
+    /// A body callback with everything that came so far.
+    pub fn request_body(&mut self, id: u32, body: &[u8], ends: bool) -> bool {
+        if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
+            stream.body = body.to_vec();
+        }
+        let size = u32::try_from(body.len()).expect("under 4 GB");
+        self.phase(id, "proxy_on_request_body", &[id, size, u32::from(ends)])
+    }
+
+    /// The trailers, which end the request.
+    pub fn request_trailers(&mut self, id: u32) -> bool {
+        self.phase(id, "proxy_on_request_trailers", &[id, 1])
+    }
+
+    /// Answers an HTTP call that a stream waits for.
+    pub fn answer_call(&mut self, id: u32, token: u32, headers: u32, body: u32) {
+        self.enter(id);
+        let root = self.store.data().streams[&id].root;
+        if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
+            stream.in_flight = stream.in_flight.saturating_sub(1);
+        }
+        self.call(
+            "proxy_on_http_call_response",
+            &[root, token, headers, body, 0],
+        );
+        let goes_on = self.store.data().profile.goes_on_after_callback();
+        if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
+            stream.released |= goes_on && stream.reply.is_none() && stream.in_flight == 0;
+        }
+    }
+
+    /// The response's phases, then the end of the stream: done, log, delete.
+    pub fn close(&mut self, id: u32) -> Outcome {
+        let stream = self.store.data().streams[&id].clone();
+        if stream.released && stream.reply.is_none() {
+            let json = (b"content-type".to_vec(), b"application/json".to_vec());
+            if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
+                stream.response = vec![json];
+            }
+        }
+        if stream.released || stream.reply.is_some() {
+            self.enter(id);
+            self.call("proxy_on_response_headers", &[id, 1, 1]);
+        }
+        self.enter(id);
+        self.call("proxy_on_done", &[id]);
+        if self.store.data().profile.starts_the_vm_and_logs() {
+            self.call("proxy_on_log", &[id]);
+        }
+        self.call("proxy_on_delete", &[id]);
+        let profile = self.store.data().profile.clone();
+        let stream = self
+            .store
+            .data_mut()
+            .streams
+            .remove(&id)
+            .expect("an open stream");
+        if profile.reuses_context_ids() {
+            self.free_ids.push(id);
+        }
+        let verdict = match (&self.dead, &stream.reply, stream.released) {
+            (Some(what), _, _) => Verdict::Crashed(what.clone()),
+            (None, Some(_), _) => Verdict::Replied,
+            (None, None, true) => Verdict::Forwarded,
+            (None, None, false) => Verdict::Held,
+        };
+        let forwarded = verdict == Verdict::Forwarded;
+        let upstream = if forwarded {
+            profile.upstream(&stream)
+        } else {
+            Pairs::new()
+        };
+        Outcome {
+            verdict,
+            reply: stream.reply,
+            upstream,
+            record: self.end(),
+        }
+    }
+
+    /// Runs one request callback and applies the action that comes back.
+    fn phase(&mut self, id: u32, export: &str, arguments: &[u32]) -> bool {
+        self.enter(id);
+        let answer = self.call(export, arguments);
+        // A gateway goes on where a module has no such callback.
+        let goes_on = self.dead.is_none() && answer.unwrap_or(0) == 0;
+        let profile = self.store.data().profile.clone();
+        let Some(stream) = self.store.data_mut().streams.get_mut(&id) else {
+            return false;
+        };
+        match (goes_on, &stream.reply) {
+            (true, Some(_)) => self.fail(format!("{export}: Continue after a local reply")),
+            (true, None) => stream.released = true,
+            (false, None) if stream.in_flight == 0 && self.dead.is_none() => {
+                stream.released = false;
+                if let Err(crash) = profile.paused_for_nothing() {
+                    self.fail(format!("{export}: {}", crash.0));
+                }
+            }
+            (false, _) => {}
+        }
+        goes_on && self.dead.is_none()
+    }
+}

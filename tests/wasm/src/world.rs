@@ -1,0 +1,195 @@
+//! The state behind the host calls: clock, environment, streams, what was recorded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::client::ClientRequest;
+use crate::map::Pairs;
+use crate::profile::Profile;
+use crate::record::{HostCall, Record, Reply};
+
+/// The answers of host calls, as numbers on the wire.
+pub mod status {
+    #![allow(missing_docs)]
+    pub const OK: i32 = 0;
+    pub const NOT_FOUND: i32 = 1;
+    pub const BAD_ARGUMENT: i32 = 2;
+    pub const EMPTY: i32 = 7;
+    pub const INTERNAL_FAILURE: i32 = 10;
+    pub const UNIMPLEMENTED: i32 = 12;
+}
+
+/// 2026-11-21T12:00:00Z, the time of every test that sets none.
+pub const NOON: u64 = 1_795_262_400;
+
+/// What the module reads from the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Seconds since 1970.
+    At(u64),
+    /// Every clock call fails.
+    Broken,
+}
+
+/// A host call that is made to fail.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Which calls.
+    pub which: Which,
+    /// The status that they answer.
+    pub status: i32,
+}
+
+/// Which calls a [`Fault`] hits.
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// The nth call of the record, from 0.
+    Nth(usize),
+    /// Every call whose name contains this.
+    Named(&'static str),
+}
+
+/// One HTTP stream as the gateway sees it.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// The context it belongs to.
+    pub root: u32,
+    /// What the client sent.
+    pub request: ClientRequest,
+    /// The request's header map, as the profile lays it out, edits included.
+    pub headers: Pairs,
+    /// The response's header map.
+    pub response: Pairs,
+    /// Body bytes that the module may read.
+    pub body: Vec<u8>,
+    /// The module's local reply.
+    pub reply: Option<Reply>,
+    /// HTTP calls that were sent and not answered.
+    pub in_flight: u32,
+    /// Properties that the module set.
+    pub properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Whether the head has gone on to the upstream.
+    pub released: bool,
+}
+
+/// Everything the host calls read and write.
+pub struct World {
+    /// The gateway's rules.
+    pub profile: Arc<dyn Profile>,
+    /// WASI environment.
+    pub env: Vec<(String, String)>,
+    /// The clock.
+    pub clock: Clock,
+    /// Calls that fail.
+    pub fault: Option<Fault>,
+    /// Bytes to hand out in the place of the request's map.
+    pub raw_map: Option<Vec<u8>>,
+    /// What is being recorded.
+    pub record: Record,
+    /// Plugin configuration by root context.
+    pub configurations: BTreeMap<u32, Vec<u8>>,
+    /// Streams by context.
+    pub streams: BTreeMap<u32, Stream>,
+    /// The context whose callback runs.
+    pub context: u32,
+    /// Counter names by id.
+    pub metric_names: Vec<String>,
+    /// Shared data, where the gateway has it.
+    pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    /// The last HTTP call's token.
+    pub last_token: u32,
+    /// State of the reproducible `random_get`.
+    pub random: u64,
+}
+
+impl World {
+    /// A world without streams, at [`NOON`].
+    pub fn new(profile: Arc<dyn Profile>, env: Vec<(String, String)>) -> Self {
+        Self {
+            profile,
+            env,
+            clock: Clock::At(NOON),
+            fault: None,
+            raw_map: None,
+            record: Record::default(),
+            configurations: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            context: 0,
+            metric_names: Vec::new(),
+            shared: BTreeMap::new(),
+            last_token: 0,
+            random: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// The stream whose callback runs; none in a root context.
+    pub fn stream(&self) -> Option<&Stream> {
+        self.streams.get(&self.context)
+    }
+
+    /// The same, to change it.
+    pub fn stream_mut(&mut self) -> Option<&mut Stream> {
+        self.streams.get_mut(&self.context)
+    }
+
+    /// The root context of whatever runs.
+    pub fn root(&self) -> u32 {
+        self.stream().map_or(self.context, |stream| stream.root)
+    }
+
+    /// Notes a host call; its number in the record comes back.
+    pub fn begin(&mut self, name: &'static str) -> usize {
+        self.record.calls.push(HostCall {
+            name,
+            about: String::new(),
+            status: 0,
+            fuel: 0,
+        });
+        self.record.calls.len() - 1
+    }
+
+    /// What a call is about, for the list that a person reads.
+    pub fn about(&mut self, text: &[u8]) {
+        if let Some(call) = self.record.calls.last_mut() {
+            call.about = String::from_utf8_lossy(text).into_owned();
+        }
+    }
+
+    /// The status that a call answers without being carried out.
+    pub fn refusal(&self, index: usize, name: &str) -> Option<i32> {
+        if let Some(fault) = &self.fault {
+            let hit = match fault.which {
+                Which::Nth(nth) => nth == index,
+                Which::Named(part) => name.contains(part),
+            };
+            if hit {
+                return Some(fault.status);
+            }
+        }
+        if self.profile.leaves_out(name) {
+            Some(status::UNIMPLEMENTED)
+        } else {
+            None
+        }
+    }
+
+    /// Nanoseconds since 1970, none from a broken clock.
+    pub fn nanoseconds(&self) -> Option<u64> {
+        match self.clock {
+            Clock::At(seconds) => Some(seconds * 1_000_000_000),
+            Clock::Broken => None,
+        }
+    }
+
+    /// The next bytes of a reproducible stream.
+    pub fn random_bytes(&mut self, size: usize) -> Vec<u8> {
+        (0..size)
+            .map(|_| {
+                self.random ^= self.random << 13;
+                self.random ^= self.random >> 7;
+                self.random ^= self.random << 17;
+                self.random.to_le_bytes()[0]
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,270 @@
+//! A configuration that is not right is not used, in no part.
+
+use std::fmt::Write as _;
+
+use ollama_gate_wasm_tests::ClientRequest;
+use ollama_gate_wasm_tests::record::Level;
+use serde_json::json;
+
+use crate::budget::many_keys;
+use crate::support::*;
+
+/// Requests that a refused configuration must not let through.
+pub fn answers_misconfigured(lab: &mut Lab) {
+    for request in [
+        ClientRequest::get("/api/tags"),
+        ClientRequest::get("/api/tags").bearer(ALICE),
+        ClientRequest::get("/api/version"),
+        ClientRequest::get("/"),
+        ClientRequest::get("/").without_host(),
+        ClientRequest::post("/v1/chat/completions").bearer(&session()),
+        ClientRequest::post("/v1/messages").header("x-api-key", ALICE),
+    ] {
+        let outcome = lab.denied(&request, 500, "misconfigured");
+        if request.target == Some(b"/v1/messages".to_vec()) {
+            assert_eq!(outcome.json()["type"], "error");
+        }
+    }
+}
+
+fn refused(lab: &mut Lab, bytes: &[u8]) {
+    let shown = String::from_utf8_lossy(bytes.get(..60).unwrap_or(bytes)).into_owned();
+    let configured = lab.configure_bytes(bytes);
+    assert!(!configured.accepted, "{}: {shown}", lab.host);
+    let log = &configured.record.log;
+    assert!(log.len() >= 2, "{}: {shown}: {log:?}", lab.host);
+    assert!(
+        log.len() <= 1100,
+        "{}: {shown}: {} lines",
+        lab.host,
+        log.len()
+    );
+    assert!(log.iter().all(|line| line.level == Level::Error), "{log:?}");
+    assert!(
+        log[0]
+            .text
+            .starts_with("ollama-gate: configuration refused, "),
+        "{log:?}"
+    );
+    for line in log {
+        assert!(
+            line.text.starts_with("ollama-gate: configuration"),
+            "{:?}",
+            line.text
+        );
+        assert!(!line.text.contains(['\n', '\r', '\0']), "{:?}", line.text);
+        assert!(
+            line.text.len() < 2000,
+            "a line of {} bytes: {shown}",
+            line.text.len()
+        );
+    }
+    answers_misconfigured(lab);
+}
+
+#[test]
+fn documents_that_are_no_configuration_are_refused_and_deny_everything() {
+    on_every_host(|lab| {
+        let documents: Vec<Vec<u8>> = vec![
+            b"".to_vec(),
+            b"[]".to_vec(),
+            b"null".to_vec(),
+            b"{}".to_vec(),
+            b"true".to_vec(),
+            b"\"\"".to_vec(),
+            b"7".to_vec(),
+            b"{".to_vec(),
+            b"{} {}".to_vec(),
+            b"\xff\xfe".to_vec(),
+            b"\xef\xbb\xbf{}".to_vec(),
+            b"{\"public\": [\"\xff\"]}".to_vec(),
+            b"\x0a\x10\x0a\x06public\x12\x06\x32\x04\x0a\x02\x1a\x00".to_vec(),
+            b"{\"api_keys\": null}".to_vec(),
+            b"{\"api_keys\": {\"keys\": []}}".to_vec(),
+            b"{\"api_keys\": {\"keys\": {}}}".to_vec(),
+            b"{\"jwt\": []}".to_vec(),
+            b"{\"jwt\": {}}".to_vec(),
+            b"{\"public\": [\"health\"]}".to_vec(),
+            b"{\"\": 0}".to_vec(),
+            vec![b'x'; 1 << 20],
+            vec![b'['; 1 << 20],
+            vec![b' '; 1 << 20],
+            vec![0; 1 << 20],
+            b"{\"a\":".repeat(100_000),
+            [b"[".repeat(200), b"]".repeat(200)].concat(),
+            [b"{\"a\":".repeat(2000), b"1".to_vec(), b"}".repeat(2000)].concat(),
+            [
+                b"{\"jwt\":".to_vec(),
+                b"[".repeat(5000),
+                b"]".repeat(5000),
+                b"}".to_vec(),
+            ]
+            .concat(),
+            format!("{{\"{}\": 1}}", "k".repeat(1 << 20)).into_bytes(),
+            format!("{{\"path_prefix\": \"{}\"}}", "/".repeat(1 << 20)).into_bytes(),
+        ];
+        for document in &documents {
+            refused(lab, document);
+        }
+        assert!(lab.configure(&plain()).accepted);
+        lab.still_serves();
+    });
+}
+
+#[test]
+fn thousands_of_errors_are_reported_without_end() {
+    on_every_host(|lab| {
+        let mut text = String::from("{\"api_keys\": {\"keys\": [");
+        for number in 0..4_000 {
+            let _ = write!(text, "{{\"id\": {number}, \"idd\": \"x\"}},");
+        }
+        text.push_str("{}]}}");
+        refused(lab, text.as_bytes());
+        assert!(lab.configure(&plain()).accepted);
+        lab.still_serves();
+    });
+}
+
+#[test]
+fn a_member_twice_is_refused_at_every_depth() {
+    on_every_host(|lab| {
+        let good = with(plain(), json!({"host": {"name": lab.host}})).to_string();
+        for (once, twice) in [
+            ("\"public\":", "\"public\":[\"health\"],\"public\":"),
+            ("\"id\":\"ci\"", "\"id\":\"ci\",\"id\":\"ci\""),
+            (
+                "\"name\":\"open-webui\"",
+                "\"name\":\"open-webui\",\"n\\u0061me\":\"open-webui\"",
+            ),
+            (
+                "\"env\":\"CI_OLLAMA_KEY\"",
+                "\"env\":\"CI_OLLAMA_KEY\",\"env\":\"CI_OLLAMA_KEY\"",
+            ),
+        ] {
+            assert_eq!(good.matches(once).count(), 1, "{once}");
+            refused(lab, good.replace(once, twice).as_bytes());
+        }
+    });
+}
+
+#[test]
+fn five_errors_are_five_lines_with_their_paths() {
+    on_every_host(|lab| {
+        let broken = json!({
+            "api_keys": { "keys": [
+                { "id": "a", "sha256": "abc" },
+                { "id": "b", "sha256": "0".repeat(64), "scopes": ["everything"] },
+            ] },
+            "jwt": [ { "name": "w", "algorithms": ["HS256"], "secrets": [WEBUI_SECRET], "audiences": "ollama" } ],
+            "pubic": ["health"],
+            "upstream": { "host": 11434 },
+        });
+        let configured = lab.configure(&broken);
+        assert!(!configured.accepted);
+        let lines: Vec<&str> = configured
+            .record
+            .log
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect();
+        println!("{}", lines.join("\n"));
+        assert_eq!(lines.len(), 6, "{lines:#?}");
+        assert_eq!(lines[0], "ollama-gate: configuration refused, 5 errors");
+        for path in [
+            "api_keys.keys[0].sha256",
+            "api_keys.keys[1].scopes",
+            "jwt[0].audiences",
+            "pubic",
+            "upstream.host",
+        ] {
+            let start = format!("ollama-gate: configuration: {path}");
+            assert_eq!(
+                lines.iter().filter(|line| line.starts_with(&start)).count(),
+                1,
+                "{path}: {lines:#?}"
+            );
+        }
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("pubic") && line.contains("public`")),
+            "{lines:#?}"
+        );
+        answers_misconfigured(lab);
+    });
+}
+
+#[test]
+fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
+    on_every_host(|lab| {
+        for changes in [
+            json!({"network": {"allow": ["10.0.0.0/8"]}}),
+            json!({"basic": {"users": []}}),
+            json!({"require": "any"}),
+            json!({"mode": "enforce"}),
+            json!({"login": {}}),
+            json!({"public": ["read"]}),
+            json!({"public": null}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": "$env://CI_OLLAMA_KEY"}]}}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": "$secret://vault/1/ollama/key"}]}}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": "{vault://env/ci-ollama-key}"}]}}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": "${CI_OLLAMA_KEY}-0123456789"}]}}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": {"env": "NOT_SET"}}]}}),
+            json!({"api_keys": {"keys": [{"id": "a"}]}}),
+            json!({"jwt": [{"name": "w", "algorithms": ["HS256"], "secrets": [{"env": "NOT_SET"}]}]}),
+            json!({"jwt": [{"name": "w", "algorithms": ["HS256"], "secrets": [{"env": "NOT_SET", "optional": true}]}]}),
+            json!({"jwt": [{"name": "w", "algorithms": ["none"], "secrets": [WEBUI_SECRET]}]}),
+            json!({"jwt": [{"name": "w", "algorithms": [], "secrets": [WEBUI_SECRET]}]}),
+            json!({"upstream": {"host": "local\r\nhost"}}),
+            json!({"upstream": {"host": ""}}),
+            json!({"path_prefix": "ollama"}),
+            json!({"path_prefix": "/a/../b"}),
+        ] {
+            let configured = lab.configure(&with(plain(), changes.clone()));
+            assert!(!configured.accepted, "{}: {changes}", lab.host);
+            answers_misconfigured(lab);
+        }
+    });
+}
+
+#[test]
+fn a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none() {
+    on_every_host(|lab| {
+        let issuer = |secret: &str, danger: bool| {
+            let mut issuer = json!({"name": "w", "algorithms": ["HS256"], "secrets": [secret]});
+            if danger {
+                issuer["danger_allow_short_secret"] = json!(true);
+            }
+            with(plain(), json!({"jwt": [issuer]}))
+        };
+        for (secret, danger, accepted) in [
+            ("twelve-bytes", false, false),
+            ("twelve-bytes", true, true),
+            ("eleven-byte", true, false),
+            ("thirty-one-bytes-of-a-secret-ab", false, false),
+            ("thirty-two-bytes-of-a-secret-abc", false, true),
+        ] {
+            lab.hide(secret);
+            assert_eq!(
+                lab.configure(&issuer(secret, danger)).accepted,
+                accepted,
+                "{secret} {danger}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_megabyte_of_keys_is_accepted_and_each_of_them_works() {
+    on_every_host_with(&many_keys(6000), |lab| {
+        assert!(many_keys(6000).to_string().len() > 800_000);
+        for key in ["sk-key-0", "sk-key-3000", "sk-key-5999", ALICE] {
+            lab.allowed(&ClientRequest::post("/api/chat").bearer(key));
+        }
+        lab.denied(
+            &ClientRequest::post("/api/chat").bearer("sk-key-6000"),
+            401,
+            "unknown_key",
+        );
+    });
+}

@@ -1,0 +1,158 @@
+//! Callbacks in an order that nobody expects, and many requests.
+
+use ollama_gate_wasm_tests::{ClientRequest, Verdict};
+
+use crate::support::*;
+
+fn open(lab: &mut Lab, request: &ClientRequest) -> u32 {
+    let root = lab.root();
+    match lab.gateway.open(root, request) {
+        Ok(id) => id,
+        Err(outcome) => panic!("refused by the gateway: {outcome:?}"),
+    }
+}
+
+/// A context that was not let through: Continue would be a bypass.
+fn never_continued(lab: &mut Lab, id: u32, callback: impl Fn(&mut Lab, u32) -> bool) {
+    assert!(!callback(lab, id), "{}: the module let it go on", lab.host);
+    let outcome = lab.gateway.close(id);
+    assert!(!outcome.forwarded(), "{}: {outcome:?}", lab.host);
+    // Where a module has no answer left, a held request is a safe end; on
+    // APISIX no such callback comes, so this is asked on Envoy only.
+    assert!(
+        !matches!(outcome.verdict, Verdict::Crashed(_)),
+        "{outcome:?}"
+    );
+}
+
+/// The profiles that show a body to a module that did not ask for it.
+fn on_envoy(scenario: impl Fn(&mut Lab)) {
+    scenario(&mut Lab::new(HOSTS[0](), &plain()));
+}
+
+#[test]
+fn a_body_before_the_head_is_never_let_through() {
+    on_envoy(|lab| {
+        for ends in [false, true] {
+            let id = open(lab, &ClientRequest::post("/api/chat"));
+            never_continued(lab, id, |lab, id| lab.gateway.request_body(id, b"{}", ends));
+            let id = open(lab, &ClientRequest::post("/api/chat").bearer(ALICE));
+            never_continued(lab, id, |lab, id| lab.gateway.request_body(id, b"{}", ends));
+        }
+        lab.still_serves();
+    });
+}
+
+#[test]
+fn trailers_before_the_head_are_never_let_through() {
+    on_envoy(|lab| {
+        let id = open(lab, &ClientRequest::post("/api/chat"));
+        never_continued(lab, id, |lab, id| lab.gateway.request_trailers(id));
+        lab.still_serves();
+    });
+}
+
+#[test]
+fn body_and_trailers_after_a_denial_are_never_let_through() {
+    on_envoy(|lab| {
+        for request in [
+            ClientRequest::post("/api/chat"),
+            ClientRequest::post("/api/chat").bearer(STRANGER),
+            ClientRequest::post("/api/pull").bearer(ALICE),
+            ClientRequest::post("/api//pull").bearer(ALICE),
+        ] {
+            let id = open(lab, &request);
+            assert!(!lab.gateway.request_headers(id));
+            assert!(!lab.gateway.request_body(id, b"{}", false));
+            assert!(!lab.gateway.request_body(id, b"{}", true));
+            assert!(!lab.gateway.request_trailers(id));
+            let outcome = lab.gateway.close(id);
+            assert_eq!(outcome.verdict, Verdict::Replied);
+        }
+        lab.still_serves();
+    });
+}
+
+#[test]
+fn a_body_in_pieces_and_trailers_pass_after_an_allowed_head() {
+    on_envoy(|lab| {
+        let id = open(lab, &ClientRequest::post("/api/chat").bearer(ALICE));
+        assert!(lab.gateway.request_headers(id));
+        for size in [0, 1, 100_000] {
+            assert!(lab.gateway.request_body(id, &vec![b'x'; size], false));
+        }
+        assert!(lab.gateway.request_trailers(id));
+        assert!(lab.gateway.close(id).forwarded());
+    });
+}
+
+#[test]
+fn a_client_that_leaves_at_any_moment_disturbs_nobody() {
+    on_every_host(|lab| {
+        let before_the_head = open(lab, &ClientRequest::post("/api/chat").bearer(ALICE));
+        assert_eq!(lab.gateway.close(before_the_head).verdict, Verdict::Held);
+        let after_the_head = open(lab, &ClientRequest::post("/api/chat").bearer(ALICE));
+        assert!(lab.gateway.request_headers(after_the_head));
+        assert!(lab.gateway.close(after_the_head).forwarded());
+        lab.still_serves();
+    });
+}
+
+#[test]
+fn streams_that_are_open_at_once_keep_their_own_decisions() {
+    on_every_host(|lab| {
+        let asks = [
+            (ClientRequest::post("/api/chat").bearer(ALICE), true),
+            (ClientRequest::post("/api/chat").bearer(READER), false),
+            (ClientRequest::get("/api/tags").bearer(READER), true),
+            (ClientRequest::get("/api/tags"), false),
+            (ClientRequest::get("/api/tags").bearer(&session()), true),
+        ];
+        let ids: Vec<u32> = asks.iter().map(|(request, _)| open(lab, request)).collect();
+        for (id, (_, allowed)) in ids.iter().zip(&asks).rev() {
+            assert_eq!(lab.gateway.request_headers(*id), *allowed, "{}", lab.host);
+        }
+        for (id, (_, allowed)) in ids.iter().zip(&asks) {
+            assert_eq!(lab.gateway.close(*id).forwarded(), *allowed, "{}", lab.host);
+        }
+    });
+}
+
+#[test]
+fn memory_is_flat_after_many_requests() {
+    on_every_host(|lab| {
+        let mut round = |number: u32| {
+            lab.still_serves();
+            lab.send(&ClientRequest::get("/api/tags").bearer(&format!("sk-wrong-{number:08}")));
+            let claims = serde_json::json!({"sub": format!("user-{number}"),
+                "exp": ollama_gate_wasm_tests::world::NOON + 60});
+            let token = ollama_gate_wasm_tests::credentials::token(WEBUI_SECRET, &claims);
+            lab.allowed(&ClientRequest::post("/v1/messages").header("x-api-key", &token));
+            lab.gateway.memory_pages()
+        };
+        let mut warm = 0;
+        for number in 0..200 {
+            warm = round(number);
+        }
+        for number in 200..700 {
+            assert_eq!(round(number), warm, "after {number} rounds");
+        }
+    });
+}
+
+#[test]
+fn reconfiguring_often_does_not_fill_the_memory() {
+    on_every_host(|lab| {
+        let mut warm = 0;
+        for number in 0..60 {
+            let old = lab.root();
+            assert!(lab.configure(&plain()).accepted);
+            lab.gateway.delete_root(old);
+            lab.still_serves();
+            if number == 20 {
+                warm = lab.gateway.memory_pages();
+            }
+        }
+        assert_eq!(lab.gateway.memory_pages(), warm);
+    });
+}

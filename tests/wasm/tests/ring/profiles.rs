@@ -1,0 +1,99 @@
+//! The profiles themselves: a rule that a profile does not hold tests nothing.
+
+use ollama_gate_wasm_tests::map::{self, Pairs};
+use ollama_gate_wasm_tests::profile::{Edit, Entry};
+use ollama_gate_wasm_tests::world::Stream;
+use ollama_gate_wasm_tests::{Apisix, ClientRequest, Envoy, Profile};
+
+fn stream(profile: &dyn Profile, request: &ClientRequest) -> Stream {
+    let Entry::Deliver(headers) = profile.entry(request) else {
+        panic!("refused by the gateway");
+    };
+    Stream {
+        root: 1,
+        request: request.clone(),
+        headers,
+        response: Pairs::new(),
+        body: Vec::new(),
+        reply: None,
+        in_flight: 0,
+        properties: std::collections::BTreeMap::new(),
+        released: false,
+    }
+}
+
+#[test]
+fn envoy_joins_a_doubled_authorization_and_leaves_a_doubled_key_alone() {
+    let request = ClientRequest::get("/")
+        .bearer("a")
+        .bearer("b")
+        .header("X-Api-Key", "1")
+        .header("x-api-key", "2");
+    let map = stream(&Envoy, &request).headers;
+    assert_eq!(map::values(&map, "authorization"), [b"Bearer a,Bearer b"]);
+    assert_eq!(map::values(&map, "x-api-key").len(), 2);
+    assert!(
+        map.iter()
+            .all(|(name, _)| !name.iter().any(u8::is_ascii_uppercase))
+    );
+}
+
+#[test]
+fn apisix_refuses_a_doubled_authorization_by_itself() {
+    let request = ClientRequest::get("/").bearer("a").bearer("b");
+    assert!(matches!(Apisix.entry(&request), Entry::Refuse(400)));
+}
+
+#[test]
+fn apisix_goes_down_over_a_request_without_host() {
+    let stream = stream(&Apisix, &ClientRequest::get("/").without_host());
+    assert!(Apisix.read_map(&stream).is_err());
+    assert!(Apisix.read_value(&stream, b":authority").is_err());
+    assert_eq!(Apisix.read_value(&stream, b"host"), Ok(None));
+    assert_eq!(
+        Apisix.read_value(&stream, b":path"),
+        Ok(Some(b"/".to_vec()))
+    );
+}
+
+#[test]
+fn apisix_shows_a_hundred_headers_and_finds_the_others_by_name() {
+    let mut request = ClientRequest::get("/");
+    for number in 0..120 {
+        request = request.header(&format!("X-{number}"), "1");
+    }
+    let stream = stream(&Apisix, &request.header("X-Last", "here"));
+    let map = Apisix.read_map(&stream).expect("a map");
+    assert_eq!(map.len(), 104);
+    assert!(map::values(&map, "x-last").is_empty());
+    assert_eq!(
+        Apisix.read_value(&stream, b"x-last"),
+        Ok(Some(b"here".to_vec()))
+    );
+}
+
+#[test]
+fn apisix_takes_no_write_to_a_pseudo_header_and_envoy_none_after_continue() {
+    let mut on_apisix = stream(&Apisix, &ClientRequest::get("/"));
+    for name in [":authority", ":path", ":method"] {
+        let edit = Edit::Replace(name.into(), b"x".to_vec());
+        assert!(Apisix.edit(&mut on_apisix, &edit).is_err());
+    }
+    let mut on_envoy = stream(&Envoy, &ClientRequest::get("/"));
+    let edit = Edit::Replace(b":authority".to_vec(), b"x".to_vec());
+    assert_eq!(Envoy.edit(&mut on_envoy, &edit), Ok(0));
+    on_envoy.released = true;
+    assert!(Envoy.edit(&mut on_envoy, &edit).is_err());
+}
+
+#[test]
+fn apisix_turns_an_empty_list_into_an_object() {
+    let lost = Apisix.configuration(&serde_json::json!({"a": [], "b": [{"c": []}], "d": [1]}));
+    assert_eq!(lost, r#"{"a":{},"b":[{"c":{}}],"d":[1]}"#);
+}
+
+#[test]
+fn apisix_pauses_for_nothing_only_once_and_envoy_hangs() {
+    assert!(Apisix.paused_for_nothing().is_err());
+    assert!(Envoy.paused_for_nothing().is_ok());
+}

@@ -1,0 +1,238 @@
+//! The module itself: what it imports and exports, its features, its size.
+
+use std::collections::BTreeMap;
+
+use ollama_gate_wasm_tests::module;
+use wasmparser::{
+    CompositeInnerType, ExternalKind, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
+};
+
+/// What Envoy, Kong and APISIX all link: parameters and results, i for i32 and
+/// I for i64. hosts.md, "What may be imported".
+const LINKED: &[(&str, &str)] = &[
+    ("env.proxy_log", "iii:i"),
+    ("env.proxy_get_current_time_nanoseconds", "i:i"),
+    ("env.proxy_set_tick_period_milliseconds", "i:i"),
+    ("env.proxy_get_buffer_bytes", "iiiii:i"),
+    ("env.proxy_set_buffer_bytes", "iiiii:i"),
+    ("env.proxy_get_header_map_pairs", "iii:i"),
+    ("env.proxy_set_header_map_pairs", "iii:i"),
+    ("env.proxy_get_header_map_value", "iiiii:i"),
+    ("env.proxy_replace_header_map_value", "iiiii:i"),
+    ("env.proxy_remove_header_map_value", "iii:i"),
+    ("env.proxy_add_header_map_value", "iiiii:i"),
+    ("env.proxy_get_property", "iiii:i"),
+    ("env.proxy_set_property", "iiii:i"),
+    ("env.proxy_get_shared_data", "iiiii:i"),
+    ("env.proxy_set_shared_data", "iiiii:i"),
+    ("env.proxy_register_shared_queue", "iii:i"),
+    ("env.proxy_resolve_shared_queue", "iiiii:i"),
+    ("env.proxy_dequeue_shared_queue", "iii:i"),
+    ("env.proxy_enqueue_shared_queue", "iii:i"),
+    ("env.proxy_continue_stream", "i:i"),
+    ("env.proxy_close_stream", "i:i"),
+    ("env.proxy_send_local_response", "iiiiiiii:i"),
+    ("env.proxy_http_call", "iiiiiiiiii:i"),
+    ("env.proxy_grpc_call", "iiiiiiiiiiii:i"),
+    ("env.proxy_grpc_stream", "iiiiiiiii:i"),
+    ("env.proxy_grpc_send", "iiii:i"),
+    ("env.proxy_grpc_cancel", "i:i"),
+    ("env.proxy_grpc_close", "i:i"),
+    ("env.proxy_get_status", "iii:i"),
+    ("env.proxy_set_effective_context", "i:i"),
+    ("env.proxy_call_foreign_function", "iiiiii:i"),
+    ("env.proxy_done", ":i"),
+    ("env.proxy_define_metric", "iiii:i"),
+    ("env.proxy_record_metric", "iI:i"),
+    ("env.proxy_increment_metric", "iI:i"),
+    ("wasi_snapshot_preview1.random_get", "ii:i"),
+    ("wasi_snapshot_preview1.environ_get", "ii:i"),
+    ("wasi_snapshot_preview1.environ_sizes_get", "ii:i"),
+    ("wasi_snapshot_preview1.clock_time_get", "iIi:i"),
+    ("wasi_snapshot_preview1.fd_write", "iiii:i"),
+    ("wasi_snapshot_preview1.proc_exit", "i:"),
+];
+
+/// What every host calls: name and signature.
+const EXPORTED: &[(&str, &str)] = &[
+    ("_initialize", ":"),
+    ("proxy_abi_version_0_2_1", ":"),
+    ("proxy_on_memory_allocate", "i:i"),
+    ("proxy_on_context_create", "ii:"),
+    ("proxy_on_vm_start", "ii:i"),
+    ("proxy_on_configure", "ii:i"),
+    ("proxy_on_request_headers", "iii:i"),
+    ("proxy_on_request_body", "iii:i"),
+    ("proxy_on_request_trailers", "ii:i"),
+    ("proxy_on_done", "i:i"),
+    ("proxy_on_delete", "i:"),
+];
+
+/// A gateway loads it once per worker; over this somebody should ask why.
+const MOST_BYTES: usize = 450_000;
+
+#[test]
+fn every_import_is_one_that_all_gateways_link_with_that_signature() {
+    let linked: BTreeMap<&str, &str> = LINKED.iter().copied().collect();
+    let imports = read().imports;
+    println!(
+        "{} imports: {:?}",
+        imports.len(),
+        imports.keys().collect::<Vec<_>>()
+    );
+    assert!(!imports.is_empty());
+    for (name, signature) in &imports {
+        assert_eq!(
+            linked.get(name.as_str()),
+            Some(&signature.as_str()),
+            "{name}"
+        );
+    }
+    for never in ["env.proxy_get_log_level", "env.proxy_get_metric"] {
+        assert!(
+            !imports.contains_key(never),
+            "{never}: APISIX would proxy without authentication"
+        );
+    }
+}
+
+#[test]
+fn the_exports_that_gateways_call_are_there() {
+    let shape = read();
+    for (name, signature) in EXPORTED {
+        assert_eq!(
+            shape.exports.get(*name).map(String::as_str),
+            Some(*signature),
+            "{name}"
+        );
+    }
+    assert!(shape.exports.contains_key("memory"));
+    assert!(
+        !shape.exports.contains_key("_start"),
+        "APISIX calls `_start` before `_initialize`"
+    );
+    let versions = shape
+        .exports
+        .keys()
+        .filter(|name| name.starts_with("proxy_abi_version"));
+    assert_eq!(versions.count(), 1);
+}
+
+#[test]
+fn the_module_needs_no_feature_that_wasmtime_0_38_lacks() {
+    // hosts.md, "What may be imported". SIMD would be taken as well; without
+    // it the interpreter of these tests can run the module.
+    let features = WasmFeatures::FLOATS
+        | WasmFeatures::GC_TYPES
+        | WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::BULK_MEMORY
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
+        | WasmFeatures::MULTI_VALUE
+        | WasmFeatures::REFERENCE_TYPES;
+    let checked = Validator::new_with_features(features).validate_all(module::bytes());
+    assert!(
+        checked.is_ok(),
+        "{}",
+        checked
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    );
+}
+
+#[test]
+fn the_module_is_small() {
+    let size = module::bytes().len();
+    println!("{size} bytes");
+    assert!(size <= MOST_BYTES, "{size}");
+}
+
+#[test]
+fn the_module_says_nothing_about_the_machine_that_built_it() {
+    let bytes = module::bytes();
+    let home = std::env::var("HOME").unwrap_or_default();
+    for part in ["/home/", "/Users/", "/.cargo/registry", "/root/"]
+        .into_iter()
+        .chain([home.as_str()])
+    {
+        if part.len() > 4 {
+            let found = bytes
+                .windows(part.len())
+                .filter(|window| *window == part.as_bytes())
+                .count();
+            assert_eq!(found, 0, "{part}");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shape {
+    imports: BTreeMap<String, String>,
+    exports: BTreeMap<String, String>,
+}
+
+/// Imports and exports by name, with signatures.
+fn read() -> Shape {
+    let mut shape = Shape::default();
+    let mut types: Vec<String> = Vec::new();
+    let mut functions: Vec<String> = Vec::new();
+    for payload in Parser::new(0).parse_all(module::bytes()) {
+        match payload.expect("a whole module") {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    for sub in group.expect("a type").into_types() {
+                        let CompositeInnerType::Func(function) = sub.composite_type.inner else {
+                            panic!("a type that is no function");
+                        };
+                        let letters =
+                            |types: &[ValType]| types.iter().map(letter).collect::<String>();
+                        types.push(format!(
+                            "{}:{}",
+                            letters(function.params()),
+                            letters(function.results())
+                        ));
+                    }
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section {
+                    let import = import.expect("an import");
+                    let name = format!("{}.{}", import.module, import.name);
+                    let TypeRef::Func(index) = import.ty else {
+                        panic!("{name} is no function");
+                    };
+                    functions.push(types[index as usize].clone());
+                    shape.imports.insert(name, types[index as usize].clone());
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for index in section {
+                    functions.push(types[index.expect("a function") as usize].clone());
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export.expect("an export");
+                    let signature = match export.kind {
+                        ExternalKind::Func => functions[export.index as usize].clone(),
+                        _ => String::new(),
+                    };
+                    shape.exports.insert(export.name.to_owned(), signature);
+                }
+            }
+            _ => {}
+        }
+    }
+    shape
+}
+
+fn letter(kind: &ValType) -> char {
+    match kind {
+        ValType::I32 => 'i',
+        ValType::I64 => 'I',
+        ValType::F32 => 'f',
+        ValType::F64 => 'F',
+        _ => '?',
+    }
+}

@@ -1,0 +1,203 @@
+//! HS256 tokens: time, signature, issuer, audience, scopes.
+
+use ollama_gate_wasm_tests::ClientRequest;
+use ollama_gate_wasm_tests::credentials::{token, token_with};
+use ollama_gate_wasm_tests::world::NOON;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn chat(token: &str) -> ClientRequest {
+    ClientRequest::post("/api/chat").bearer(token)
+}
+
+#[test]
+fn a_token_lives_until_its_expiry_and_the_leeway() {
+    on_every_host(|lab| {
+        let short = token(WEBUI_SECRET, &json!({"sub": "bob", "exp": NOON + 10}));
+        lab.allowed(&chat(&short));
+        lab.at(65);
+        lab.allowed(&chat(&short));
+        lab.at(75);
+        lab.denied(&chat(&short), 401, "expired_token");
+        lab.at(0);
+        let coming = token(
+            WEBUI_SECRET,
+            &json!({"sub": "bob", "exp": NOON + 9000, "nbf": NOON + 120}),
+        );
+        lab.denied(&chat(&coming), 401, "token_not_yet_valid");
+        lab.at(65);
+        lab.allowed(&chat(&coming));
+    });
+}
+
+#[test]
+fn a_token_without_expiry_comes_in_only_where_the_configuration_says_so() {
+    let eternal = token(WEBUI_SECRET, &json!({"sub": "bob"}));
+    on_every_host(|lab| {
+        lab.denied(&chat(&eternal), 401, "missing_expiry");
+    });
+    let lenient = json!({"jwt": [{"name": "w", "algorithms": ["HS256"],
+        "secrets": [{"env": "WEBUI_SECRET_KEY"}], "require_expiry": false}]});
+    on_every_host_with(&with(plain(), lenient), |lab| {
+        lab.allowed(&chat(&eternal));
+        let old = token(WEBUI_SECRET, &json!({"sub": "bob", "exp": NOON - 3600}));
+        lab.denied(&chat(&old), 401, "expired_token");
+    });
+}
+
+#[test]
+fn no_single_bit_of_a_signature_may_change() {
+    on_every_host(|lab| {
+        let good = session();
+        let (signed, signature) = good.rsplit_once('.').expect("three parts");
+        for (at, byte) in signature.char_indices() {
+            let other = if byte == 'A' { 'Q' } else { 'A' };
+            let mut changed = signature.to_owned();
+            changed.replace_range(at..=at, &other.to_string());
+            let outcome = lab.send(&chat(&format!("{signed}.{changed}")));
+            assert_eq!(outcome.status(), 401, "{at}: {:?}", outcome.reply);
+        }
+        let stranger = token(
+            "another-secret-0123456789-0123456789",
+            &json!({"sub": "bob", "exp": NOON + 60}),
+        );
+        lab.denied(&chat(&stranger), 401, "invalid_signature");
+        lab.allowed(&chat(&good));
+    });
+}
+
+#[test]
+fn the_algorithm_is_the_configurations_and_never_the_tokens() {
+    on_every_host(|lab| {
+        let claims = json!({"sub": "bob", "exp": NOON + 60});
+        for algorithm in ["none", "None", "HS384", "RS256", "ES256", ""] {
+            let forged = token_with(WEBUI_SECRET, &json!({"alg": algorithm}), &claims);
+            let outcome = lab.send(&chat(&forged));
+            assert_eq!(outcome.status(), 401, "{algorithm}");
+            assert_ne!(outcome.code(), "invalid_signature", "{algorithm}");
+        }
+        for header in [
+            json!({"alg": "HS256", "crit": ["exp"]}),
+            json!({"alg": "HS256", "b64": false}),
+            json!({"alg": "HS256", "jku": "https://evil.example/keys"}),
+            json!({"alg": "HS256", "jwk": {"kty": "oct"}}),
+            json!({"alg": "HS256", "x5u": "https://evil.example/cert"}),
+            json!({"alg": ["HS256"]}),
+            json!([]),
+            json!({}),
+        ] {
+            let outcome = lab.send(&chat(&token_with(WEBUI_SECRET, &header, &claims)));
+            assert_eq!(outcome.status(), 401, "{header}");
+        }
+    });
+}
+
+#[test]
+fn claims_of_the_wrong_type_are_refused() {
+    on_every_host(|lab| {
+        for claims in [
+            json!({"sub": "bob", "exp": "tomorrow"}),
+            json!({"sub": "bob", "exp": null}),
+            json!({"sub": "bob", "exp": [NOON]}),
+            json!({"sub": "bob", "exp": -1}),
+            json!({"sub": "bob", "exp": NOON + 60, "nbf": "now"}),
+            json!({"sub": 7, "exp": NOON + 60}),
+            json!({"sub": "", "exp": NOON + 60}),
+            json!({"sub": null, "exp": NOON + 60}),
+            json!({"exp": NOON + 60}),
+            json!([1, 2]),
+            json!("bob"),
+            Value::Null,
+        ] {
+            let outcome = lab.send(&chat(&token(WEBUI_SECRET, &claims)));
+            assert_eq!(outcome.status(), 401, "{}: {claims}", lab.host);
+        }
+        lab.denied(
+            &chat(&token(WEBUI_SECRET, &json!({"exp": NOON + 60}))),
+            401,
+            "missing_subject",
+        );
+    });
+}
+
+#[test]
+fn issuer_and_audience_must_be_the_configured_ones() {
+    let claims = |changes: Value| {
+        let base = json!({"sub": "eve", "exp": NOON + 60, "iss": "https://sso.example.com",
+            "aud": "ollama", "scope": "inference"});
+        token(CORP_SECRET, &with(base, changes))
+    };
+    on_every_host_with(&corporate(), |lab| {
+        lab.allowed(&chat(&claims(json!({}))));
+        lab.allowed(&chat(&claims(json!({"aud": ["other", "ollama"]}))));
+        for (changes, code) in [
+            (json!({"iss": "https://evil.example"}), "wrong_issuer"),
+            (json!({"iss": null}), "wrong_issuer"),
+            (json!({"iss": "https://sso.example.com/"}), "wrong_issuer"),
+            (json!({"aud": "other"}), "wrong_audience"),
+            (json!({"aud": []}), "wrong_audience"),
+        ] {
+            let outcome = lab.send(&chat(&claims(changes.clone())));
+            assert_eq!(outcome.status(), 401, "{changes}");
+            if !changes
+                .as_object()
+                .expect("an object")
+                .values()
+                .any(|v| v.is_null() || v.is_array())
+            {
+                assert_eq!(outcome.code(), code, "{changes}");
+            }
+        }
+    });
+    on_every_host(|lab| {
+        let addressed = token(
+            WEBUI_SECRET,
+            &json!({"sub": "bob", "exp": NOON + 60, "aud": "x"}),
+        );
+        lab.denied(&chat(&addressed), 401, "wrong_audience");
+    });
+}
+
+#[test]
+fn the_scopes_claim_decides_where_one_is_configured() {
+    let claims = |scope: Value| {
+        token(
+            CORP_SECRET,
+            &json!({"sub": "eve", "exp": NOON + 60,
+            "iss": "https://sso.example.com", "aud": "ollama", "scope": scope}),
+        )
+    };
+    on_every_host_with(&corporate(), |lab| {
+        lab.allowed(&chat(&claims(json!("read inference"))));
+        lab.allowed(&chat(&claims(json!(["inference", "openid"]))));
+        for none in [
+            json!("read"),
+            json!(""),
+            json!([]),
+            json!("openid profile"),
+            json!("INFERENCE"),
+        ] {
+            lab.denied(&chat(&claims(none)), 403, "scope_denied");
+        }
+        let odd = lab.send(&chat(&claims(json!({"inference": true}))));
+        assert!(!odd.forwarded());
+    });
+}
+
+#[test]
+fn the_previous_secret_counts_while_it_is_set() {
+    for host in HOSTS {
+        let previous = "previous-secret-0123456789-0123456789ab";
+        let mut lab = Lab::unconfigured(host());
+        lab.hide(previous);
+        let old = token(previous, &json!({"sub": "bob", "exp": NOON + 60}));
+        assert!(lab.configure(&plain()).accepted);
+        lab.denied(&chat(&old), 401, "invalid_signature");
+        let rotated = json!({"jwt": [{"name": "open-webui", "algorithms": ["HS256"],
+            "secrets": [{"env": "WEBUI_SECRET_KEY"}, previous]}]});
+        assert!(lab.configure(&with(plain(), rotated)).accepted);
+        lab.allowed(&chat(&old));
+        lab.allowed(&chat(&session()));
+    }
+}

@@ -1,0 +1,196 @@
+//! What Ollama sees of a request that was let through.
+
+use ollama_gate_wasm_tests::ClientRequest;
+use serde_json::json;
+
+use crate::support::*;
+
+/// Every header that must not reach Ollama, beside a good key.
+fn laden() -> ClientRequest {
+    let mut request = ClientRequest::post("/api/chat?trace=client-query-string").bearer(ALICE);
+    for name in STRIPPED.iter().filter(|name| **name != "authorization") {
+        request = match *name {
+            "x-api-key" | "api-key" | "x-ollama-token" => request.header(name, ALICE),
+            "x_api_key" => request.header(name, "smuggled-by-client"),
+            _ => request.header(name, "smuggled-by-client"),
+        };
+    }
+    request
+        .header("Content-Type", "application/json")
+        .header("X-Stainless-OS", "Linux")
+}
+
+#[test]
+fn no_credential_cookie_origin_or_identity_of_the_clients_goes_on() {
+    on_every_host(|lab| {
+        let outcome = lab.allowed(&laden());
+        for name in STRIPPED {
+            assert!(
+                outcome.upstream_header(name).is_empty(),
+                "{}: {name}",
+                lab.host
+            );
+        }
+        assert_eq!(
+            outcome.upstream_header("content-type"),
+            ["application/json"]
+        );
+        assert_eq!(outcome.upstream_header("x-stainless-os"), ["Linux"]);
+    });
+}
+
+#[test]
+fn each_of_them_is_removed_whatever_its_spelling_and_however_often() {
+    on_every_host(|lab| {
+        for name in STRIPPED
+            .iter()
+            .filter(|name| !name.contains("auth") && !name.contains("key"))
+        {
+            for spelled in [name.to_uppercase(), title_case(name)] {
+                let request = ClientRequest::get("/api/tags")
+                    .header(&spelled, "smuggled-1")
+                    .bearer(ALICE)
+                    .header(name, "smuggled-2")
+                    .header(&spelled, "smuggled-3");
+                let outcome = lab.send(&request);
+                let left = format!("{:?}", outcome.upstream);
+                assert!(
+                    outcome.upstream_header(name).is_empty(),
+                    "{}: {spelled}: {left}",
+                    lab.host
+                );
+            }
+        }
+    });
+}
+
+fn title_case(name: &str) -> String {
+    let mut after_dash = true;
+    name.chars()
+        .map(|letter| {
+            let upper = after_dash;
+            after_dash = letter == '-' || letter == '_';
+            if upper {
+                letter.to_ascii_uppercase()
+            } else {
+                letter
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn a_public_request_is_stripped_like_any_other() {
+    on_every_host(|lab| {
+        let request = ClientRequest::get("/api/version")
+            .header("Cookie", "token=abcdefghijklmnop")
+            .header("X-Forwarded-User", "root")
+            .header("X-OpenWebUI-User-Role", "admin");
+        let outcome = lab.allowed(&request);
+        for name in ["cookie", "x-forwarded-user", "x-openwebui-user-role"] {
+            assert!(
+                outcome.upstream_header(name).is_empty(),
+                "{}: {name}",
+                lab.host
+            );
+        }
+        let wrong = ClientRequest::get("/api/version").bearer(STRANGER);
+        let outcome = lab.send(&wrong);
+        assert!(outcome.upstream_header("authorization").is_empty());
+    });
+}
+
+#[test]
+fn host_is_the_configured_one_and_path_and_query_are_untouched() {
+    on_every_host(|lab| {
+        let target = "/v1/models/llama3.2?x=%41%2F&y";
+        let outcome = lab.allowed(&ClientRequest::get(target).bearer(READER));
+        if lab.host == "envoy" {
+            assert_eq!(outcome.upstream_header(":path"), [target]);
+            assert_eq!(outcome.upstream_header(":method"), ["GET"]);
+        }
+        // Checked for every request that goes on: Lab::check_upstream.
+    });
+}
+
+#[test]
+fn identity_headers_are_ours_and_only_where_asked_for() {
+    let asked = json!({"upstream": {"host": "localhost:11434", "identity_headers":
+        {"subject": "X-Forwarded-User", "credential_id": "X-Credential-Identifier"}}});
+    on_every_host_with(&with(plain(), asked), |lab| {
+        for (request, subject, id) in [
+            (
+                ClientRequest::get("/api/tags").bearer(ALICE),
+                "alice",
+                "alice-laptop",
+            ),
+            (ClientRequest::get("/api/tags").bearer(CI), "ci", "ci"),
+            (
+                ClientRequest::get("/api/tags").bearer(&session()),
+                "bob",
+                "open-webui",
+            ),
+        ] {
+            let request = request
+                .header("x-forwarded-user", "root")
+                .header("X-Credential-Identifier", "root")
+                .header("X-Forwarded-User", "admin");
+            let outcome = lab.allowed(&request);
+            assert_eq!(
+                outcome.upstream_header("x-forwarded-user"),
+                [subject],
+                "{}",
+                lab.host
+            );
+            assert_eq!(
+                outcome.upstream_header("x-credential-identifier"),
+                [id],
+                "{}",
+                lab.host
+            );
+        }
+        let public = ClientRequest::get("/api/version").header("X-Forwarded-User", "root");
+        assert!(
+            lab.allowed(&public)
+                .upstream_header("x-forwarded-user")
+                .is_empty()
+        );
+    });
+    on_every_host(|lab| {
+        let outcome = lab.allowed(&ClientRequest::get("/api/tags").bearer(ALICE));
+        let all = format!("{:?}", outcome.upstream);
+        assert!(!all.contains("alice"), "{all}");
+    });
+}
+
+#[test]
+fn a_subject_that_is_no_header_value_is_refused() {
+    let asked = json!({"upstream": {"host": "localhost:11434",
+        "identity_headers": {"subject": "X-Forwarded-User"}}});
+    on_every_host_with(&with(plain(), asked), |lab| {
+        for subject in [
+            "bob\r\nX-Admin: 1",
+            "bob\n",
+            "b\u{0}b",
+            "böb",
+            "\u{7f}",
+            "bob\u{2028}",
+        ] {
+            let token = ollama_gate_wasm_tests::credentials::token(
+                WEBUI_SECRET,
+                &json!({"sub": subject, "exp": ollama_gate_wasm_tests::world::NOON + 60}),
+            );
+            let outcome = lab.send(&ClientRequest::get("/api/tags").bearer(&token));
+            assert_eq!(
+                outcome.code(),
+                "unsafe_identity",
+                "{}: {subject:?}",
+                lab.host
+            );
+            for line in &outcome.record.log {
+                assert!(!line.text.contains(['\n', '\r', '\0']), "{:?}", line.text);
+            }
+        }
+        lab.still_serves();
+    });
+}

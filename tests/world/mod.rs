@@ -1,0 +1,289 @@
+//! A small world for scenarios: a gateway in memory with the filter in it, a clock, and requests.
+
+#![allow(dead_code, unused_imports)] // every test binary uses a part of it
+
+use ollama_gate::denial::Level;
+use ollama_gate::engine::Reply;
+use ollama_gate::host::{Counter, Flow, Host, Root, Status, serialize};
+use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+mod token;
+pub use token::{header, jwt, sign};
+
+/// 2026-01-01T00:00:00Z, in seconds.
+pub const NOW: i64 = 1_767_225_600;
+/// A secret for HS256.
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// A key with the default scopes.
+pub const KEY: &str = "sk-alice-0123456789abcdef";
+/// A key that may read only.
+pub const READ_KEY: &str = "sk-reader-0123456789abcdef";
+/// A key that may do everything.
+pub const ADMIN_KEY: &str = "sk-admin-0123456789abcdef";
+
+/// What the world's gateway holds. Calls are counted by name; one can be made to fail.
+#[derive(Debug, Default)]
+pub struct State {
+    pub configuration: RefCell<Vec<u8>>,
+    pub environment: RefCell<HashMap<String, String>>,
+    pub seconds: Cell<i64>,
+    pub headers: RefCell<Vec<(String, String)>>,
+    pub replies: RefCell<Vec<Reply>>,
+    pub lines: RefCell<Vec<(Level, String)>>,
+    pub counters: RefCell<Vec<(String, u64)>>,
+    pub calls: RefCell<Vec<&'static str>>,
+    pub failing: RefCell<HashMap<&'static str, Status>>,
+}
+
+impl State {
+    fn call(&self, name: &'static str) -> Result<(), Status> {
+        self.calls.borrow_mut().push(name);
+        match self.failing.borrow().get(name) {
+            Some(status) => Err(*status),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A gateway in memory, as Envoy behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Gateway(pub Rc<State>);
+
+impl Host for Gateway {
+    fn configuration(&self) -> Result<Vec<u8>, Status> {
+        self.0.call("configuration")?;
+        Ok(self.0.configuration.borrow().clone())
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        self.0.environment.borrow().get(name).cloned()
+    }
+
+    fn wall_clock(&self) -> Result<u64, Status> {
+        self.0.call("wall_clock")?;
+        Ok(u64::try_from(self.0.seconds.get()).unwrap() * 1_000_000_000)
+    }
+
+    fn probe_clock_call(&self) -> Result<(), Status> {
+        self.0.call("probe_clock_call")
+    }
+
+    fn request_headers(&self) -> Result<Vec<u8>, Status> {
+        self.0.call("request_headers")?;
+        let headers = self.0.headers.borrow();
+        let pairs: Vec<_> = headers
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        Ok(serialize(&pairs).unwrap())
+    }
+
+    fn request_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status> {
+        self.0.call("request_header")?;
+        let headers = self.0.headers.borrow();
+        let found = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        Ok(found.map(|(_, value)| value.clone().into_bytes()))
+    }
+
+    fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status> {
+        self.0.call("set_request_header")?;
+        let mut headers = self.0.headers.borrow_mut();
+        headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        headers.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    fn remove_request_header(&self, name: &str) -> Result<(), Status> {
+        self.0.call("remove_request_header")?;
+        let mut headers = self.0.headers.borrow_mut();
+        headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        Ok(())
+    }
+
+    fn reply(&self, reply: &Reply) -> Result<(), Status> {
+        self.0.call("reply")?;
+        self.0.replies.borrow_mut().push(reply.clone());
+        Ok(())
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        let _ = self.0.call("log");
+        self.0.lines.borrow_mut().push((level, line.to_owned()));
+    }
+
+    fn define_counter(&self, name: &str) -> Result<Counter, Status> {
+        self.0.call("define_counter")?;
+        let mut counters = self.0.counters.borrow_mut();
+        counters.push((name.to_owned(), 0));
+        Ok(Counter(u32::try_from(counters.len() - 1).unwrap()))
+    }
+
+    fn count(&self, counter: Counter) {
+        let _ = self.0.call("count");
+        self.0.counters.borrow_mut()[counter.0 as usize].1 += 1;
+    }
+}
+
+/// One gateway with one configuration.
+pub struct World {
+    pub gateway: Gateway,
+    pub root: Root<Gateway>,
+    pub configured: bool,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Seen {
+    /// the answer, if the gate gave one
+    pub reply: Option<Reply>,
+    /// what Ollama was sent, if it was
+    pub upstream: Option<Vec<(String, String)>>,
+    /// the decision's line, parsed
+    pub record: Value,
+    /// the calls that the request cost
+    pub calls: Vec<&'static str>,
+}
+
+impl World {
+    /// With `configuration`, and `WEBUI_SECRET_KEY` in the environment.
+    pub fn new(configuration: &Value) -> Self {
+        Self::of_bytes(configuration.to_string().as_bytes())
+    }
+
+    /// With a configuration that need not be JSON.
+    pub fn of_bytes(configuration: &[u8]) -> Self {
+        let gateway = Gateway::default();
+        gateway.0.seconds.set(NOW);
+        let environment = [("WEBUI_SECRET_KEY", SECRET), ("EMPTY", "")];
+        *gateway.0.environment.borrow_mut() = environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        *gateway.0.configuration.borrow_mut() = configuration.to_vec();
+        let mut root = Root::new(gateway.clone());
+        let configured = root.configure();
+        Self {
+            gateway,
+            root,
+            configured,
+        }
+    }
+
+    /// What the configuration was refused for, a line each, the title left out.
+    pub fn errors(&self) -> Vec<String> {
+        let lines = self.gateway.0.lines.borrow();
+        let errors = lines
+            .iter()
+            .filter_map(|(_, line)| line.strip_prefix("ollama-gate: configuration: "));
+        errors.map(str::to_owned).collect()
+    }
+
+    /// Sends a request with the headers `fields` beside the usual ones.
+    pub fn send(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Seen {
+        let usual = [
+            (":method", method),
+            (":path", path),
+            (":authority", "gate.example"),
+            (":scheme", "http"),
+            ("user-agent", "test"),
+            ("x-request-id", "r-1"),
+        ];
+        let all: Vec<_> = usual.iter().chain(fields).copied().collect();
+        self.send_raw(&all)
+    }
+
+    /// Sends a request with exactly these headers.
+    pub fn send_raw(&self, fields: &[(&str, &str)]) -> Seen {
+        let state = &self.gateway.0;
+        state.replies.borrow_mut().clear();
+        state.lines.borrow_mut().clear();
+        state.calls.borrow_mut().clear();
+        *state.headers.borrow_mut() = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let mut filter = self.root.filter();
+        let flow = filter.request_head();
+        assert_eq!(
+            filter.request_rest(),
+            flow,
+            "the rest goes where the head went"
+        );
+        let upstream = (flow == Flow::Continue).then(|| state.headers.borrow().clone());
+        let reply = state.replies.borrow().first().cloned();
+        assert!(
+            upstream.is_none() || reply.is_none(),
+            "answered and forwarded"
+        );
+        let line = state.lines.borrow().first().map(|(_, line)| line.clone());
+        Seen {
+            reply,
+            upstream,
+            record: line.map_or(Value::Null, |line| serde_json::from_str(&line).unwrap()),
+            calls: state.calls.borrow().clone(),
+        }
+    }
+
+    /// Sends a request with `Authorization: Bearer`.
+    pub fn bearer(&self, method: &str, path: &str, credential: &str) -> Seen {
+        self.send(
+            method,
+            path,
+            &[("authorization", &format!("Bearer {credential}"))],
+        )
+    }
+}
+
+impl Seen {
+    /// The status and the code of a refusal; `(200, "")` for what went on to Ollama.
+    pub fn verdict(&self) -> (u16, String) {
+        let Some(reply) = &self.reply else {
+            assert!(self.upstream.is_some(), "neither answered nor forwarded");
+            return (200, String::new());
+        };
+        let body = self.body();
+        let code = body.pointer("/error/code").or(body.get("code"));
+        (reply.status, code.unwrap().as_str().unwrap().to_owned())
+    }
+
+    /// The body of the answer.
+    pub fn body(&self) -> Value {
+        serde_json::from_slice(&self.reply.as_ref().unwrap().body).unwrap()
+    }
+
+    /// The values of a header that Ollama was sent.
+    pub fn upstream_values(&self, name: &str) -> Vec<&str> {
+        let headers = self.upstream.as_ref().unwrap().iter();
+        headers
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
+            .collect()
+    }
+}
+
+/// A configuration with the three keys above and one issuer.
+pub fn configuration() -> Value {
+    json!({
+        "api_keys": { "keys": [
+            { "id": "alice-laptop", "key": KEY, "subject": "alice" },
+            { "id": "reader", "key": READ_KEY, "scopes": ["read"] },
+            { "id": "admin", "key": ADMIN_KEY, "scopes": ["read", "inference", "manage", "cloud"] },
+        ] },
+        "jwt": [ { "name": "open-webui", "algorithms": ["HS256"], "secrets": [ { "env": "WEBUI_SECRET_KEY" } ] } ],
+        "host": { "name": "envoy" },
+    })
+}
+
+/// `configuration()` with `value` put at the JSON pointer `path`.
+pub fn with(path: &str, value: Value) -> Value {
+    let mut configuration = configuration();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    let parent = configuration.pointer_mut(parent).unwrap();
+    match parent {
+        Value::Object(members) => drop(members.insert(name.to_owned(), value)),
+        other => other[name.parse::<usize>().unwrap()] = value,
+    }
+    configuration
+}
