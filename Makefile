@@ -1,0 +1,44 @@
+# ollama-gate. `make help` lists what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help wasm run key test test-native test-wasm test-e2e lint docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  settings of make run: PORT=11435  UPSTREAM=host:port  ENVOY=path"
+	@echo "  settings of make key: ID=name  SUBJECT=name  SCOPES=read,inference  DAYS=90"
+	@echo "  settings of the build: WASM_TOOLCHAIN=rustup|debian"
+
+wasm: ## build the filter: dist/ollama_gate.wasm
+	@sh scripts/wasm.sh
+
+run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentials
+	@sh scripts/python-env.sh run
+	@sh scripts/wasm.sh
+	@.venv/bin/python scripts/run.py
+
+key: ## make a new sk- key: the key once, and the record to paste
+	@python3 scripts/key.py
+
+test: test-native test-wasm test-e2e ## everything that must pass
+	@echo "make test: all three rings passed"
+
+test-native: ## ring 1: the engine, natively
+	cargo test --locked
+
+test-wasm: wasm ## ring 2: the built module under the rules of each gateway
+	cargo test --locked -p ollama-gate-wasm-tests
+
+test-e2e: wasm ## ring 3: a real Envoy and real clients
+	@sh scripts/python-env.sh test
+	.venv/bin/python -m pytest tests/e2e
+
+lint: ## formatting, clippy on both targets, Python, shell, dependencies
+	@sh scripts/lint.sh
+
+docs: ## write the generated parts of docs/ anew
+	UPDATE_DOCS=1 cargo test --locked --test reference
+
+clean: ## remove everything that was built or installed here
+	rm -rf target dist .venv .run

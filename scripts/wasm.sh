@@ -1,0 +1,101 @@
+#!/bin/sh
+# Builds the filter and leaves it at dist/ollama_gate.wasm.
+#
+# Two ways, and the last line says which was taken:
+#   rustup   rustup's wasm32-wasip1 target, added if it is missing (tried first)
+#   debian   Debian's packages, the standard library built from source, where rustup cannot add it
+# WASM_TOOLCHAIN=rustup|debian forces one.
+set -eu
+cd "$(dirname "$0")/.."
+
+TARGET=wasm32-wasip1
+PACKAGES="rustc-web cargo-web rust-web-src wasi-libc lld"
+OUT=dist/ollama_gate.wasm
+BUILD=target/wasm
+
+say() { printf 'wasm: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+has_target() {
+    command -v rustc >/dev/null 2>&1 &&
+        ls "$(rustc --print sysroot)/lib/rustlib/$TARGET/lib/"libstd-*.rlib >/dev/null 2>&1
+}
+
+add_target() {
+    has_target && return 0
+    command -v rustup >/dev/null 2>&1 || return 1
+    say "adding the target $TARGET with rustup (up to two minutes)"
+    timeout 120 rustup target add "$TARGET" >&2 && has_target
+}
+
+# The compiler writes the paths of sources into panic messages; the module says nothing about the
+# machine that built it. Flags are separated by 0x1f, so that a path may hold a space.
+quiet_paths() {
+    printf -- '--remap-path-prefix=%s=cargo\037--remap-path-prefix=%s=rust\037--remap-path-prefix=%s=ollama-gate' \
+        "${CARGO_HOME:-$HOME/.cargo}" "$1" "$(pwd)"
+}
+
+# With both crate types in Cargo.toml cargo drops LTO without a word, so the one is named here.
+build_rustup() {
+    say "building with $(rustc --version)"
+    CARGO_ENCODED_RUSTFLAGS=$(quiet_paths "$(rustc --print sysroot)") \
+        cargo rustc --locked --release --lib --crate-type cdylib --target "$TARGET" --target-dir "$BUILD"
+}
+
+has_packages() {
+    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -d /usr/lib/wasm32-wasi ] &&
+        command -v wasm-ld >/dev/null 2>&1 &&
+        [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library" ]
+}
+
+install_packages() {
+    has_packages && return 0
+    command -v apt-get >/dev/null 2>&1 ||
+        fail "no target $TARGET, and no apt-get to install one: run 'rustup target add $TARGET'"
+    if [ "$(id -u)" != 0 ]; then
+        fail "no target $TARGET: run 'rustup target add $TARGET', or 'sudo apt-get install --no-install-recommends $PACKAGES'"
+    fi
+    say "installing Debian's packages: $PACKAGES"
+    apt-get update -qq >&2
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $PACKAGES >&2
+    has_packages || fail "Debian's packages are installed, but not what they should hold"
+}
+
+build_debian() {
+    say "building with Debian's $(/usr/bin/rustc --version), its standard library from source"
+    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc \
+        CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
+        CARGO_ENCODED_RUSTFLAGS="$(quiet_paths "$(/usr/bin/rustc --print sysroot)")$(
+            printf '\037-Clinker-flavor=wasm-ld\037-Clink-self-contained=no\037-L/usr/lib/wasm32-wasi')" \
+        /usr/bin/cargo rustc --locked --release --lib --crate-type cdylib --target "$TARGET" \
+        --target-dir "$BUILD-debian" -Zbuild-std=std,panic_abort
+}
+
+case "${WASM_TOOLCHAIN:-}" in
+    rustup)
+        add_target || fail "rustup could not add the target $TARGET"
+        way=rustup ;;
+    debian)
+        install_packages
+        way=debian ;;
+    "")
+        if add_target; then
+            way=rustup
+        else
+            say "rustup cannot add the target $TARGET, taking Debian's packages"
+            install_packages
+            way=debian
+        fi ;;
+    *) fail "WASM_TOOLCHAIN is '$WASM_TOOLCHAIN', expected rustup or debian" ;;
+esac
+
+case $way in
+    rustup) build_rustup; built=$BUILD ;;
+    debian) build_debian; built=$BUILD-debian ;;
+esac
+
+mkdir -p dist
+cp "$built/$TARGET/release/ollama_gate.wasm" "$OUT.new"
+mv "$OUT.new" "$OUT"
+say "$OUT, $(wc -c <"$OUT") bytes, toolchain: $way"
