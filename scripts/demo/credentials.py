@@ -1,0 +1,136 @@
+"""Credentials: new `sk-` keys, the records that let them in, HS256 tokens."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+KEY_BYTES = 32
+
+
+def new_key() -> str:
+    """Out: a new API key with 256 bits of entropy."""
+    return "sk-" + secrets.token_urlsafe(KEY_BYTES)
+
+
+def new_secret() -> str:
+    """Out: a new secret for HS256, longer than the 32 bytes that the gate asks for."""
+    return secrets.token_urlsafe(48)
+
+
+def timestamp(moment: datetime) -> str:
+    """In: a moment in UTC. Out: RFC 3339, whole seconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_now(**span: float) -> str:
+    """In: a span such as `days=90` or `hours=-1`. Out: that moment as RFC 3339."""
+    return timestamp(datetime.now(timezone.utc) + timedelta(**span))
+
+
+def record(
+    key: str,
+    identifier: str,
+    scopes: list[str] | None = None,
+    expires_at: str | None = None,
+    subject: str | None = None,
+    not_before: str | None = None,
+) -> dict[str, Any]:
+    """In: a key and what it may do. Out: its entry in `api_keys.keys`, which holds only a digest of it."""
+    entry: dict[str, Any] = {"id": identifier, "sha256": hashlib.sha256(key.encode()).hexdigest()}
+    optional = {"subject": subject, "scopes": scopes, "not_before": not_before, "expires_at": expires_at}
+    entry.update({name: value for name, value in optional.items() if value is not None})
+    return entry
+
+
+def _part(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def token(secret: str, claims: dict[str, Any], header: dict[str, Any] | None = None) -> str:
+    """In: the HS256 secret and the claims. Out: the signed JWT."""
+    head = _part(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode())
+    text = f"{head}.{_part(json.dumps(claims).encode())}"
+    return f"{text}.{_part(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())}"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The credentials of one run. `plugin` tells the gate about them without holding a secret."""
+
+    api_key: str
+    read_key: str
+    expired_key: str
+    jwt: str
+    expired_jwt: str
+    jwt_secret: str
+
+    SECRET_ENV = "OLLAMA_GATE_JWT_SECRET"
+    ISSUER = "ollama-gate-demo"
+    AUDIENCE = "ollama"
+
+    @classmethod
+    def mint(cls) -> Demo:
+        """Out: fresh ones; the valid ones live 24 hours, the expired ones ended an hour ago."""
+        secret = new_secret()
+        now = int(datetime.now(timezone.utc).timestamp())
+        claims = {"iss": cls.ISSUER, "aud": cls.AUDIENCE, "sub": "demo-jwt", "iat": now}
+        return cls(
+            api_key=new_key(),
+            read_key=new_key(),
+            expired_key=new_key(),
+            jwt=token(secret, {**claims, "exp": now + 86400}),
+            expired_jwt=token(secret, {**claims, "iat": now - 7200, "exp": now - 3600}),
+            jwt_secret=secret,
+        )
+
+    def secrets(self) -> list[str]:
+        """Out: everything that no log may show."""
+        return [self.api_key, self.read_key, self.expired_key, self.jwt, self.expired_jwt, self.jwt_secret]
+
+    def plugin(self, upstream_host: str) -> dict[str, Any]:
+        """In: the Host that Ollama is to see. Out: the gate's configuration."""
+        day = from_now(hours=24)
+        return {
+            "api_keys": {
+                "keys": [
+                    record(self.api_key, "demo", ["read", "inference"], day),
+                    record(self.read_key, "demo-read", ["read"], day),
+                    record(self.expired_key, "demo-expired", ["read", "inference"], from_now(hours=-1)),
+                ]
+            },
+            "jwt": [
+                {
+                    "name": "demo-jwt",
+                    "algorithms": ["HS256"],
+                    "secrets": [{"env": self.SECRET_ENV}],
+                    "issuer": self.ISSUER,
+                    "audiences": [self.AUDIENCE],
+                }
+            ],
+            "public": ["health"],
+            "upstream": {"host": upstream_host},
+            "log": {"allowed": True},
+            "host": {"name": "envoy"},
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Out: the variables that Envoy needs so that the gate finds its secret."""
+        return {self.SECRET_ENV: self.jwt_secret}
+
+    def variables(self, url: str) -> dict[str, str]:
+        """In: the gate's address. Out: the variables for people and clients, as in `.run/demo.env`."""
+        return {
+            "OLLAMA_HOST": url,
+            "OLLAMA_API_KEY": self.api_key,
+            "OLLAMA_JWT": self.jwt,
+            "READ_KEY": self.read_key,
+            "EXPIRED_KEY": self.expired_key,
+            "EXPIRED_JWT": self.expired_jwt,
+        }

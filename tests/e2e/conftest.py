@@ -1,0 +1,48 @@
+"""Fixtures of the end-to-end ring: one stand-in and one real Envoy with the real pack for the whole session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from support.world import Gate, StandIn, World
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The stand-in and what it takes to start gates in front of it; at the end no secret is in any output."""
+    world = World(tmp_path_factory.mktemp("world"))
+    try:
+        yield world
+    finally:
+        world.stop()
+    assert world.leaks() == [], "a credential is in Envoy's output"
+
+
+@pytest.fixture(scope="session")
+def gate(world: World) -> Gate:
+    """The gate that most tests share: the static pack, keys and a JWT issuer."""
+    return world.start_gate("shared")
+
+
+@pytest.fixture
+def standin(world: World) -> StandIn:
+    """The stand-in Ollama behind every gate."""
+    return world.standin
+
+
+@pytest.fixture(autouse=True)
+def _gate_still_serves(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test that used the shared gate, the gate serves the next good request."""
+    yield
+    if "gate" in request.fixturenames:
+        gate: Gate = request.getfixturevalue("gate")
+        assert gate.get("/api/version").status == 200
+        assert gate.get("/api/tags", key=gate.keys.inference).status == 200

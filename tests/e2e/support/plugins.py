@@ -1,0 +1,109 @@
+"""Finds every configuration of the gate in the tree, and puts each through the gate's own parser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from demo import credentials
+from demo.envoy import validate
+from demo.pack import ROOT, WASM_TYPE, mappings
+
+from .world import World
+
+SKIPPED = {".git", ".venv", ".run", "target", "dist", "node_modules", "__pycache__", ".pytest_cache", ".ruff_cache"}
+FENCE = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+REFERENCE = re.compile(r"^\$env://(\w+)$")
+# A fenced JSON with one of these is a whole configuration, not an answer or a piece.
+SECTIONS = {"api_keys", "jwt"}
+
+
+def files(*suffixes: str) -> list[Path]:
+    """In: suffixes with their dot. Out: the tree's files with them, in a stable order."""
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        # Not entered at all: a `target` holds more files than the rest of the tree.
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        found += [Path(folder, name) for name in names if name.endswith(suffixes)]
+    return sorted(found)
+
+
+def documents(path: Path) -> list[Any]:
+    """In: a YAML or JSON file. Out: what is in it; raises when it does not parse."""
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(text)] if path.suffix == ".json" else list(yaml.safe_load_all(text))
+
+
+def bootstraps() -> list[Path]:
+    """Out: the files that are a whole configuration of Envoy."""
+    return [
+        path for path in files(".yaml", ".yml") if any("static_resources" in (doc or {}) for doc in documents(path))
+    ]
+
+
+def variables(path: Path) -> set[str]:
+    """In: an Envoy file. Out: the variables its filters read."""
+    nodes = [node for document in documents(path) for node in mappings(document)]
+    return {name for node in nodes for name in node.get("host_env_keys", [])}
+
+
+def plugins() -> Iterator[tuple[str, str]]:
+    """Out: each configuration of the gate in the tree: where it stands, and its text as the gate would get it."""
+    for path in files(".yaml", ".yml", ".json"):
+        name = str(path.relative_to(ROOT))
+        for document in documents(path):
+            for number, node in enumerate(mappings(document)):
+                if str(node.get("@type", "")).endswith(WASM_TYPE):
+                    yield f"{name}#{number}", node["config"]["configuration"]["value"]
+                inner = node.get("ollama-gate")
+                if isinstance(inner, dict) and "conf" in inner:
+                    conf = inner["conf"]
+                    yield f"{name}#{number}", conf if isinstance(conf, str) else json.dumps(conf)
+    for path in files(".md"):
+        name = str(path.relative_to(ROOT))
+        for number, block in enumerate(FENCE.findall(path.read_text(encoding="utf-8"))):
+            # Every fenced JSON has to parse, whether it is a configuration or an answer.
+            value = json.loads(block)
+            if isinstance(value, dict) and SECTIONS.intersection(value):
+                yield f"{name}#{number}", block
+
+
+def resolved(text: str) -> tuple[str, set[str]]:
+    """In: a configuration. Out: the same with `$env://` resolved as APISIX does it, and the `env` names it uses."""
+    # Read and written again only for another host: else the gate is to see what a person wrote.
+    host = json.loads(text).get("host", {})
+    if "$env://" in text or host.get("name") == "apisix":
+
+        def replace(node: Any) -> Any:
+            if isinstance(node, dict):
+                return {name: replace(child) for name, child in node.items()}
+            if isinstance(node, list):
+                return [replace(child) for child in node]
+            return credentials.new_key() if isinstance(node, str) and REFERENCE.match(node) else node
+
+        configuration = replace(json.loads(text))
+        if host.get("name") == "apisix":
+            # The gate finds out that it runs in Envoy here, and would rightly refuse to be told otherwise.
+            configuration["host"] = {**host, "name": "envoy"}
+        text = json.dumps(configuration)
+    names = {node["env"] for node in mappings(json.loads(text)) if isinstance(node.get("env"), str)}
+    return text, names
+
+
+def parse(world: World, text: str) -> tuple[bool, str]:
+    """In: the text of a configuration. Out: whether the gate takes it, and what it says.
+
+    The one place that knows how to ask the gate: here, Envoy in its validation mode.
+    """
+    text, names = resolved(text)
+    pack = world.pack(plugin=text)
+    pack.environment(sorted(names))
+    path = world.folder / "parsed.yaml"
+    pack.write(path)
+    # An unset secret is an error of the machine, not of the file: every variable gets a fresh value.
+    return validate(world.binary, path, {name: credentials.new_secret() for name in names})
