@@ -2,7 +2,7 @@
 //! that the configuration asks for.
 
 use crate::denial::{Denial, Reason};
-use crate::http::{FieldKind, RequestHead, is_visible_ascii};
+use crate::http::{Field, FieldKind, RequestHead, is_visible_ascii};
 use crate::policy::{Caller, Permit};
 use std::borrow::Cow;
 
@@ -17,11 +17,22 @@ pub struct UpstreamRules {
     pub credential_id_header: Option<String>,
 }
 
+impl UpstreamRules {
+    /// Whether `field` must not reach Ollama as the client sent it.
+    fn takes_out(&self, field: &Field<'_>) -> bool {
+        never_reaches_ollama(field.kind)
+            || [&self.subject_header, &self.credential_id_header]
+                .into_iter()
+                .flatten()
+                .any(|own| field.name.eq_ignore_ascii_case(own.as_bytes()))
+    }
+}
+
 /// One change to the request head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit<'a> {
-    /// take out every field of this name
-    Remove(Cow<'a, str>),
+    /// take out the field of this name
+    Remove(&'a str),
     /// make this the only field of this name
     Set(&'a str, Cow<'a, str>),
     /// ask Ollama with this Host, by whatever name the gateway gives it
@@ -59,14 +70,8 @@ pub fn admit<'a>(
     rules: &'a UpstreamRules,
 ) -> Result<Admitted<'a>, Denial> {
     let mut edits = Vec::with_capacity(8);
-    for field in head.fields() {
-        let named = [&rules.subject_header, &rules.credential_id_header]
-            .into_iter()
-            .flatten()
-            .any(|own| field.name.eq_ignore_ascii_case(own.as_bytes()));
-        if named || never_reaches_ollama(field.kind) {
-            remove(&mut edits, field.name)?;
-        }
+    for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
+        remove(&mut edits, field.name)?;
     }
     edits.push(Edit::Host(&rules.host));
     if let Caller::Known(identity) = permit.caller() {
@@ -80,6 +85,26 @@ pub fn admit<'a>(
     Ok(Admitted { edits })
 }
 
+/// Refuses a head in which a field that Ollama must not see stands twice: Kong blanks the first of
+/// them only, and the decision is the same on every gateway.
+///
+/// # Errors
+/// [`Reason::MalformedRequest`].
+pub fn check_repeated(head: &RequestHead<'_>, rules: &UpstreamRules) -> Result<(), Denial> {
+    let mut seen: Vec<&[u8]> = Vec::new();
+    for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
+        if seen
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(field.name))
+        {
+            let advice = "a cookie or identity header stands there twice, send it once";
+            return Err(Denial::new(Reason::MalformedRequest, advice));
+        }
+        seen.push(field.name);
+    }
+    Ok(())
+}
+
 const fn never_reaches_ollama(kind: FieldKind) -> bool {
     match kind {
         FieldKind::Credential(_) | FieldKind::Private | FieldKind::Origin => true,
@@ -91,18 +116,13 @@ const fn never_reaches_ollama(kind: FieldKind) -> bool {
     }
 }
 
-/// Adds a removal, once a name.
+/// Adds a removal. [`check_repeated`] has seen to it that no name stands twice.
 fn remove<'a>(edits: &mut Vec<Edit<'a>>, name: &'a [u8]) -> Result<(), Denial> {
     let name = std::str::from_utf8(name).map_err(|_| {
-        let advice = "a header name of an identity header is not ASCII";
+        let advice = "the name of an identity header is not ASCII";
         Denial::new(Reason::MalformedRequest, advice)
     })?;
-    let known = edits
-        .iter()
-        .any(|edit| matches!(edit, Edit::Remove(other) if other.eq_ignore_ascii_case(name)));
-    if !known {
-        edits.push(Edit::Remove(Cow::Borrowed(name)));
-    }
+    edits.push(Edit::Remove(name));
     Ok(())
 }
 

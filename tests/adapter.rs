@@ -134,30 +134,75 @@ fn the_rest_of_a_request_without_a_permit_is_held() {
 #[test]
 fn a_request_costs_what_the_budget_says() {
     let world = World::new(&configuration());
-    let allowed = world.send(
-        "POST",
-        "/v1/chat/completions",
-        &[
-            ("authorization", "Bearer sk-alice-0123456789abcdef"),
-            ("content-type", "application/json"),
-        ],
-    );
+    let chat = |fields: &[(&str, &str)]| world.send("POST", "/v1/chat/completions", fields).calls;
+    let key = format!("Bearer {KEY}");
+    let allowed = [
+        ("authorization", key.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let expected = [
+        "request_headers",
+        "wall_clock",
+        "remove_request_header",
+        "set_request_header",
+        "log",
+        "count",
+    ];
     assert_eq!(
-        allowed.calls,
-        [
-            "request_headers",
-            "wall_clock",
-            "remove_request_header",
-            "set_request_header",
-            "log",
-            "count"
-        ]
+        chat(&allowed)[0],
+        "probe_worker_property",
+        "once, at the first request"
     );
-    let denied = world.send("POST", "/v1/chat/completions", &[]);
-    assert_eq!(
-        denied.calls,
-        ["request_headers", "wall_clock", "log", "count", "reply"]
-    );
+    assert_eq!(chat(&allowed), expected);
+    let denied = ["request_headers", "wall_clock", "log", "count", "reply"];
+    assert_eq!(chat(&[]), denied);
+}
+
+#[test]
+fn a_gateway_that_turns_out_to_be_another_one_serves_nobody() {
+    for (named, is_kong) in [("envoy", true), ("istio", true), ("kong", false)] {
+        let world = World::new(&with("/host/name", json!(named)));
+        world.gateway.0.is_kong.set(is_kong);
+        for _ in 0..2 {
+            let seen = world.bearer("POST", "/v1/messages", KEY);
+            assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{named}");
+            assert_eq!(seen.body()["type"], "error", "in Anthropic's words");
+        }
+    }
+    let kong = World::new(&with("/host/name", json!("kong")));
+    kong.gateway.0.is_kong.set(true);
+    assert_eq!(kong.bearer("GET", "/", KEY).verdict().0, 200);
+}
+
+#[test]
+fn on_kong_a_header_is_blanked_before_it_is_removed_and_host_is_the_one_to_write() {
+    let mut unnamed = configuration();
+    unnamed.as_object_mut().unwrap().remove("host");
+    for configuration in [with("/host/name", json!("kong")), unnamed] {
+        let world = World::new(&configuration);
+        world.gateway.0.is_kong.set(true);
+        let seen = world.send("GET", "/", &[("host", "gate.example"), ("x-api-key", KEY)]);
+        assert_eq!(seen.verdict().0, 200);
+        let edits: Vec<_> = seen
+            .calls
+            .iter()
+            .filter(|call| call.contains("_request_header"))
+            .collect();
+        assert_eq!(
+            edits,
+            [
+                &"set_request_header",
+                &"remove_request_header",
+                &"set_request_header"
+            ]
+        );
+        assert_eq!(seen.upstream_values("host"), ["localhost:11434"]);
+        assert_eq!(
+            seen.upstream_values(":authority"),
+            ["gate.example"],
+            "read-only there"
+        );
+    }
 }
 
 #[test]

@@ -351,8 +351,8 @@ fn values_of_another_kind_are_told_with_what_was_found() {
         ),
         (
             "/host/name",
-            json!("kong"),
-            "host.name: expected \"envoy\", \"istio\" or \"apisix\", found `kong`",
+            json!("nginx"),
+            "host.name: expected \"envoy\", \"istio\", \"apisix\" or \"kong\", found `nginx`",
         ),
     ] {
         assert_eq!(error(path, value), expected);

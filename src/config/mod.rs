@@ -4,6 +4,7 @@
 //! reference in `docs/configuration.md` all come from these tables.
 
 mod api_keys;
+mod document;
 mod field;
 mod jwt;
 mod reader;

@@ -4,12 +4,11 @@ use super::field::{Field, Table};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
-use super::{Environment, api_keys, jwt, upstream, value};
+use super::{Environment, api_keys, document, jwt, upstream, value};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::engine::Engine;
 use crate::http::is_visible_ascii;
-use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
 
 const ROOT: &[Field] = &[
@@ -50,7 +49,7 @@ const LOG: &[Field] = &[Field::optional(
 const HOST: &[Field] = &[
     Field::required(
         "name",
-        "`envoy`, `istio` or `apisix`. If it is another one than the gateway proves to be, the configuration is refused",
+        "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
     ),
     Field::later("hold_head"),
 ];
@@ -80,13 +79,16 @@ pub enum HostName {
     Istio,
     /// Apache APISIX
     Apisix,
+    /// Kong, whose wasm is that of the 3.4 to 3.9 releases
+    Kong,
 }
 
 impl HostName {
-    const ALL: [(&'static str, Self); 3] = [
+    const ALL: [(&'static str, Self); 4] = [
         ("envoy", Self::Envoy),
         ("istio", Self::Istio),
         ("apisix", Self::Apisix),
+        ("kong", Self::Kong),
     ];
 
     fn named(name: &str) -> Option<Self> {
@@ -107,17 +109,17 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads the plugin JSON `document`.
+    /// Reads the plugin configuration, JSON text or the protobuf form of a `Struct`.
     ///
     /// # Errors
     /// Every error in it, each with its path. A configuration with one error is not used in part.
-    pub fn read(document: &[u8], environment: Environment<'_>) -> Result<Self, ConfigErrors> {
-        if document.trim_ascii().is_empty() {
+    pub fn read(bytes: &[u8], environment: Environment<'_>) -> Result<Self, ConfigErrors> {
+        if bytes.trim_ascii().is_empty() {
             return Err(ConfigErrors::of_document(
                 "is empty, expected a JSON object".to_owned(),
             ));
         }
-        let json = Json::parse(document)
+        let json = document::read(bytes)
             .map_err(|error| ConfigErrors::of_document(format!("is not JSON: {error}")))?;
         let root = Node::root(&json);
         let mut reader = Reader::new(environment);
@@ -172,7 +174,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         .and_then(|node| reader.boolean(&node));
     let host = field("host").and_then(|node| reader.section(&node, HOST));
     let host = host.and_then(|host| host.field("name")).and_then(|node| {
-        reader.parsed(&node, "\"envoy\", \"istio\" or \"apisix\"", HostName::named)
+        reader.parsed(
+            &node,
+            "\"envoy\", \"istio\", \"apisix\" or \"kong\"",
+            HostName::named,
+        )
     });
     Some(Configuration {
         engine: Engine {

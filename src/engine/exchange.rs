@@ -148,6 +148,7 @@ impl Engine {
         let path = DecodedPath::read(head.path())
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
+        upstream::check_repeated(head, &self.upstream)?;
         let route = self
             .local(path.as_str())
             .and_then(|local| Route::find(head.method(), local));

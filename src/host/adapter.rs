@@ -1,6 +1,7 @@
 //! Turns callbacks into events, and does the one step that comes back.
 
-use super::{Capabilities, Counter, Host, Pairs, Status};
+use super::capabilities::{Capabilities, Confirmation};
+use super::{Counter, Host, Pairs, Status};
 use crate::config::{ConfigErrors, Configuration};
 use crate::denial::{Level, Reason};
 use crate::engine::{Engine, Exchange, Now, Record, Reply, RequestStep, Rest, Unread};
@@ -22,6 +23,7 @@ pub enum Flow {
 struct Ready {
     engine: Engine,
     capabilities: Capabilities,
+    confirmation: Confirmation,
     /// in the order of [`Reason::ALL`]; empty where the gateway has no counters
     denied: Vec<Counter>,
     allowed: Option<Counter>,
@@ -90,6 +92,7 @@ impl<H: Host + Clone> Root<H> {
         Ok(Ready {
             engine: configuration.engine,
             capabilities,
+            confirmation: Confirmation::of(configuration.host),
             allowed,
             denied,
         })
@@ -134,6 +137,15 @@ impl<H: Host> Filter<H> {
             // The gateway is not known, so the header map, which can crash one, is not asked for.
             return self.refuse_unread(None, Unread::Misconfigured, &self.path());
         };
+        if let Err(error) = ready.confirmation.check(&self.host) {
+            if !error.is_empty() {
+                self.host.log(
+                    Level::Error,
+                    &format!("ollama-gate: configuration: {error}"),
+                );
+            }
+            return self.refuse_unread(Some(ready), Unread::Misconfigured, &self.path());
+        }
         let map = match self.read_map(ready) {
             Ok(map) => map,
             Err(unread) => return self.refuse_unread(Some(ready), unread, &self.path()),

@@ -47,6 +47,12 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
@@ -115,6 +121,15 @@ impl Host for Gateway {
         let mut time = 0;
         // SAFETY: the out-pointer is valid for the call.
         check(unsafe { proxy_get_current_time_nanoseconds(&mut time) })
+    }
+
+    fn probe_worker_property(&self) -> bool {
+        let path = "worker_id";
+        let (mut data, mut size) = (null_mut(), 0);
+        // SAFETY: `path` outlives the call, both out-pointers are valid for it.
+        let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &mut data, &mut size) };
+        // What was found is freed at once; that it is there is the answer.
+        check(status).map(|()| take(data, size)).is_ok()
     }
 
     fn request_headers(&self) -> Result<Vec<u8>, Status> {

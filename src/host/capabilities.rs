@@ -2,6 +2,7 @@
 
 use super::{Host, Status};
 use crate::config::HostName;
+use std::cell::Cell;
 
 /// What the filter may and must do on this gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,12 @@ impl Capabilities {
         host_before_map: true,
         blank_before_remove: false,
     };
+    const KONG: Self = Self {
+        authority_is_host: Some(false),
+        counters: true,
+        host_before_map: false,
+        blank_before_remove: true,
+    };
     /// Nothing that one of the gateways does not bear.
     const PORTABLE: Self = Self {
         authority_is_host: None,
@@ -45,15 +52,67 @@ impl Capabilities {
     pub fn find(host: &impl Host, named: Option<HostName>) -> Result<Self, String> {
         let is_apisix = host.probe_clock_call() == Err(Status::UNIMPLEMENTED);
         match (named, is_apisix) {
-            (Some(HostName::Envoy | HostName::Istio), false) => Ok(Self::ENVOY),
             (Some(HostName::Apisix) | None, true) => Ok(Self::APISIX),
+            (Some(HostName::Envoy | HostName::Istio), false) => Ok(Self::ENVOY),
+            (Some(HostName::Kong), false) => Ok(Self::KONG),
             (None, false) => Ok(Self::PORTABLE),
-            (Some(HostName::Envoy | HostName::Istio), true) => Err(
+            (Some(_), true) => Err(
                 "host.name: this gateway behaves like APISIX, and is named otherwise".to_owned(),
             ),
             (Some(HostName::Apisix), false) => Err(
                 "host.name: this gateway does not behave like APISIX, and is named so".to_owned(),
             ),
+        }
+    }
+}
+
+/// Whether the gateway is Kong can be seen in a request only: outside of one, Kong crashes when
+/// asked for a property.
+///
+/// To take Kong for Envoy would let credentials through to Ollama, since Kong forwards a header
+/// that was only removed. So what the configuration names is held against what is found, once.
+#[derive(Debug)]
+pub struct Confirmation {
+    /// `None`: nothing is named, and what is done is right on each
+    expects_kong: Option<bool>,
+    found: Cell<Option<bool>>,
+}
+
+impl Confirmation {
+    /// What the first request has to show.
+    pub fn of(named: Option<HostName>) -> Self {
+        let expects_kong = match named {
+            Some(HostName::Kong) => Some(true),
+            Some(HostName::Envoy | HostName::Istio) => Some(false),
+            // APISIX has shown itself when the configuration was read.
+            Some(HostName::Apisix) | None => None,
+        };
+        Self {
+            expects_kong,
+            found: Cell::new(None),
+        }
+    }
+
+    /// Whether the gateway is the one that is named. Asks it at the first request only.
+    ///
+    /// # Errors
+    /// What to log, the first time; later ones are empty.
+    pub fn check(&self, host: &impl Host) -> Result<(), &'static str> {
+        let Some(expected) = self.expects_kong else {
+            return Ok(());
+        };
+        let (found, first) = match self.found.get() {
+            Some(found) => (found, false),
+            None => (host.probe_worker_property(), true),
+        };
+        self.found.set(Some(found));
+        match (found == expected, first) {
+            (true, _) => Ok(()),
+            (false, false) => Err(""),
+            (false, true) if found => {
+                Err("host.name: this gateway is Kong, and is named otherwise")
+            }
+            (false, true) => Err("host.name: this gateway is not Kong, and is named so"),
         }
     }
 }

@@ -14,7 +14,6 @@ mod calls;
 mod sdk;
 
 pub use adapter::{Filter, Flow, Root};
-pub use capabilities::Capabilities;
 pub use wire::{Pairs, WireError, serialize};
 
 use crate::denial::Level;
@@ -49,6 +48,8 @@ pub trait Host {
     fn wall_clock(&self) -> Result<u64, Status>;
     /// Asks for the time by the proxy-wasm call, which APISIX does not have: a safe way to know it.
     fn probe_clock_call(&self) -> Result<(), Status>;
+    /// Whether the request has the property `worker_id`, as it has on Kong. Only within a request.
+    fn probe_worker_property(&self) -> bool;
     /// The request's header map, serialized (see [`Pairs`]).
     fn request_headers(&self) -> Result<Vec<u8>, Status>;
     /// The first value of one request header.

@@ -8,11 +8,10 @@ import sys
 from typing import Any
 
 import anthropic
+import ollama
 import openai
 import pytest
 from support.world import Gate
-
-import ollama
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 TEXT = "Hello from the stand-in: no model is here."

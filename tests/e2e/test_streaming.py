@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+import ollama
 import pytest
 from support.wire import Connection, build
 from support.world import Gate, StandIn, eventually
-
-import ollama
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 

@@ -30,6 +30,7 @@ pub struct State {
     pub configuration: RefCell<Vec<u8>>,
     pub environment: RefCell<HashMap<String, String>>,
     pub seconds: Cell<i64>,
+    pub is_kong: Cell<bool>,
     pub headers: RefCell<Vec<(String, String)>>,
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
@@ -69,6 +70,10 @@ impl Host for Gateway {
 
     fn probe_clock_call(&self) -> Result<(), Status> {
         self.0.call("probe_clock_call")
+    }
+
+    fn probe_worker_property(&self) -> bool {
+        self.0.call("probe_worker_property").is_ok() && self.0.is_kong.get()
     }
 
     fn request_headers(&self) -> Result<Vec<u8>, Status> {
@@ -217,7 +222,11 @@ impl World {
             upstream.is_none() || reply.is_none(),
             "answered and forwarded"
         );
-        let line = state.lines.borrow().first().map(|(_, line)| line.clone());
+        let lines = state.lines.borrow();
+        let line = lines
+            .iter()
+            .map(|(_, line)| line.clone())
+            .find(|line| line.starts_with('{'));
         Seen {
             reply,
             upstream,
