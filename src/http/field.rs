@@ -76,6 +76,17 @@ const NAMES: [(&[u8], FieldKind); 20] = [
     (b"x-credential-identifier", FieldKind::Private),
 ];
 
+/// A bit for each length that a known name has: most fields of a request are told by it alone.
+const LENGTHS: u64 = {
+    let mut bits = 0;
+    let mut rest: &[(&[u8], FieldKind)] = &NAMES;
+    while let [(name, _), others @ ..] = rest {
+        bits |= 1 << name.len();
+        rest = others;
+    }
+    bits
+};
+
 /// Identity headers that come in families.
 const FAMILIES: [&[u8]; 3] = [b"x-user-", b"x-openwebui-user-", b"x-auth-request-"];
 
@@ -84,9 +95,12 @@ impl FieldKind {
     /// place of `-` is kept from Ollama like its proper spelling (WSGI-like servers confuse the
     /// two) but no credential is read from it.
     pub fn of(name: &[u8]) -> Self {
-        let known = NAMES
-            .iter()
-            .find(|(known, _)| known.len() == name.len() && begins(name, known));
+        let known = match name.len() {
+            length if length < 64 && LENGTHS & (1 << length) != 0 => NAMES
+                .iter()
+                .find(|(known, _)| known.len() == length && begins(name, known)),
+            _ => None,
+        };
         match known {
             None if FAMILIES.iter().any(|family| begins(name, family)) => Self::Private,
             None => Self::Other,

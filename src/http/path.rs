@@ -62,12 +62,17 @@ impl<'a> DecodedPath<'a> {
             return Err(PathError::NotAbsolute);
         }
         let decoded = decode(raw)?;
-        let segments = decoded.split('/').skip(1);
-        let last = decoded.split('/').count().saturating_sub(2);
-        for (place, segment) in segments.enumerate() {
+        // The path begins with `/`, so what stands before the first one is empty; what stands
+        // behind the last one may be.
+        let mut segments = decoded
+            .as_bytes()
+            .split(|byte| *byte == b'/')
+            .skip(1)
+            .peekable();
+        while let Some(segment) = segments.next() {
             match segment {
-                "" if place < last => return Err(PathError::EmptySegment),
-                "." | ".." => return Err(PathError::DotSegment),
+                b"" if segments.peek().is_some() => return Err(PathError::EmptySegment),
+                b"." | b".." => return Err(PathError::DotSegment),
                 _ => {}
             }
         }

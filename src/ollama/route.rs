@@ -7,6 +7,8 @@ use super::scope::Scope;
 pub struct Route {
     methods: &'static [&'static str],
     pattern: &'static str,
+    /// how much of the pattern stands before its parameter; all of it, if it has none
+    fixed: usize,
     scope: Scope,
 }
 
@@ -17,9 +19,19 @@ const POST_HEAD: &[&str] = &["POST", "HEAD"];
 const DELETE: &[&str] = &["DELETE"];
 
 const fn route(methods: &'static [&'static str], pattern: &'static str, scope: Scope) -> Route {
+    let mut fixed: usize = 0;
+    let mut rest = pattern.as_bytes();
+    while let [byte, others @ ..] = rest {
+        if *byte == b'{' {
+            break;
+        }
+        fixed = fixed.saturating_add(1);
+        rest = others;
+    }
     Route {
         methods,
         pattern,
+        fixed,
         scope,
     }
 }
@@ -84,11 +96,12 @@ impl Route {
     }
 
     fn matches(&self, path: &str) -> bool {
-        match self.pattern.split_once('{') {
-            None => self.pattern == path,
+        match self.pattern.split_at_checked(self.fixed) {
+            Some((before, "")) => before == path,
             Some((before, _)) => path
                 .strip_prefix(before)
                 .is_some_and(|parameter| !parameter.is_empty() && !parameter.contains('/')),
+            None => false,
         }
     }
 }
