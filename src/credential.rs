@@ -134,6 +134,11 @@ fn bearer(value: &[u8]) -> Result<&[u8], Leftover> {
     }
 }
 
+/// Whether `text`, presented by a client, would be looked up as an API key.
+pub fn is_api_key(text: &str) -> bool {
+    matches!(shape(text), Shape::ApiKey)
+}
+
 enum Shape {
     ApiKey,
     Token,

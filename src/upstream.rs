@@ -2,7 +2,7 @@
 //! that the configuration asks for.
 
 use crate::denial::{Denial, Reason};
-use crate::http::{Field, FieldKind, RequestHead, is_visible_ascii};
+use crate::http::{Field, FieldKind, RequestHead, is_visible_ascii, resembles};
 use crate::policy::{Caller, Permit};
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ impl UpstreamRules {
             || [&self.subject_header, &self.credential_id_header]
                 .into_iter()
                 .flatten()
-                .any(|own| field.name.eq_ignore_ascii_case(own.as_bytes()))
+                .any(|own| resembles(field.name, own.as_bytes()))
     }
 }
 
@@ -70,10 +70,6 @@ pub fn admit<'a>(
     rules: &'a UpstreamRules,
 ) -> Result<Admitted<'a>, Denial> {
     let mut edits = Vec::with_capacity(8);
-    for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
-        remove(&mut edits, field.name)?;
-    }
-    edits.push(Edit::Host(&rules.host));
     if let Caller::Known(identity) = permit.caller() {
         if let Some(name) = &rules.subject_header {
             edits.push(Edit::Set(name, safe(identity.subject.clone())?));
@@ -82,6 +78,17 @@ pub fn admit<'a>(
             edits.push(Edit::Set(name, safe(Cow::Borrowed(identity.id))?));
         }
     }
+    for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
+        // Setting replaces. On Kong a header that was blanked and then set would be there twice.
+        let is_set = edits.iter().any(|edit| match edit {
+            Edit::Set(name, _) => field.name.eq_ignore_ascii_case(name.as_bytes()),
+            _ => false,
+        });
+        if !is_set {
+            edits.push(remove(field.name)?);
+        }
+    }
+    edits.push(Edit::Host(&rules.host));
     Ok(Admitted { edits })
 }
 
@@ -116,14 +123,11 @@ const fn never_reaches_ollama(kind: FieldKind) -> bool {
     }
 }
 
-/// Adds a removal. [`check_repeated`] has seen to it that no name stands twice.
-fn remove<'a>(edits: &mut Vec<Edit<'a>>, name: &'a [u8]) -> Result<(), Denial> {
-    let name = std::str::from_utf8(name).map_err(|_| {
+fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {
+    std::str::from_utf8(name).map(Edit::Remove).map_err(|_| {
         let advice = "the name of an identity header is not ASCII";
         Denial::new(Reason::MalformedRequest, advice)
-    })?;
-    edits.push(Edit::Remove(name));
-    Ok(())
+    })
 }
 
 fn safe(value: Cow<'_, str>) -> Result<Cow<'_, str>, Denial> {

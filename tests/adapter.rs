@@ -114,7 +114,7 @@ fn a_configuration_is_replaced_whole_and_requests_keep_theirs() {
     ];
     *world.gateway.0.headers.borrow_mut() =
         request.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
-    assert_eq!(under_way.request_head(), Flow::Continue);
+    assert_eq!(under_way.request_head(4), Flow::Continue);
     assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 500);
     *world.gateway.0.configuration.borrow_mut() = configuration().to_string().into_bytes();
     assert!(world.root.configure());
@@ -150,7 +150,7 @@ fn a_request_costs_what_the_budget_says() {
     ];
     assert_eq!(
         chat(&allowed)[0],
-        "probe_worker_property",
+        "probe_nginx_property",
         "once, at the first request"
     );
     assert_eq!(chat(&allowed), expected);
@@ -238,7 +238,7 @@ fn a_record_tells_who_what_and_why_and_no_secret() {
         })
     );
     let hostile = world.send("GET\"\n", "/x\"\n{}?secret", &[]).record;
-    assert_eq!(hostile["method"], "GET\"\n");
+    assert_eq!(hostile["method"], "other");
     assert_eq!(hostile["path"], "/x\"\n{}");
 }
 
@@ -288,6 +288,9 @@ fn a_key_that_somebody_wrote_into_the_path_is_not_logged() {
         "/sk-short/x",
         "/a/eyJhbGciOi",
         "/0123456789abcdef",
+        "/k=sk-ab",
+        "/x;SK-123",
+        "/%73k-ab",
     ] {
         let record = world.send("GET", path, &[]).record.to_string();
         assert!(record.contains('\u{2026}'), "{record}");
@@ -296,4 +299,168 @@ fn a_key_that_somebody_wrote_into_the_path_is_not_logged() {
     }
     let told = world.send("GET", "/api/unheard/of", &[]).record;
     assert_eq!(told["path"], "/api/unheard/of");
+}
+
+#[test]
+fn a_probe_that_fails_lets_nobody_in_and_is_asked_again() {
+    let world = World::new(&configuration());
+    let failing = &world.gateway.0.failing;
+    failing
+        .borrow_mut()
+        .insert("probe_nginx_property", Status(2));
+    assert_eq!(
+        world.bearer("GET", "/", KEY).verdict(),
+        (500, "misconfigured".into())
+    );
+    failing.borrow_mut().clear();
+    assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 200);
+}
+
+#[test]
+fn a_gateway_that_is_another_one_is_told_once() {
+    for (named, is_kong, expected) in [
+        (
+            "envoy",
+            true,
+            "this gateway is Kong, and is named otherwise",
+        ),
+        ("kong", false, "this gateway is not Kong, and is named so"),
+    ] {
+        let world = World::new(&with("/host/name", json!(named)));
+        world.gateway.0.is_kong.set(is_kong);
+        let lines = |world: &World| {
+            let _ = world.bearer("GET", "/", KEY);
+            world
+                .gateway
+                .0
+                .lines
+                .borrow()
+                .iter()
+                .map(|(_, line)| line.clone())
+                .collect::<Vec<_>>()
+        };
+        let first = lines(&world);
+        assert!(
+            first.iter().any(|line| line.ends_with(expected)),
+            "{first:?}"
+        );
+        let second = lines(&world);
+        assert!(
+            !second.iter().any(|line| line.contains("host.name")),
+            "{second:?}"
+        );
+    }
+}
+
+#[test]
+fn a_map_that_kong_would_cut_is_not_asked_for() {
+    for (named, is_kong, status) in [("kong", true, 400), ("envoy", false, 200)] {
+        let world = World::new(&with("/host/name", json!(named)));
+        world.gateway.0.is_kong.set(is_kong);
+        let filler = [("x-filler", "1")].repeat(92);
+        let fields: Vec<_> = filler.into_iter().chain([("x-api-key", KEY)]).collect();
+        let seen = world.send("GET", "/", &fields);
+        assert_eq!(seen.verdict().0, status, "{named}");
+        assert_eq!(
+            seen.calls.contains(&"request_headers"),
+            status == 200,
+            "{named}"
+        );
+    }
+}
+
+#[test]
+fn on_apisix_a_request_without_host_is_refused_before_the_map_is_asked_for() {
+    let mut unnamed = configuration();
+    unnamed.as_object_mut().unwrap().remove("host");
+    let world = World::apisix(&unnamed);
+    let seen = world.send_raw(&[
+        (":method", "GET"),
+        (":path", "/v1/models"),
+        ("x-api-key", KEY),
+    ]);
+    assert_eq!(seen.verdict(), (400, "malformed_request".into()));
+    assert_eq!(
+        seen.body()["error"]["type"],
+        "invalid_request_error",
+        "by the path alone"
+    );
+    assert!(
+        !seen.calls.contains(&"request_headers"),
+        "that call crashes the worker"
+    );
+    let good = world.send("GET", "/", &[("host", "gate"), ("x-api-key", KEY)]);
+    assert_eq!(good.verdict().0, 200);
+    assert_eq!(good.upstream_values("host"), ["localhost:11434"]);
+}
+
+#[test]
+fn without_a_name_the_map_says_which_header_is_the_host() {
+    let mut unnamed = configuration();
+    unnamed.as_object_mut().unwrap().remove("host");
+    let world = World::new(&unnamed);
+    let seen = world.bearer("GET", "/", KEY);
+    assert_eq!(seen.upstream_values(":authority"), ["localhost:11434"]);
+    assert!(seen.upstream_values("host").is_empty());
+}
+
+#[test]
+fn a_message_says_what_to_do_and_a_record_whose_it_was() {
+    let world = World::new(&configuration());
+    let message = |seen: &Seen| seen.body()["error"].as_str().unwrap().to_owned();
+    let dots = message(&world.send("GET", "/api/../x", &[]));
+    assert_eq!(dots, "the path is malformed: it has a `.` or `..` segment");
+    let twice = message(&world.send("GET", "/", &[("cookie", "a"), ("cookie", "b")]));
+    assert!(
+        twice.ends_with("stands there twice, send it once"),
+        "{twice}"
+    );
+    let method = world.send_raw(&[(":path", "/"), (":authority", "h")]);
+    assert_eq!(
+        message(&method),
+        "the request is malformed: it has no method"
+    );
+    let spaces = message(&world.send("GET", "/", &[("x-api-key", "two words")]));
+    assert!(spaces.contains("`X-Api-Key` holds white space"), "{spaces}");
+    let openai = world.bearer("POST", "/v1/embeddings", READ_KEY).body();
+    assert_eq!(openai["error"]["type"], "permission_error");
+    let expired = world.bearer("GET", "/", &world::jwt(json!({ "exp": 1 })));
+    assert_eq!(expired.record["id"], "open-webui");
+}
+
+#[test]
+fn a_request_id_that_is_long_or_no_ascii_is_left_out() {
+    let world = World::new(&configuration());
+    for id in ["é", &"a".repeat(129), "a b", ""] {
+        let fields = [
+            (":method", "GET"),
+            (":path", "/"),
+            (":authority", "h"),
+            ("x-request-id", id),
+        ];
+        assert_eq!(
+            world.send_raw(&fields).record.get("request_id"),
+            None,
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn a_bare_answer_has_no_headers_and_the_same_body() {
+    let world = World::new(&configuration());
+    world.gateway.0.refuses_headers.set(true);
+    let seen = world.send("GET", "/", &[]);
+    assert_eq!(seen.verdict().0, 401);
+    assert!(seen.reply.unwrap().headers.is_empty());
+}
+
+#[test]
+fn one_error_is_not_called_errors() {
+    let world = World::of_bytes(b"{");
+    let lines = world.gateway.0.lines.borrow();
+    assert_eq!(lines[0].1, "ollama-gate: configuration refused, 1 error");
+    let world = World::of_bytes(br#"{"a":1,"b":2}"#);
+    let lines = world.gateway.0.lines.borrow();
+    assert_eq!(lines[0].1, "ollama-gate: configuration refused, 2 errors");
 }

@@ -184,6 +184,7 @@ fn a_header_brings_no_keys_and_no_extensions() {
     for header in [
         r#"{"alg":"HS256"}"#,
         r#"{"alg":"HS256","typ":"jwt"}"#,
+        r#"{"alg":"HS256","typ":"application/at+jwt"}"#,
         r#"{"alg":"HS256","typ":"at+JWT","kid":"../../etc/passwd"}"#,
     ] {
         assert_eq!(

@@ -5,7 +5,7 @@ mod world;
 use serde_json::json;
 use world::{KEY, World, configuration, jwt, with};
 
-const PRIVATE: [&str; 19] = [
+const PRIVATE: [&str; 38] = [
     "Authorization",
     "x-api-key",
     "api-key",
@@ -25,6 +25,25 @@ const PRIVATE: [&str; 19] = [
     "x-auth-request-user",
     "x-credential-identifier",
     "x_forwarded_user",
+    "x-forwarded-access-token",
+    "x-forwarded-id-token",
+    "x-access-token",
+    "x-auth-token",
+    "x-id-token",
+    "x-goog-api-key",
+    "x-user",
+    "x-userinfo",
+    "x-auth-user",
+    "x-authenticated-user",
+    "x-webauth-user",
+    "x-remote-email",
+    "x-remote-groups",
+    "x-consumer-username",
+    "x-amzn-oidc-accesstoken",
+    "cf-access-jwt-assertion",
+    "remote-email",
+    "remote-groups",
+    "tailscale-user-login",
 ];
 
 #[test]
@@ -193,4 +212,31 @@ fn a_name_that_breaks_a_header_is_refused() {
         elsewhere.record["subject"], "a\r\nb",
         "and is escaped in the log"
     );
+}
+
+#[test]
+fn a_configured_identity_header_is_taken_out_in_every_spelling() {
+    let headers = json!({ "subject": "X-My-User" });
+    let world = World::new(&with("/upstream", json!({ "identity_headers": headers })));
+    for spelled in ["x-my-user", "X-MY-USER", "x_my_user", "X_My-User"] {
+        let seen = world.send("GET", "/", &[("authorization", KEY), (spelled, "root")]);
+        assert_eq!(seen.verdict().0, 200);
+        for (name, value) in seen.upstream.as_ref().unwrap() {
+            assert!(value != "root", "{name}: {value}");
+        }
+        assert_eq!(seen.upstream_values("x-my-user"), ["alice"]);
+    }
+}
+
+#[test]
+fn a_request_may_have_99_header_fields_and_no_more() {
+    let world = World::new(&configuration());
+    let with_fields = |count: usize| {
+        let filler = [("x-filler", "1")].repeat(count - 1);
+        let fields: Vec<_> = filler.into_iter().chain([("x-api-key", KEY)]).collect();
+        let pseudo = [(":method", "GET"), (":path", "/"), (":authority", "h")];
+        world.send_raw(&[&pseudo[..], &fields].concat()).verdict()
+    };
+    assert_eq!(with_fields(99).0, 200);
+    assert_eq!(with_fields(100), (400, "malformed_request".into()));
 }

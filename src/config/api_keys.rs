@@ -1,38 +1,49 @@
 //! `api_keys`
 
-use super::field::Field;
+use super::field::{Field, Shape};
 use super::reader::{Node, Reader, Section};
+use super::value::SECRET;
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
+use crate::credential::is_api_key;
 use crate::http::{hex_digit, is_visible_ascii};
 use crate::ollama::{Scope, ScopeSet};
 use std::collections::HashSet;
 
 pub(super) const API_KEYS: &[Field] = &[
-    Field::required("keys", "the list of keys"),
+    Field::required("keys", Shape::List(&Shape::Object(KEY)), "the list of keys"),
     Field::later("source"),
 ];
 
 pub(super) const KEY: &[Field] = &[
     Field::required(
         "id",
+        Shape::Name,
         "its name in logs, unique; it outlives the secret. 1 to 128 characters of visible ASCII",
     ),
-    Field::optional(
+    Field::one_of(
         "sha256",
+        Shape::Pattern("^[0-9a-fA-F]{64}$"),
         "SHA-256 of the whole key, 64 hexadecimal digits (`make key` prints it). This or `key`",
     ),
-    Field::optional(
+    Field::one_of(
         "key",
+        Shape::Secret(SECRET),
         "the key itself, best as `{\"env\": \"NAME\"}`: 16 or more characters of visible ASCII, no comma",
     ),
-    Field::optional("subject", "whose key it is. Default: the `id`"),
+    Field::optional("subject", Shape::Name, "whose key it is. Default: the `id`"),
     Field::optional(
         "scopes",
+        Shape::List(&Shape::Word(Scope::names)),
         "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
     ),
-    Field::optional("not_before", "the first moment at which it is valid"),
+    Field::optional(
+        "not_before",
+        Shape::Time,
+        "the first moment at which it is valid",
+    ),
     Field::optional(
         "expires_at",
+        Shape::Time,
         "the first moment at which it is no longer valid",
     ),
     Field::later("models"),
@@ -62,10 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> KeyRing {
             continue;
         };
         if !ids.insert(record.id.clone()) {
-            reader.refuse(
-                &section.place("id"),
-                format!("`{}` is taken by another key", record.id),
-            );
+            reader.refuse(&section.place("id"), "is taken by another key");
         }
         if let Some(other) = ring.insert(digest, record) {
             let message = format!("is the same key as `{other}`");
@@ -116,6 +124,11 @@ fn read_digest(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<KeyDige
         }
         (None, Some(field)) => {
             let key = reader.secret(&field)?;
+            if !is_api_key(key.expose()) {
+                let message = "has the shape of a token or of a placeholder, and would not be taken for a key";
+                reader.refuse(&field, message);
+                return None;
+            }
             let key = key.expose().as_bytes();
             if key.len() < SHORTEST || !is_visible_ascii(key) || key.contains(&b',') {
                 reader.refuse(

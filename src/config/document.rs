@@ -43,14 +43,21 @@ fn from_value(value: Value) -> Json {
         Some(Kind::BoolValue(value)) => Json::Bool(value),
         Some(Kind::StringValue(text)) => Json::Text(text),
         // What is no JSON number (infinity) is as absent as `null`, and refused like it.
-        Some(Kind::NumberValue(number)) => {
-            Number::from_f64(number).map_or(Json::Null, Json::Number)
-        }
+        Some(Kind::NumberValue(value)) => number(value).map_or(Json::Null, Json::Number),
         Some(Kind::ListValue(list)) => {
             Json::List(list.values.into_iter().map(from_value).collect())
         }
         Some(Kind::StructValue(fields)) => object(fields),
     }
+}
+
+/// A `Struct` knows no whole numbers; those that are exact become what they were in the YAML.
+fn number(value: f64) -> Option<Number> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        return format!("{value:.0}").parse::<i64>().ok().map(Number::from);
+    }
+    Number::from_f64(value)
 }
 
 #[cfg(test)]
@@ -81,6 +88,16 @@ mod tests {
         }));
         let bytes = encoded(vec![("a", inner), ("b", value(Kind::NullValue(0)))]);
         assert_eq!(read(&bytes), read(br#"{"a":["health",true],"b":null}"#));
+    }
+
+    #[test]
+    fn whole_numbers_stay_whole() {
+        let values = [11_434.0, -1.0, 0.0, 0.5, 1e300, f64::INFINITY];
+        let written = ["11434", "-1", "0", "0.5", "1e300", "null"];
+        for (value, written) in values.into_iter().zip(written) {
+            let read = from_value(self::value(Kind::NumberValue(value)));
+            assert_eq!(Ok(read), Json::parse(written.as_bytes()));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The tables of fields, and the reference page that is made of them.
+//! The tables of fields: the reader, the reference page and the schema are made of them.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,46 @@ use std::fmt::Write as _;
 pub enum Support {
     /// must be there
     Required,
+    /// exactly one of the section's fields so marked must be there
+    OneOf,
+    /// at least one of the section's fields so marked must be there
+    AnyOf,
     /// may be there
     Optional,
     /// known, not enforced yet, and so refused
     Later,
 }
+
+/// What may stand in a field.
+///
+/// The schema is made of it. It never refuses what the reader takes; what it cannot say, such as
+/// the length of a secret that comes from elsewhere, the reader alone decides.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// a string that is not empty
+    Text,
+    /// a string that a regular expression describes
+    Pattern(&'static str),
+    /// a name for logs and headers: 1 to 128 characters of visible ASCII
+    Name,
+    /// a moment, RFC 3339
+    Time,
+    /// `true` or `false`
+    Boolean,
+    /// one of these words
+    Word(fn() -> Vec<&'static str>),
+    /// a string, or an object that says where it is
+    Secret(&'static [Field]),
+    /// a section of its own
+    Object(&'static [Field]),
+    /// a list that may be empty
+    List(&'static Shape),
+    /// a list of one item or more
+    Filled(&'static Shape),
+}
+
+/// A number and a unit, once or more: what is left to the reader is whether there is such a unit.
+pub(super) const DURATION: Shape = Shape::Pattern("^ *[0-9]");
 
 /// One field of a section.
 #[derive(Clone, Copy, Debug)]
@@ -20,32 +55,39 @@ pub struct Field {
     pub name: &'static str,
     /// whether it is taken
     pub support: Support,
+    /// what may stand in it
+    pub shape: Shape,
     /// what it means, in Markdown, for the reference
     pub about: &'static str,
 }
 
 impl Field {
-    pub(super) const fn required(name: &'static str, about: &'static str) -> Self {
-        Self {
-            name,
-            support: Support::Required,
-            about,
-        }
+    pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Self {
+        Self::new(name, Support::Required, shape, about)
     }
 
-    pub(super) const fn optional(name: &'static str, about: &'static str) -> Self {
-        Self {
-            name,
-            support: Support::Optional,
-            about,
-        }
+    pub(super) const fn one_of(name: &'static str, shape: Shape, about: &'static str) -> Self {
+        Self::new(name, Support::OneOf, shape, about)
+    }
+
+    pub(super) const fn any_of(name: &'static str, shape: Shape, about: &'static str) -> Self {
+        Self::new(name, Support::AnyOf, shape, about)
+    }
+
+    pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Self {
+        Self::new(name, Support::Optional, shape, about)
     }
 
     pub(super) const fn later(name: &'static str) -> Self {
+        Self::new(name, Support::Later, Shape::Text, "")
+    }
+
+    const fn new(name: &'static str, support: Support, shape: Shape, about: &'static str) -> Self {
         Self {
             name,
-            support: Support::Later,
-            about: "",
+            support,
+            shape,
+            about,
         }
     }
 }
@@ -68,7 +110,9 @@ pub fn reference() -> String {
         {
             let must = match field.support {
                 Support::Required => "required",
-                _ => "",
+                Support::OneOf => "exactly one of these",
+                Support::AnyOf => "at least one of these",
+                Support::Optional | Support::Later => "",
             };
             let _ = writeln!(page, "| `{}` | {must} | {} |", field.name, field.about);
         }

@@ -1,46 +1,59 @@
 //! `jwt`
 
-use super::field::Field;
+use super::field::{DURATION, Field, Shape};
 use super::reader::{Node, Reader, Section};
+use super::value::SECRET;
 use crate::authn::jwt::{Audiences, HmacKey, Issuer};
 use std::collections::HashSet;
 use std::time::Duration;
 
 pub(super) const ISSUER: &[Field] = &[
-    Field::required("name", "its name in logs, unique"),
+    Field::required("name", Shape::Name, "its name in logs, unique"),
     Field::required(
         "algorithms",
+        Shape::Filled(&Shape::Word(|| vec!["HS256"])),
         "the accepted algorithms; here `[\"HS256\"]`. The token's own `alg` never chooses",
     ),
     Field::required(
         "secrets",
+        Shape::Filled(&Shape::Secret(SECRET)),
         "the HMAC secrets, the current one first, each 32 bytes or more: strings or `{\"env\": \"NAME\"}`. \
          A previous one lets its tokens work until they expire",
     ),
-    Field::optional("issuer", "the only accepted `iss`. Default: any"),
+    Field::optional(
+        "issuer",
+        Shape::Text,
+        "the only accepted `iss`. Default: any",
+    ),
     Field::optional(
         "audiences",
+        Shape::Filled(&Shape::Text),
         "the accepted `aud`, one of which a token must name. Default: a token must name none",
     ),
     Field::optional(
         "subject_claim",
+        Shape::Name,
         "the claim that names the caller. Default: `sub`",
     ),
     Field::optional(
         "scopes_claim",
+        Shape::Name,
         "the claim that holds the scopes, a string with spaces or a list; unknown names in it are passed over. \
          Default: every token gets `read` and `inference`",
     ),
     Field::optional(
         "require_expiry",
+        Shape::Boolean,
         "whether a token must have `exp`. Default: `true`",
     ),
     Field::optional(
         "leeway",
+        DURATION,
         "how far the clocks may be apart, up to 5 minutes. Default: `\"60s\"`",
     ),
     Field::optional(
         "danger_allow_short_secret",
+        Shape::Boolean,
         "`true` takes secrets of 12 to 31 bytes, which can be guessed from one token",
     ),
     Field::later("jwks"),
@@ -72,8 +85,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Issuer> {
             continue;
         };
         if !names.insert(issuer.name.clone()) {
-            let message = format!("`{}` is taken by another issuer", issuer.name);
-            reader.refuse(&section.place("name"), message);
+            reader.refuse(&section.place("name"), "is taken by another issuer");
         }
         issuers.push(issuer);
     }

@@ -1,7 +1,7 @@
 //! The plugin JSON: from bytes to an engine, or to every error in it at once.
 //!
 //! Each section has a table of its fields; the reader, the suggestions for unknown names and the
-//! reference in `docs/configuration.md` all come from these tables.
+//! reference in `docs/configuration.md` and the JSON Schema all come from these tables.
 
 mod api_keys;
 mod document;
@@ -10,12 +10,14 @@ mod jwt;
 mod reader;
 mod report;
 mod root;
+mod schema;
 mod upstream;
 mod value;
 
-pub use field::{Field, Support, reference};
+pub use field::{Field, Shape, Support, reference};
 pub use report::{ConfigError, ConfigErrors};
 pub use root::{Configuration, HostName};
+pub use schema::schema;
 pub use upstream::PathPrefix;
 
 /// Looks an environment variable up by its name.

@@ -13,8 +13,15 @@ pub fn is_unresolved(text: &str) -> bool {
     UNRESOLVED.iter().any(|start| text.starts_with(start))
 }
 
-/// The longest member name that an error repeats.
-const LONGEST_NAME: usize = 64;
+/// The longest member name that an error repeats. The longest known one has 25.
+const LONGEST_NAME: usize = 26;
+
+/// Whether an error may repeat a member's name: a key that was written in its place has digits, or
+/// is longer.
+fn may_be_shown(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
+    name == "sha256" || (name.len() <= LONGEST_NAME && name.bytes().all(plain))
+}
 
 /// A value and where it stands. The path is text only once there is an error at it.
 #[derive(Clone, Debug)]
@@ -39,19 +46,7 @@ impl<'j> Node<'j> {
 
     /// The path as an error shows it: `jwt[1].audiences`.
     pub fn path(&self) -> String {
-        let mut text = String::new();
-        for step in &self.path {
-            match step {
-                Step::Item(place) => text.push_str(&format!("[{place}]")),
-                Step::Member(name) => {
-                    if !text.is_empty() {
-                        text.push('.');
-                    }
-                    text.push_str(&shortened(name, LONGEST_NAME));
-                }
-            }
-        }
-        text
+        shown_path(&self.path)
     }
 
     fn below(&self, step: Step<'j>, json: &'j Json) -> Self {
@@ -76,6 +71,22 @@ impl<'j> Node<'j> {
             _ => Vec::new(),
         }
     }
+}
+
+fn shown_path(path: &[Step<'_>]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Item(place) => text.push_str(&format!("[{place}]")),
+            Step::Member(name) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(if may_be_shown(name) { name } else { "…" });
+            }
+        }
+    }
+    text
 }
 
 /// The first `most` characters of `text`, control characters escaped.
@@ -115,25 +126,45 @@ impl<'e> Reader<'e> {
     }
 
     /// Refuses what no field may be: `null`, a member twice, a secret left unresolved.
-    pub fn check_everywhere(&mut self, node: &Node<'_>) {
-        match node.json {
-            Json::Null => self.refuse(node, "is null, leave the field out instead"),
-            Json::Text(text) if is_unresolved(text) => {
-                self.refuse(
-                    node,
-                    "is a reference that the gateway did not resolve, see that the variable or secret \
-                     exists where the gateway runs",
-                );
-            }
+    pub fn check_everywhere(&mut self, root: &Node<'_>) {
+        self.check_below(root.json, &mut Vec::new());
+    }
+
+    /// One path for the whole walk: a document may have as many values as it has bytes.
+    fn check_below<'j>(&mut self, json: &'j Json, path: &mut Vec<Step<'j>>) {
+        let message = match json {
+            Json::Null => Some("is null, leave the field out instead"),
+            Json::Text(text) if is_unresolved(text) => Some(
+                "is a reference that the gateway did not resolve, see that the variable or secret \
+                 exists where the gateway runs",
+            ),
+            _ => None,
+        };
+        if let Some(message) = message {
+            self.errors.add(shown_path(path), message.to_owned());
+        }
+        match json {
             Json::Object(members) => {
                 for name in duplicates(members) {
-                    self.refuse(&node.below(Step::Member(name), node.json), "is given twice");
+                    path.push(Step::Member(name));
+                    self.errors
+                        .add(shown_path(path), "is given twice".to_owned());
+                    path.pop();
+                }
+                for (name, value) in members {
+                    path.push(Step::Member(name));
+                    self.check_below(value, path);
+                    path.pop();
+                }
+            }
+            Json::List(items) => {
+                for (place, item) in items.iter().enumerate() {
+                    path.push(Step::Item(place));
+                    self.check_below(item, path);
+                    path.pop();
                 }
             }
             _ => {}
-        }
-        for child in node.children() {
-            self.check_everywhere(&child);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The top level, and what comes of it all.
 
-use super::field::{Field, Table};
+use super::field::{Field, Shape, Table};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
@@ -11,25 +11,48 @@ use crate::engine::Engine;
 use crate::http::is_visible_ascii;
 use crate::ollama::{Scope, ScopeSet};
 
-const ROOT: &[Field] = &[
-    Field::optional("$schema", "for editors; the gate passes over it"),
-    Field::optional("api_keys", "static API keys"),
-    Field::optional("jwt", "the list of token issuers"),
+pub(super) const ROOT: &[Field] = &[
+    Field::optional(
+        "$schema",
+        Shape::Text,
+        "for editors; the gate passes over it",
+    ),
+    Field::any_of(
+        "api_keys",
+        Shape::Object(api_keys::API_KEYS),
+        "static API keys",
+    ),
+    Field::any_of(
+        "jwt",
+        Shape::List(&Shape::Object(jwt::ISSUER)),
+        "the list of token issuers",
+    ),
     Field::optional(
         "public",
+        Shape::List(&Shape::Word(|| vec![Scope::Health.name()])),
         "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
     ),
-    Field::optional("upstream", "what Ollama sees"),
+    Field::optional(
+        "upstream",
+        Shape::Object(upstream::UPSTREAM),
+        "what Ollama sees",
+    ),
     Field::optional(
         "path_prefix",
+        Shape::Pattern("^(/[A-Za-z0-9._~-]+)+$"),
         "where the gate is mounted, such as `/ollama`. The gate reads past it; the gateway's own rewrite takes it off",
     ),
     Field::optional(
         "signin_url",
+        Shape::Pattern("^https?://[!-~]*$"),
         "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
     ),
-    Field::optional("log", "what is logged"),
-    Field::optional("host", "the gateway; written by the host packs"),
+    Field::optional("log", Shape::Object(LOG), "what is logged"),
+    Field::optional(
+        "host",
+        Shape::Object(HOST),
+        "the gateway; written by the host packs",
+    ),
     Field::later("basic"),
     Field::later("ollama_cli"),
     Field::later("network"),
@@ -43,12 +66,14 @@ const ROOT: &[Field] = &[
 
 const LOG: &[Field] = &[Field::optional(
     "allowed",
+    Shape::Boolean,
     "whether allowed requests are logged. Default: `true`. Refusals always are",
 )];
 
 const HOST: &[Field] = &[
     Field::required(
         "name",
+        Shape::Word(HostName::names),
         "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
     ),
     Field::later("hold_head"),
@@ -90,6 +115,10 @@ impl HostName {
         ("apisix", Self::Apisix),
         ("kong", Self::Kong),
     ];
+
+    fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|known| known.0).collect()
+    }
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL

@@ -1,6 +1,6 @@
 //! `upstream`, `path_prefix`
 
-use super::field::Field;
+use super::field::{Field, Shape};
 use super::reader::{Node, Reader};
 use crate::http::{FieldKind, is_visible_ascii};
 use crate::upstream::UpstreamRules;
@@ -8,11 +8,13 @@ use crate::upstream::UpstreamRules;
 pub(super) const UPSTREAM: &[Field] = &[
     Field::optional(
         "host",
+        Shape::Pattern(r"^[A-Za-z0-9._:\[\]-]{1,255}$"),
         "the Host that Ollama is asked with; bound to loopback, it refuses foreign names. \
          Default: `localhost:11434`",
     ),
     Field::optional(
         "identity_headers",
+        Shape::Object(IDENTITY_HEADERS),
         "headers that tell Ollama, or a program before it, who is calling. Default: none. Ollama passes \
          headers on to ollama.com for cloud models",
     ),
@@ -20,12 +22,16 @@ pub(super) const UPSTREAM: &[Field] = &[
 ];
 
 pub(super) const IDENTITY_HEADERS: &[Field] = &[
-    Field::optional("subject", "the header for the caller's `subject`"),
+    Field::optional("subject", HEADER, "the header for the caller's `subject`"),
     Field::optional(
         "credential_id",
+        HEADER,
         "the header for the `id` of the key, or the `name` of the issuer",
     ),
 ];
+
+/// The name of a header; which ones are free is for the reader to say.
+const HEADER: Shape = Shape::Pattern("^[A-Za-z0-9-]{1,64}$");
 
 const DEFAULT_HOST: &str = "localhost:11434";
 

@@ -1,6 +1,6 @@
 //! Single values: text, times, durations, secrets.
 
-use super::field::Field;
+use super::field::{Field, Shape};
 use super::reader::{Node, Reader, shortened};
 use crate::engine::Timestamp;
 use crate::http::is_visible_ascii;
@@ -18,9 +18,14 @@ const SHOWN: usize = 40;
 const LONGEST_NAME: usize = 128;
 
 pub(super) const SECRET: &[Field] = &[
-    Field::required("env", "the environment variable that holds the secret"),
+    Field::required(
+        "env",
+        Shape::Pattern("^[A-Z0-9_]{1,64}$"),
+        "the environment variable that holds the secret",
+    ),
     Field::optional(
         "optional",
+        Shape::Boolean,
         "`true`: the variable may be unset, such as that of a previous secret",
     ),
 ];
@@ -34,6 +39,9 @@ impl Reader<'_> {
             Json::Bool(value) => value.to_string(),
             _ => return self.mismatch(node, expected),
         };
+        if may_be_secret(&shown) {
+            return self.mismatch(node, expected);
+        }
         let shown = shortened(&shown, SHOWN);
         self.refuse(node, format!("expected {expected}, found `{shown}`"));
     }
@@ -115,16 +123,15 @@ impl Reader<'_> {
     pub fn texts(&mut self, node: &Node<'_>) -> Option<Vec<String>> {
         let expected = "a non-empty list of strings";
         let items = match node.json {
-            Json::List(items) if items.is_empty() => {
-                self.refuse(node, format!("expected {expected}, found an empty list"));
-                return None;
-            }
             Json::Text(_) => {
                 self.mismatch_shown(node, expected);
                 return None;
             }
             _ => self.list(node, expected),
         };
+        if items.is_empty() {
+            self.refuse(node, format!("expected {expected}, found none"));
+        }
         items
             .iter()
             .map(|item| self.text(item, "a string that is not empty"))
@@ -182,5 +189,16 @@ impl Reader<'_> {
 /// Upper-case, as variables that hold secrets are: a secret pasted in its place is none.
 fn is_variable(name: &str) -> bool {
     let fit = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(fit)
+    let first = |byte: u8| !byte.is_ascii_digit();
+    name.len() <= 64 && name.bytes().next().is_some_and(first) && name.bytes().all(fit)
+}
+
+/// Whether a value that is wrong where it stands may be a secret that belongs elsewhere.
+fn may_be_secret(text: &str) -> bool {
+    let word = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    let longest = text.split(|character| !word(character)).map(str::len).max();
+    text.contains('@')
+        || text.starts_with("sk-")
+        || text.starts_with("eyJ")
+        || longest.is_some_and(|length| length >= 16)
 }

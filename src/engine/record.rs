@@ -70,7 +70,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>) -> String {
             .text("code", reason.code()),
     };
     if let Some(head) = facts.head {
-        line.text("method", &shown(head.method()));
+        line.text("method", method(head.method()));
         // The path of an unknown route is what somebody has to see to know what was tried.
         if facts.route.is_none() {
             line.text(
@@ -96,6 +96,16 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>) -> String {
     line.finish()
 }
 
+/// The methods that a line names. Any other is the client's free text.
+fn method(method: &[u8]) -> &'static str {
+    [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+    ]
+    .into_iter()
+    .find(|known| known.as_bytes() == method)
+    .unwrap_or("other")
+}
+
 /// A segment this long may be a key that somebody wrote into the path.
 const LONG_SEGMENT: usize = 16;
 
@@ -103,8 +113,10 @@ const LONG_SEGMENT: usize = 16;
 fn masked(path: &[u8]) -> String {
     let segments = path.split(|byte| *byte == b'/').map(|segment| {
         let secret = segment.len() >= LONG_SEGMENT
-            || segment.starts_with(b"sk-")
-            || segment.starts_with(b"eyJ");
+            || segment.contains(&b'%')
+            || segment
+                .windows(3)
+                .any(|part| part.eq_ignore_ascii_case(b"sk-") || part.eq_ignore_ascii_case(b"eyj"));
         match secret {
             true => Cow::Borrowed("…"),
             false => String::from_utf8_lossy(segment),

@@ -130,23 +130,21 @@ pub struct Filter<H> {
 }
 
 impl<H: Host> Filter<H> {
-    /// The head has come in.
-    pub fn request_head(&mut self) -> Flow {
+    /// The head has come in, with `count` fields as the gateway counts them.
+    pub fn request_head(&mut self, count: usize) -> Flow {
         let ready = self.ready.clone();
         let Some(ready) = ready.as_deref() else {
             // The gateway is not known, so the header map, which can crash one, is not asked for.
             return self.refuse_unread(None, Unread::Misconfigured, &self.path());
         };
-        if let Err(error) = ready.confirmation.check(&self.host) {
-            if !error.is_empty() {
-                self.host.log(
-                    Level::Error,
-                    &format!("ollama-gate: configuration: {error}"),
-                );
+        if let Err(mismatch) = ready.confirmation.check(&self.host) {
+            if let Some(news) = mismatch.news {
+                let line = format!("ollama-gate: configuration: {news}");
+                self.host.log(Level::Error, &line);
             }
             return self.refuse_unread(Some(ready), Unread::Misconfigured, &self.path());
         }
-        let map = match self.read_map(ready) {
+        let map = match self.read_map(ready, count) {
             Ok(map) => map,
             Err(unread) => return self.refuse_unread(Some(ready), unread, &self.path()),
         };
@@ -185,8 +183,15 @@ impl<H: Host> Filter<H> {
     }
 
     /// The header map, by the calls that are safe on this gateway.
-    fn read_map(&self, ready: &Ready) -> Result<Vec<u8>, Unread> {
+    fn read_map(&self, ready: &Ready, count: usize) -> Result<Vec<u8>, Unread> {
         let failed = |_| Unread::HostFailed;
+        if ready
+            .capabilities
+            .most_fields
+            .is_some_and(|most| count > most)
+        {
+            return Err(Unread::Defect(HeadError::TooManyFields));
+        }
         if ready.capabilities.host_before_map
             && self.host.request_header("host").map_err(failed)?.is_none()
         {

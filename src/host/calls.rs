@@ -123,13 +123,19 @@ impl Host for Gateway {
         check(unsafe { proxy_get_current_time_nanoseconds(&mut time) })
     }
 
-    fn probe_worker_property(&self) -> bool {
-        let path = "worker_id";
+    fn probe_nginx_property(&self) -> Result<bool, Status> {
+        let path = "ngx\0nginx_version";
         let (mut data, mut size) = (null_mut(), 0);
         // SAFETY: `path` outlives the call, both out-pointers are valid for it.
         let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &mut data, &mut size) };
-        // What was found is freed at once; that it is there is the answer.
-        check(status).map(|()| take(data, size)).is_ok()
+        match check(status) {
+            Err(Status::NOT_FOUND) => Ok(false),
+            status => status.map(|()| {
+                // What was found is freed at once; that it is there is the answer.
+                drop(take(data, size));
+                true
+            }),
+        }
     }
 
     fn request_headers(&self) -> Result<Vec<u8>, Status> {

@@ -12,26 +12,35 @@ pub struct Capabilities {
     pub authority_is_host: Option<bool>,
     /// The header map of a request without `Host` crashes the worker (APISIX): ask for `host` first.
     pub host_before_map: bool,
+    /// The map of a request with more fields is cut, and the gateway writes past the buffer that it
+    /// asked for (Kong: 100 pairs, of which four are pseudo headers).
+    pub most_fields: Option<usize>,
     /// Counters are worth their calls; APISIX takes and drops them.
     pub counters: bool,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
 }
 
+/// What fits into Kong's header map beside the pseudo headers.
+const KONG_MOST_FIELDS: usize = 96;
+
 impl Capabilities {
     const ENVOY: Self = Self {
+        most_fields: None,
         authority_is_host: Some(true),
         counters: true,
         host_before_map: false,
         blank_before_remove: false,
     };
     const APISIX: Self = Self {
+        most_fields: None,
         authority_is_host: Some(false),
         counters: false,
         host_before_map: true,
         blank_before_remove: false,
     };
     const KONG: Self = Self {
+        most_fields: Some(KONG_MOST_FIELDS),
         authority_is_host: Some(false),
         counters: true,
         host_before_map: false,
@@ -39,6 +48,7 @@ impl Capabilities {
     };
     /// Nothing that one of the gateways does not bear.
     const PORTABLE: Self = Self {
+        most_fields: Some(KONG_MOST_FIELDS),
         authority_is_host: None,
         counters: true,
         host_before_map: false,
@@ -93,26 +103,42 @@ impl Confirmation {
         }
     }
 
-    /// Whether the gateway is the one that is named. Asks it at the first request only.
+    /// Whether the gateway is the one that is named. Asks it once, at the first request.
     ///
     /// # Errors
-    /// What to log, the first time; later ones are empty.
-    pub fn check(&self, host: &impl Host) -> Result<(), &'static str> {
+    /// What is wrong. A probe that fails answers nothing, so the next request asks again.
+    pub fn check(&self, host: &impl Host) -> Result<(), Mismatch> {
         let Some(expected) = self.expects_kong else {
             return Ok(());
         };
         let (found, first) = match self.found.get() {
             Some(found) => (found, false),
-            None => (host.probe_worker_property(), true),
+            None => match host.probe_nginx_property() {
+                Ok(found) => (found, true),
+                Err(_) => return Err(Mismatch::of("host.name: the gateway cannot be told")),
+            },
         };
         self.found.set(Some(found));
-        match (found == expected, first) {
-            (true, _) => Ok(()),
-            (false, false) => Err(""),
-            (false, true) if found => {
-                Err("host.name: this gateway is Kong, and is named otherwise")
-            }
-            (false, true) => Err("host.name: this gateway is not Kong, and is named so"),
+        if found == expected {
+            return Ok(());
         }
+        Err(match (first, found) {
+            (false, _) => Mismatch { news: None },
+            (true, true) => Mismatch::of("host.name: this gateway is Kong, and is named otherwise"),
+            (true, false) => Mismatch::of("host.name: this gateway is not Kong, and is named so"),
+        })
+    }
+}
+
+/// The gateway is another one than the configuration names, or cannot be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// what to log, if it was not logged before
+    pub news: Option<&'static str>,
+}
+
+impl Mismatch {
+    const fn of(news: &'static str) -> Self {
+        Self { news: Some(news) }
     }
 }

@@ -48,8 +48,9 @@ pub trait Host {
     fn wall_clock(&self) -> Result<u64, Status>;
     /// Asks for the time by the proxy-wasm call, which APISIX does not have: a safe way to know it.
     fn probe_clock_call(&self) -> Result<(), Status>;
-    /// Whether the request has the property `worker_id`, as it has on Kong. Only within a request.
-    fn probe_worker_property(&self) -> bool;
+    /// Whether the request has the property `ngx.nginx_version`, as it has on Kong. (`worker_id` is
+    /// there in debug builds only.) To be asked within a request: Kong crashes outside of one.
+    fn probe_nginx_property(&self) -> Result<bool, Status>;
     /// The request's header map, serialized (see [`Pairs`]).
     fn request_headers(&self) -> Result<Vec<u8>, Status>;
     /// The first value of one request header.

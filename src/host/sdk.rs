@@ -37,8 +37,8 @@ impl RootContext for Root<Gateway> {
 impl Context for Filter<Gateway> {}
 
 impl HttpContext for Filter<Gateway> {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.request_head().into()
+    fn on_http_request_headers(&mut self, count: usize, _end_of_stream: bool) -> Action {
+        self.request_head(count).into()
     }
 
     fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {

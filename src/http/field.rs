@@ -46,61 +46,93 @@ pub enum FieldKind {
     Other,
 }
 
-/// The names that mean something, in canonical spelling.
-const NAMES: [(&[u8], FieldKind); 20] = [
-    (b":method", FieldKind::Method),
-    (b":path", FieldKind::Path),
-    (b":authority", FieldKind::Host),
+/// The names that mean something, in canonical spelling, the short ones first.
+const NAMES: [(&[u8], FieldKind); 31] = [
     (b"host", FieldKind::Host),
+    (b":path", FieldKind::Path),
+    (b"cookie", FieldKind::Private),
+    (b"origin", FieldKind::Origin),
+    (b"x-user", FieldKind::Private),
+    (b":method", FieldKind::Method),
+    (b"api-key", FieldKind::Credential(Place::ApiKey)),
+    (b"x-api-key", FieldKind::Credential(Place::XApiKey)),
+    (b":authority", FieldKind::Host),
+    (b"x-id-token", FieldKind::Private),
+    (b"x-userinfo", FieldKind::Private),
+    (b"x-auth-user", FieldKind::Private),
+    (b"x-auth-token", FieldKind::Private),
+    (b"x-request-id", FieldKind::RequestId),
     (
         b"authorization",
         FieldKind::Credential(Place::Authorization),
     ),
-    (b"x-api-key", FieldKind::Credential(Place::XApiKey)),
-    (b"api-key", FieldKind::Credential(Place::ApiKey)),
+    (b"x-remote-user", FieldKind::Private),
+    (b"x-access-token", FieldKind::Private),
+    (b"x-goog-api-key", FieldKind::Private),
     (
         b"x-ollama-token",
         FieldKind::Credential(Place::XOllamaToken),
     ),
-    (b"origin", FieldKind::Origin),
-    (b"x-request-id", FieldKind::RequestId),
-    (b"proxy-authorization", FieldKind::Private),
-    (b"cookie", FieldKind::Private),
-    (b"remote-user", FieldKind::Private),
-    (b"x-remote-user", FieldKind::Private),
+    (b"x-remote-email", FieldKind::Private),
+    (b"x-webauth-user", FieldKind::Private),
+    (b"x-remote-groups", FieldKind::Private),
     (b"x-forwarded-user", FieldKind::Private),
     (b"x-forwarded-email", FieldKind::Private),
     (b"x-forwarded-groups", FieldKind::Private),
-    (b"x-forwarded-preferred-username", FieldKind::Private),
-    (b"x-forwarded-access-token", FieldKind::Private),
+    (b"proxy-authorization", FieldKind::Private),
+    (b"x-authenticated-user", FieldKind::Private),
+    (b"x-forwarded-id-token", FieldKind::Private),
     (b"x-credential-identifier", FieldKind::Private),
+    (b"x-forwarded-access-token", FieldKind::Private),
+    (b"x-forwarded-preferred-username", FieldKind::Private),
 ];
 
-/// A bit for each length that a known name has: most fields of a request are told by it alone.
-const LENGTHS: u64 = {
-    let mut bits = 0;
-    let mut rest: &[(&[u8], FieldKind)] = &NAMES;
-    while let [(name, _), others @ ..] = rest {
-        bits |= 1 << name.len();
-        rest = others;
+/// No name is longer.
+const LONGEST: usize = 32;
+
+/// How many names are shorter than each length, so that those of one length are a range.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a panic here fails the build
+const SHORTER: [usize; LONGEST + 2] = {
+    let mut shorter = [0; LONGEST + 2];
+    let mut length = 0;
+    let mut place = 0;
+    while length < shorter.len() {
+        while place < NAMES.len() && NAMES[place].0.len() < length {
+            place += 1;
+        }
+        shorter[length] = place;
+        length += 1;
     }
-    bits
+    assert!(
+        place == NAMES.len(),
+        "sorted by length, none over the longest"
+    );
+    shorter
 };
 
 /// Identity headers that come in families.
-const FAMILIES: [&[u8]; 3] = [b"x-user-", b"x-openwebui-user-", b"x-auth-request-"];
+const FAMILIES: [&[u8]; 8] = [
+    b"x-user-",
+    b"x-openwebui-user-",
+    b"x-auth-request-",
+    b"x-consumer-",
+    b"x-amzn-oidc-",
+    b"cf-access-",
+    b"remote-",
+    b"tailscale-user-",
+];
 
 impl FieldKind {
     /// What a field called `name` is. Letters match in either case. A name spelled with `_` in
     /// place of `-` is kept from Ollama like its proper spelling (WSGI-like servers confuse the
     /// two) but no credential is read from it.
     pub fn of(name: &[u8]) -> Self {
-        let known = match name.len() {
-            length if length < 64 && LENGTHS & (1 << length) != 0 => NAMES
-                .iter()
-                .find(|(known, _)| known.len() == length && begins(name, known)),
-            _ => None,
+        let (from, to) = match SHORTER.get(name.len()..) {
+            Some([from, to, ..]) => (*from, *to),
+            _ => (0, 0),
         };
+        let same_length = NAMES.get(from..to).unwrap_or_default();
+        let known = same_length.iter().find(|(known, _)| begins(name, known));
         match known {
             None if FAMILIES.iter().any(|family| begins(name, family)) => Self::Private,
             None => Self::Other,
@@ -119,6 +151,11 @@ fn begins(name: &[u8], canonical: &[u8]) -> bool {
         && canonical.iter().zip(name).all(|(canonical, byte)| {
             canonical.eq_ignore_ascii_case(byte) || (*canonical == b'-' && *byte == b'_')
         })
+}
+
+/// Whether `name` is `canonical`, in either case, with `_` for `-`.
+pub fn resembles(name: &[u8], canonical: &[u8]) -> bool {
+    name.len() == canonical.len() && begins(name, canonical)
 }
 
 fn is_spelled(name: &[u8], canonical: &[u8]) -> bool {

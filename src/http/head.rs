@@ -52,7 +52,7 @@ impl HeadError {
             Self::NoPath => "it has no path (CONNECT is not served)",
             Self::NoHost => "it has no Host header (HTTP/1.1 clients send one)",
             Self::Repeated => "its path, method or Host stands there twice",
-            Self::TooManyFields => "it has 100 or more header fields, send fewer",
+            Self::TooManyFields => "it has more header fields than can be read, send fewer",
         }
     }
 }

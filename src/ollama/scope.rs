@@ -38,6 +38,11 @@ impl Scope {
         }
     }
 
+    /// The name of every scope.
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.into_iter().map(Self::name).collect()
+    }
+
     /// The scope called `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.name() == name)

@@ -31,6 +31,8 @@ pub struct State {
     pub environment: RefCell<HashMap<String, String>>,
     pub seconds: Cell<i64>,
     pub is_kong: Cell<bool>,
+    pub is_apisix: Cell<bool>,
+    pub refuses_headers: Cell<bool>,
     pub headers: RefCell<Vec<(String, String)>>,
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
@@ -69,11 +71,16 @@ impl Host for Gateway {
     }
 
     fn probe_clock_call(&self) -> Result<(), Status> {
-        self.0.call("probe_clock_call")
+        self.0.call("probe_clock_call")?;
+        match self.0.is_apisix.get() {
+            true => Err(Status::UNIMPLEMENTED),
+            false => Ok(()),
+        }
     }
 
-    fn probe_worker_property(&self) -> bool {
-        self.0.call("probe_worker_property").is_ok() && self.0.is_kong.get()
+    fn probe_nginx_property(&self) -> Result<bool, Status> {
+        self.0.call("probe_nginx_property")?;
+        Ok(self.0.is_kong.get())
     }
 
     fn request_headers(&self) -> Result<Vec<u8>, Status> {
@@ -110,6 +117,9 @@ impl Host for Gateway {
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {
         self.0.call("reply")?;
+        if self.0.refuses_headers.get() && !reply.headers.is_empty() {
+            return Err(Status(2));
+        }
         self.0.replies.borrow_mut().push(reply.clone());
         Ok(())
     }
@@ -160,9 +170,23 @@ impl World {
 
     /// With a configuration that need not be JSON.
     pub fn of_bytes(configuration: &[u8]) -> Self {
+        Self::on(Gateway::default(), configuration)
+    }
+
+    /// On a gateway that leaves out what APISIX leaves out.
+    pub fn apisix(configuration: &Value) -> Self {
         let gateway = Gateway::default();
+        gateway.0.is_apisix.set(true);
+        Self::on(gateway, configuration.to_string().as_bytes())
+    }
+
+    fn on(gateway: Gateway, configuration: &[u8]) -> Self {
         gateway.0.seconds.set(NOW);
-        let environment = [("WEBUI_SECRET_KEY", SECRET), ("EMPTY", "")];
+        let environment = [
+            ("WEBUI_SECRET_KEY", SECRET),
+            ("EMPTY", ""),
+            ("REFERENCE", "$env://ELSEWHERE"),
+        ];
         *gateway.0.environment.borrow_mut() = environment
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
@@ -210,7 +234,7 @@ impl World {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let mut filter = self.root.filter();
-        let flow = filter.request_head();
+        let flow = filter.request_head(fields.len());
         assert_eq!(
             filter.request_rest(),
             flow,

@@ -14,7 +14,8 @@ use jwt_simple::reexports::ct_codecs;
 /// points to (RFC 8725 section 3.10).
 const REFUSED: [&str; 8] = ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"];
 
-/// The types of token that are accepted where the header names one (RFC 7519 section 5.1, RFC 9068).
+/// The types of token that are accepted where the header names one (RFC 7519 section 5.1,
+/// RFC 9068 section 4), with or without `application/` before it (RFC 7515 section 4.1.9).
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
 /// A secret for HS256.
@@ -109,8 +110,12 @@ fn check_header(header: &Json) -> Result<(), Denial> {
         ));
     }
     let fit = |kind: &Json| {
-        kind.text()
-            .is_some_and(|kind| TYPES.iter().any(|fit| kind.eq_ignore_ascii_case(fit)))
+        kind.text().is_some_and(|kind| {
+            TYPES.iter().any(|fit| {
+                kind.eq_ignore_ascii_case(fit)
+                    || kind.eq_ignore_ascii_case(&format!("application/{fit}"))
+            })
+        })
     };
     match header.member("typ") {
         Some(kind) if !fit(kind) => Err(malformed("its header says that it is not a JWT")),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
-use crate::profile::{Crash, Edit, Entry, Profile};
+use crate::profile::{Answer, Crash, Edit, EmptyValue, Entry, Profile};
 use crate::world::{Stream, status};
 
 /// nginx's Lua API reads no more ordinary request headers than this.
@@ -104,11 +104,7 @@ impl Profile for Apisix {
             b":path" => Ok(Some(stream.request.target.clone().unwrap_or_default())),
             b":method" => Ok(Some(stream.request.method.clone().unwrap_or_default())),
             b":scheme" => Ok(Some(b"http".to_vec())),
-            _ => {
-                let mut pairs = stream.headers.iter();
-                let found = pairs.find(|(other, _)| other.eq_ignore_ascii_case(name));
-                Ok(found.map(|(_, value)| value.clone()))
-            }
+            _ => Ok(map::first(&stream.headers, name)),
         }
     }
 
@@ -134,14 +130,14 @@ impl Profile for Apisix {
 
     /// "client address": property `remote_addr`. Properties are nginx's
     /// variables; outside a request there are none.
-    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Result<Vec<u8>, i32> {
-        match (path, stream) {
+    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Answer<Vec<u8>> {
+        Ok(match (path, stream) {
             (b"plugin_root_id", _) => Ok(b"ollama-gate".to_vec()),
             (_, None) => Err(status::BAD_ARGUMENT),
             (b"remote_addr", _) => Ok(b"203.0.113.9".to_vec()),
             (b"request_id", _) => Ok(b"0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_vec()),
             (_, Some(_)) => Err(status::NOT_FOUND),
-        }
+        })
     }
 
     fn may_set_property(&self, path: &[u8]) -> i32 {
@@ -176,8 +172,16 @@ impl Profile for Apisix {
         true
     }
 
-    fn leaves_the_pointer_of_an_empty_value(&self) -> bool {
-        true
+    /// "HTTP call": request phases only, one in flight.
+    fn http_call(&self, stream: Option<&Stream>, _ticks: u32) -> Result<i32, Crash> {
+        match stream {
+            Some(stream) if stream.in_flight == 0 => Ok(status::OK),
+            _ => Ok(status::BAD_ARGUMENT),
+        }
+    }
+
+    fn empty_value(&self) -> EmptyValue {
+        EmptyValue::Untouched
     }
 
     /// "metrics": accepted and dropped.
@@ -204,7 +208,7 @@ fn authority(stream: &Stream) -> Result<Vec<u8>, Crash> {
 }
 
 /// The document with every empty list turned into an empty object.
-fn lists_lost(json: &Value) -> Value {
+pub(crate) fn lists_lost(json: &Value) -> Value {
     match json {
         Value::Array(items) if items.is_empty() => Value::Object(serde_json::Map::new()),
         Value::Array(items) => items.iter().map(lists_lost).collect(),

@@ -1,10 +1,10 @@
-//! Envoy 1.40 (and so Istio).
+//! Envoy 1.40.
 //!
 //! Citations are rows of the house plan's `hosts.md`.
 
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
-use crate::profile::{Crash, Edit, Entry, Profile};
+use crate::profile::{Answer, Crash, Edit, Entry, Profile};
 use crate::world::{Stream, status};
 
 /// The rules of Envoy.
@@ -59,23 +59,6 @@ impl Profile for Envoy {
         Entry::Deliver(pairs)
     }
 
-    fn leaves_out(&self, _call: &str) -> bool {
-        false
-    }
-
-    fn read_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
-        Ok(stream.headers.clone())
-    }
-
-    /// "header read": by name gives the first.
-    fn read_value(&self, stream: &Stream, name: &[u8]) -> Result<Option<Vec<u8>>, Crash> {
-        let found = stream
-            .headers
-            .iter()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name));
-        Ok(found.map(|(_, value)| value.clone()))
-    }
-
     /// "request body": header edits after Continue trap the VM.
     fn edit(&self, stream: &mut Stream, edit: &Edit) -> Result<i32, Crash> {
         if stream.released {
@@ -85,10 +68,12 @@ impl Profile for Envoy {
         Ok(status::OK)
     }
 
-    /// "client address": property `source.address`, `ip:port`.
-    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Result<Vec<u8>, i32> {
-        match (path, stream) {
-            (b"source\0address", Some(_)) => Ok(b"203.0.113.9:51234".to_vec()),
+    /// "client address": property `source.address`, `ip:port`; the real peer
+    /// only with `use_remote_address`, else the client's own X-Forwarded-For
+    /// with port 0. A name that is unknown is NOT_FOUND.
+    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Answer<Vec<u8>> {
+        Ok(match (path, stream) {
+            (b"source\0address", Some(stream)) => Ok(peer(stream)),
             (b"plugin_name", _) => Ok(b"ollama-gate".to_vec()),
             (b"plugin_root_id", _) => Ok(Vec::new()),
             (_, Some(stream)) => stream
@@ -97,40 +82,20 @@ impl Profile for Envoy {
                 .cloned()
                 .ok_or(status::NOT_FOUND),
             (_, None) => Err(status::NOT_FOUND),
-        }
+        })
     }
 
-    /// "HTTP call": not resuming hangs (closed).
-    fn paused_for_nothing(&self) -> Result<(), Crash> {
-        Ok(())
-    }
-
-    fn shows_request_body(&self, _stream: &Stream) -> bool {
+    /// "request body": `allow_on_headers_stop_iteration: true` lets Pause in
+    /// the header phase still deliver the body.
+    fn shows_the_body_of_a_held_head(&self) -> bool {
         true
     }
+}
 
-    fn ends_with_the_head(&self, request: &ClientRequest) -> bool {
-        !request.has_body
-    }
-
-    /// "HTTP call": not resuming hangs (closed).
-    fn goes_on_after_callback(&self) -> bool {
-        false
-    }
-
-    fn leaves_the_pointer_of_an_empty_value(&self) -> bool {
-        false
-    }
-
-    fn counts_metrics(&self) -> bool {
-        true
-    }
-
-    fn starts_the_vm_and_logs(&self) -> bool {
-        true
-    }
-
-    fn reuses_context_ids(&self) -> bool {
-        false
+/// The peer as an Envoy without `use_remote_address` tells it.
+fn peer(stream: &Stream) -> Vec<u8> {
+    match map::first(&stream.headers, b"x-forwarded-for") {
+        Some(claimed) => [claimed.as_slice(), b":0"].concat(),
+        None => b"203.0.113.9:51234".to_vec(),
     }
 }

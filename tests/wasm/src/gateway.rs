@@ -147,6 +147,13 @@ impl Gateway {
         }
     }
 
+    /// A tick in a root context.
+    pub fn tick(&mut self, root: u32) {
+        self.enter(root);
+        self.store.data_mut().ticks += 1;
+        self.call("proxy_on_tick", &[root]);
+    }
+
     /// Ends a root context, as a gateway does after a new configuration.
     pub fn delete_root(&mut self, root: u32) {
         self.enter(root);

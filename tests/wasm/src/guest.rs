@@ -2,6 +2,7 @@
 
 use wasmi::{Caller, Error, Extern, Memory, Val};
 
+use crate::profile::EmptyValue;
 use crate::world::World;
 
 /// The error that ends the module: the worker would be gone, or a rule is broken.
@@ -50,11 +51,10 @@ pub fn give(
 ) -> Result<(), Error> {
     let count = u32::try_from(bytes.len()).expect("under 4 GB");
     write_u32(caller, size, count)?;
-    if bytes.is_empty() {
-        if caller.data().profile.leaves_the_pointer_of_an_empty_value() {
-            return Ok(());
-        }
-        return write_u32(caller, pointer, 0);
+    match (bytes.is_empty(), caller.data().profile.empty_value()) {
+        (true, EmptyValue::Untouched) => return Ok(()),
+        (true, EmptyValue::Null) => return write_u32(caller, pointer, 0),
+        (true, EmptyValue::Allocated) | (false, _) => {}
     }
     let at = allocate(caller, count)?;
     write(caller, at, bytes)?;

@@ -55,6 +55,14 @@ pub fn values<'a>(pairs: &'a Pairs, name: &str) -> Vec<&'a [u8]> {
         .collect()
 }
 
+/// The first value of one name, whatever its case.
+#[must_use]
+pub fn first(pairs: &Pairs, name: &[u8]) -> Option<Vec<u8>> {
+    let mut pairs = pairs.iter();
+    let found = pairs.find(|(other, _)| other.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.clone())
+}
+
 /// Removes every pair of that name, whatever its case.
 pub fn remove(pairs: &mut Pairs, name: &[u8]) {
     pairs.retain(|(other, _)| !other.eq_ignore_ascii_case(name));

@@ -7,11 +7,26 @@ use serde_json::Value;
 
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
+use crate::record::Reply;
 use crate::world::{Stream, status};
 
 /// Something that would crash the real worker, or that a module must never do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crash(pub String);
+
+/// The value or the status that a call answers, unless the worker is gone.
+pub type Answer<T> = Result<Result<T, i32>, Crash>;
+
+/// What the gateway writes where a value is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyValue {
+    /// A null pointer.
+    Null,
+    /// Nothing: the module's pointer stays as it was.
+    Untouched,
+    /// The address of an allocation of no bytes.
+    Allocated,
+}
 
 /// What the gateway makes of a client's request before the module sees it.
 #[derive(Clone, Debug)]
@@ -52,7 +67,8 @@ impl Edit {
     }
 }
 
-/// The rules of one gateway.
+/// The rules of one gateway. What is written here is a gateway without
+/// peculiarities; a profile says where its own differs.
 pub trait Profile: Send + Sync {
     /// The name in the `host` section of the plugin JSON.
     fn name(&self) -> &'static str;
@@ -66,13 +82,20 @@ pub trait Profile: Send + Sync {
     fn entry(&self, request: &ClientRequest) -> Entry;
 
     /// Whether a host call is answered with 12 (unimplemented).
-    fn leaves_out(&self, call: &str) -> bool;
+    fn leaves_out(&self, call: &str) -> bool {
+        let _ = call;
+        false
+    }
 
     /// The whole request map, as the getter returns it.
-    fn read_map(&self, stream: &Stream) -> Result<Pairs, Crash>;
+    fn read_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
+        Ok(stream.headers.clone())
+    }
 
-    /// One request header by name.
-    fn read_value(&self, stream: &Stream, name: &[u8]) -> Result<Option<Vec<u8>>, Crash>;
+    /// One request header by name: the first, whatever its case.
+    fn read_value(&self, stream: &Stream, name: &[u8]) -> Result<Option<Vec<u8>>, Crash> {
+        Ok(map::first(&stream.headers, name))
+    }
 
     /// The whole response map.
     fn read_response_map(&self, stream: &Stream) -> Result<Pairs, Crash> {
@@ -88,7 +111,7 @@ pub trait Profile: Send + Sync {
     }
 
     /// A property of the stream (none in a root context), its path joined by zeros.
-    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Result<Vec<u8>, i32>;
+    fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Answer<Vec<u8>>;
 
     /// Whether a property may be set.
     fn may_set_property(&self, path: &[u8]) -> i32 {
@@ -97,26 +120,87 @@ pub trait Profile: Send + Sync {
     }
 
     /// Pause while the module waits for nothing: the client hangs, or worse.
-    fn paused_for_nothing(&self) -> Result<(), Crash>;
+    fn paused_for_nothing(&self) -> Result<(), Crash> {
+        Ok(())
+    }
 
     /// Whether the body of this request is shown to the module.
-    fn shows_request_body(&self, stream: &Stream) -> bool;
+    fn shows_request_body(&self, stream: &Stream) -> bool {
+        let _ = stream;
+        true
+    }
+
+    /// Whether the body comes while the module still holds the head.
+    fn shows_the_body_of_a_held_head(&self) -> bool {
+        false
+    }
+
+    /// Whether a body of this size can be read by the module.
+    fn reads_a_body_of(&self, size: usize) -> bool {
+        let _ = size;
+        true
+    }
 
     /// Whether `end_of_stream` is set in the header phase of this request.
-    fn ends_with_the_head(&self, request: &ClientRequest) -> bool;
+    fn ends_with_the_head(&self, request: &ClientRequest) -> bool {
+        !request.has_body
+    }
+
+    /// An HTTP call of a stream or, without one, of a root context that has had
+    /// so many ticks; the status that the module gets.
+    fn http_call(&self, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash> {
+        let _ = (stream, ticks);
+        Ok(status::OK)
+    }
 
     /// Whether a request goes on by itself after an HTTP call's callback.
-    fn goes_on_after_callback(&self) -> bool;
+    fn goes_on_after_callback(&self) -> bool {
+        false
+    }
 
-    /// Whether an empty value leaves the module's pointer as it was.
-    fn leaves_the_pointer_of_an_empty_value(&self) -> bool;
+    /// A tick period is set, in a root context or not, after this one.
+    fn set_tick(&self, in_a_root_context: bool, before: u32) -> Result<i32, Crash> {
+        let _ = (in_a_root_context, before);
+        Ok(status::OK)
+    }
+
+    /// Shared data is read or written.
+    fn share(&self) -> Result<(), Crash> {
+        Ok(())
+    }
+
+    /// What other filters left in the shared data that this one sees.
+    fn shared_by_others(&self) -> Pairs {
+        Pairs::new()
+    }
+
+    /// A foreign function is called.
+    fn foreign_function(&self) -> Result<i32, Crash> {
+        Ok(status::NOT_FOUND)
+    }
+
+    /// What the client gets of a local reply.
+    fn sent(&self, reply: Reply) -> Reply {
+        reply
+    }
+
+    /// What an empty value is.
+    fn empty_value(&self) -> EmptyValue {
+        EmptyValue::Null
+    }
 
     /// Whether defining a counter writes its id and counts.
-    fn counts_metrics(&self) -> bool;
+    fn counts_metrics(&self) -> bool {
+        true
+    }
 
     /// Whether `proxy_on_vm_start` and `proxy_on_log` are called.
-    fn starts_the_vm_and_logs(&self) -> bool;
+    fn starts_the_vm_and_logs(&self) -> bool {
+        true
+    }
 
     /// Whether the ids of ended streams are used again.
-    fn reuses_context_ids(&self) -> bool;
+    fn reuses_context_ids(&self) -> bool {
+        false
+    }
 }

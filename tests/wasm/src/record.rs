@@ -197,7 +197,16 @@ impl Outcome {
             .collect()
     }
 
-    /// The values of one header that the upstream gets.
+    /// The values of one header that say something to the upstream. On Kong a
+    /// header that was taken out arrives blank (hosts.md, "header removal").
+    #[must_use]
+    pub fn upstream_text(&self, name: &str) -> Vec<String> {
+        let mut values = self.upstream_header(name);
+        values.retain(|value| !value.is_empty());
+        values
+    }
+
+    /// The values of one header that the upstream gets, blank ones as well.
     #[must_use]
     pub fn upstream_header(&self, name: &str) -> Vec<String> {
         map::values(&self.upstream, name)

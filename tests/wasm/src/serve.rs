@@ -1,7 +1,5 @@
 //! A request's way through an instance: open, head, body, trailers, close.
 
-use std::collections::BTreeMap;
-
 use crate::client::ClientRequest;
 use crate::gateway::Gateway;
 use crate::map::Pairs;
@@ -37,7 +35,10 @@ impl Gateway {
         self.request_headers(id);
         let stream = &self.store.data().streams[&id];
         let profile = self.store.data().profile.clone();
-        if stream.released && request.has_body && profile.shows_request_body(stream) {
+        let held = stream.reply.is_none() && profile.shows_the_body_of_a_held_head();
+        let on_its_way = stream.released || (held && stream.in_flight == 0);
+        let shown = on_its_way && self.dead.is_none() && profile.shows_request_body(stream);
+        if request.has_body && shown {
             self.request_body(id, b"{\"model\":\"llama3.2\"}", true);
         }
         self.close(id)
@@ -58,17 +59,7 @@ impl Gateway {
             }
         };
         let id = self.fresh_id();
-        let stream = Stream {
-            root,
-            request: request.clone(),
-            headers,
-            response: Pairs::new(),
-            body: Vec::new(),
-            reply: None,
-            in_flight: 0,
-            properties: BTreeMap::new(),
-            released: false,
-        };
+        let stream = Stream::new(root, request, headers);
         self.store.data_mut().streams.insert(id, stream);
         self.enter(id);
         self.call("proxy_on_context_create", &[id, root]);
@@ -165,7 +156,7 @@ impl Gateway {
         };
         Outcome {
             verdict,
-            reply: stream.reply,
+            reply: stream.reply.map(|reply| profile.sent(reply)),
             upstream,
             record: self.end(),
         }

@@ -58,6 +58,8 @@ pub struct Stream {
     pub request: ClientRequest,
     /// The request's header map, as the profile lays it out, edits included.
     pub headers: Pairs,
+    /// What was taken out of the map and goes on to the upstream all the same.
+    pub left_behind: Pairs,
     /// The response's header map.
     pub response: Pairs,
     /// Body bytes that the module may read.
@@ -98,14 +100,41 @@ pub struct World {
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     /// The last HTTP call's token.
     pub last_token: u32,
-    /// State of the reproducible `random_get`.
+    /// Tick periods by context, in milliseconds.
+    pub tick_periods: BTreeMap<u32, u32>,
+    /// Ticks that the instance has had.
+    pub ticks: u32,
+    /// State of `random_get`, the same for each instance: hosts.md, row
+    /// "randomness", says no more than that of Kong, so no test may need more.
     pub random: u64,
+}
+
+impl Stream {
+    /// A stream that has just been opened, with the map that the gateway made.
+    #[must_use]
+    pub fn new(root: u32, request: &ClientRequest, headers: Pairs) -> Self {
+        Self {
+            root,
+            request: request.clone(),
+            headers,
+            left_behind: Pairs::new(),
+            response: Pairs::new(),
+            body: Vec::new(),
+            reply: None,
+            in_flight: 0,
+            properties: BTreeMap::new(),
+            released: false,
+        }
+    }
 }
 
 impl World {
     /// A world without streams, at [`NOON`].
     pub fn new(profile: Arc<dyn Profile>, env: Vec<(String, String)>) -> Self {
+        let shared = profile.shared_by_others();
+        let shared = shared.into_iter().map(|(key, value)| (key, (value, 1)));
         Self {
+            shared: shared.collect(),
             profile,
             env,
             clock: Clock::At(NOON),
@@ -116,8 +145,9 @@ impl World {
             streams: BTreeMap::new(),
             context: 0,
             metric_names: Vec::new(),
-            shared: BTreeMap::new(),
             last_token: 0,
+            tick_periods: BTreeMap::new(),
+            ticks: 0,
             random: 0x9e37_79b9_7f4a_7c15,
         }
     }

@@ -49,9 +49,14 @@ fn link_log_and_clock(linker: &mut Linker<World>) -> Result<(), Error> {
     linker.func_wrap(
         "env",
         "proxy_set_tick_period_milliseconds",
-        |mut c: Caller<'_, World>, _: i32| {
-            call(&mut c, "proxy_set_tick_period_milliseconds", |_| {
-                Ok(status::OK)
+        |mut c: Caller<'_, World>, period: i32| {
+            call(&mut c, "proxy_set_tick_period_milliseconds", |c| {
+                let world = c.data_mut();
+                let at_root = world.stream().is_none();
+                let before = world.tick_periods.get(&world.context).copied();
+                let answer = world.profile.set_tick(at_root, before.unwrap_or(0))?;
+                world.tick_periods.insert(world.context, period as u32);
+                Ok(answer)
             })
         },
     )?;
@@ -67,7 +72,7 @@ fn link_properties(linker: &mut Linker<World>) -> Result<(), Error> {
                 let path = read(c, path, path_size)?;
                 c.data_mut().about(&path);
                 let world = c.data();
-                match world.profile.property(world.stream(), &path) {
+                match world.profile.property(world.stream(), &path)? {
                     Ok(bytes) => {
                         give(c, &bytes, data, size)?;
                         Ok(status::OK)
@@ -155,6 +160,7 @@ fn link_shared(linker: &mut Linker<World>) -> Result<(), Error> {
         |mut c: Caller<'_, World>, key: i32, key_size: i32, data: i32, size: i32, cas: i32| {
             call(&mut c, "proxy_get_shared_data", |c| {
                 let key = read(c, key, key_size)?;
+                c.data().profile.share()?;
                 let Some((value, version)) = c.data().shared.get(&key).cloned() else {
                     return Ok(status::NOT_FOUND);
                 };
@@ -170,6 +176,7 @@ fn link_shared(linker: &mut Linker<World>) -> Result<(), Error> {
         |mut c: Caller<'_, World>, key: i32, key_size: i32, data: i32, size: i32, _cas: i32| {
             call(&mut c, "proxy_set_shared_data", |c| {
                 let (key, value) = (read(c, key, key_size)?, read(c, data, size)?);
+                c.data().profile.share()?;
                 let shared = &mut c.data_mut().shared;
                 let version = shared.get(&key).map_or(1, |(_, version)| version + 1);
                 shared.insert(key, (value, version));
@@ -200,7 +207,15 @@ fn link_unused(linker: &mut Linker<World>) -> Result<(), Error> {
     unused!("proxy_grpc_cancel", a);
     unused!("proxy_grpc_close", a);
     unused!("proxy_get_status", a, b, d);
-    unused!("proxy_call_foreign_function", a, b, d, e, f, g);
+    linker.func_wrap(
+        "env",
+        "proxy_call_foreign_function",
+        |mut c: Caller<'_, World>, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| {
+            call(&mut c, "proxy_call_foreign_function", |c| {
+                Ok(c.data().profile.foreign_function()?)
+            })
+        },
+    )?;
     linker.func_wrap(
         "env",
         "proxy_set_effective_context",

@@ -83,6 +83,10 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
                 let upstream = read(c, upstream, upstream_size)?;
                 let world = c.data_mut();
                 world.about(&upstream);
+                let answer = world.profile.http_call(world.stream(), world.ticks)?;
+                if answer != status::OK {
+                    return Ok(answer);
+                }
                 world.last_token += 1;
                 let number = world.last_token;
                 if let Some(stream) = world.stream_mut() {
@@ -98,7 +102,7 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
         "proxy_continue_stream",
         |mut c: Caller<'_, World>, kind: i32| {
             call(&mut c, "proxy_continue_stream", |c| {
-                // On APISIX a resume is a no-op: it goes on by itself.
+                // On nginx a resume is a no-op: it goes on by itself.
                 let by_itself = c.data().profile.goes_on_after_callback();
                 match c.data_mut().stream_mut() {
                     Some(stream) if kind == 0 && !by_itself => stream.released = true,
@@ -119,7 +123,9 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
 fn buffer(world: &World, kind: i32) -> Option<Vec<u8>> {
     match kind {
         REQUEST_BODY | RESPONSE_BODY | CALL_BODY => {
-            world.stream().map(|stream| stream.body.clone())
+            let body = world.stream().map(|stream| stream.body.clone());
+            body.filter(|body| world.profile.reads_a_body_of(body.len()) || kind != REQUEST_BODY)
+                .or_else(|| world.stream().map(|_| Vec::new()))
         }
         VM_CONFIGURATION => Some(Vec::new()),
         PLUGIN_CONFIGURATION => world.configurations.get(&world.root()).cloned(),

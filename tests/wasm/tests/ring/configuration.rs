@@ -63,7 +63,7 @@ fn refused(lab: &mut Lab, bytes: &[u8]) {
 }
 
 #[test]
-fn documents_that_are_no_configuration_are_refused_and_deny_everything() {
+pub fn documents_that_are_no_configuration_are_refused_and_deny_everything() {
     on_every_host(|lab| {
         let documents: Vec<Vec<u8>> = vec![
             b"".to_vec(),
@@ -112,7 +112,7 @@ fn documents_that_are_no_configuration_are_refused_and_deny_everything() {
 }
 
 #[test]
-fn thousands_of_errors_are_reported_without_end() {
+pub fn thousands_of_errors_are_reported_without_end() {
     on_every_host(|lab| {
         let mut text = String::from("{\"api_keys\": {\"keys\": [");
         for number in 0..4_000 {
@@ -126,7 +126,7 @@ fn thousands_of_errors_are_reported_without_end() {
 }
 
 #[test]
-fn a_member_twice_is_refused_at_every_depth() {
+pub fn a_member_twice_is_refused_at_every_depth() {
     on_every_host(|lab| {
         let good = with(plain(), json!({"host": {"name": lab.host}})).to_string();
         for (once, twice) in [
@@ -148,7 +148,7 @@ fn a_member_twice_is_refused_at_every_depth() {
 }
 
 #[test]
-fn five_errors_are_five_lines_with_their_paths() {
+pub fn five_errors_are_five_lines_with_their_paths() {
     on_every_host(|lab| {
         let broken = json!({
             "api_keys": { "keys": [
@@ -195,7 +195,7 @@ fn five_errors_are_five_lines_with_their_paths() {
 }
 
 #[test]
-fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
+pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
     on_every_host(|lab| {
         for changes in [
             json!({"network": {"allow": ["10.0.0.0/8"]}}),
@@ -228,7 +228,7 @@ fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
 }
 
 #[test]
-fn a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none() {
+pub fn a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none() {
     on_every_host(|lab| {
         let issuer = |secret: &str, danger: bool| {
             let mut issuer = json!({"name": "w", "algorithms": ["HS256"], "secrets": [secret]});
@@ -255,7 +255,7 @@ fn a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none() {
 }
 
 #[test]
-fn a_megabyte_of_keys_is_accepted_and_each_of_them_works() {
+pub fn a_megabyte_of_keys_is_accepted_and_each_of_them_works() {
     on_every_host_with(&many_keys(6000), |lab| {
         assert!(many_keys(6000).to_string().len() > 800_000);
         for key in ["sk-key-0", "sk-key-3000", "sk-key-5999", ALICE] {

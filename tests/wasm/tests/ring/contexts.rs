@@ -7,7 +7,7 @@ use crate::configuration::answers_misconfigured;
 use crate::support::*;
 
 #[test]
-fn a_root_context_that_was_never_configured_lets_nobody_through() {
+pub fn a_root_context_that_was_never_configured_lets_nobody_through() {
     for host in HOSTS {
         let mut lab = Lab::unconfigured(host());
         let refused = lab.configure_bytes(b"null");
@@ -27,7 +27,7 @@ fn good(host: &str) -> String {
 }
 
 #[test]
-fn a_new_configuration_replaces_keys_and_the_old_stream_ends_in_peace() {
+pub fn a_new_configuration_replaces_keys_and_the_old_stream_ends_in_peace() {
     on_every_host(|lab| {
         let old_root = lab.configure(&plain()).root;
         let request = ClientRequest::get("/api/tags").bearer(ALICE);
@@ -50,7 +50,7 @@ fn a_new_configuration_replaces_keys_and_the_old_stream_ends_in_peace() {
 }
 
 #[test]
-fn two_root_contexts_share_nothing() {
+pub fn two_root_contexts_share_nothing() {
     on_every_host(|lab| {
         let section = |key: &str, id: &str| {
             let digest = ollama_gate_wasm_tests::credentials::digest(key);
@@ -94,7 +94,7 @@ fn two_root_contexts_share_nothing() {
 }
 
 #[test]
-fn an_optional_list_lost_on_the_way_means_the_same() {
+pub fn an_optional_list_lost_on_the_way_means_the_same() {
     // hosts.md, "plugin JSON": an empty list may arrive as `{}`.
     for host in HOSTS {
         for nothing in [json!([]), json!({})] {
@@ -119,7 +119,7 @@ fn an_optional_list_lost_on_the_way_means_the_same() {
 }
 
 #[test]
-fn without_a_host_section_the_module_finds_out_where_it_is() {
+pub fn without_a_host_section_the_module_finds_out_where_it_is() {
     // hosts.md, "Finding out which host it is".
     for host in HOSTS {
         let mut lab = Lab::unconfigured(host());
@@ -128,26 +128,31 @@ fn without_a_host_section_the_module_finds_out_where_it_is() {
         lab.denied(&ClientRequest::get("/api/tags"), 401, "missing_credential");
         let outcome = lab.send(&ClientRequest::get("/api/tags").bearer(ALICE).without_host());
         assert!(
-            lab.host == "envoy" || outcome.status() == 400,
+            lab.host != "apisix" || outcome.status() == 400,
             "{outcome:?}"
         );
         let laden = ClientRequest::get("/api/tags")
             .bearer(ALICE)
             .header("Cookie", "token=abcdefgh");
-        assert!(lab.allowed(&laden).upstream_header("cookie").is_empty());
+        assert!(lab.allowed(&laden).upstream_text("cookie").is_empty());
     }
 }
 
 #[test]
-fn a_host_section_that_names_another_gateway_is_refused() {
+pub fn a_host_section_that_names_another_gateway_is_refused() {
     for (host, name, accepted) in [
-        (0, "envoy", true),
-        (0, "istio", true),
-        (0, "apisix", false),
-        (1, "apisix", true),
-        (1, "envoy", false),
-        (1, "istio", false),
-        (0, "nginx", false),
+        (ENVOY, "envoy", true),
+        (ENVOY, "istio", true),
+        (ENVOY, "apisix", false),
+        (ISTIO, "istio", true),
+        (ISTIO, "apisix", false),
+        (APISIX, "apisix", true),
+        (APISIX, "envoy", false),
+        (APISIX, "istio", false),
+        (APISIX, "kong", false),
+        (KONG, "kong", true),
+        (KONG, "apisix", false),
+        (ENVOY, "nginx", false),
     ] {
         let mut lab = Lab::unconfigured(HOSTS[host]());
         let json = with(plain(), json!({"host": {"name": name}})).to_string();

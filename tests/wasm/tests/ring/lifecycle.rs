@@ -25,13 +25,15 @@ fn never_continued(lab: &mut Lab, id: u32, callback: impl Fn(&mut Lab, u32) -> b
     );
 }
 
-/// The profiles that show a body to a module that did not ask for it.
+/// The profiles that show a body in pieces, and trailers.
 fn on_envoy(scenario: impl Fn(&mut Lab)) {
-    scenario(&mut Lab::new(HOSTS[0](), &plain()));
+    for host in [ENVOY, ISTIO] {
+        scenario(&mut Lab::new(HOSTS[host](), &plain()));
+    }
 }
 
 #[test]
-fn a_body_before_the_head_is_never_let_through() {
+pub fn a_body_before_the_head_is_never_let_through() {
     on_envoy(|lab| {
         for ends in [false, true] {
             let id = open(lab, &ClientRequest::post("/api/chat"));
@@ -44,7 +46,7 @@ fn a_body_before_the_head_is_never_let_through() {
 }
 
 #[test]
-fn trailers_before_the_head_are_never_let_through() {
+pub fn trailers_before_the_head_are_never_let_through() {
     on_envoy(|lab| {
         let id = open(lab, &ClientRequest::post("/api/chat"));
         never_continued(lab, id, |lab, id| lab.gateway.request_trailers(id));
@@ -53,7 +55,7 @@ fn trailers_before_the_head_are_never_let_through() {
 }
 
 #[test]
-fn body_and_trailers_after_a_denial_are_never_let_through() {
+pub fn body_and_trailers_after_a_denial_are_never_let_through() {
     on_envoy(|lab| {
         for request in [
             ClientRequest::post("/api/chat"),
@@ -74,7 +76,7 @@ fn body_and_trailers_after_a_denial_are_never_let_through() {
 }
 
 #[test]
-fn a_body_in_pieces_and_trailers_pass_after_an_allowed_head() {
+pub fn a_body_in_pieces_and_trailers_pass_after_an_allowed_head() {
     on_envoy(|lab| {
         let id = open(lab, &ClientRequest::post("/api/chat").bearer(ALICE));
         assert!(lab.gateway.request_headers(id));
@@ -87,7 +89,7 @@ fn a_body_in_pieces_and_trailers_pass_after_an_allowed_head() {
 }
 
 #[test]
-fn a_client_that_leaves_at_any_moment_disturbs_nobody() {
+pub fn a_client_that_leaves_at_any_moment_disturbs_nobody() {
     on_every_host(|lab| {
         let before_the_head = open(lab, &ClientRequest::post("/api/chat").bearer(ALICE));
         assert_eq!(lab.gateway.close(before_the_head).verdict, Verdict::Held);
@@ -99,7 +101,7 @@ fn a_client_that_leaves_at_any_moment_disturbs_nobody() {
 }
 
 #[test]
-fn streams_that_are_open_at_once_keep_their_own_decisions() {
+pub fn streams_that_are_open_at_once_keep_their_own_decisions() {
     on_every_host(|lab| {
         let asks = [
             (ClientRequest::post("/api/chat").bearer(ALICE), true),
@@ -119,7 +121,7 @@ fn streams_that_are_open_at_once_keep_their_own_decisions() {
 }
 
 #[test]
-fn memory_is_flat_after_many_requests() {
+pub fn memory_is_flat_after_many_requests() {
     on_every_host(|lab| {
         let mut round = |number: u32| {
             lab.still_serves();
@@ -141,7 +143,7 @@ fn memory_is_flat_after_many_requests() {
 }
 
 #[test]
-fn reconfiguring_often_does_not_fill_the_memory() {
+pub fn reconfiguring_often_does_not_fill_the_memory() {
     on_every_host(|lab| {
         let mut warm = 0;
         for number in 0..60 {

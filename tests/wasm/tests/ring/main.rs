@@ -5,19 +5,28 @@
 //! credential in what is recorded, nothing of the client's identity upstream.
 
 mod answers;
+mod broken;
 mod budget;
 mod cast;
 mod configuration;
 mod contexts;
 mod decisions;
+mod differences;
 mod faults;
 mod floods;
 mod hostile;
+mod instances;
+mod ledger;
 mod lifecycle;
 mod misbehaviour;
 mod profiles;
+mod rules;
+mod rules_of_calls;
+mod rules_of_requests;
 mod secrets;
 mod shape;
+mod structs;
 mod support;
+mod table;
 mod tokens;
 mod upstream;

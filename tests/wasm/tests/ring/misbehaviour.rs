@@ -3,7 +3,7 @@
 
 use ollama_gate_wasm_tests::{ClientRequest, Gateway, Verdict, module};
 
-use crate::support::HOSTS;
+use crate::support::{APISIX, ENVOY, HOSTS};
 
 /// A module with these two bodies: the head's callback (returns the action) and
 /// the callback of an HTTP call.
@@ -43,9 +43,6 @@ fn gateway(host: usize, head: &str, callback: &str) -> Gateway {
     gateway
 }
 
-const ENVOY: usize = 0;
-const APISIX: usize = 1;
-
 fn verdict(host: usize, head: &str, request: &ClientRequest) -> Verdict {
     let mut gateway = gateway(host, head, "");
     let root = gateway.root();
@@ -57,7 +54,7 @@ fn crashes(host: usize, head: &str, request: &ClientRequest) -> bool {
 }
 
 #[test]
-fn the_whole_map_without_host_takes_apisix_down_and_not_envoy() {
+pub fn the_whole_map_without_host_takes_apisix_down_and_not_envoy() {
     let map = "(call $map) (i32.const 0)";
     let request = ClientRequest::get("/").without_host();
     assert!(crashes(APISIX, map, &request));
@@ -69,7 +66,7 @@ fn the_whole_map_without_host_takes_apisix_down_and_not_envoy() {
 }
 
 #[test]
-fn pause_for_nothing_takes_apisix_down_and_hangs_on_envoy() {
+pub fn pause_for_nothing_takes_apisix_down_and_hangs_on_envoy() {
     assert!(crashes(APISIX, "(i32.const 1)", &ClientRequest::get("/")));
     assert_eq!(
         verdict(ENVOY, "(i32.const 1)", &ClientRequest::get("/")),
@@ -78,7 +75,7 @@ fn pause_for_nothing_takes_apisix_down_and_hangs_on_envoy() {
 }
 
 #[test]
-fn a_write_to_the_authority_is_a_failure_on_apisix_alone() {
+pub fn a_write_to_the_authority_is_a_failure_on_apisix_alone() {
     let write = "(call $authority) (i32.const 0)";
     assert!(crashes(APISIX, write, &ClientRequest::get("/")));
     assert_eq!(
@@ -88,7 +85,7 @@ fn a_write_to_the_authority_is_a_failure_on_apisix_alone() {
 }
 
 #[test]
-fn a_header_edit_after_continue_traps_on_envoy() {
+pub fn a_header_edit_after_continue_traps_on_envoy() {
     assert!(crashes(ENVOY, "(i32.const 0)", &ClientRequest::post("/")));
     // APISIX shows no body to a module that did not ask for it.
     assert_eq!(
@@ -98,7 +95,7 @@ fn a_header_edit_after_continue_traps_on_envoy() {
 }
 
 #[test]
-fn a_denial_needs_a_body_and_a_pause() {
+pub fn a_denial_needs_a_body_and_a_pause() {
     for host in [ENVOY, APISIX] {
         let request = ClientRequest::get("/");
         assert_eq!(
@@ -117,7 +114,7 @@ fn a_denial_needs_a_body_and_a_pause() {
 }
 
 #[test]
-fn after_a_callback_apisix_goes_on_by_itself_and_envoy_waits() {
+pub fn after_a_callback_apisix_goes_on_by_itself_and_envoy_waits() {
     for (host, callback, expected) in [
         (APISIX, "", Verdict::Forwarded),
         (ENVOY, "", Verdict::Held),

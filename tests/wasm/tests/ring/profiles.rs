@@ -1,6 +1,6 @@
 //! The profiles themselves: a rule that a profile does not hold tests nothing.
 
-use ollama_gate_wasm_tests::map::{self, Pairs};
+use ollama_gate_wasm_tests::map;
 use ollama_gate_wasm_tests::profile::{Edit, Entry};
 use ollama_gate_wasm_tests::world::Stream;
 use ollama_gate_wasm_tests::{Apisix, ClientRequest, Envoy, Profile};
@@ -9,21 +9,11 @@ fn stream(profile: &dyn Profile, request: &ClientRequest) -> Stream {
     let Entry::Deliver(headers) = profile.entry(request) else {
         panic!("refused by the gateway");
     };
-    Stream {
-        root: 1,
-        request: request.clone(),
-        headers,
-        response: Pairs::new(),
-        body: Vec::new(),
-        reply: None,
-        in_flight: 0,
-        properties: std::collections::BTreeMap::new(),
-        released: false,
-    }
+    Stream::new(1, request, headers)
 }
 
 #[test]
-fn envoy_joins_a_doubled_authorization_and_leaves_a_doubled_key_alone() {
+pub fn envoy_joins_a_doubled_authorization_and_leaves_a_doubled_key_alone() {
     let request = ClientRequest::get("/")
         .bearer("a")
         .bearer("b")
@@ -39,13 +29,13 @@ fn envoy_joins_a_doubled_authorization_and_leaves_a_doubled_key_alone() {
 }
 
 #[test]
-fn apisix_refuses_a_doubled_authorization_by_itself() {
+pub fn apisix_refuses_a_doubled_authorization_by_itself() {
     let request = ClientRequest::get("/").bearer("a").bearer("b");
     assert!(matches!(Apisix.entry(&request), Entry::Refuse(400)));
 }
 
 #[test]
-fn apisix_goes_down_over_a_request_without_host() {
+pub fn apisix_goes_down_over_a_request_without_host() {
     let stream = stream(&Apisix, &ClientRequest::get("/").without_host());
     assert!(Apisix.read_map(&stream).is_err());
     assert!(Apisix.read_value(&stream, b":authority").is_err());
@@ -57,7 +47,7 @@ fn apisix_goes_down_over_a_request_without_host() {
 }
 
 #[test]
-fn apisix_shows_a_hundred_headers_and_finds_the_others_by_name() {
+pub fn apisix_shows_a_hundred_headers_and_finds_the_others_by_name() {
     let mut request = ClientRequest::get("/");
     for number in 0..120 {
         request = request.header(&format!("X-{number}"), "1");
@@ -73,7 +63,7 @@ fn apisix_shows_a_hundred_headers_and_finds_the_others_by_name() {
 }
 
 #[test]
-fn apisix_takes_no_write_to_a_pseudo_header_and_envoy_none_after_continue() {
+pub fn apisix_takes_no_write_to_a_pseudo_header_and_envoy_none_after_continue() {
     let mut on_apisix = stream(&Apisix, &ClientRequest::get("/"));
     for name in [":authority", ":path", ":method"] {
         let edit = Edit::Replace(name.into(), b"x".to_vec());
@@ -87,13 +77,13 @@ fn apisix_takes_no_write_to_a_pseudo_header_and_envoy_none_after_continue() {
 }
 
 #[test]
-fn apisix_turns_an_empty_list_into_an_object() {
+pub fn apisix_turns_an_empty_list_into_an_object() {
     let lost = Apisix.configuration(&serde_json::json!({"a": [], "b": [{"c": []}], "d": [1]}));
     assert_eq!(lost, r#"{"a":{},"b":[{"c":{}}],"d":[1]}"#);
 }
 
 #[test]
-fn apisix_pauses_for_nothing_only_once_and_envoy_hangs() {
+pub fn apisix_pauses_for_nothing_only_once_and_envoy_hangs() {
     assert!(Apisix.paused_for_nothing().is_err());
     assert!(Envoy.paused_for_nothing().is_ok());
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::*;
 
 #[test]
-fn nothing_that_was_presented_is_repeated_anywhere() {
+pub fn nothing_that_was_presented_is_repeated_anywhere() {
     on_every_host_with(&with(plain(), json!({"log": {"allowed": true}})), |lab| {
         let session = session();
         for credential in [
@@ -62,7 +62,7 @@ fn nothing_that_was_presented_is_repeated_anywhere() {
 }
 
 #[test]
-fn a_query_string_is_never_logged() {
+pub fn a_query_string_is_never_logged() {
     on_every_host_with(&with(plain(), json!({"log": {"allowed": true}})), |lab| {
         for target in [
             "/api/tags?api_key=sk-in-the-query-0123",
@@ -83,7 +83,7 @@ fn a_query_string_is_never_logged() {
 }
 
 #[test]
-fn an_error_in_the_configuration_does_not_repeat_a_secret() {
+pub fn an_error_in_the_configuration_does_not_repeat_a_secret() {
     let secret = "sk-a-key-in-the-wrong-place-4711";
     for host in HOSTS {
         for (changes, raw) in [
@@ -156,7 +156,7 @@ fn an_error_in_the_configuration_does_not_repeat_a_secret() {
 }
 
 #[test]
-fn a_configuration_that_is_accepted_repeats_nothing_of_itself() {
+pub fn a_configuration_that_is_accepted_repeats_nothing_of_itself() {
     on_every_host(|lab| {
         let configured = lab.configure(&plain());
         assert!(configured.accepted);

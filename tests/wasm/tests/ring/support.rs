@@ -5,14 +5,26 @@ use std::sync::Arc;
 use ollama_gate_wasm_tests::gateway::Configured;
 use ollama_gate_wasm_tests::world::{Clock, NOON, World};
 use ollama_gate_wasm_tests::{
-    Apisix, ClientRequest, Envoy, Gateway, Outcome, Profile, Record, Verdict,
+    Apisix, ClientRequest, Envoy, Gateway, Istio, Kong, Outcome, Profile, Record, Verdict,
 };
 use serde_json::{Value, json};
 
 pub use crate::cast::*;
+use crate::ledger;
 
 /// A gateway of each kind; a new profile is one more line.
-pub const HOSTS: [fn() -> Arc<dyn Profile>; 2] = [|| Arc::new(Envoy), || Arc::new(Apisix)];
+pub const HOSTS: [fn() -> Arc<dyn Profile>; 4] = [
+    || Arc::new(Envoy),
+    || Arc::new(Istio),
+    || Arc::new(Apisix),
+    || Arc::new(Kong::default()),
+];
+
+/// The places in [`HOSTS`].
+pub const ENVOY: usize = 0;
+pub const ISTIO: usize = 1;
+pub const APISIX: usize = 2;
+pub const KONG: usize = 3;
 
 /// Runs a scenario once on each gateway.
 pub fn on_every_host(scenario: impl Fn(&mut Lab)) {
@@ -59,6 +71,17 @@ impl Lab {
         }
     }
 
+    /// Whether it is an Envoy, by itself or under Istio.
+    pub fn is_envoy(&self) -> bool {
+        matches!(self.host, "envoy" | "istio")
+    }
+
+    /// Whether the filter sees the path as the client wrote it. On Kong it sees
+    /// nginx's `$uri`: see differences.rs.
+    pub fn sees_the_raw_path(&self) -> bool {
+        self.host != "kong"
+    }
+
     /// One more string that must not turn up anywhere.
     pub fn hide(&mut self, secret: &str) {
         self.extra.push(secret.to_owned());
@@ -71,6 +94,7 @@ impl Lab {
             .gateway
             .configure_json(&with(configuration.clone(), host));
         self.check_record(&configured.record, &[]);
+        ledger::configured(self.host, &configured);
         configured
     }
 
@@ -78,6 +102,7 @@ impl Lab {
     pub fn configure_bytes(&mut self, bytes: &[u8]) -> Configured {
         let configured = self.gateway.configure(bytes);
         self.check_record(&configured.record, &[]);
+        ledger::configured(self.host, &configured);
         configured
     }
 
@@ -112,6 +137,7 @@ impl Lab {
 
     /// What must be true of every outcome.
     pub fn check(&self, request: &ClientRequest, outcome: &Outcome) {
+        ledger::decided(self.host, request, outcome);
         let secrets = presented(request);
         self.check_record(&outcome.record, &secrets);
         if let Some(reply) = &outcome.reply {
@@ -136,10 +162,14 @@ impl Lab {
         }
     }
 
-    /// Asserts a denial with this status and code.
+    /// Asserts a denial with this status and code, or the gateway's own, which
+    /// the table holds against the list of differences.
     #[track_caller]
     pub fn denied(&mut self, request: &ClientRequest, status: u32, code: &str) -> Outcome {
         let outcome = self.send(request);
+        if matches!(outcome.verdict, Verdict::RefusedByHost(400..=499)) {
+            return outcome;
+        }
         assert_eq!(
             (&outcome.verdict, outcome.status(), outcome.code().as_str()),
             (&Verdict::Replied, status, code),
@@ -150,6 +180,18 @@ impl Lab {
                 .as_ref()
                 .map(|reply| String::from_utf8_lossy(&reply.body).into_owned()),
         );
+        outcome
+    }
+
+    /// Asserts that a request is answered, by the gate or by the gateway.
+    #[track_caller]
+    pub fn refused(&mut self, request: &ClientRequest) -> Outcome {
+        let outcome = self.send(request);
+        let answered = matches!(
+            outcome.verdict,
+            Verdict::Replied | Verdict::RefusedByHost(400..=499)
+        );
+        assert!(answered, "{}: {request:?} {outcome:?}", self.host);
         outcome
     }
 
@@ -201,10 +243,10 @@ impl Lab {
                 );
             }
         }
-        let host = if self.host == "apisix" {
-            "host"
-        } else {
+        let host = if self.is_envoy() {
             ":authority"
+        } else {
+            "host"
         };
         assert_eq!(
             outcome.upstream_header(host),

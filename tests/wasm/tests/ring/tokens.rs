@@ -12,7 +12,7 @@ fn chat(token: &str) -> ClientRequest {
 }
 
 #[test]
-fn a_token_lives_until_its_expiry_and_the_leeway() {
+pub fn a_token_lives_until_its_expiry_and_the_leeway() {
     on_every_host(|lab| {
         let short = token(WEBUI_SECRET, &json!({"sub": "bob", "exp": NOON + 10}));
         lab.allowed(&chat(&short));
@@ -32,7 +32,7 @@ fn a_token_lives_until_its_expiry_and_the_leeway() {
 }
 
 #[test]
-fn a_token_without_expiry_comes_in_only_where_the_configuration_says_so() {
+pub fn a_token_without_expiry_comes_in_only_where_the_configuration_says_so() {
     let eternal = token(WEBUI_SECRET, &json!({"sub": "bob"}));
     on_every_host(|lab| {
         lab.denied(&chat(&eternal), 401, "missing_expiry");
@@ -47,7 +47,7 @@ fn a_token_without_expiry_comes_in_only_where_the_configuration_says_so() {
 }
 
 #[test]
-fn no_single_bit_of_a_signature_may_change() {
+pub fn no_single_bit_of_a_signature_may_change() {
     on_every_host(|lab| {
         let good = session();
         let (signed, signature) = good.rsplit_once('.').expect("three parts");
@@ -68,7 +68,7 @@ fn no_single_bit_of_a_signature_may_change() {
 }
 
 #[test]
-fn the_algorithm_is_the_configurations_and_never_the_tokens() {
+pub fn the_algorithm_is_the_configurations_and_never_the_tokens() {
     on_every_host(|lab| {
         let claims = json!({"sub": "bob", "exp": NOON + 60});
         for algorithm in ["none", "None", "HS384", "RS256", "ES256", ""] {
@@ -94,7 +94,7 @@ fn the_algorithm_is_the_configurations_and_never_the_tokens() {
 }
 
 #[test]
-fn claims_of_the_wrong_type_are_refused() {
+pub fn claims_of_the_wrong_type_are_refused() {
     on_every_host(|lab| {
         for claims in [
             json!({"sub": "bob", "exp": "tomorrow"}),
@@ -122,7 +122,7 @@ fn claims_of_the_wrong_type_are_refused() {
 }
 
 #[test]
-fn issuer_and_audience_must_be_the_configured_ones() {
+pub fn issuer_and_audience_must_be_the_configured_ones() {
     let claims = |changes: Value| {
         let base = json!({"sub": "eve", "exp": NOON + 60, "iss": "https://sso.example.com",
             "aud": "ollama", "scope": "inference"});
@@ -160,7 +160,7 @@ fn issuer_and_audience_must_be_the_configured_ones() {
 }
 
 #[test]
-fn the_scopes_claim_decides_where_one_is_configured() {
+pub fn the_scopes_claim_decides_where_one_is_configured() {
     let claims = |scope: Value| {
         token(
             CORP_SECRET,
@@ -186,7 +186,7 @@ fn the_scopes_claim_decides_where_one_is_configured() {
 }
 
 #[test]
-fn the_previous_secret_counts_while_it_is_set() {
+pub fn the_previous_secret_counts_while_it_is_set() {
     for host in HOSTS {
         let previous = "previous-secret-0123456789-0123456789ab";
         let mut lab = Lab::unconfigured(host());

@@ -21,12 +21,12 @@ fn laden() -> ClientRequest {
 }
 
 #[test]
-fn no_credential_cookie_origin_or_identity_of_the_clients_goes_on() {
+pub fn no_credential_cookie_origin_or_identity_of_the_clients_goes_on() {
     on_every_host(|lab| {
         let outcome = lab.allowed(&laden());
         for name in STRIPPED {
             assert!(
-                outcome.upstream_header(name).is_empty(),
+                outcome.upstream_text(name).is_empty(),
                 "{}: {name}",
                 lab.host
             );
@@ -40,25 +40,35 @@ fn no_credential_cookie_origin_or_identity_of_the_clients_goes_on() {
 }
 
 #[test]
-fn each_of_them_is_removed_whatever_its_spelling_and_however_often() {
+pub fn each_of_them_is_removed_whatever_its_spelling_and_twice_is_refused() {
     on_every_host(|lab| {
         for name in STRIPPED
             .iter()
             .filter(|name| !name.contains("auth") && !name.contains("key"))
         {
             for spelled in [name.to_uppercase(), title_case(name)] {
-                let request = ClientRequest::get("/api/tags")
+                let once = ClientRequest::get("/api/tags")
                     .header(&spelled, "smuggled-1")
-                    .bearer(ALICE)
-                    .header(name, "smuggled-2")
-                    .header(&spelled, "smuggled-3");
-                let outcome = lab.send(&request);
+                    .bearer(ALICE);
+                let outcome = lab.send(&once);
+                // The token's place holds a second key then, which is refused as such.
+                let forwarded = *name != "x-ollama-token";
+                assert_eq!(outcome.forwarded(), forwarded, "{}: {spelled}", lab.host);
                 let left = format!("{:?}", outcome.upstream);
                 assert!(
-                    outcome.upstream_header(name).is_empty(),
+                    outcome.upstream_text(name).is_empty(),
                     "{}: {spelled}: {left}",
                     lab.host
                 );
+                // Kong blanks the first of them only, so it is refused on each.
+                let twice = once.header(name, "smuggled-2");
+                let code = match *name {
+                    "x-ollama-token" => "ambiguous_credential",
+                    _ => "malformed_request",
+                };
+                if *name != "cookie" {
+                    lab.denied(&twice, 400, code);
+                }
             }
         }
     });
@@ -80,7 +90,7 @@ fn title_case(name: &str) -> String {
 }
 
 #[test]
-fn a_public_request_is_stripped_like_any_other() {
+pub fn a_public_request_is_stripped_like_any_other() {
     on_every_host(|lab| {
         let request = ClientRequest::get("/api/version")
             .header("Cookie", "token=abcdefghijklmnop")
@@ -89,23 +99,23 @@ fn a_public_request_is_stripped_like_any_other() {
         let outcome = lab.allowed(&request);
         for name in ["cookie", "x-forwarded-user", "x-openwebui-user-role"] {
             assert!(
-                outcome.upstream_header(name).is_empty(),
+                outcome.upstream_text(name).is_empty(),
                 "{}: {name}",
                 lab.host
             );
         }
         let wrong = ClientRequest::get("/api/version").bearer(STRANGER);
         let outcome = lab.send(&wrong);
-        assert!(outcome.upstream_header("authorization").is_empty());
+        assert!(outcome.upstream_text("authorization").is_empty());
     });
 }
 
 #[test]
-fn host_is_the_configured_one_and_path_and_query_are_untouched() {
+pub fn host_is_the_configured_one_and_path_and_query_are_untouched() {
     on_every_host(|lab| {
         let target = "/v1/models/llama3.2?x=%41%2F&y";
         let outcome = lab.allowed(&ClientRequest::get(target).bearer(READER));
-        if lab.host == "envoy" {
+        if lab.is_envoy() {
             assert_eq!(outcome.upstream_header(":path"), [target]);
             assert_eq!(outcome.upstream_header(":method"), ["GET"]);
         }
@@ -114,7 +124,7 @@ fn host_is_the_configured_one_and_path_and_query_are_untouched() {
 }
 
 #[test]
-fn identity_headers_are_ours_and_only_where_asked_for() {
+pub fn identity_headers_are_ours_and_only_where_asked_for() {
     let asked = json!({"upstream": {"host": "localhost:11434", "identity_headers":
         {"subject": "X-Forwarded-User", "credential_id": "X-Credential-Identifier"}}});
     on_every_host_with(&with(plain(), asked), |lab| {
@@ -132,9 +142,8 @@ fn identity_headers_are_ours_and_only_where_asked_for() {
             ),
         ] {
             let request = request
-                .header("x-forwarded-user", "root")
-                .header("X-Credential-Identifier", "root")
-                .header("X-Forwarded-User", "admin");
+                .header("X-Forwarded-User", "root")
+                .header("x-credential-identifier", "root");
             let outcome = lab.allowed(&request);
             assert_eq!(
                 outcome.upstream_header("x-forwarded-user"),
@@ -152,7 +161,7 @@ fn identity_headers_are_ours_and_only_where_asked_for() {
         let public = ClientRequest::get("/api/version").header("X-Forwarded-User", "root");
         assert!(
             lab.allowed(&public)
-                .upstream_header("x-forwarded-user")
+                .upstream_text("x-forwarded-user")
                 .is_empty()
         );
     });
@@ -164,7 +173,7 @@ fn identity_headers_are_ours_and_only_where_asked_for() {
 }
 
 #[test]
-fn a_subject_that_is_no_header_value_is_refused() {
+pub fn a_subject_that_is_no_header_value_is_refused() {
     let asked = json!({"upstream": {"host": "localhost:11434",
         "identity_headers": {"subject": "X-Forwarded-User"}}});
     on_every_host_with(&with(plain(), asked), |lab| {

@@ -1,0 +1,382 @@
+//! The table: every scenario on every gateway, and no difference in decision
+//! but those in `differences.rs`.
+//!
+//! `cargo test -p ollama-gate-wasm-tests -- table --nocapture` prints it.
+
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+
+use crate::differences::DIFFERENCES;
+use crate::ledger::{self, Book, Entry};
+use crate::support::HOSTS;
+use crate::*;
+
+/// The sources of the tests, for their names.
+const SOURCES: &[(&str, &str)] = &[
+    ("answers", include_str!("answers.rs")),
+    ("configuration", include_str!("configuration.rs")),
+    ("contexts", include_str!("contexts.rs")),
+    ("decisions", include_str!("decisions.rs")),
+    ("differences", include_str!("differences.rs")),
+    ("faults", include_str!("faults.rs")),
+    ("floods", include_str!("floods.rs")),
+    ("hostile", include_str!("hostile.rs")),
+    ("instances", include_str!("instances.rs")),
+    ("lifecycle", include_str!("lifecycle.rs")),
+    ("rules", include_str!("rules.rs")),
+    ("secrets", include_str!("secrets.rs")),
+    ("shape", include_str!("shape.rs")),
+    ("structs", include_str!("structs.rs")),
+    ("tokens", include_str!("tokens.rs")),
+    ("upstream", include_str!("upstream.rs")),
+];
+
+/// The modules whose every test is a scenario, unless it is [`NOT_COMPARED`].
+const SCENARIO_MODULES: &[&str] = &[
+    "answers",
+    "configuration",
+    "contexts",
+    "decisions",
+    "faults",
+    "floods",
+    "hostile",
+    "lifecycle",
+    "secrets",
+    "structs",
+    "tokens",
+    "upstream",
+];
+
+/// Scenarios that cannot be laid side by side, and why. They run on each
+/// gateway all the same, and assert the same.
+const NOT_COMPARED: &[(&str, &str)] = &[
+    (
+        "contexts::a_host_section_that_names_another_gateway_is_refused",
+        "about what differs",
+    ),
+    (
+        "structs::a_struct_decides_like_the_json_it_stands_for",
+        "Envoy alone passes one",
+    ),
+    (
+        "structs::a_struct_that_is_none_is_refused_and_traps_nothing",
+        "Envoy alone passes one",
+    ),
+    (
+        "structs::json_that_begins_with_the_tag_of_a_struct_is_json",
+        "Envoy alone passes one",
+    ),
+    (
+        "floods::long_credentials_are_refused_and_cost_little",
+        "about cost",
+    ),
+    (
+        "lifecycle::a_body_before_the_head_is_never_let_through",
+        "nginx has no such callback",
+    ),
+    (
+        "lifecycle::trailers_before_the_head_are_never_let_through",
+        "nginx has no such callback",
+    ),
+    (
+        "lifecycle::body_and_trailers_after_a_denial_are_never_let_through",
+        "nginx has no such callback",
+    ),
+    (
+        "lifecycle::a_body_in_pieces_and_trailers_pass_after_an_allowed_head",
+        "nginx has no such callback",
+    ),
+    (
+        "lifecycle::memory_is_flat_after_many_requests",
+        "about memory",
+    ),
+    (
+        "lifecycle::reconfiguring_often_does_not_fill_the_memory",
+        "about memory",
+    ),
+    (
+        "configuration::a_megabyte_of_keys_is_accepted_and_each_of_them_works",
+        "about size",
+    ),
+    (
+        "configuration::thousands_of_errors_are_reported_without_end",
+        "about size",
+    ),
+    (
+        "faults::whichever_call_of_an_allowed_request_fails_nothing_goes_on_with_a_credential",
+        "gateways make different calls, and each is failed",
+    ),
+    (
+        "faults::whichever_call_of_a_denied_request_fails_it_stays_denied",
+        "gateways make different calls, and each is failed",
+    ),
+    (
+        "faults::calls_that_always_fail_never_open_the_gate",
+        "gateways make different calls, and each is failed",
+    ),
+    (
+        "faults::a_clock_that_fails_is_503_for_those_with_a_credential",
+        "gateways make different calls, and each is failed",
+    ),
+    (
+        "faults::a_clock_in_another_age_opens_nothing",
+        "gateways make different calls, and each is failed",
+    ),
+    (
+        "faults::counters_that_fail_change_nothing",
+        "gateways make different calls, and each is failed",
+    ),
+    (
+        "faults::a_configuration_that_cannot_be_read_denies_everything",
+        "gateways make different calls, and each is failed",
+    ),
+];
+
+macro_rules! scenarios {
+    ($($module:ident: $($name:ident),+;)+) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn())),+),+]
+    };
+}
+
+const SCENARIOS: &[(&str, fn())] = scenarios! {
+    answers: a_denial_speaks_the_dialect_of_the_path,
+        only_a_401_carries_a_challenge_and_every_denial_is_json,
+        the_sign_in_address_is_shown_with_a_401_to_ollamas_own_client,
+        each_decision_is_one_line_of_json_and_one_counter,
+        allowed_requests_are_not_logged_where_the_configuration_says_so;
+    configuration: documents_that_are_no_configuration_are_refused_and_deny_everything,
+        a_member_twice_is_refused_at_every_depth,
+        five_errors_are_five_lines_with_their_paths,
+        what_is_not_enforced_yet_or_not_resolved_is_refused,
+        a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none;
+    contexts: a_root_context_that_was_never_configured_lets_nobody_through,
+        a_new_configuration_replaces_keys_and_the_old_stream_ends_in_peace,
+        two_root_contexts_share_nothing,
+        an_optional_list_lost_on_the_way_means_the_same,
+        without_a_host_section_the_module_finds_out_where_it_is;
+    decisions: a_key_opens_the_gate_from_every_place_that_holds_one,
+        a_token_opens_the_gate_from_every_place_that_holds_one,
+        nobody_comes_in_without_a_credential,
+        an_empty_place_does_not_hide_a_full_one,
+        the_same_key_twice_is_no_conflict_and_two_keys_are,
+        a_doubled_authorization_never_comes_in,
+        an_unknown_an_expired_and_a_coming_key_are_told_apart,
+        a_key_expires_while_the_gate_runs,
+        placeholders_and_basic_are_named_as_what_they_are,
+        a_scope_opens_its_routes_and_no_other,
+        a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in,
+        the_path_is_matched_decoded_and_the_query_never,
+        health_is_public_where_the_configuration_says_so,
+        a_page_from_elsewhere_is_refused_where_a_browser_asks_by_itself,
+        the_prefix_is_read_past_and_left_in_place;
+    floods: a_long_path_costs_little,
+        a_crowd_of_headers_hides_no_credential_and_no_identity,
+        a_crowd_hides_nothing_from_a_filter_that_was_not_told_where_it_is,
+        malformed_map_bytes_are_a_denial,
+        requests_put_together_at_random_never_trap_and_never_slip_in;
+    hostile: hostile_bytes_in_a_header_never_trap_and_never_open_the_gate,
+        hostile_bytes_beside_a_good_key_never_trap,
+        hostile_paths_are_refused_in_the_dialect_of_their_beginning,
+        targets_of_another_form_are_refused,
+        a_request_without_host_is_answered_and_takes_no_worker_down,
+        an_empty_host_takes_no_worker_down;
+    lifecycle: a_client_that_leaves_at_any_moment_disturbs_nobody,
+        streams_that_are_open_at_once_keep_their_own_decisions;
+    secrets: nothing_that_was_presented_is_repeated_anywhere,
+        a_query_string_is_never_logged,
+        an_error_in_the_configuration_does_not_repeat_a_secret,
+        a_configuration_that_is_accepted_repeats_nothing_of_itself;
+    structs: errors_in_a_struct_are_those_of_the_json,
+        a_secret_in_a_broken_struct_is_not_repeated;
+    tokens: a_token_lives_until_its_expiry_and_the_leeway,
+        a_token_without_expiry_comes_in_only_where_the_configuration_says_so,
+        no_single_bit_of_a_signature_may_change,
+        the_algorithm_is_the_configurations_and_never_the_tokens,
+        claims_of_the_wrong_type_are_refused,
+        issuer_and_audience_must_be_the_configured_ones,
+        the_scopes_claim_decides_where_one_is_configured,
+        the_previous_secret_counts_while_it_is_set;
+    upstream: no_credential_cookie_origin_or_identity_of_the_clients_goes_on,
+        each_of_them_is_removed_whatever_its_spelling_and_twice_is_refused,
+        a_public_request_is_stripped_like_any_other,
+        host_is_the_configured_one_and_path_and_query_are_untouched,
+        identity_headers_are_ours_and_only_where_asked_for,
+        a_subject_that_is_no_header_value_is_refused;
+};
+
+/// The names of all tests.
+pub fn tests() -> Vec<String> {
+    let mut all = Vec::new();
+    for (module, source) in SOURCES {
+        let names = source.split("#[test]\npub fn ").skip(1);
+        let names = names.filter_map(|rest| rest.split('(').next());
+        all.extend(names.map(|name| format!("{module}::{name}")));
+    }
+    all
+}
+
+#[test]
+fn every_scenario_is_in_the_table() {
+    let listed = |name: &String| {
+        SCENARIOS.iter().any(|(other, _)| name == other)
+            || NOT_COMPARED.iter().any(|(other, _)| name == other)
+    };
+    let tests = tests();
+    let scenario = |name: &&String| {
+        let module = name.split(':').next().unwrap_or_default();
+        SCENARIO_MODULES.contains(&module)
+    };
+    let missing: Vec<_> = tests
+        .iter()
+        .filter(scenario)
+        .filter(|name| !listed(name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    for (name, _) in NOT_COMPARED {
+        assert!(tests.iter().any(|test| test == name), "{name}");
+    }
+    for difference in DIFFERENCES {
+        assert!(
+            tests.iter().any(|test| test == difference.held_by),
+            "{}",
+            difference.held_by
+        );
+    }
+}
+
+#[test]
+fn no_decision_differs_between_gateways() {
+    let names: Vec<&str> = HOSTS.iter().map(|host| host().name()).collect();
+    println!("{:72} {}  differs", "scenario", names.map_columns());
+    let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut totals: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for (name, scenario) in SCENARIOS {
+        let Ok(book) = catch_unwind(|| ledger::of(*scenario)) else {
+            println!("{name:72} FAILED");
+            failures.push(format!("{name}: failed"));
+            continue;
+        };
+        let counts: Vec<usize> = names
+            .iter()
+            .map(|host| book.get(host).map_or(0, Vec::len))
+            .collect();
+        for (host, count) in names.iter().zip(&counts) {
+            *totals.entry(host).or_default() += count;
+        }
+        let explained = compare(name, &book, &names, &mut seen, &mut failures);
+        println!("{name:72} {}  {explained}", counts.map_columns());
+    }
+    let all: usize = totals.values().sum();
+    println!(
+        "\n{} scenarios, {all} decisions on {} gateways: {totals:?}",
+        SCENARIOS.len(),
+        names.len()
+    );
+    println!("\ndifferences that are inherent, and where they were seen:");
+    for difference in DIFFERENCES {
+        let seen = seen
+            .iter()
+            .filter(|((what, _), _)| *what == difference.what);
+        let seen: Vec<String> = seen
+            .map(|((_, host), count)| format!("{host} {count}"))
+            .collect();
+        println!(
+            "  {}\n    because: {}\n    seen: {}",
+            difference.what,
+            difference.why,
+            seen.join(", ")
+        );
+    }
+    println!(
+        "\n{} scenarios are not laid side by side:",
+        NOT_COMPARED.len()
+    );
+    for (name, why) in NOT_COMPARED {
+        println!("  {name}: {why}");
+    }
+    println!("\n{} decisions differ without a reason", failures.len());
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Lays each gateway's entries beside Envoy's; the number that differ for a
+/// known reason comes back.
+fn compare(
+    name: &str,
+    book: &Book,
+    names: &[&'static str],
+    seen: &mut BTreeMap<(&'static str, &'static str), usize>,
+    failures: &mut Vec<String>,
+) -> usize {
+    let none = Vec::new();
+    let envoy = book.get("envoy").unwrap_or(&none);
+    let mut explained = 0;
+    for host in &names[1..] {
+        let own = book.get(host).unwrap_or(&none);
+        if own.len() != envoy.len() {
+            failures.push(format!(
+                "{name}: {} entries on {host}, {} on envoy",
+                own.len(),
+                envoy.len()
+            ));
+            continue;
+        }
+        for (own, envoy) in own.iter().zip(envoy) {
+            if own.decision == envoy.decision {
+                continue;
+            }
+            match DIFFERENCES
+                .iter()
+                .find(|difference| (difference.explains)(host, own, envoy))
+            {
+                Some(difference) => {
+                    *seen.entry((difference.what, host)).or_default() += 1;
+                    explained += 1;
+                }
+                None => failures.push(format!(
+                    "{name}: {host} {:?}, envoy {:?}: {}",
+                    own.decision,
+                    envoy.decision,
+                    shown(own)
+                )),
+            }
+        }
+    }
+    explained
+}
+
+fn shown(entry: &Entry) -> String {
+    let Some(request) = &entry.request else {
+        return "a configuration".into();
+    };
+    let text = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes)
+            .chars()
+            .take(60)
+            .collect::<String>()
+    };
+    let headers = request.headers.iter().take(6);
+    let headers: Vec<String> = headers
+        .map(|(name, value)| format!("{}: {}", text(name), text(value)))
+        .collect();
+    format!(
+        "{} {} host {:?} {headers:?} and {} headers in all",
+        text(request.method.as_deref().unwrap_or_default()),
+        text(request.target.as_deref().unwrap_or_default()),
+        request.host.as_deref().map(text),
+        request.headers.len()
+    )
+}
+
+/// Things in columns.
+trait Columns {
+    fn map_columns(&self) -> String;
+}
+
+impl<T: ToString> Columns for Vec<T> {
+    fn map_columns(&self) -> String {
+        self.iter()
+            .map(|item| format!("{:>7}", item.to_string()))
+            .collect()
+    }
+}
