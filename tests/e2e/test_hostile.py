@@ -213,14 +213,13 @@ FRAMES = {
     "empty lines": b"\r\n\r\n\r\n\r\n",
     "a NUL in the path": frame("GET /api/\0tags HTTP/1.1", HOST, GOOD_KEY),
     "a byte over 127 in the path": frame("GET /api/t\xe4gs HTTP/1.1", HOST, GOOD_KEY),
-    "a length and chunks": frame("POST /api/pull HTTP/1.1", HOST, "Content-Length: 5", "Transfer-Encoding: chunked"),
-    "two lengths": frame("POST /api/chat HTTP/1.1", HOST, "Content-Length: 5", "Content-Length: 6") + b"abcdef",
-    "a length that is no number": frame("POST /api/chat HTTP/1.1", HOST, "Content-Length: -1"),
-    "an upgrade": frame("GET /api/tags HTTP/1.1", HOST, "Connection: Upgrade", "Upgrade: websocket"),
-    "an upgrade to h2c": frame(
-        *("GET /api/tags HTTP/1.1", HOST, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"),
-        "HTTP2-Settings: AAMAAABkAAQAAP__",
+    "a length and chunks": frame(
+        "POST /api/chat HTTP/1.1", HOST, GOOD_KEY, "Content-Length: 5", "Transfer-Encoding: chunked"
     ),
+    "two lengths": frame("POST /api/chat HTTP/1.1", HOST, GOOD_KEY, "Content-Length: 5", "Content-Length: 6")
+    + b"abcdef",
+    "a length that is no number": frame("POST /api/chat HTTP/1.1", HOST, GOOD_KEY, "Content-Length: -1"),
+    "an upgrade": frame("GET /api/tags HTTP/1.1", HOST, GOOD_KEY, "Connection: Upgrade", "Upgrade: websocket"),
     "a hop that names the credential": frame(
         "GET /api/delete HTTP/1.1", HOST, "Connection: close, Authorization", GOOD_KEY
     ),
@@ -246,6 +245,18 @@ def test_an_absolute_form_to_a_permitted_route_is_treated_as_the_route(gate: Gat
     (request,) = reached
     assert request["target"] == "/api/tags"
     assert ["host", "ollama.internal:11434"] in [[name.lower(), value] for name, value in request["headers"]]
+
+
+def test_an_upgrade_to_h2c_is_served_as_what_it_is_without_the_upgrade(gate: Gate, standin: StandIn) -> None:
+    upgrade = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"]
+    data = frame("GET /api/tags HTTP/1.1", HOST, GOOD_KEY, *upgrade)
+    with Reach(standin, gate) as reach:
+        with Connection(gate.port) as connection:
+            connection.send(fill(data, gate))
+            assert connection.answer().status == 200
+        (request,) = reach.requests()
+    names = {name.lower() for name, _ in request["headers"]}
+    assert names.isdisjoint({"upgrade", "http2-settings", "authorization"})
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"\x00" * 1000, b"\xff" * 1000])

@@ -13,6 +13,10 @@ FORBIDDEN = (
     *("authorization", "proxy-authorization", "x-api-key", "api-key", "x-ollama-token", "cookie", "origin"),
     *("x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username"),
     *("remote-user", "x-remote-user", "x-credential-identifier", "x-user-*", "x-openwebui-user-*", "x-auth-request-*"),
+    *("x-forwarded-access-token", "x-access-token", "cf-access-*", "x-amzn-oidc-*", "x-consumer-*", "remote-*"),
+    "tailscale-user-*",
+    # The pack takes these off, not the filter.
+    *("x-real-ip", "forwarded"),
 )
 CLIENTS_OWN = [
     ("X-Forwarded-User", "root"),
@@ -28,6 +32,15 @@ CLIENTS_OWN = [
     ("X-Auth-Request-User", "root"),
     ("X-Auth-Request-Email", "root@example.com"),
     ("X-Credential-Identifier", "root-key"),
+    ("X-Forwarded-Access-Token", "a.b.c"),
+    ("X-Access-Token", "a.b.c"),
+    ("Cf-Access-Jwt-Assertion", "a.b.c"),
+    ("X-Amzn-Oidc-Accesstoken", "a.b.c"),
+    ("X-Consumer-Username", "root"),
+    ("Remote-Email", "root@example.com"),
+    ("Tailscale-User-Login", "root@example.com"),
+    ("X-Real-Ip", "192.0.2.7"),
+    ("Forwarded", "for=192.0.2.7"),
     ("Cookie", "token=abc; session=def"),
 ]
 ORIGIN = ("Origin", "https://app.example.com")
