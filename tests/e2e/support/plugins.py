@@ -52,18 +52,27 @@ def variables(path: Path) -> set[str]:
     return {name for node in nodes for name in node.get("host_env_keys", [])}
 
 
+def configured(node: dict[str, Any]) -> Iterator[Any]:
+    """In: any mapping. Out: the gate's configuration in it, in the form in which the host at hand has it."""
+    if str(node.get("@type", "")).endswith(WASM_TYPE):
+        yield node["config"]["configuration"]["value"]
+    inner = node.get("ollama-gate")
+    if isinstance(inner, dict) and "conf" in inner:  # APISIX
+        yield inner["conf"]
+    if node.get("pluginName") == "ollama-gate":  # Istio
+        yield node["pluginConfig"]
+    if node.get("name") == "ollama-gate" and isinstance(node.get("config"), dict):  # Kong, Envoy Gateway
+        yield node["config"]
+
+
 def plugins() -> Iterator[tuple[str, str]]:
     """Out: each configuration of the gate in the tree: where it stands, and its text as the gate would get it."""
     for path in files(".yaml", ".yml", ".json"):
         name = str(path.relative_to(ROOT))
         for document in documents(path):
             for number, node in enumerate(mappings(document)):
-                if str(node.get("@type", "")).endswith(WASM_TYPE):
-                    yield f"{name}#{number}", node["config"]["configuration"]["value"]
-                inner = node.get("ollama-gate")
-                if isinstance(inner, dict) and "conf" in inner:
-                    conf = inner["conf"]
-                    yield f"{name}#{number}", conf if isinstance(conf, str) else json.dumps(conf)
+                for found in configured(node):
+                    yield f"{name}#{number}", found if isinstance(found, str) else json.dumps(found)
     for path in files(".md"):
         name = str(path.relative_to(ROOT))
         for number, block in enumerate(FENCE.findall(path.read_text(encoding="utf-8"))):
@@ -77,7 +86,8 @@ def resolved(text: str) -> tuple[str, set[str]]:
     """In: a configuration. Out: the same with `$env://` resolved as APISIX does it, and the `env` names it uses."""
     # Read and written again only for another host: else the gate is to see what a person wrote.
     host = json.loads(text).get("host", {})
-    if "$env://" in text or host.get("name") == "apisix":
+    elsewhere = host.get("name") in ("apisix", "kong")
+    if "$env://" in text or elsewhere:
 
         def replace(node: Any) -> Any:
             if isinstance(node, dict):
@@ -87,7 +97,7 @@ def resolved(text: str) -> tuple[str, set[str]]:
             return credentials.new_key() if isinstance(node, str) and REFERENCE.match(node) else node
 
         configuration = replace(json.loads(text))
-        if host.get("name") == "apisix":
+        if elsewhere:
             # The gate finds out that it runs in Envoy here, and would rightly refuse to be told otherwise.
             configuration["host"] = {**host, "name": "envoy"}
         text = json.dumps(configuration)

@@ -2,8 +2,8 @@
 # Asks a gateway whether the gate really guards it: no key gives 401, a wrong key 401, the
 # right key 200. It works for any host of the gate, and it only reads.
 #
-#   sh smoke-test.sh http://127.0.0.1:9080 sk-the-key
-#   OLLAMA_GATE_KEY=sk-the-key sh smoke-test.sh http://127.0.0.1:9080
+#   sh scripts/smoke-test.sh http://127.0.0.1:9080 sk-the-key
+#   OLLAMA_GATE_KEY=sk-the-key sh scripts/smoke-test.sh http://127.0.0.1:9080
 #
 # Exit status: 0 all is well, 1 a check failed, 2 it could not ask.
 set -u
