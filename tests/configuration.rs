@@ -520,3 +520,17 @@ fn only_a_free_header_may_carry_an_identity() {
         ["upstream.identity_headers.credential_id: is the same header as `subject`"]
     );
 }
+
+#[test]
+fn what_a_gateway_cannot_do_is_refused_with_the_reason() {
+    let mut kong = with("/host/name", json!("kong"));
+    kong["upstream"] = json!({ "host": "ollama.internal" });
+    assert_eq!(
+        errors(&kong),
+        [
+            "upstream.host: has no effect on Kong, which takes Host from the service's `url`: set it there and leave this out"
+        ]
+    );
+    kong["upstream"] = json!({ "identity_headers": { "subject": "X-My-User" } });
+    assert_eq!(errors(&kong), Vec::<String>::new());
+}

@@ -49,6 +49,12 @@ impl<'j> Node<'j> {
         shown_path(&self.path)
     }
 
+    /// The member called `name`, whatever else there is.
+    pub fn member(&self, name: &'static str) -> Option<Self> {
+        let json = self.json.member(name)?;
+        Some(self.below(Step::Member(name), json))
+    }
+
     fn below(&self, step: Step<'j>, json: &'j Json) -> Self {
         let mut path = Vec::with_capacity(self.path.len().saturating_add(1));
         path.extend_from_slice(&self.path);

@@ -209,6 +209,13 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             HostName::named,
         )
     });
+    let upstream_host = field("upstream").and_then(|node| node.member("host"));
+    if let (Some(HostName::Kong), Some(node)) = (host, upstream_host) {
+        reader.refuse(
+            &node,
+            "has no effect on Kong, which takes Host from the service's `url`: set it there and leave this out",
+        );
+    }
     Some(Configuration {
         engine: Engine {
             authenticators: Authenticators::new(keys, issuers),

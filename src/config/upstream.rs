@@ -10,7 +10,7 @@ pub(super) const UPSTREAM: &[Field] = &[
         "host",
         Shape::Pattern(r"^[A-Za-z0-9._:\[\]-]{1,255}$"),
         "the Host that Ollama is asked with; bound to loopback, it refuses foreign names. \
-         Default: `localhost:11434`",
+         Default: `localhost:11434`. Refused on Kong, which takes it from the service's `url`",
     ),
     Field::optional(
         "identity_headers",

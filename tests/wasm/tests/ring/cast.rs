@@ -94,9 +94,20 @@ pub fn corporate() -> Value {
 }
 
 /// A configuration with the members of another put over it.
+///
+/// One for Kong says nothing of the upstream's Host: it has no effect there, and is refused. What
+/// the others say is the default, so the decision and what Ollama sees stay the same.
 pub fn with(mut base: Value, changes: Value) -> Value {
     if let (Some(base), Value::Object(changes)) = (base.as_object_mut(), changes) {
         base.extend(changes);
+    }
+    let is_kong = base.pointer("/host/name") == Some(&json!("kong"));
+    let is_default = base.pointer("/upstream/host") == Some(&json!("localhost:11434"));
+    if is_kong
+        && is_default
+        && let Some(upstream) = base["upstream"].as_object_mut()
+    {
+        upstream.remove("host");
     }
     base
 }

@@ -218,3 +218,16 @@ pub fn the_gateway_is_asked_for_its_kind_once() {
         }
     });
 }
+
+#[test]
+pub fn a_host_for_the_upstream_is_refused_on_kong_with_the_reason() {
+    for (place, host) in HOSTS.iter().enumerate() {
+        let mut lab = Lab::unconfigured(host());
+        let asked = with(plain(), json!({"upstream": {"host": "ollama.internal"}}));
+        let named = with(asked, json!({"host": {"name": lab.host}}));
+        let configured = lab.configure_bytes(named.to_string().as_bytes());
+        assert_eq!(configured.accepted, place != KONG, "{}", lab.host);
+        let told = format!("{:?}", configured.record.log);
+        assert_eq!(told.contains("takes Host from the service"), place == KONG);
+    }
+}
