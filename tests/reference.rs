@@ -3,6 +3,7 @@
 
 use ollama_gate::config::reference;
 use ollama_gate::denial::Reason;
+use ollama_gate::http::names_taken_out;
 use ollama_gate::ollama::ROUTES;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -52,6 +53,16 @@ fn the_table_of_routes_is_that_of_the_decision() {
         );
     }
     hold("docs/configuration.md", "routes", &format!("{table}\n"));
+}
+
+#[test]
+fn the_list_of_headers_that_are_taken_out_is_the_filters() {
+    let names: Vec<_> = names_taken_out()
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let list = format!("\n{}\n\n", names.join(", "));
+    hold("docs/configuration.md", "stripped", &list);
 }
 
 #[test]

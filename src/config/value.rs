@@ -21,7 +21,7 @@ pub(super) const SECRET: &[Field] = &[
     Field::required(
         "env",
         Shape::Pattern("^[A-Z0-9_]{1,64}$"),
-        "the environment variable that holds the secret",
+        "the environment variable that holds the secret; its name has A to Z, 0 to 9 and `_` only, so that a secret pasted here is not taken for one",
     ),
     Field::optional(
         "optional",

@@ -145,6 +145,21 @@ impl FieldKind {
     }
 }
 
+/// The names that never reach Ollama, those of a family with `*` at their end.
+pub fn names_taken_out() -> Vec<String> {
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let single = NAMES.iter().filter(|(_, kind)| {
+        matches!(
+            kind,
+            FieldKind::Credential(_) | FieldKind::Private | FieldKind::Origin
+        )
+    });
+    let families = FAMILIES.iter().map(|family| text(family) + "*");
+    let mut names: Vec<_> = single.map(|(name, _)| text(name)).chain(families).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Whether `name` begins with `canonical`, in either case, with `_` for `-`.
 fn begins(name: &[u8], canonical: &[u8]) -> bool {
     name.len() >= canonical.len()

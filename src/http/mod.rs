@@ -4,7 +4,7 @@ mod field;
 mod head;
 mod path;
 
-pub use field::{FieldKind, Place, resembles};
+pub use field::{FieldKind, Place, names_taken_out, resembles};
 pub use head::{Field, HeadError, MAX_FIELDS, RequestHead};
 pub use path::{DecodedPath, PathError, without_query};
 
