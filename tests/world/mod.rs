@@ -10,7 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+mod refusals;
 mod token;
+pub use refusals::{error, errors};
 pub use token::{header, jwt, sign};
 
 /// 2026-01-01T00:00:00Z, in seconds.
