@@ -2,7 +2,7 @@
 //! that the configuration asks for.
 
 use crate::denial::{Denial, Reason};
-use crate::http::{Field, FieldKind, RequestHead, is_visible_ascii, resembles};
+use crate::http::{Field, RequestHead, is_visible_ascii, resembles};
 use crate::policy::{Caller, Permit};
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub struct UpstreamRules {
 impl UpstreamRules {
     /// Whether `field` must not reach Ollama as the client sent it.
     fn takes_out(&self, field: &Field<'_>) -> bool {
-        never_reaches_ollama(field.kind)
+        field.kind.is_taken_out()
             || [&self.subject_header, &self.credential_id_header]
                 .into_iter()
                 .flatten()
@@ -110,17 +110,6 @@ pub fn check_repeated(head: &RequestHead<'_>, rules: &UpstreamRules) -> Result<(
         seen.push(field.name);
     }
     Ok(())
-}
-
-const fn never_reaches_ollama(kind: FieldKind) -> bool {
-    match kind {
-        FieldKind::Credential(_) | FieldKind::Private | FieldKind::Origin => true,
-        FieldKind::Host
-        | FieldKind::Method
-        | FieldKind::Path
-        | FieldKind::RequestId
-        | FieldKind::Other => false,
-    }
 }
 
 fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {

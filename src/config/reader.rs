@@ -61,22 +61,6 @@ impl<'j> Node<'j> {
         path.push(step);
         Self { json, path }
     }
-
-    /// The values below this one.
-    fn children(&self) -> Vec<Self> {
-        match self.json {
-            Json::List(items) => items
-                .iter()
-                .enumerate()
-                .map(|(place, item)| self.below(Step::Item(place), item))
-                .collect(),
-            Json::Object(members) => members
-                .iter()
-                .map(|(name, value)| self.below(Step::Member(name), value))
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
 }
 
 fn shown_path(path: &[Step<'_>]) -> String {
@@ -219,7 +203,11 @@ impl<'e> Reader<'e> {
     /// The items of a list. An empty object is an empty list: APISIX and Kong confuse the two.
     pub fn list<'j>(&mut self, node: &Node<'j>, expected: &str) -> Vec<Node<'j>> {
         match node.json {
-            Json::List(_) => node.children(),
+            Json::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(place, item)| node.below(Step::Item(place), item))
+                .collect(),
             Json::Object(members) if members.is_empty() => Vec::new(),
             _ => {
                 self.mismatch(node, expected);

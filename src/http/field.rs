@@ -143,17 +143,20 @@ impl FieldKind {
             Some(_) => Self::Other,
         }
     }
+
+    /// Whether a field of this kind never reaches Ollama.
+    pub const fn is_taken_out(self) -> bool {
+        match self {
+            Self::Credential(_) | Self::Private | Self::Origin => true,
+            Self::Host | Self::Method | Self::Path | Self::RequestId | Self::Other => false,
+        }
+    }
 }
 
 /// The names that never reach Ollama, those of a family with `*` at their end.
 pub fn names_taken_out() -> Vec<String> {
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    let single = NAMES.iter().filter(|(_, kind)| {
-        matches!(
-            kind,
-            FieldKind::Credential(_) | FieldKind::Private | FieldKind::Origin
-        )
-    });
+    let single = NAMES.iter().filter(|(_, kind)| kind.is_taken_out());
     let families = FAMILIES.iter().map(|family| text(family) + "*");
     let mut names: Vec<_> = single.map(|(name, _)| text(name)).chain(families).collect();
     names.sort_unstable();

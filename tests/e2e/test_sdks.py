@@ -16,6 +16,17 @@ from support.world import Gate
 MESSAGES = [{"role": "user", "content": "hello"}]
 TEXT = "Hello from the stand-in: no model is here."
 
+# The name of a credential in the keyring, "" for a client's own placeholder, and the code that it gets.
+without_a_good_credential = pytest.mark.parametrize(
+    ("credential", "code"),
+    [
+        ("", "placeholder_credential"),
+        ("unknown", "unknown_key"),
+        ("expired", "expired_key"),
+        ("expired_jwt", "expired_token"),
+    ],
+)
+
 
 def ollama_client(gate: Gate, key: str | None) -> ollama.Client:
     """In: the gate and a key. Out: the client, with the key where ollama-python puts it."""
@@ -128,15 +139,7 @@ def test_openai_streams_chat_and_responses(gate: Gate) -> None:
     assert events[-1].type == "response.completed"
 
 
-@pytest.mark.parametrize(
-    ("credential", "code"),
-    [
-        ("", "placeholder_credential"),
-        ("unknown", "unknown_key"),
-        ("expired", "expired_key"),
-        ("expired_jwt", "expired_token"),
-    ],
-)
+@without_a_good_credential
 def test_openai_raises_its_authentication_error(gate: Gate, credential: str, code: str) -> None:
     # The SDK wants some key; people without one write `ollama`.
     client = openai_client(gate, getattr(gate.keys, credential) if credential else "ollama")
@@ -184,15 +187,7 @@ def test_anthropic_streams(gate: Gate) -> None:
     assert usage.output_tokens == 10
 
 
-@pytest.mark.parametrize(
-    ("credential", "code"),
-    [
-        ("", "placeholder_credential"),
-        ("unknown", "unknown_key"),
-        ("expired", "expired_key"),
-        ("expired_jwt", "expired_token"),
-    ],
-)
+@without_a_good_credential
 def test_anthropic_raises_its_authentication_error(gate: Gate, credential: str, code: str) -> None:
     client = anthropic_client(gate, getattr(gate.keys, credential) if credential else "ollama")
     with pytest.raises(anthropic.AuthenticationError) as refused:
