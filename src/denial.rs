@@ -36,6 +36,9 @@ pub enum Reason {
     WrongIssuer,
     WrongAudience,
     MissingSubject,
+    UnknownSigningKey,
+    ClaimMismatch,
+    ExcessiveLifetime,
     UnknownRoute,
     ScopeDenied,
     OriginDenied,
@@ -43,11 +46,13 @@ pub enum Reason {
     Misconfigured,
     HostFailure,
     ClockUnavailable,
+    KeysUnavailable,
+    KeysPending,
 }
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 31] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousCredential,
@@ -67,6 +72,9 @@ impl Reason {
         Self::WrongIssuer,
         Self::WrongAudience,
         Self::MissingSubject,
+        Self::UnknownSigningKey,
+        Self::ClaimMismatch,
+        Self::ExcessiveLifetime,
         Self::UnknownRoute,
         Self::ScopeDenied,
         Self::OriginDenied,
@@ -74,6 +82,8 @@ impl Reason {
         Self::Misconfigured,
         Self::HostFailure,
         Self::ClockUnavailable,
+        Self::KeysUnavailable,
+        Self::KeysPending,
     ];
 
     /// HTTP status, stable code, and what it means in one clause.
@@ -124,6 +134,17 @@ impl Reason {
             Self::WrongIssuer => (401, "wrong_issuer", "the token is from another issuer"),
             Self::WrongAudience => (401, "wrong_audience", "the token is for another audience"),
             Self::MissingSubject => (401, "missing_subject", "the token names no subject"),
+            Self::UnknownSigningKey => (
+                401,
+                "unknown_signing_key",
+                "the key that signed the token is not known",
+            ),
+            Self::ClaimMismatch => (
+                401,
+                "claim_mismatch",
+                "the token lacks a claim that is asked for",
+            ),
+            Self::ExcessiveLifetime => (401, "excessive_lifetime", "the token lives too long"),
             Self::UnknownRoute => (403, "unknown_route", "the route is not known"),
             Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
             Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),
@@ -135,6 +156,16 @@ impl Reason {
             Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
             Self::HostFailure => (500, "host_failure", "the gateway failed the gate"),
             Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
+            Self::KeysUnavailable => (
+                503,
+                "keys_unavailable",
+                "the keys to check the token with cannot be had",
+            ),
+            Self::KeysPending => (
+                503,
+                "keys_pending",
+                "the keys to check the token with are being fetched",
+            ),
         }
     }
 
@@ -174,6 +205,7 @@ pub struct Denial {
     reason: Reason,
     advice: Cow<'static, str>,
     id: Option<String>,
+    retry_after: i64,
 }
 
 impl Denial {
@@ -184,6 +216,7 @@ impl Denial {
             reason,
             advice: advice.into(),
             id: None,
+            retry_after: 1,
         }
     }
 
@@ -192,6 +225,18 @@ impl Denial {
     pub fn of(mut self, id: &str) -> Self {
         self.id = Some(id.to_owned());
         self
+    }
+
+    /// The same refusal, to be tried again after `seconds`, at least one.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: i64) -> Self {
+        self.retry_after = seconds.max(1);
+        self
+    }
+
+    /// After how many seconds to try again, where that makes sense (429, 503).
+    pub const fn seconds_to_wait(&self) -> i64 {
+        self.retry_after
     }
 
     /// Why.
@@ -204,7 +249,8 @@ impl Denial {
         format!("{}: {}", self.reason.summary(), self.advice)
     }
 
-    /// The configured name of the credential, where it was recognised.
+    /// The configured name of the credential, where it was recognised, or of the issuer whose rule
+    /// refused it.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }

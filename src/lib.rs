@@ -50,4 +50,5 @@ pub mod json;
 pub mod ollama;
 pub mod policy;
 pub mod secret;
+pub mod source;
 pub mod upstream;

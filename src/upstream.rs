@@ -15,6 +15,10 @@ pub struct UpstreamRules {
     pub subject_header: Option<String>,
     /// the header that names the credential, lower-case
     pub credential_id_header: Option<String>,
+    /// the headers for claims, lower-case, in the order of the identity's claims
+    pub claim_headers: Vec<String>,
+    /// headers in which tokens come that name the user of a key, lower-case
+    pub token_headers: Vec<String>,
 }
 
 impl UpstreamRules {
@@ -24,6 +28,8 @@ impl UpstreamRules {
             || [&self.subject_header, &self.credential_id_header]
                 .into_iter()
                 .flatten()
+                .chain(&self.claim_headers)
+                .chain(&self.token_headers)
                 .any(|own| resembles(field.name, own.as_bytes()))
     }
 }
@@ -72,10 +78,16 @@ pub fn admit<'a>(
     let mut edits = Vec::with_capacity(8);
     if let Caller::Known(identity) = permit.caller() {
         if let Some(name) = &rules.subject_header {
-            edits.push(Edit::Set(name, safe(identity.subject.clone())?));
+            edits.push(Edit::Set(name, safe(identity.subject.to_string())?));
         }
         if let Some(name) = &rules.credential_id_header {
-            edits.push(Edit::Set(name, safe(Cow::Borrowed(identity.id))?));
+            edits.push(Edit::Set(name, safe(identity.id)?));
+        }
+        let claims = identity.claims.iter().flat_map(|claims| claims.iter());
+        for (name, claim) in rules.claim_headers.iter().zip(claims) {
+            if let Some(claim) = claim.as_ref().filter(|claim| !claim.is_empty()) {
+                edits.push(Edit::Set(name, safe(claim.clone())?));
+            }
         }
     }
     for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
@@ -119,7 +131,8 @@ fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {
     })
 }
 
-fn safe(value: Cow<'_, str>) -> Result<Cow<'_, str>, Denial> {
+fn safe<'v>(value: impl Into<Cow<'v, str>>) -> Result<Cow<'v, str>, Denial> {
+    let value = value.into();
     if is_visible_ascii(value.as_bytes()) {
         return Ok(value);
     }

@@ -135,7 +135,7 @@ fn fields_of_later_work_are_refused_by_name() {
         ("/api_keys/source", json!({})),
         ("/api_keys/keys/0/models", json!(["llama3.2"])),
         ("/api_keys/keys/0/allow_from", json!([])),
-        ("/jwt/0/jwks", json!({})),
+        ("/jwt/0/models_claim", json!("models")),
         ("/jwt/0/cookie", json!("token")),
         ("/host/hold_head", json!(true)),
     ] {
@@ -207,12 +207,12 @@ fn values_of_another_kind_are_told_with_what_was_found() {
         (
             "/jwt/0/algorithms",
             json!(["RS256"]),
-            "jwt[0].algorithms[0]: expected \"HS256\", others are not supported yet, found `RS256`",
+            "jwt[0].algorithms: RS256 needs public keys, in `keys` or `jwks` instead of `secrets`",
         ),
         (
             "/jwt/0/algorithms",
             json!([]),
-            "jwt[0].algorithms: expected [\"HS256\"], found no algorithm",
+            "jwt[0].algorithms: expected an algorithm such as \"RS256\", found none",
         ),
         (
             "/jwt/0/leeway",

@@ -1,12 +1,11 @@
 //! Static API keys, kept as digests.
 
-use super::{Identity, Method};
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// SHA-256 of a whole key. Lookup by digest needs no comparison in constant time: what an attacker
 /// could learn from its timing is bits of a digest, not of a key.
@@ -18,13 +17,15 @@ pub struct ApiKey {
     /// its name in logs; outlives the secret
     pub id: String,
     /// whose it is
-    pub subject: String,
+    pub subject: Rc<str>,
     /// what it may do
     pub scopes: ScopeSet,
     /// the first moment at which it is valid
     pub not_before: Option<Timestamp>,
     /// the first moment at which it is no longer valid, with the words of the configuration
     pub expires_at: Option<(Timestamp, String)>,
+    /// the place of the issuer whose tokens, in a header of their own, name the user behind it
+    pub users: Option<usize>,
 }
 
 /// Every key, found in one step however many there are.
@@ -56,11 +57,11 @@ impl KeyRing {
         self.keys.is_empty()
     }
 
-    /// The identity of `presented` at `now`.
+    /// The key that `presented` is, if it is valid at `now`.
     ///
     /// # Errors
     /// Unknown, expired or not yet valid.
-    pub fn verify(&self, presented: &str, now: Timestamp) -> Result<Identity<'_>, Denial> {
+    pub fn verify(&self, presented: &str, now: Timestamp) -> Result<&ApiKey, Denial> {
         if self.is_empty() {
             return Err(Denial::new(
                 Reason::UnsupportedCredential,
@@ -86,12 +87,7 @@ impl KeyRing {
             let advice = "try again later, or use the key that it will replace";
             return Err(Denial::new(Reason::KeyNotYetValid, advice).of(&key.id));
         }
-        Ok(Identity {
-            method: Method::ApiKey,
-            id: &key.id,
-            subject: Cow::Borrowed(&key.subject),
-            scopes: key.scopes,
-        })
+        Ok(key)
     }
 }
 
@@ -110,6 +106,7 @@ mod tests {
             scopes: ScopeSet::DEFAULT,
             not_before: Some(START),
             expires_at: Some((END, "then".into())),
+            users: None,
         };
         assert_eq!(ring.insert(digest(b"sk-alice"), key), None);
         ring
@@ -123,7 +120,7 @@ mod tests {
                 .map_err(|denial| denial.reason())
         };
         assert_eq!(reason(START.plus(-1)), Err(Reason::KeyNotYetValid));
-        assert_eq!(reason(START).unwrap().subject, "alice");
+        assert_eq!(&*reason(START).unwrap().subject, "alice");
         assert!(reason(END.plus(-1)).is_ok());
         assert_eq!(reason(END), Err(Reason::ExpiredKey));
     }

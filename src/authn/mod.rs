@@ -6,10 +6,11 @@ pub mod jwt;
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
 use crate::engine::Now;
+use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
-use api_key::KeyRing;
-use jwt::Issuer;
-use std::borrow::Cow;
+use api_key::{ApiKey, KeyRing};
+use jwt::{Asked, Context, Refusal, Tokens, Tried, Verifier};
+use std::rc::Rc;
 
 /// How an identity was proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,56 +39,151 @@ pub struct Identity<'e> {
     /// the configured name of the key or the issuer
     pub id: &'e str,
     /// the person or program
-    pub subject: Cow<'e, str>,
+    pub subject: Rc<str>,
     /// what it may do
     pub scopes: ScopeSet,
+    /// the claims that go into headers, in the order of the configuration; of a token only
+    pub claims: Option<Rc<[Option<String>]>>,
+    /// whether a previous secret still proved it
+    pub by_previous_secret: bool,
 }
 
 /// Everything that can prove an identity.
 #[derive(Debug)]
 pub struct Authenticators {
     keys: KeyRing,
-    issuers: Vec<Issuer>,
+    tokens: Tokens,
 }
 
 impl Authenticators {
     /// From the configuration's keys and token issuers.
-    pub const fn new(keys: KeyRing, issuers: Vec<Issuer>) -> Self {
-        Self { keys, issuers }
+    pub const fn new(keys: KeyRing, tokens: Tokens) -> Self {
+        Self { keys, tokens }
     }
 
-    /// The identity behind `presented` at `now`.
+    /// The issuers, and what is fetched for them.
+    pub const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The identity behind `presented` in the request with `head`.
     ///
     /// Kinds are tried in a fixed order, the API key first, and the first that proves itself
     /// decides: a right credential is not refused because another one was wrong.
     ///
     /// # Errors
     /// Why nobody was recognised; of two refusals, that of the kind tried first.
-    pub fn identify(&self, presented: &Presented<'_>, now: Now) -> Result<Identity<'_>, Denial> {
+    pub fn identify(
+        &self,
+        presented: &Presented<'_>,
+        head: &RequestHead<'_>,
+        asking: Asking<'_>,
+    ) -> Result<Identity<'_>, Refusal> {
         if presented.is_empty() {
-            return Err(without_credential(presented.leftover));
+            return Err(without_credential(presented.leftover).into());
         }
-        let now = now.wall().ok_or_else(|| {
+        let now = asking.now.wall().ok_or_else(|| {
             Denial::new(
                 Reason::ClockUnavailable,
                 "expiry cannot be checked, try again later",
             )
         })?;
+        let context = Context {
+            now,
+            verifier: asking.verifier,
+            tried: asking.tried,
+        };
         let mut refusal = None;
         if let Some(key) = presented.api_key {
             match self.keys.verify(key, now) {
-                Ok(identity) => return Ok(identity),
+                Ok(key) => return self.behind_key(key, head, context),
                 Err(denial) => refusal = Some(denial),
             }
         }
         if let Some(token) = presented.token {
-            match self.verify_token(token, now) {
+            match self.behind_token(token, context) {
                 Ok(identity) => return Ok(identity),
-                Err(denial) => refusal = refusal.or(Some(denial)),
+                Err(Refusal::Denied(denial)) => refusal = refusal.or(Some(denial)),
+                Err(pending) => return Err(pending),
             }
         }
-        Err(refusal.unwrap_or_else(|| without_credential(presented.leftover)))
+        Err(refusal
+            .unwrap_or_else(|| without_credential(presented.leftover))
+            .into())
     }
+
+    fn behind_token(&self, token: &str, context: Context<'_>) -> Result<Identity<'_>, Refusal> {
+        let grant = self.tokens.verify(token, Asked::Credential, context)?;
+        let issuer = self.tokens.issuer(grant.issuer);
+        Ok(Identity {
+            method: Method::Jwt,
+            id: issuer.map_or("", |issuer| &issuer.name),
+            subject: Rc::clone(&grant.subject),
+            scopes: grant.scopes,
+            claims: Some(Rc::clone(&grant.forwarded)),
+            by_previous_secret: grant.previous,
+        })
+    }
+
+    /// The owner of `key`, or the user that it speaks for.
+    fn behind_key<'e>(
+        &'e self,
+        key: &'e ApiKey,
+        head: &RequestHead<'_>,
+        context: Context<'_>,
+    ) -> Result<Identity<'e>, Refusal> {
+        let mut identity = Identity {
+            method: Method::ApiKey,
+            id: &key.id,
+            subject: Rc::clone(&key.subject),
+            scopes: key.scopes,
+            claims: None,
+            by_previous_secret: false,
+        };
+        let Some(issuer) = key.users else {
+            return Ok(identity);
+        };
+        let header = self.tokens.issuer(issuer);
+        let header = header.and_then(|issuer| issuer.header.as_deref());
+        let Some(token) = header.and_then(|name| only_value(head, name)) else {
+            return Ok(identity);
+        };
+        let user = std::str::from_utf8(token)
+            .map_err(|_| Denial::new(Reason::MalformedToken, "the user's token is not ASCII"))
+            .map_err(Refusal::from)
+            .and_then(|token| self.tokens.verify(token, Asked::User(issuer), context));
+        let user = match user {
+            Ok(user) => user,
+            Err(Refusal::Denied(denial)) => return Err(denial.of(&key.id).into()),
+            Err(pending) => return Err(pending),
+        };
+        identity.subject = Rc::clone(&user.subject);
+        identity.claims = Some(Rc::clone(&user.forwarded));
+        identity.by_previous_secret = user.previous;
+        // The user's token can take away, never give.
+        identity.scopes = key.scopes.and(user.scopes);
+        Ok(identity)
+    }
+}
+
+/// What the checks need beside the request.
+#[derive(Clone, Copy)]
+pub struct Asking<'c> {
+    /// what the clocks say
+    pub now: Now,
+    /// who computes signatures
+    pub verifier: &'c dyn Verifier,
+    /// what this request has had fetched already
+    pub tried: &'c [Tried],
+}
+
+/// The value of the header `name`, if it has one. That it stands there once is checked before.
+fn only_value<'a>(head: &RequestHead<'a>, name: &str) -> Option<&'a [u8]> {
+    head.fields()
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|field| field.value.trim_ascii())
+        .filter(|value| !value.is_empty())
 }
 
 /// Why a request without a credential that could be checked is refused.

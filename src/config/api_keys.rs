@@ -1,11 +1,13 @@
 //! `api_keys`
 
 use super::field::{Field, Shape};
+use super::jwt::place_of_users;
 use super::reader::{Node, Reader, Section};
 use super::value::SECRET;
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
 use crate::credential::is_api_key;
 use crate::http::{hex_digit, is_visible_ascii};
+use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
 use std::collections::HashSet;
 
@@ -46,6 +48,12 @@ pub(super) const KEY: &[Field] = &[
         Shape::Time,
         "the first moment at which it is no longer valid",
     ),
+    Field::optional(
+        "users",
+        Shape::Name,
+        "the `name` of the issuer in `jwt`, one with a `header`, whose tokens name the user behind this key. \
+         Default: the key speaks for its `subject` alone",
+    ),
     Field::later("models"),
     Field::later("allow_from"),
     Field::later("limits"),
@@ -54,7 +62,7 @@ pub(super) const KEY: &[Field] = &[
 /// The shortest plain key. A key of `make key` has 46 characters.
 const SHORTEST: usize = 16;
 
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> KeyRing {
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>) -> KeyRing {
     let mut ring = KeyRing::default();
     let keys = reader
         .section(node, API_KEYS)
@@ -68,7 +76,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> KeyRing {
         let Some(section) = reader.section(&key, KEY) else {
             continue;
         };
-        let (record, digest) = (read_record(reader, &section), read_digest(reader, &section));
+        let (record, digest) = (
+            read_record(reader, &section, jwt),
+            read_digest(reader, &section),
+        );
         let (Some(record), Some(digest)) = (record, digest) else {
             continue;
         };
@@ -83,7 +94,11 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> KeyRing {
     ring
 }
 
-fn read_record(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<ApiKey> {
+fn read_record(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    jwt: Option<&Json>,
+) -> Option<ApiKey> {
     let id = section.field("id").and_then(|field| reader.name(&field));
     let subject = section.field("subject");
     let subject = subject.and_then(|field| reader.name(&field));
@@ -102,13 +117,18 @@ fn read_record(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<ApiKey>
     {
         reader.refuse(&section.place("expires_at"), "is not after `not_before`");
     }
+    let users = section.field("users").and_then(|field| {
+        let expected = "the `name` of an issuer in `jwt` that has a `header`";
+        reader.parsed(&field, expected, |name| place_of_users(jwt, name))
+    });
     let id = id?;
     Some(ApiKey {
-        subject: subject.unwrap_or_else(|| id.clone()),
+        subject: subject.unwrap_or_else(|| id.clone()).into(),
         id,
         scopes,
         not_before,
         expires_at,
+        users,
     })
 }
 

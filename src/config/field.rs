@@ -39,6 +39,12 @@ pub enum Shape {
     Secret(&'static [Field]),
     /// a section of its own
     Object(&'static [Field]),
+    /// a section in which unknown fields are passed over
+    Open(&'static [Field]),
+    /// any names, each with the same shape behind it
+    Map(&'static Shape),
+    /// what a claim has to be
+    Claim,
     /// a list that may be empty
     List(&'static Shape),
     /// a list of one item or more

@@ -93,13 +93,16 @@ pub fn shortened(text: &str, most: usize) -> String {
 /// Collects errors, and looks up what secrets refer to.
 pub struct Reader<'e> {
     pub environment: Environment<'e>,
+    /// random bits, for spreading out what workers do
+    pub seed: u64,
     pub errors: ConfigErrors,
 }
 
 impl<'e> Reader<'e> {
-    pub fn new(environment: Environment<'e>) -> Self {
+    pub fn new(environment: Environment<'e>, seed: u64) -> Self {
         Self {
             environment,
+            seed,
             errors: ConfigErrors::default(),
         }
     }
@@ -158,22 +161,48 @@ impl<'e> Reader<'e> {
         }
     }
 
+    /// The members of an object. An empty list is an empty object: APISIX and Kong confuse the two.
+    fn members<'j>(&mut self, node: &Node<'j>) -> Option<&'j [(String, Json)]> {
+        match node.json {
+            Json::Object(members) => Some(members.as_slice()),
+            Json::List(items) if items.is_empty() => Some(&[]),
+            _ => {
+                self.mismatch(node, "an object");
+                None
+            }
+        }
+    }
+
+    /// The members of an object whose names are free.
+    pub fn entries<'j>(&mut self, node: &Node<'j>) -> Vec<(&'j str, Node<'j>)> {
+        let members = self.members(node).unwrap_or_default();
+        members
+            .iter()
+            .map(|(name, value)| (name.as_str(), node.below(Step::Member(name), value)))
+            .collect()
+    }
+
+    /// Opens an object and passes over members that `fields` does not know.
+    pub fn open_section<'j>(
+        &mut self,
+        node: &Node<'j>,
+        fields: &'static [Field],
+    ) -> Option<Section<'j>> {
+        let members = self.members(node)?;
+        self.check_required(node, members, fields);
+        Some(Section {
+            node: node.clone(),
+            members,
+        })
+    }
+
     /// Opens an object and refuses members that `fields` does not know, or not yet.
-    ///
-    /// An empty list is an empty object: APISIX and Kong confuse the two.
     pub fn section<'j>(
         &mut self,
         node: &Node<'j>,
         fields: &'static [Field],
     ) -> Option<Section<'j>> {
-        let members = match node.json {
-            Json::Object(members) => members.as_slice(),
-            Json::List(items) if items.is_empty() => &[],
-            _ => {
-                self.mismatch(node, "an object");
-                return None;
-            }
-        };
+        let members = self.members(node)?;
         for (name, value) in members {
             let field = fields.iter().find(|field| field.name == name);
             let message = match field.map(|field| field.support) {
@@ -183,6 +212,19 @@ impl<'e> Reader<'e> {
             };
             self.refuse(&node.below(Step::Member(name), value), message);
         }
+        self.check_required(node, members, fields);
+        Some(Section {
+            node: node.clone(),
+            members,
+        })
+    }
+
+    fn check_required<'j>(
+        &mut self,
+        node: &Node<'j>,
+        members: &[(String, Json)],
+        fields: &'static [Field],
+    ) {
         let required = fields
             .iter()
             .filter(|field| field.support == Support::Required);
@@ -194,10 +236,6 @@ impl<'e> Reader<'e> {
                 );
             }
         }
-        Some(Section {
-            node: node.clone(),
-            members,
-        })
     }
 
     /// The items of a list. An empty object is an empty list: APISIX and Kong confuse the two.

@@ -7,6 +7,7 @@ use super::upstream::PathPrefix;
 use super::{Environment, api_keys, document, jwt, upstream, value};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
+use crate::authn::jwt::{Issuer, Tokens};
 use crate::engine::Engine;
 use crate::http::is_visible_ascii;
 use crate::ollama::{Scope, ScopeSet};
@@ -85,6 +86,8 @@ pub(super) const TABLES: &[Table] = &[
     ("api_keys", api_keys::API_KEYS),
     ("api_keys.keys[]", api_keys::KEY),
     ("jwt[]", jwt::ISSUER),
+    ("jwt[].keys[]", jwt::KEY),
+    ("jwt[].jwks", jwt::JWKS),
     (
         "api_keys.keys[].key, jwt[].secrets[] as objects",
         value::SECRET,
@@ -135,14 +138,21 @@ pub struct Configuration {
     pub engine: Engine,
     /// the gateway that it was written for, if it says
     pub host: Option<HostName>,
+    /// what to log at the start, a line each
+    pub notices: Vec<String>,
 }
 
 impl Configuration {
-    /// Reads the plugin configuration, JSON text or the protobuf form of a `Struct`.
+    /// Reads the plugin configuration, JSON text or the protobuf form of a `Struct`. `seed` is random,
+    /// and spreads out what several workers do at a time.
     ///
     /// # Errors
     /// Every error in it, each with its path. A configuration with one error is not used in part.
-    pub fn read(bytes: &[u8], environment: Environment<'_>) -> Result<Self, ConfigErrors> {
+    pub fn read(
+        bytes: &[u8],
+        environment: Environment<'_>,
+        seed: u64,
+    ) -> Result<Self, ConfigErrors> {
         if bytes.trim_ascii().is_empty() {
             return Err(ConfigErrors::of_document(
                 "is empty, expected a JSON object".to_owned(),
@@ -151,7 +161,7 @@ impl Configuration {
         let json = document::read(bytes)
             .map_err(|error| ConfigErrors::of_document(format!("is not JSON: {error}")))?;
         let root = Node::root(&json);
-        let mut reader = Reader::new(environment);
+        let mut reader = Reader::new(environment, seed);
         reader.check_everywhere(&root);
         let configuration = read_root(&mut reader, &root);
         match configuration {
@@ -168,14 +178,15 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         reader.text(&node, "the address of a JSON Schema");
     }
     let keys = match field("api_keys") {
-        Some(node) => api_keys::read(reader, &node),
+        Some(node) => api_keys::read(reader, &node, root.json.member("jwt")),
         None => KeyRing::default(),
     };
     let issuers = match field("jwt") {
         Some(node) => jwt::read(reader, &node),
         None => Vec::new(),
     };
-    if keys.is_empty() && issuers.is_empty() && reader.errors.is_empty() {
+    let proves = |issuer: &Issuer| issuer.header.is_none();
+    if keys.is_empty() && !issuers.iter().any(proves) && reader.errors.is_empty() {
         reader.refuse(
             root,
             "expected at least one key in `api_keys` or one issuer in `jwt`: without any nobody could come in",
@@ -185,7 +196,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Some(node) => reader.scopes(&node, &[Scope::Health]),
         None => ScopeSet::NONE,
     };
-    let upstream = upstream::read(reader, field("upstream").as_ref());
+    let (mut upstream, claims) = upstream::read(reader, field("upstream").as_ref());
+    let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
+    upstream.token_headers = headers.collect();
     let path_prefix = field("path_prefix").and_then(|node| PathPrefix::read(reader, &node));
     let signin_url = field("signin_url").and_then(|node| {
         reader.parsed(
@@ -217,8 +230,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         );
     }
     Some(Configuration {
+        notices: issuers.iter().flat_map(Issuer::fingerprints).collect(),
         engine: Engine {
-            authenticators: Authenticators::new(keys, issuers),
+            authenticators: Authenticators::new(keys, Tokens::new(issuers, claims)),
             public,
             upstream,
             path_prefix,

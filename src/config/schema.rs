@@ -77,6 +77,20 @@ fn shape(shape: Shape) -> Members {
         Shape::Boolean => vec![member("type", text("boolean"))],
         Shape::Word(words) => vec![member("enum", texts(&words()))],
         Shape::Object(fields) => section(fields),
+        Shape::Open(fields) => {
+            let mut members = section(fields);
+            members.retain(|(name, _)| name != "additionalProperties");
+            members
+        }
+        Shape::Map(value) => vec![
+            member("type", texts(&["object", "array"])),
+            member("maxItems", number(0)),
+            member("additionalProperties", Json::Object(self::shape(*value))),
+        ],
+        Shape::Claim => {
+            let kinds = ["string", "number", "boolean", "array", "object"];
+            vec![member("type", texts(&kinds))]
+        }
         Shape::Secret(fields) => secret(fields),
         Shape::List(item) => {
             // The other face of an empty section: an empty object stands for an empty list.

@@ -1,9 +1,12 @@
 //! `upstream`, `path_prefix`
 
 use super::field::{Field, Shape};
+use super::jwt::claim;
 use super::reader::{Node, Reader};
+use crate::authn::jwt::ClaimPath;
 use crate::http::{FieldKind, is_visible_ascii};
 use crate::upstream::UpstreamRules;
+use std::collections::HashMap;
 
 pub(super) const UPSTREAM: &[Field] = &[
     Field::optional(
@@ -28,10 +31,15 @@ pub(super) const IDENTITY_HEADERS: &[Field] = &[
         HEADER,
         "the header for the `id` of the key, or the `name` of the issuer",
     ),
+    Field::optional(
+        "claims",
+        Shape::Map(&Shape::Name),
+        "headers for claims of the token, each with the claim: `{\"X-User-Email\": \"email\"}`",
+    ),
 ];
 
 /// The name of a header; which ones are free is for the reader to say.
-const HEADER: Shape = Shape::Pattern("^[A-Za-z0-9-]{1,64}$");
+pub(super) const HEADER: Shape = Shape::Pattern("^[A-Za-z0-9-]{1,64}$");
 
 const DEFAULT_HOST: &str = "localhost:11434";
 
@@ -49,7 +57,11 @@ const RESERVED: [&str; 10] = [
     "expect",
 ];
 
-pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> UpstreamRules {
+/// The rules, and the claims that go into headers, in the same order as their names.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    node: Option<&Node<'_>>,
+) -> (UpstreamRules, Vec<ClaimPath>) {
     let section = node.and_then(|node| reader.section(node, UPSTREAM));
     let field = |name| section.as_ref().and_then(|section| section.field(name));
     let host = field("host").and_then(|node| {
@@ -60,25 +72,60 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Upstream
     });
     let names = field("identity_headers");
     let names = names.and_then(|node| reader.section(&node, IDENTITY_HEADERS));
-    let mut header = |name| {
-        let node = names.as_ref()?.field(name)?;
-        let expected = "the name of a header that is free to carry an identity";
-        let name = reader.parsed(&node, expected, |text| {
-            is_free(text).then(|| text.to_ascii_lowercase())
-        });
-        Some((node, name?))
+    let mut taken = HashMap::new();
+    let mut header = |reader: &mut Reader<'_>, what| {
+        let node = names.as_ref()?.field(what)?;
+        let name = header_name(reader, &node)?;
+        take(reader, &mut taken, &node, &name, what);
+        Some(name)
     };
-    let (subject, credential_id) = (header("subject"), header("credential_id"));
-    if let (Some((_, one)), Some((node, other))) = (&subject, &credential_id)
-        && one == other
-    {
-        reader.refuse(node, "is the same header as `subject`");
+    let subject_header = header(reader, "subject");
+    let credential_id_header = header(reader, "credential_id");
+    let claims = names.as_ref().and_then(|names| names.field("claims"));
+    let entries = claims.map(|node| reader.entries(&node)).unwrap_or_default();
+    let (mut claim_headers, mut claims) = (Vec::new(), Vec::new());
+    for (name, node) in entries {
+        if !is_free(name) {
+            reader.refuse(&node, format!("is not under {FREE_HEADER}"));
+            continue;
+        }
+        let name = name.to_ascii_lowercase();
+        take(reader, &mut taken, &node, &name, "claims");
+        if let Some(path) = claim(reader, &node) {
+            claim_headers.push(name);
+            claims.push(path);
+        }
     }
-    UpstreamRules {
+    let rules = UpstreamRules {
         host: host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
-        subject_header: subject.map(|(_, name)| name),
-        credential_id_header: credential_id.map(|(_, name)| name),
+        subject_header,
+        credential_id_header,
+        claim_headers,
+        token_headers: Vec::new(),
+    };
+    (rules, claims)
+}
+
+/// Refuses a header that stands for something already.
+fn take(
+    reader: &mut Reader<'_>,
+    taken: &mut HashMap<String, &'static str>,
+    node: &Node<'_>,
+    name: &str,
+    what: &'static str,
+) {
+    if let Some(other) = taken.insert(name.to_owned(), what) {
+        reader.refuse(node, format!("is the same header as `{other}`"));
     }
+}
+
+const FREE_HEADER: &str = "the name of a header that is free to carry an identity";
+
+/// The name of a header that is free, in lower case.
+pub(super) fn header_name(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<String> {
+    reader.parsed(node, FREE_HEADER, |text| {
+        is_free(text).then(|| text.to_ascii_lowercase())
+    })
 }
 
 /// `host` or `host:port` (RFC 3986 section 3.2, without user information).

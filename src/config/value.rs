@@ -7,6 +7,7 @@ use crate::http::is_visible_ascii;
 use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
 use crate::secret::Secret;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -96,11 +97,26 @@ impl Reader<'_> {
 
     /// A duration in whole seconds, of at most `most`.
     pub fn duration(&mut self, node: &Node<'_>, most: Duration) -> Option<i64> {
-        let most_shown = humantime::format_duration(most);
-        let expected = format!("a duration such as \"30s\", of at most {most_shown}");
+        self.duration_within(node, Duration::ZERO..=most)
+    }
+
+    /// A duration in whole seconds, within `range`.
+    pub fn duration_within(
+        &mut self,
+        node: &Node<'_>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<i64> {
+        let most = humantime::format_duration(*range.end());
+        let expected = match *range.start() {
+            Duration::ZERO => format!("a duration such as \"30s\", of at most {most}"),
+            least => {
+                let least = humantime::format_duration(least);
+                format!("a duration such as \"30s\", of {least} to {most}")
+            }
+        };
         self.parsed(node, &expected, |text| {
             let duration = humantime::parse_duration(text).ok()?;
-            let fit = duration <= most && duration.subsec_nanos() == 0;
+            let fit = range.contains(&duration) && duration.subsec_nanos() == 0;
             i64::try_from(duration.as_secs()).ok().filter(|_| fit)
         })
     }

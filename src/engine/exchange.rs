@@ -2,11 +2,14 @@
 
 use super::record::{Facts, Record, request_id};
 use super::{Engine, Now, Reply};
+use crate::authn::Asking;
+use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::ollama::{Dialect, ErrorBody, Route};
 use crate::policy;
+use crate::source::{Call, Response};
 use crate::upstream::{self, Admitted};
 
 /// What the host has to do with a request now. There is no "nothing": every callback ends in one.
@@ -16,6 +19,8 @@ pub enum RequestStep<'a> {
     Forward(Admitted<'a>),
     /// answer in Ollama's place
     Reply(Reply),
+    /// hold the request until this call is answered, and bring the answer back
+    Await(Call),
 }
 
 /// What the host has to do with the rest of a request: its body and trailers.
@@ -32,8 +37,8 @@ pub enum Rest {
 pub struct Outcome<'a> {
     /// what to do
     pub step: RequestStep<'a>,
-    /// what to log and count
-    pub record: Record,
+    /// what to log and count; none before there is a decision
+    pub record: Option<Record>,
 }
 
 /// Why there is no head to decide on.
@@ -47,33 +52,83 @@ pub enum Unread {
     HostFailed,
 }
 
-/// The states of one request.
+/// The states of one request. Dropping it gives up what it waits for.
 #[derive(Debug, Default)]
 pub struct Exchange {
     forwarded: bool,
+    /// what it waits for
+    pending: Option<Pending>,
+    /// what it has waited for
+    tried: Vec<Tried>,
+}
+
+/// What stays the same over all events of one request.
+#[derive(Clone, Copy)]
+pub struct Setting<'a, 'v> {
+    /// the configuration
+    pub engine: &'a Engine,
+    /// who computes signatures
+    pub verifier: &'v dyn Verifier,
+    /// what the clocks say
+    pub now: Now,
 }
 
 impl Exchange {
     /// The head has come in.
     pub fn request_head<'a>(
         &mut self,
-        engine: &'a Engine,
+        setting: Setting<'a, '_>,
         head: &RequestHead<'a>,
-        now: Now,
     ) -> Outcome<'a> {
         let mut facts = Facts {
             head: Some(head),
             ..Facts::default()
         };
-        match engine.decide(head, now, &mut facts) {
+        match setting
+            .engine
+            .decide(head, setting, &self.tried, &mut facts)
+        {
             Ok(admitted) => {
                 self.forwarded = true;
                 Outcome {
                     step: RequestStep::Forward(admitted),
-                    record: Record::allowed(&facts, engine.log_allowed),
+                    record: Some(Record::allowed(&facts, setting.engine.log_allowed)),
                 }
             }
-            Err(denial) => self.refuse(Some(engine), head.path(), &facts, &denial),
+            Err(Refusal::Await(begun)) => {
+                let (pending, call) = *begun;
+                self.wait(pending, call)
+            }
+            Err(Refusal::Denied(denial)) => {
+                self.refuse(Some(setting.engine), head.path(), &facts, &denial)
+            }
+        }
+    }
+
+    /// The call that this request waits for was answered. The decision is made anew, with what the
+    /// answer brought; the same is not fetched twice for one request.
+    pub fn call_done<'a>(
+        &mut self,
+        setting: Setting<'a, '_>,
+        head: &RequestHead<'a>,
+        response: &Response<'_>,
+    ) -> Outcome<'a> {
+        let tokens = setting.engine.authenticators.tokens();
+        // Without a clock there was nothing to wait for, and the decision says so.
+        if let (Some(pending), Some(now)) = (self.pending.take(), setting.now.wall()) {
+            match tokens.answer(pending, response, now) {
+                Answered::Follow(pending, call) => return self.wait(pending, call),
+                Answered::Done(tried) => self.tried.push(tried),
+            }
+        }
+        self.request_head(setting, head)
+    }
+
+    fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
+        self.pending = Some(pending);
+        Outcome {
+            step: RequestStep::Await(call),
+            record: None,
         }
     }
 
@@ -116,6 +171,7 @@ impl Exchange {
         denial: &Denial,
     ) -> Outcome<'a> {
         self.forwarded = false;
+        self.pending = None;
         let local = match engine.and_then(|engine| engine.path_prefix.as_ref()) {
             Some(prefix) => prefix.strip_bytes(path).unwrap_or(path),
             None => path,
@@ -130,7 +186,7 @@ impl Exchange {
                 Dialect::of(without_query(local)),
                 extra,
             )),
-            record: Record::denied(facts, denial),
+            record: Some(Record::denied(facts, denial)),
         }
     }
 }
@@ -142,9 +198,10 @@ impl Engine {
     fn decide<'a>(
         &'a self,
         head: &RequestHead<'a>,
-        now: Now,
+        setting: Setting<'_, '_>,
+        tried: &[Tried],
         facts: &mut Facts<'_, 'a>,
-    ) -> Result<Admitted<'a>, Denial> {
+    ) -> Result<Admitted<'a>, Refusal> {
         let path = DecodedPath::read(head.path())
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
@@ -154,16 +211,20 @@ impl Engine {
             .and_then(|local| Route::find(head.method(), local));
         facts.route = route;
         match policy::public(self.public, route, head) {
-            Some(Ok(permit)) => return upstream::admit(&permit, head, &self.upstream),
+            Some(Ok(permit)) => return Ok(upstream::admit(&permit, head, &self.upstream)?),
             // A page that brings a credential is not a browser acting by itself.
-            Some(Err(denial)) if presented.is_empty() => return Err(denial),
+            Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
             _ => {}
         }
-        let identity = facts
-            .identity
-            .insert(self.authenticators.identify(&presented, now)?);
+        let asking = Asking {
+            now: setting.now,
+            verifier: setting.verifier,
+            tried,
+        };
+        let identity = self.authenticators.identify(&presented, head, asking)?;
+        let identity = facts.identity.insert(identity);
         let permit = policy::decide(identity, route)?;
-        upstream::admit(&permit, head, &self.upstream)
+        Ok(upstream::admit(&permit, head, &self.upstream)?)
     }
 
     /// `path` as Ollama will know it, or `None` if it is not below the prefix.

@@ -8,7 +8,7 @@ mod record;
 mod reply;
 mod time;
 
-pub use exchange::{Exchange, Outcome, RequestStep, Rest, Unread};
+pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
 pub use record::Record;
 pub use reply::Reply;
 pub use time::{Now, Timestamp};

@@ -19,6 +19,8 @@ pub struct Record {
     pub level: Level,
     /// one JSON object on one line, without any secret; none if it is not to be logged
     pub line: Option<String>,
+    /// whether a previous secret still opened the gate
+    pub by_previous_secret: bool,
 }
 
 /// What is known of the request when it was decided.
@@ -39,6 +41,10 @@ impl Record {
             reason: None,
             level: Level::Info,
             line: logged.then(|| line(facts, None)),
+            by_previous_secret: facts
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.by_previous_secret),
         }
     }
 
@@ -48,6 +54,7 @@ impl Record {
             reason: Some(denial.reason()),
             level: denial.reason().level(),
             line: Some(line(facts, Some(denial))),
+            by_previous_secret: false,
         }
     }
 }
@@ -87,6 +94,9 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>) -> String {
         line.text("credential", identity.method.name())
             .text("id", identity.id)
             .text("subject", &shown(identity.subject.as_bytes()));
+        if identity.by_previous_secret {
+            line.text("secret", "previous");
+        }
     } else if let Some(id) = denial.and_then(Denial::id) {
         line.text("id", id);
     }

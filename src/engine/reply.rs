@@ -21,7 +21,7 @@ impl Reply {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         match reason.status() {
             401 => headers.push(("www-authenticate", challenge(reason))),
-            503 => headers.push(("retry-after", "1".to_owned())),
+            503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
             _ => {}
         }
         Self {

@@ -1,11 +1,13 @@
-//! Turns callbacks into events, and does the one step that comes back.
+//! One request: turns callbacks into events, and does the one step that comes back.
 
-use super::capabilities::{Capabilities, Confirmation};
-use super::{Counter, Host, Pairs, Status};
-use crate::config::{ConfigErrors, Configuration};
-use crate::denial::{Level, Reason};
-use crate::engine::{Engine, Exchange, Now, Record, Reply, RequestStep, Rest, Unread};
+use super::crypto::HostCrypto;
+use super::root::Ready;
+use super::{CallToken, Host, Pairs, Status, response};
+use crate::authn::jwt::{Software, Verifier};
+use crate::denial::Level;
+use crate::engine::{Exchange, Now, Outcome, Record, Reply, RequestStep, Rest, Setting, Unread};
 use crate::http::{HeadError, RequestHead};
+use crate::source::Response;
 use crate::upstream::{Admitted, Edit};
 use std::rc::Rc;
 
@@ -14,122 +16,38 @@ use std::rc::Rc;
 pub enum Flow {
     /// go on
     Continue,
-    /// stop here; an answer was sent, or none could be
+    /// stop here; an answer was sent, or a call is under way, or neither could be
     Pause,
 }
 
-/// One configuration in force, and what the gateway offers it.
-#[derive(Debug)]
-struct Ready {
-    engine: Engine,
-    capabilities: Capabilities,
-    confirmation: Confirmation,
-    /// in the order of [`Reason::ALL`]; empty where the gateway has no counters
-    denied: Vec<Counter>,
-    allowed: Option<Counter>,
-}
-
-impl Ready {
-    fn counter(&self, reason: Option<Reason>) -> Option<Counter> {
-        match reason {
-            None => self.allowed,
-            Some(reason) => {
-                let place = Reason::ALL.iter().position(|other| *other == reason)?;
-                self.denied.get(place).copied()
-            }
-        }
-    }
-}
-
-/// The root context: holds the configuration.
-#[derive(Debug)]
-pub struct Root<H> {
-    host: H,
-    ready: Option<Rc<Ready>>,
-}
-
-impl<H: Host + Clone> Root<H> {
-    /// Without a configuration: every request is refused.
-    pub const fn new(host: H) -> Self {
-        Self { host, ready: None }
-    }
-
-    /// Reads the configuration. `false` if it was refused, and then every request is: Kong does not
-    /// look at the answer.
-    pub fn configure(&mut self) -> bool {
-        self.ready = None;
-        match self.read() {
-            Ok(ready) => {
-                self.ready = Some(Rc::new(ready));
-                true
-            }
-            Err(errors) => {
-                let count = errors.count();
-                let plural = if count == 1 { "" } else { "s" };
-                let title = format!("ollama-gate: configuration refused, {count} error{plural}");
-                self.host.log(Level::Error, &title);
-                for line in errors.lines() {
-                    let line = format!("ollama-gate: configuration: {line}");
-                    self.host.log(Level::Error, &line);
-                }
-                false
-            }
-        }
-    }
-
-    fn read(&self) -> Result<Ready, ConfigErrors> {
-        let document = self.host.configuration().map_err(|Status(status)| {
-            ConfigErrors::of_document(format!("cannot be read, the gateway says status {status}"))
-        })?;
-        let environment = |name: &str| self.host.environment(name);
-        let configuration = Configuration::read(&document, &environment)?;
-        let capabilities = Capabilities::find(&self.host, configuration.host)
-            .map_err(ConfigErrors::of_document)?;
-        let (allowed, denied) = match capabilities.counters {
-            true => self.define_counters(),
-            false => (None, Vec::new()),
-        };
-        Ok(Ready {
-            engine: configuration.engine,
-            capabilities,
-            confirmation: Confirmation::of(configuration.host),
-            allowed,
-            denied,
-        })
-    }
-
-    /// A gateway that defines none is no reason to stop.
-    fn define_counters(&self) -> (Option<Counter>, Vec<Counter>) {
-        let define = |name: &str| self.host.define_counter(name);
-        let denied: Result<_, _> = Reason::ALL
-            .iter()
-            .map(|reason| define(&reason.counter()))
-            .collect();
-        (
-            define("ollama_gate.allowed").ok(),
-            denied.unwrap_or_default(),
-        )
-    }
-
-    /// The context of one request. It keeps the configuration that it began with.
-    pub fn filter(&self) -> Filter<H> {
-        Filter {
-            host: self.host.clone(),
-            ready: self.ready.clone(),
-            exchange: Exchange::default(),
-        }
-    }
-}
-
-/// The context of one request.
+/// The context of one request. Dropping it gives up what it waits for.
 #[derive(Debug)]
 pub struct Filter<H> {
     host: H,
     ready: Option<Rc<Ready>>,
     exchange: Exchange,
+    waiting: Option<Waiting>,
+}
+
+/// A request that waits for its call.
+#[derive(Debug)]
+struct Waiting {
+    token: CallToken,
+    /// its header map, as it was before
+    map: Vec<u8>,
 }
 
 impl<H: Host> Filter<H> {
+    /// Of a request that comes in under this configuration.
+    pub(super) fn new(host: H, ready: Option<Rc<Ready>>) -> Self {
+        Self {
+            host,
+            ready,
+            exchange: Exchange::default(),
+            waiting: None,
+        }
+    }
+
     /// The head has come in, with `count` fields as the gateway counts them.
     pub fn request_head(&mut self, count: usize) -> Flow {
         let ready = self.ready.clone();
@@ -144,10 +62,41 @@ impl<H: Host> Filter<H> {
             }
             return self.refuse_unread(Some(ready), Unread::Misconfigured, &self.path());
         }
-        let map = match self.read_map(ready, count) {
-            Ok(map) => map,
-            Err(unread) => return self.refuse_unread(Some(ready), unread, &self.path()),
+        match self.read_map(ready, count) {
+            Ok(map) => self.decide(ready, map, None),
+            Err(unread) => self.refuse_unread(Some(ready), unread, &self.path()),
+        }
+    }
+
+    /// The call with this token was answered, with a body of `size` bytes. Lets the request go on
+    /// if it may. On APISIX and Kong it goes on by itself unless it is answered or calls again, so
+    /// the decision falls here and now.
+    pub fn call_done(&mut self, token: CallToken, size: usize) {
+        let ready = self.ready.clone();
+        let waiting = self.waiting.take_if(|waiting| waiting.token == token);
+        let (Some(ready), Some(waiting)) = (ready.as_deref(), waiting) else {
+            return;
         };
+        let body = response::body(&self.host, size);
+        let response = response::read(&self.host, &body, size);
+        if self.decide(ready, waiting.map, Some(&response)) == Flow::Continue
+            && let Err(Status(status)) = self.host.resume()
+        {
+            let line = format!("ollama-gate: the gateway resumes no request (status {status})");
+            self.host.log(Level::Error, &line);
+        }
+    }
+
+    /// Body or trailers have come in. What was not permitted stays where it is.
+    pub const fn request_rest(&self) -> Flow {
+        match self.exchange.request_rest() {
+            Rest::Continue => Flow::Continue,
+            Rest::Stop => Flow::Pause,
+        }
+    }
+
+    /// Decides on the head in `map`: for the first time, or with the `response` that it waited for.
+    fn decide(&mut self, ready: &Ready, map: Vec<u8>, response: Option<&Response<'_>>) -> Flow {
         let Ok(pairs) = Pairs::parse(&map) else {
             return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path());
         };
@@ -160,25 +109,54 @@ impl<H: Host> Filter<H> {
             }
         };
         let now = self.host.wall_clock();
-        let now = now.map_or(Now::unknown(), Now::from_wall_nanoseconds);
-        let outcome = self.exchange.request_head(&ready.engine, &head, now);
+        let crypto = HostCrypto::new(&self.host, &ready.crypto);
+        let verifier: &dyn Verifier = match ready.capabilities.foreign_functions {
+            true => &crypto,
+            false => &Software,
+        };
+        let setting = Setting {
+            engine: &ready.engine,
+            verifier,
+            now: now.map_or(Now::unknown(), Now::from_wall_nanoseconds),
+        };
+        let mut outcome = match response {
+            None => self.exchange.request_head(setting, &head),
+            Some(response) => self.exchange.call_done(setting, &head, response),
+        };
+        let flow = loop {
+            match &outcome.step {
+                RequestStep::Await(call) => match self.host.http_call(call) {
+                    Ok(token) => break Err(token),
+                    // What could not be asked is not asked again, so this comes to an end.
+                    Err(status) => {
+                        response::tell_refused(&self.host, call, status);
+                        outcome = self.exchange.call_done(setting, &head, &Response::none());
+                    }
+                },
+                _ => break Ok(self.finish(ready, &outcome, &head)),
+            }
+        };
+        ready.tell_news(&self.host);
+        match flow {
+            Ok(flow) => flow,
+            Err(token) => {
+                self.waiting = Some(Waiting { token, map });
+                Flow::Pause
+            }
+        }
+    }
+
+    fn finish(&mut self, ready: &Ready, outcome: &Outcome<'_>, head: &RequestHead<'_>) -> Flow {
         match &outcome.step {
-            RequestStep::Reply(reply) => self.reply(Some(ready), reply, &outcome.record),
-            RequestStep::Forward(admitted) => match self.apply(ready, admitted, &head) {
+            RequestStep::Forward(admitted) => match self.apply(ready, admitted, head) {
                 Ok(()) => {
-                    self.tell(Some(ready), &outcome.record);
+                    self.tell(Some(ready), outcome.record.as_ref());
                     Flow::Continue
                 }
                 Err(_) => self.refuse_unread(Some(ready), Unread::HostFailed, head.path()),
             },
-        }
-    }
-
-    /// Body or trailers have come in. What was not permitted stays where it is.
-    pub const fn request_rest(&self) -> Flow {
-        match self.exchange.request_rest() {
-            Rest::Continue => Flow::Continue,
-            Rest::Stop => Flow::Pause,
+            RequestStep::Reply(reply) => self.reply(Some(ready), reply, outcome.record.as_ref()),
+            RequestStep::Await(_) => Flow::Pause,
         }
     }
 
@@ -240,9 +218,9 @@ impl<H: Host> Filter<H> {
         let engine = ready.map(|ready| &ready.engine);
         let outcome = self.exchange.unread(engine, unread, path);
         match &outcome.step {
-            RequestStep::Reply(reply) => self.reply(ready, reply, &outcome.record),
-            // Without a head there is no permit, so there is nothing to forward.
-            RequestStep::Forward(_) => Flow::Pause,
+            RequestStep::Reply(reply) => self.reply(ready, reply, outcome.record.as_ref()),
+            // Without a head there is no permit, so there is nothing to forward or to wait for.
+            RequestStep::Forward(_) | RequestStep::Await(_) => Flow::Pause,
         }
     }
 
@@ -250,7 +228,7 @@ impl<H: Host> Filter<H> {
     ///
     /// If the gateway refuses the answer, a bare one is tried. Should that fail too, the request
     /// stays paused: closed.
-    fn reply(&self, ready: Option<&Ready>, reply: &Reply, record: &Record) -> Flow {
+    fn reply(&self, ready: Option<&Ready>, reply: &Reply, record: Option<&Record>) -> Flow {
         self.tell(ready, record);
         if self.host.reply(reply).is_err() {
             let bare = Reply {
@@ -267,13 +245,13 @@ impl<H: Host> Filter<H> {
         Flow::Pause
     }
 
-    fn tell(&self, ready: Option<&Ready>, record: &Record) {
+    fn tell(&self, ready: Option<&Ready>, record: Option<&Record>) {
+        let Some(record) = record else { return };
         if let Some(line) = &record.line {
             self.host.log(record.level, line);
         }
-        let counter = ready.and_then(|ready| ready.counter(record.reason));
-        if let Some(counter) = counter {
-            self.host.count(counter);
+        if let Some(ready) = ready {
+            ready.counters.count(&self.host, record);
         }
     }
 }

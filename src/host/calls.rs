@@ -5,10 +5,14 @@
 
 #![allow(unsafe_code)]
 
-use super::{Counter, Host, Status, serialize};
+use super::{CallToken, Counter, Host, Status, serialize};
 use crate::denial::Level;
 use crate::engine::Reply;
+use crate::source::Call;
+use proxy_wasm::hostcalls::dispatch_http_call;
+use proxy_wasm::types::Status as SdkStatus;
 use std::ptr::{null, null_mut};
+use std::time::Duration;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -55,14 +59,28 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_continue_stream(kind: u32) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
 }
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
     fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+    fn random_get(buffer: *mut u8, size: usize) -> u32;
 }
 
 const REQUEST_HEADERS: u32 = 0;
+const CALL_RESPONSE_HEADERS: u32 = 6;
+const CALL_RESPONSE_BODY: u32 = 4;
+const REQUEST_STREAM: u32 = 0;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const METRIC_COUNTER: u32 = 0;
 const CLOCK_REALTIME: u32 = 0;
@@ -88,21 +106,37 @@ fn take(data: *mut u8, size: usize) -> Vec<u8> {
     unsafe { Vec::from_raw_parts(data, size, size) }
 }
 
+/// All bytes of a buffer.
+fn buffer(kind: u32) -> Result<Vec<u8>, Status> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: both out-pointers are valid for the call.
+    let status = unsafe { proxy_get_buffer_bytes(kind, 0, usize::MAX, &mut data, &mut size) };
+    check(status).map(|()| take(data, size))
+}
+
+/// The first value of the header `name` in the map `kind`.
+fn header(kind: u32, name: &str) -> Result<Option<Vec<u8>>, Status> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: `name` outlives the call, both out-pointers are valid for it.
+    let status = unsafe {
+        proxy_get_header_map_value(kind, name.as_ptr(), name.len(), &mut data, &mut size)
+    };
+    match check(status) {
+        Err(Status::NOT_FOUND) => Ok(None),
+        status => status.map(|()| Some(take(data, size))),
+    }
+}
+
 /// The gateway that runs this module.
 #[derive(Clone, Copy, Debug)]
 pub struct Gateway;
 
 impl Host for Gateway {
     fn configuration(&self) -> Result<Vec<u8>, Status> {
-        let (mut data, mut size) = (null_mut(), 0);
-        // SAFETY: both out-pointers are valid for the call.
-        let status = unsafe {
-            proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, &mut data, &mut size)
-        };
-        match check(status) {
+        match buffer(PLUGIN_CONFIGURATION) {
             // An absent configuration is an empty one, and refused as such.
             Err(Status::NOT_FOUND) => Ok(Vec::new()),
-            status => status.map(|()| take(data, size)),
+            read => read,
         }
     }
 
@@ -146,21 +180,7 @@ impl Host for Gateway {
     }
 
     fn request_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status> {
-        let (mut data, mut size) = (null_mut(), 0);
-        // SAFETY: `name` outlives the call, both out-pointers are valid for it.
-        let status = unsafe {
-            proxy_get_header_map_value(
-                REQUEST_HEADERS,
-                name.as_ptr(),
-                name.len(),
-                &mut data,
-                &mut size,
-            )
-        };
-        match check(status) {
-            Err(Status::NOT_FOUND) => Ok(None),
-            status => status.map(|()| Some(take(data, size))),
-        }
+        header(REQUEST_HEADERS, name)
     }
 
     fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status> {
@@ -224,5 +244,73 @@ impl Host for Gateway {
     fn count(&self, counter: Counter) {
         // SAFETY: no pointer. A counter that does not count is no reason to stop.
         let _ = unsafe { proxy_increment_metric(counter.0, 1) };
+    }
+
+    fn entropy(&self) -> u64 {
+        let mut bytes = [0; 8];
+        // SAFETY: the buffer is valid for the call. Without randomness things are not spread out.
+        let _ = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
+        u64::from_le_bytes(bytes)
+    }
+
+    fn set_tick(&self, period: Duration) -> Result<(), Status> {
+        let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+        // SAFETY: no pointer.
+        check(unsafe { proxy_set_tick_period_milliseconds(period) })
+    }
+
+    /// The one call that goes through the SDK: its dispatcher has to know the token, or it panics
+    /// when the answer comes.
+    fn http_call(&self, call: &Call) -> Result<CallToken, Status> {
+        let scheme = call.scheme.name();
+        let headers = vec![
+            (":method", "GET"),
+            (":scheme", scheme),
+            (":authority", call.authority.as_str()),
+            (":path", call.path.as_str()),
+            ("accept", "application/json"),
+            ("user-agent", "ollama-gate"),
+        ];
+        dispatch_http_call(&call.upstream, headers, None, Vec::new(), call.timeout)
+            .map(CallToken)
+            .map_err(|status| Status(sdk_status(status)))
+    }
+
+    fn call_status(&self) -> Option<u16> {
+        let status = header(CALL_RESPONSE_HEADERS, ":status").ok()??;
+        std::str::from_utf8(&status).ok()?.parse().ok()
+    }
+
+    fn call_body(&self) -> Result<Vec<u8>, Status> {
+        buffer(CALL_RESPONSE_BODY)
+    }
+
+    fn resume(&self) -> Result<(), Status> {
+        // SAFETY: no pointer.
+        check(unsafe { proxy_continue_stream(REQUEST_STREAM) })
+    }
+
+    fn call_foreign(&self, name: &str, argument: &[u8]) -> Result<Vec<u8>, Status> {
+        let (mut data, mut size) = (null_mut(), 0);
+        // SAFETY: `name` and `argument` outlive the call, both out-pointers are valid for it.
+        let status = unsafe {
+            proxy_call_foreign_function(
+                name.as_ptr(),
+                name.len(),
+                argument.as_ptr(),
+                argument.len(),
+                &mut data,
+                &mut size,
+            )
+        };
+        check(status).map(|()| take(data, size))
+    }
+}
+
+/// The number of a status that the SDK gave a name.
+const fn sdk_status(status: SdkStatus) -> u32 {
+    match status {
+        SdkStatus::BadArgument => 2,
+        _ => 10,
     }
 }

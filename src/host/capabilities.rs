@@ -17,6 +17,10 @@ pub struct Capabilities {
     pub most_fields: Option<usize>,
     /// Counters are worth their calls; APISIX takes and drops them.
     pub counters: bool,
+    /// It has Envoy's foreign functions. Kong traps at them.
+    pub foreign_functions: bool,
+    /// There are ticks, and calls may be made in them (Kong: not in the first one).
+    pub ticks: bool,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
 }
@@ -29,6 +33,8 @@ impl Capabilities {
         most_fields: None,
         authority_is_host: Some(true),
         counters: true,
+        foreign_functions: true,
+        ticks: true,
         host_before_map: false,
         blank_before_remove: false,
     };
@@ -36,6 +42,8 @@ impl Capabilities {
         most_fields: None,
         authority_is_host: Some(false),
         counters: false,
+        foreign_functions: false,
+        ticks: false,
         host_before_map: true,
         blank_before_remove: false,
     };
@@ -43,6 +51,8 @@ impl Capabilities {
         most_fields: Some(KONG_MOST_FIELDS),
         authority_is_host: Some(false),
         counters: true,
+        foreign_functions: false,
+        ticks: true,
         host_before_map: false,
         blank_before_remove: true,
     };
@@ -51,6 +61,8 @@ impl Capabilities {
         most_fields: Some(KONG_MOST_FIELDS),
         authority_is_host: None,
         counters: true,
+        foreign_functions: false,
+        ticks: false,
         host_before_map: false,
         blank_before_remove: true,
     };

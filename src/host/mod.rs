@@ -6,6 +6,10 @@
 
 mod adapter;
 mod capabilities;
+mod counters;
+mod crypto;
+mod response;
+mod root;
 mod wire;
 
 #[cfg(target_os = "wasi")]
@@ -13,11 +17,14 @@ mod calls;
 #[cfg(target_os = "wasi")]
 mod sdk;
 
-pub use adapter::{Filter, Flow, Root};
+pub use adapter::{Filter, Flow};
+pub use root::Root;
 pub use wire::{Pairs, WireError, serialize};
 
 use crate::denial::Level;
 use crate::engine::Reply;
+use crate::source::Call;
+use std::time::Duration;
 
 /// A status of the proxy-wasm ABI other than `OK`.
 ///
@@ -31,6 +38,10 @@ impl Status {
     /// The gateway does not have this call.
     pub const UNIMPLEMENTED: Self = Self(12);
 }
+
+/// The handle of a call that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallToken(pub u32);
 
 /// The handle of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,4 +78,19 @@ pub trait Host {
     fn define_counter(&self, name: &str) -> Result<Counter, Status>;
     /// Adds one.
     fn count(&self, counter: Counter);
+    /// 64 random bits, for spreading things out; no secret is made of them.
+    fn entropy(&self) -> u64;
+    /// Asks for ticks, this far apart. To be asked once in a root context: Kong crashes otherwise.
+    fn set_tick(&self, period: Duration) -> Result<(), Status>;
+    /// Makes a call for the context that is running. Its answer comes back to that context.
+    fn http_call(&self, call: &Call) -> Result<CallToken, Status>;
+    /// The status of the answer that has just come; none if the call failed.
+    fn call_status(&self) -> Option<u16>;
+    /// The body of the answer that has just come.
+    fn call_body(&self) -> Result<Vec<u8>, Status>;
+    /// Lets the request go on that was held.
+    fn resume(&self) -> Result<(), Status>;
+    /// Calls a function that only this gateway has. To be called where the gateway is known to have
+    /// it: Kong traps at an unknown one.
+    fn call_foreign(&self, name: &str, argument: &[u8]) -> Result<Vec<u8>, Status>;
 }

@@ -1,7 +1,7 @@
 //! Hangs the filter into the SDK's dispatcher.
 
 use super::calls::Gateway;
-use super::{Filter, Flow, Root};
+use super::{CallToken, Filter, Flow, Root};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
@@ -18,11 +18,25 @@ impl From<Flow> for Action {
     }
 }
 
-impl Context for Root<Gateway> {}
+impl Context for Root<Gateway> {
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        _headers: usize,
+        size: usize,
+        _trailers: usize,
+    ) {
+        self.call_done(CallToken(token), size);
+    }
+}
 
 impl RootContext for Root<Gateway> {
     fn on_configure(&mut self, _size: usize) -> bool {
         self.configure()
+    }
+
+    fn on_tick(&mut self) {
+        self.tick();
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
@@ -34,7 +48,17 @@ impl RootContext for Root<Gateway> {
     }
 }
 
-impl Context for Filter<Gateway> {}
+impl Context for Filter<Gateway> {
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        _headers: usize,
+        size: usize,
+        _trailers: usize,
+    ) {
+        self.call_done(CallToken(token), size);
+    }
+}
 
 impl HttpContext for Filter<Gateway> {
     fn on_http_request_headers(&mut self, count: usize, _end_of_stream: bool) -> Action {

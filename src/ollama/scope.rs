@@ -70,6 +70,15 @@ impl ScopeSet {
     /// What a credential gets when the configuration names no scopes.
     pub const DEFAULT: Self = Self::NONE.with(Scope::Read).with(Scope::Inference);
 
+    /// Every scope.
+    pub const EVERY: Self = Self(0b1_1111);
+
+    /// What both sets grant.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// This set and `scope`.
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {

@@ -80,14 +80,15 @@ mod tests {
     use super::*;
     use crate::authn::Method;
     use crate::ollama::{ROUTES, Scope};
-    use std::borrow::Cow;
 
     fn identity(scopes: ScopeSet) -> Identity<'static> {
         Identity {
             method: Method::ApiKey,
             id: "id",
-            subject: Cow::Borrowed("alice"),
+            subject: "alice".into(),
             scopes,
+            claims: None,
+            by_previous_secret: false,
         }
     }
 

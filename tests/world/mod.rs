@@ -4,11 +4,13 @@
 
 use ollama_gate::denial::Level;
 use ollama_gate::engine::Reply;
-use ollama_gate::host::{Counter, Flow, Host, Root, Status, serialize};
+use ollama_gate::host::{CallToken, Counter, Filter, Flow, Host, Root, Status, serialize};
+use ollama_gate::source::Call;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 mod refusals;
 mod token;
@@ -40,6 +42,9 @@ pub struct State {
     pub lines: RefCell<Vec<(Level, String)>>,
     pub counters: RefCell<Vec<(String, u64)>>,
     pub calls: RefCell<Vec<&'static str>>,
+    pub http_calls: RefCell<Vec<Call>>,
+    pub answer: RefCell<Option<(u16, Vec<u8>)>>,
+    pub foreign: RefCell<Option<fn(&str, &[u8]) -> Result<Vec<u8>, Status>>>,
     pub failing: RefCell<HashMap<&'static str, Status>>,
 }
 
@@ -141,6 +146,44 @@ impl Host for Gateway {
     fn count(&self, counter: Counter) {
         let _ = self.0.call("count");
         self.0.counters.borrow_mut()[counter.0 as usize].1 += 1;
+    }
+
+    fn entropy(&self) -> u64 {
+        42
+    }
+
+    fn set_tick(&self, _period: Duration) -> Result<(), Status> {
+        self.0.call("set_tick")
+    }
+
+    fn http_call(&self, call: &Call) -> Result<CallToken, Status> {
+        self.0.call("http_call")?;
+        let mut calls = self.0.http_calls.borrow_mut();
+        calls.push(call.clone());
+        Ok(CallToken(u32::try_from(calls.len()).unwrap()))
+    }
+
+    fn call_status(&self) -> Option<u16> {
+        self.0.answer.borrow().as_ref().map(|answer| answer.0)
+    }
+
+    fn call_body(&self) -> Result<Vec<u8>, Status> {
+        self.0.call("call_body")?;
+        let answer = self.0.answer.borrow();
+        Ok(answer
+            .as_ref()
+            .map(|answer| answer.1.clone())
+            .unwrap_or_default())
+    }
+
+    fn resume(&self) -> Result<(), Status> {
+        self.0.call("resume")
+    }
+
+    fn call_foreign(&self, name: &str, argument: &[u8]) -> Result<Vec<u8>, Status> {
+        self.0.call("call_foreign")?;
+        let foreign = *self.0.foreign.borrow();
+        foreign.map_or(Err(Status::NOT_FOUND), |foreign| foreign(name, argument))
     }
 }
 

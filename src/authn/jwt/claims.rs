@@ -1,45 +1,105 @@
-//! Claims of a token whose signature was right.
+//! The claims of a token, read strictly.
 
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::json::Json;
 use serde_json::Number;
 
-/// 2^53: from here on JSON numbers are not exact in every reader (RFC 8259 section 6).
-const EXACT: u64 = 1 << 53;
+/// 2^53: the first whole number of which a JSON reader may not know the next (RFC 8259 section 6).
+const EXACT: i64 = 9_007_199_254_740_992;
 
-/// The claims of a verified token. Only verification makes one.
+/// Where a claim stands: a name, or a JSON Pointer (RFC 6901) where it begins with `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath {
+    written: String,
+    steps: Vec<String>,
+}
+
+impl ClaimPath {
+    /// From what the configuration says. `None` for a pointer with a `~` that escapes nothing.
+    pub fn parse(written: &str) -> Option<Self> {
+        let steps = match written.strip_prefix('/') {
+            None => vec![written.to_owned()],
+            Some(pointer) => pointer.split('/').map(unescape).collect::<Option<_>>()?,
+        };
+        Some(Self {
+            written: written.to_owned(),
+            steps,
+        })
+    }
+
+    /// A path of one step, for a name that is not the configuration's.
+    pub fn name(name: &str) -> Self {
+        Self {
+            written: name.to_owned(),
+            steps: vec![name.to_owned()],
+        }
+    }
+
+    /// As it was written.
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+}
+
+/// RFC 6901 section 4.
+fn unescape(step: &str) -> Option<String> {
+    let mut plain = String::with_capacity(step.len());
+    let mut characters = step.chars();
+    while let Some(character) = characters.next() {
+        plain.push(match character {
+            '~' => match characters.next()? {
+                '0' => '~',
+                '1' => '/',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(plain)
+}
+
+/// The claims of a token. What they say is believed once the signature was right: until then they
+/// serve to refuse it cheaply.
 #[derive(Debug)]
 pub struct Claims(Json);
 
-fn malformed(name: &str, expected: &str) -> Denial {
-    let advice = format!("its claim `{name}` is not {expected}");
+fn malformed(path: &ClaimPath, expected: &str) -> Denial {
+    let advice = format!("its claim `{}` is not {expected}", path.written);
     Denial::new(Reason::MalformedToken, advice)
 }
 
 impl Claims {
-    pub(super) const fn verified(object: Json) -> Self {
+    /// From the object in a token's payload.
+    pub const fn new(object: Json) -> Self {
         Self(object)
     }
 
-    /// The string `name`, if it is there.
+    /// The claim at `path`.
+    pub fn at(&self, path: &ClaimPath) -> Option<&Json> {
+        path.steps
+            .iter()
+            .try_fold(&self.0, |json, step| json.member(step))
+    }
+
+    /// The string at `path`, if it is there.
     ///
     /// # Errors
     /// It is there and not a string.
-    pub fn text(&self, name: &str) -> Result<Option<&str>, Denial> {
-        match self.0.member(name) {
+    pub fn text(&self, path: &ClaimPath) -> Result<Option<&str>, Denial> {
+        match self.at(path) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(malformed(name, "a string")),
+            Some(_) => Err(malformed(path, "a string")),
         }
     }
 
-    /// The strings of `name`: one, or a list of them (RFC 7519 section 4.1.3).
+    /// The strings at `path`: one, or a list of them (RFC 7519 section 4.1.3).
     ///
     /// # Errors
     /// It is there and neither.
-    pub fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, Denial> {
-        match self.0.member(name) {
+    pub fn texts(&self, path: &ClaimPath) -> Result<Option<Vec<&str>>, Denial> {
+        match self.at(path) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(vec![text])),
             Some(Json::List(items)) => items
@@ -47,8 +107,8 @@ impl Claims {
                 .map(Json::text)
                 .collect::<Option<_>>()
                 .map(Some)
-                .ok_or_else(|| malformed(name, "a list of strings")),
-            Some(_) => Err(malformed(name, "a string or a list of strings")),
+                .ok_or_else(|| malformed(path, "a list of strings")),
+            Some(_) => Err(malformed(path, "a string or a list of strings")),
         }
     }
 
@@ -61,8 +121,21 @@ impl Claims {
             None => Ok(None),
             Some(Json::Number(number)) => seconds(number)
                 .map(|seconds| Some(Timestamp::from_seconds(seconds)))
-                .ok_or_else(|| malformed(name, "a moment after 1970")),
-            Some(_) => Err(malformed(name, "a number of seconds")),
+                .ok_or_else(|| malformed(&ClaimPath::name(name), "a moment after 1970")),
+            Some(_) => Err(malformed(&ClaimPath::name(name), "a number of seconds")),
+        }
+    }
+
+    /// The claim at `path` as the value of a header: a string, a number, a truth value, or a list
+    /// of strings joined by commas.
+    ///
+    /// # Errors
+    /// It is there and none of these.
+    pub fn header_value(&self, path: &ClaimPath) -> Result<Option<String>, Denial> {
+        match self.at(path) {
+            Some(Json::Number(number)) => Ok(Some(number.to_string())),
+            Some(Json::Bool(value)) => Ok(Some(value.to_string())),
+            _ => Ok(self.texts(path)?.map(|texts| texts.join(","))),
         }
     }
 }
@@ -78,16 +151,51 @@ fn seconds(number: &Number) -> Option<i64> {
             format!("{:.0}", value.trunc()).parse().ok()?
         }
     };
-    i64::try_from(whole).ok().filter(|_| whole < EXACT)
+    i64::try_from(whole)
+        .ok()
+        .filter(|_| whole < EXACT.unsigned_abs())
+}
+
+/// When a token is valid, by its own word (RFC 7519 sections 4.1.4 to 4.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// `exp`
+    pub expires: Option<Timestamp>,
+    /// `nbf`
+    pub not_before: Option<Timestamp>,
+    /// `iat`
+    pub issued: Option<Timestamp>,
+}
+
+impl Times {
+    /// From `claims`.
+    ///
+    /// # Errors
+    /// One of them is no NumericDate.
+    pub fn of(claims: &Claims) -> Result<Self, Denial> {
+        Ok(Self {
+            expires: claims.time("exp")?,
+            not_before: claims.time("nbf")?,
+            issued: claims.time("iat")?,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn claims(written: &str) -> Claims {
+        Claims::new(Json::parse(written.as_bytes()).unwrap())
+    }
+
+    fn path(written: &str) -> ClaimPath {
+        ClaimPath::parse(written).unwrap()
+    }
+
     fn time(written: &str) -> Option<i64> {
         let json = Json::parse(format!("{{\"exp\":{written}}}").as_bytes()).ok()?;
-        let time = Claims::verified(json).time("exp").ok()?;
+        let time = Claims::new(json).time("exp").ok()?;
         time.map(Timestamp::seconds)
     }
 
@@ -118,9 +226,43 @@ mod tests {
 
     #[test]
     fn an_absent_claim_is_not_a_malformed_one() {
-        let claims = Claims::verified(Json::Object(Vec::new()));
+        let claims = claims("{}");
         assert_eq!(claims.time("exp"), Ok(None));
-        assert_eq!(claims.text("sub"), Ok(None));
-        assert_eq!(claims.texts("aud"), Ok(None));
+        assert_eq!(claims.text(&path("sub")), Ok(None));
+        assert_eq!(claims.texts(&path("aud")), Ok(None));
+        assert_eq!(claims.texts(&path("/a/b")), Ok(None));
+    }
+
+    #[test]
+    fn a_pointer_goes_through_objects_and_a_name_is_taken_as_it_is() {
+        let claims = claims(
+            r#"{"realm_access":{"roles":["read"]},"https://example.com/roles":"manage","a/b":{"~":"x"},"":{"":"y"}}"#,
+        );
+        let text = |written: &str| claims.texts(&path(written)).unwrap();
+        assert_eq!(text("/realm_access/roles"), Some(vec!["read"]));
+        assert_eq!(text("https://example.com/roles"), Some(vec!["manage"]));
+        assert_eq!(text("/a~1b/~0"), Some(vec!["x"]));
+        assert_eq!(text("//"), Some(vec!["y"]));
+        for nothing in ["realm_access.roles", "/realm_access/roles/0", "/a/b", "/"] {
+            assert!(
+                !matches!(claims.at(&path(nothing)), Some(Json::Text(_))),
+                "{nothing}"
+            );
+        }
+        assert_eq!(ClaimPath::parse("/a~2b"), None);
+        assert_eq!(ClaimPath::parse("/a~"), None);
+    }
+
+    #[test]
+    fn a_claim_becomes_a_header_only_as_plain_text() {
+        let claims = claims(r#"{"s":"a b","n":7,"t":true,"l":["x","y"],"o":{},"m":[1]}"#);
+        let value = |name: &str| claims.header_value(&path(name));
+        assert_eq!(value("s"), Ok(Some("a b".into())));
+        assert_eq!(value("n"), Ok(Some("7".into())));
+        assert_eq!(value("t"), Ok(Some("true".into())));
+        assert_eq!(value("l"), Ok(Some("x,y".into())));
+        assert_eq!(value("absent"), Ok(None));
+        assert!(value("o").is_err());
+        assert!(value("m").is_err());
     }
 }

@@ -1,135 +1,132 @@
 //! One issuer of tokens: its keys and its rules.
 
-use super::super::{Identity, Method};
-use super::claims::Claims;
-use super::token::{HmacKey, UnverifiedToken};
+use super::algorithm::Algorithm;
+use super::claims::{ClaimPath, Times};
+use super::keys::{Checker, Keys, Unproved};
+use super::rules::{Refused, Rules, Stage};
+use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
-use crate::ollama::{Scope, ScopeSet};
-use std::borrow::Cow;
-
-/// For whom a token may be.
-#[derive(Debug)]
-pub enum Audiences {
-    /// a token must name one of these
-    OneOf(Vec<String>),
-    /// a token must name none: one that does is for somebody else (RFC 7519 section 4.1.3)
-    Unnamed,
-}
+use crate::ollama::ScopeSet;
+use std::rc::Rc;
 
 /// What the configuration says of one issuer.
 #[derive(Debug)]
 pub struct Issuer {
     /// its name in logs
     pub name: String,
-    /// the secrets, the current one first
-    pub secrets: Vec<HmacKey>,
-    /// the only `iss` that is accepted; any, if absent
-    pub issuer: Option<String>,
-    /// the accepted `aud`
-    pub audiences: Audiences,
-    /// which claim names the caller
-    pub subject_claim: String,
-    /// which claim names the scopes; without one, every token gets the default
-    pub scopes_claim: Option<String>,
-    /// whether a token must have `exp`
-    pub require_expiry: bool,
-    /// how far the clocks may be apart, in seconds
-    pub leeway: i64,
+    /// the accepted algorithms; the token's own word never chooses another
+    pub algorithms: Vec<Algorithm>,
+    /// its keys
+    pub keys: Keys,
+    /// what its tokens have to say
+    pub rules: Rules,
+    /// the header, lower-case, in which its tokens come beside an API key. Such tokens name the user
+    /// of that key, and prove nothing by themselves
+    pub header: Option<String>,
+}
+
+/// What a token that was verified says: facts, never a decision.
+#[derive(Debug)]
+pub struct Grant {
+    /// the place of the issuer in the configuration
+    pub issuer: usize,
+    /// who is calling
+    pub subject: Rc<str>,
+    /// what it may do
+    pub scopes: ScopeSet,
+    /// when
+    pub times: Times,
+    /// the claims that go into headers, in the order of the configuration
+    pub forwarded: Rc<[Option<String>]>,
+    /// whether a previous secret signed it
+    pub previous: bool,
 }
 
 impl Issuer {
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// A line for each of its secrets, by which two replicas with different secrets are seen before
+    /// the first token fails. Short secrets have none: theirs could be guessed from it.
+    pub fn fingerprints(&self) -> Vec<String> {
+        let Keys::Secrets(secrets) = &self.keys else {
+            return Vec::new();
+        };
+        let numbered = (1_usize..).zip(secrets);
+        let lines = numbered.filter_map(|(number, secret)| {
+            let fingerprint = secret.fingerprint()?;
+            let (name, count) = (&self.name, secrets.len());
+            Some(format!(
+                "jwt `{name}`: secret {number} of {count} has the fingerprint {fingerprint}"
+            ))
+        });
+        lines.collect()
     }
 
-    /// The claims of `token`, if one of this issuer's secrets signed it.
-    pub(super) fn verify_signature(
+    /// What `token` grants, if its claims keep the rules and one of the keys signed it. `place` is
+    /// this issuer's in the configuration, `forwarded` the claims that go into headers.
+    ///
+    /// The cheap questions come first: a token of another issuer, or an expired one, costs no
+    /// signature.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, or that keys have to be fetched.
+    pub fn verify(
         &self,
+        place: usize,
         token: &UnverifiedToken<'_>,
-    ) -> Option<Result<Claims, Denial>> {
-        self.secrets.iter().find_map(|secret| token.verify(secret))
-    }
-
-    /// Who the claims name at `now`, if they meet the rules.
-    pub(super) fn identify(&self, claims: &Claims, now: Timestamp) -> Result<Identity<'_>, Denial> {
-        self.check_issuer(claims)?;
-        self.check_audience(claims)?;
-        self.check_times(claims, now)?;
-        let subject = claims
-            .text(&self.subject_claim)?
-            .filter(|subject| !subject.is_empty())
-            .ok_or_else(|| {
-                let advice = format!("its claim `{}` is missing or empty", self.subject_claim);
-                Denial::new(Reason::MissingSubject, advice)
+        forwarded: &[ClaimPath],
+        checker: Checker<'_>,
+    ) -> Result<Grant, Unproved> {
+        self.check_algorithm(token.algorithm)
+            .map_err(Unproved::Refused)?;
+        let claimed = self
+            .rules
+            .read(token, checker.now)
+            .map_err(|refused| Unproved::Refused(self.named(refused)))?;
+        let headers = forwarded
+            .iter()
+            .map(|path| token.claims.header_value(path))
+            .collect::<Result<Rc<[_]>, _>>()
+            .map_err(|denial| {
+                Unproved::Refused(self.named(Refused {
+                    stage: Stage::Claims,
+                    denial,
+                }))
             })?;
-        Ok(Identity {
-            method: Method::Jwt,
-            id: &self.name,
-            subject: Cow::Owned(subject.to_owned()),
-            scopes: self.scopes(claims)?,
+        let proof = self
+            .keys
+            .check(token, checker)
+            .map_err(|unproved| match unproved {
+                Unproved::Refused(refused) => Unproved::Refused(self.named(refused)),
+                needs => needs,
+            })?;
+        Ok(Grant {
+            issuer: place,
+            subject: claimed.subject.into(),
+            scopes: claimed.scopes,
+            times: claimed.times,
+            forwarded: headers,
+            previous: proof.by_a_previous_secret(),
         })
     }
 
-    fn check_issuer(&self, claims: &Claims) -> Result<(), Denial> {
-        let claimed = claims.text("iss")?;
-        if self.issuer.is_none() || claimed == self.issuer.as_deref() {
+    fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), Refused> {
+        if self.algorithms.contains(&algorithm) {
             return Ok(());
         }
-        let advice = "its `iss` is not the one configured here";
-        Err(Denial::new(Reason::WrongIssuer, advice))
+        let taken: Vec<_> = self.algorithms.iter().map(|taken| taken.name()).collect();
+        let advice = format!("this gate takes {}", taken.join(", "));
+        Err(Refused {
+            stage: Stage::Kind,
+            denial: Denial::new(Reason::UnsupportedAlgorithm, advice),
+        })
     }
 
-    fn check_audience(&self, claims: &Claims) -> Result<(), Denial> {
-        let claimed = claims.texts("aud")?;
-        let fit = match (&self.audiences, &claimed) {
-            (Audiences::Unnamed, None) => true,
-            (Audiences::OneOf(own), Some(claimed)) => {
-                claimed.iter().any(|one| own.iter().any(|own| own == one))
-            }
-            _ => false,
+    /// `refused`, with the name of the issuer whose rule it was once the token is known to be meant
+    /// for it.
+    fn named(&self, refused: Refused) -> Refused {
+        let denial = match refused.stage {
+            Stage::Kind | Stage::Issuer => refused.denial,
+            Stage::Claims | Stage::Key | Stage::Signature => refused.denial.of(&self.name),
         };
-        if fit {
-            return Ok(());
-        }
-        let advice =
-            "its `aud` must name this gate, as `audiences` in the gate's configuration says";
-        Err(Denial::new(Reason::WrongAudience, advice))
-    }
-
-    /// RFC 7519 sections 4.1.4 to 4.1.6.
-    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), Denial> {
-        match claims.time("exp")? {
-            Some(end) if now >= end.plus(self.leeway) => {
-                return Err(Denial::new(Reason::ExpiredToken, "sign in again"));
-            }
-            None if self.require_expiry => {
-                let advice = "ask its issuer for a token with `exp`";
-                return Err(Denial::new(Reason::MissingExpiry, advice));
-            }
-            _ => {}
-        }
-        for name in ["nbf", "iat"] {
-            if let Some(start) = claims.time(name)?
-                && now.plus(self.leeway) < start
-            {
-                let advice = format!("its `{name}` lies ahead, check the clocks");
-                return Err(Denial::new(Reason::TokenNotYetValid, advice));
-            }
-        }
-        Ok(())
-    }
-
-    /// A scope that is not Ollama's (`openid`, `email`) is another service's business.
-    fn scopes(&self, claims: &Claims) -> Result<ScopeSet, Denial> {
-        let Some(name) = &self.scopes_claim else {
-            return Ok(ScopeSet::DEFAULT);
-        };
-        let claimed = claims.texts(name)?.unwrap_or_default();
-        Ok(claimed
-            .into_iter()
-            .flat_map(str::split_ascii_whitespace)
-            .filter_map(Scope::named)
-            .collect())
+        Refused { denial, ..refused }
     }
 }

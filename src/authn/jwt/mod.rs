@@ -1,48 +1,36 @@
-//! JSON Web Tokens (RFC 7519) as signed by HMAC (RFC 7515, RFC 7518 section 3.2).
+//! JSON Web Tokens (RFC 7519) as signed by JWS (RFC 7515, RFC 7518, RFC 8037).
 //!
-//! `jwt-simple` is asked for signatures only. Its own claim checks accept a token 15 minutes late,
-//! or without `exp`; the checks here are the gate's own, and RFC 8725 is their list.
+//! Signatures are left to well-kept libraries, and theirs is only that: `jwt-simple`'s own claim
+//! checks accept a token 15 minutes late, or without `exp`. Header and claims are read here, and
+//! RFC 8725 is the list of what is refused.
+//!
+//! A token goes through shape, issuer, claims, key, signature, in this order, the cheap questions
+//! first. What was verified is remembered as facts ([`Grant`]); whether they suffice is asked anew
+//! at each request.
 
+mod algorithm;
+mod cache;
 mod claims;
 mod issuer;
+mod jwk;
+mod key;
+mod keys;
+mod pem;
+mod remote;
+mod rules;
+mod signature;
 mod token;
+mod tokens;
 
-pub use claims::Claims;
-pub use issuer::{Audiences, Issuer};
-pub use token::{HmacKey, UnverifiedToken};
+pub use algorithm::Algorithm;
+pub use claims::{ClaimPath, Claims, Times};
+pub use issuer::{Grant, Issuer};
+pub use key::{Candidates, Key, KeySet, PublicKey};
+pub use keys::{Keys, Need, Unproved};
+pub use remote::{Address, Jwks, Location, Remote, Server};
+pub use rules::{Audiences, Expected, RequiredClaim, Rules};
+pub use signature::{HmacKey, Software, Verifier, verify};
+pub use token::{UnverifiedToken, media_type};
+pub use tokens::{Answered, Asked, Context, Pending, Refusal, Tokens, Tried};
 
-use super::{Authenticators, Identity};
-use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
-
-impl Authenticators {
-    /// The identity that `text`, a token in compact form, proves at `now`.
-    ///
-    /// The first issuer whose key verifies the signature and whose rules the claims meet decides.
-    ///
-    /// # Errors
-    /// Why no issuer stands behind it. Once a signature was right, what was wrong with the claims.
-    pub(super) fn verify_token(&self, text: &str, now: Timestamp) -> Result<Identity<'_>, Denial> {
-        if self.issuers.is_empty() {
-            let advice = "JWTs are not taken here, send an API key";
-            return Err(Denial::new(Reason::UnsupportedCredential, advice));
-        }
-        let token = UnverifiedToken::parse(text)?;
-        let mut refusal = None;
-        for issuer in &self.issuers {
-            let Some(claims) = issuer.verify_signature(&token) else {
-                continue;
-            };
-            match claims.and_then(|claims| issuer.identify(&claims, now)) {
-                Ok(identity) => return Ok(identity),
-                Err(denial) => refusal.get_or_insert(denial.of(issuer.name())),
-            };
-        }
-        Err(refusal.unwrap_or_else(|| {
-            Denial::new(
-                Reason::InvalidSignature,
-                "it was signed with another secret, sign in again",
-            )
-        }))
-    }
-}
+pub use jwk::key as key_of_jwk;

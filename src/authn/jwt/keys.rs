@@ -1,0 +1,170 @@
+//! The keys of one issuer, from wherever they come.
+
+use super::key::{Candidates, KeySet};
+use super::remote::Remote;
+use super::rules::{Refused, Stage};
+use super::signature::{self, HmacKey, Verifier};
+use super::token::UnverifiedToken;
+use crate::denial::{Denial, Reason};
+use crate::engine::Timestamp;
+
+/// The longest `kid` that is looked for, in bytes.
+const LONGEST_KID: usize = 256;
+
+/// The keys of one issuer.
+#[derive(Debug)]
+pub enum Keys {
+    /// shared secrets, the current one first
+    Secrets(Vec<HmacKey>),
+    /// public keys that stand in the configuration
+    Public(KeySet),
+    /// public keys that the issuer publishes
+    Remote(Box<Remote>),
+}
+
+/// That a signature was right. Only [`Keys::check`] makes one.
+#[derive(Debug)]
+pub struct Proof {
+    previous: bool,
+}
+
+impl Proof {
+    /// Whether it was made with another secret than the current one.
+    pub const fn by_a_previous_secret(&self) -> bool {
+        self.previous
+    }
+}
+
+/// What is missing before a signature can be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// there are no keys
+    Keys,
+    /// the keys are older than they should be
+    Fresh,
+    /// there is no key of this `kid`
+    Kid(String),
+}
+
+/// Why there is no proof.
+#[derive(Debug)]
+pub enum Unproved {
+    /// the token is refused
+    Refused(Refused),
+    /// keys have to be fetched first
+    Needs(Need),
+}
+
+/// What a check needs beside the token.
+#[derive(Clone, Copy)]
+pub struct Checker<'c> {
+    /// the time
+    pub now: Timestamp,
+    /// who computes
+    pub verifier: &'c dyn Verifier,
+    /// whether this request has had the issuer's keys fetched, and whether that worked
+    pub fetched: Option<bool>,
+    /// whether requests have to refresh what grows old, as the gateway has no ticks
+    pub refreshes: bool,
+}
+
+impl Keys {
+    /// Proof that one of these keys signed `token`.
+    ///
+    /// # Errors
+    /// None did, or it cannot be known without fetching keys.
+    pub fn check(
+        &self,
+        token: &UnverifiedToken<'_>,
+        checker: Checker<'_>,
+    ) -> Result<Proof, Unproved> {
+        match self {
+            Self::Secrets(secrets) => {
+                let input = token.signing_input.as_bytes();
+                secrets
+                    .iter()
+                    .position(|secret| secret.verify(token.algorithm, input, &token.signature))
+                    .map(|place| Proof {
+                        previous: place > 0,
+                    })
+                    .ok_or_else(|| forged("it was signed with another secret, sign in again"))
+            }
+            Self::Public(keys) => {
+                try_keys(keys, token, checker.verifier).unwrap_or_else(|| Err(unknown_kid()))
+            }
+            Self::Remote(remote) => check_remote(remote, token, checker),
+        }
+    }
+}
+
+fn check_remote(
+    remote: &Remote,
+    token: &UnverifiedToken<'_>,
+    checker: Checker<'_>,
+) -> Result<Proof, Unproved> {
+    let (keys, stale) = remote.keys(checker.now);
+    let Some(keys) = keys else {
+        return Err(match checker.fetched {
+            None => Unproved::Needs(Need::Keys),
+            Some(_) => unavailable(),
+        });
+    };
+    if stale && checker.refreshes && checker.fetched.is_none() {
+        return Err(Unproved::Needs(Need::Fresh));
+    }
+    if let Some(result) = try_keys(&keys, token, checker.verifier) {
+        return result;
+    }
+    let kid = token.kid.as_deref().unwrap_or_default();
+    match checker.fetched {
+        _ if kid.len() > LONGEST_KID => Err(unknown_kid()),
+        None => Err(Unproved::Needs(Need::Kid(kid.to_owned()))),
+        Some(worked) => {
+            remote.note_missing(kid, checker.now);
+            Err(if worked { unknown_kid() } else { unavailable() })
+        }
+    }
+}
+
+/// `None` if the token names a key that is not among `keys`.
+fn try_keys(
+    keys: &KeySet,
+    token: &UnverifiedToken<'_>,
+    verifier: &dyn Verifier,
+) -> Option<Result<Proof, Unproved>> {
+    let candidates = match keys.candidates(token.algorithm, token.kid.as_deref()) {
+        Candidates::UnknownKid => return None,
+        Candidates::Keys(candidates) => candidates,
+    };
+    let input = token.signing_input.as_bytes();
+    let right = candidates
+        .into_iter()
+        .any(|key| signature::verify(verifier, token.algorithm, key, input, &token.signature));
+    Some(match right {
+        true => Ok(Proof { previous: false }),
+        false => Err(forged("no key of its issuer made it, sign in again")),
+    })
+}
+
+fn refused(stage: Stage, reason: Reason, advice: &'static str) -> Unproved {
+    Unproved::Refused(Refused {
+        stage,
+        denial: Denial::new(reason, advice),
+    })
+}
+
+fn forged(advice: &'static str) -> Unproved {
+    refused(Stage::Signature, Reason::InvalidSignature, advice)
+}
+
+/// The issuer has no key of the token's `kid`.
+pub(super) fn unknown_kid() -> Unproved {
+    let advice = "its issuer has no key of its `kid`, sign in again";
+    refused(Stage::Key, Reason::UnknownSigningKey, advice)
+}
+
+/// The issuer's keys cannot be had.
+fn unavailable() -> Unproved {
+    let advice = "the keys of its issuer cannot be had at the moment, try again";
+    refused(Stage::Key, Reason::KeysUnavailable, advice)
+}

@@ -1,0 +1,286 @@
+//! The keys that an issuer publishes: a JWKS (RFC 7517 section 5), at an address that is known or
+//! found by OpenID Connect Discovery 1.0.
+
+use super::jwk;
+use super::key::KeySet;
+use crate::engine::Timestamp;
+use crate::json::Json;
+use crate::source::{Call, Document, Held, Read, Scheme, Source};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What comes after the issuer in the address of its metadata (OpenID Connect Discovery 1.0,
+/// section 4).
+const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+
+/// Where and how a gateway asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// the gateway's name for it: a cluster of Envoy, `host:port` on APISIX and Kong
+    pub upstream: String,
+    /// how long to wait for each answer
+    pub timeout: Duration,
+}
+
+/// An address on the web, taken apart (RFC 3986 section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    scheme: Scheme,
+    authority: String,
+    path: String,
+}
+
+impl Address {
+    /// `http://` or `https://`, a host without user information, and a path in visible ASCII
+    /// without a fragment. `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (Scheme::Https, rest),
+            None => (Scheme::Http, text.strip_prefix("http://")?),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        let path_fits = path.is_empty() || path.starts_with('/');
+        let fit = !authority.is_empty()
+            && authority.bytes().all(host)
+            && path_fits
+            && path
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        fit.then(|| Self {
+            scheme,
+            authority: authority.to_owned(),
+            path: if path.is_empty() { "/" } else { path }.to_owned(),
+        })
+    }
+
+    fn call(self, server: &Server) -> Call {
+        Call {
+            upstream: server.upstream.clone(),
+            scheme: self.scheme,
+            authority: self.authority,
+            path: self.path,
+            timeout: server.timeout,
+        }
+    }
+}
+
+/// How the address of the JWKS is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// it is configured
+    At(Address),
+    /// the metadata of this issuer name it
+    Discovered {
+        /// the issuer, as its metadata have to name it
+        issuer: String,
+        /// the address of its metadata
+        metadata: Address,
+    },
+}
+
+impl Location {
+    /// By discovery from `issuer`. `None` if it is no address.
+    pub fn discovered(issuer: &str) -> Option<Self> {
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        // A query or a fragment is not allowed in an issuer (Discovery 1.0 section 3).
+        let plain = !base.contains(['?', '#']);
+        let metadata = Address::parse(&format!("{base}{WELL_KNOWN}")).filter(|_| plain)?;
+        Some(Self::Discovered {
+            issuer: issuer.to_owned(),
+            metadata,
+        })
+    }
+}
+
+/// An issuer's JWKS, as a document that is fetched.
+#[derive(Debug)]
+pub struct Jwks {
+    /// where it is
+    pub location: Location,
+    /// whom to ask
+    pub server: Server,
+}
+
+impl Document for Jwks {
+    type Value = KeySet;
+
+    fn first(&self) -> Call {
+        let address = match &self.location {
+            Location::At(address) => address,
+            Location::Discovered { metadata, .. } => metadata,
+        };
+        address.clone().call(&self.server)
+    }
+
+    fn read(&self, step: usize, body: &[u8]) -> Result<Read<KeySet>, String> {
+        match &self.location {
+            Location::Discovered { issuer, metadata } if step == 0 => {
+                let address = jwks_address(body, issuer, metadata)?;
+                Ok(Read::Follow(address.call(&self.server)))
+            }
+            _ => {
+                let (value, warnings) = jwk::key_set(body)?;
+                if value.is_empty() {
+                    let why = warnings.first().map(|why| format!(" ({why})"));
+                    let why = why.unwrap_or_default();
+                    return Err(format!("the JWKS has no key that can be used{why}"));
+                }
+                Ok(Read::Value { value, warnings })
+            }
+        }
+    }
+}
+
+/// `jwks_uri` in the metadata `body`. It has to stand on the issuer's own server, since that is the
+/// one that the gateway is told to ask.
+fn jwks_address(body: &[u8], issuer: &str, metadata: &Address) -> Result<Address, String> {
+    let json = Json::parse_object_without_duplicates(body)
+        .ok_or("the issuer's metadata are not a JSON object")?;
+    let text = |name| json.member(name).and_then(Json::text);
+    // Discovery 1.0 section 4.3: the issuer must be the one that was asked for.
+    if text("issuer") != Some(issuer) {
+        return Err("the metadata are another issuer's, compare `issuer` to the letter".to_owned());
+    }
+    let address = text("jwks_uri").and_then(Address::parse);
+    let address = address.ok_or("the metadata have no usable `jwks_uri`")?;
+    let same = address.scheme == metadata.scheme
+        && address.authority.eq_ignore_ascii_case(&metadata.authority);
+    if same {
+        return Ok(address);
+    }
+    Err(
+        "`jwks_uri` is on another server than the issuer: give its address as `jwks.url`, and its \
+         server as `jwks.upstream`"
+            .to_owned(),
+    )
+}
+
+/// The published keys of one issuer, as far as they were fetched.
+#[derive(Debug)]
+pub struct Remote {
+    /// what fetches them
+    pub source: Source<Jwks>,
+}
+
+impl Remote {
+    /// The keys that hold at `now`, and whether they are older than they should be.
+    pub fn keys(&self, now: Timestamp) -> (Option<Rc<KeySet>>, bool) {
+        match self.source.held(now) {
+            Held::Fresh(keys) => (Some(keys), false),
+            Held::Stale(keys) => (Some(keys), true),
+            Held::Nothing => (None, true),
+        }
+    }
+
+    /// A fetch was made for `kid`, and did not bring it.
+    pub fn note_missing(&self, kid: &str, now: Timestamp) {
+        self.source.note_missing(kid, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Server {
+        Server {
+            upstream: "sso".to_owned(),
+            timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn discovered(issuer: &str) -> Jwks {
+        Jwks {
+            location: Location::discovered(issuer).unwrap(),
+            server: server(),
+        }
+    }
+
+    fn follow(issuer: &str, metadata: &str) -> Result<String, String> {
+        match discovered(issuer).read(0, metadata.as_bytes())? {
+            Read::Follow(call) => Ok(format!("{} {}", call.authority, call.path)),
+            Read::Value { .. } => Err("a value".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_web_address_without_anything_hidden_in_it() {
+        let parts = |text: &str| Address::parse(text).map(|found| (found.authority, found.path));
+        let pair = |one: &str, two: &str| Some((one.to_owned(), two.to_owned()));
+        assert_eq!(parts("https://sso.example"), pair("sso.example", "/"));
+        assert_eq!(
+            parts("http://[::1]:8080/a/b?c=d"),
+            pair("[::1]:8080", "/a/b?c=d")
+        );
+        for wrong in [
+            "sso.example/certs",
+            "ftp://sso.example/",
+            "https://",
+            "https:///certs",
+            "https://user:password@sso.example/",
+            "https://sso.example/a b",
+            "https://sso.example/a\r\nx: y",
+            "https://sso.example/#keys",
+            "https://sso.example?x",
+            "https://sso.exämple/",
+        ] {
+            assert_eq!(Address::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn discovery_asks_below_the_issuer() {
+        for (issuer, path) in [
+            ("https://sso.example", "/.well-known/openid-configuration"),
+            ("https://sso.example/", "/.well-known/openid-configuration"),
+            (
+                "https://sso.example/realms/main",
+                "/realms/main/.well-known/openid-configuration",
+            ),
+        ] {
+            assert_eq!(discovered(issuer).first().path, path);
+        }
+        for wrong in ["sso.example", "https://sso.example/?x=1", ""] {
+            assert_eq!(Location::discovered(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn metadata_are_believed_of_their_own_issuer_and_server_only() {
+        let issuer = "https://sso.example/main";
+        let good =
+            r#"{"issuer":"https://sso.example/main","jwks_uri":"https://SSO.example/certs"}"#;
+        assert_eq!(follow(issuer, good), Ok("SSO.example /certs".to_owned()));
+        for (metadata, why) in [
+            ("<html>", "not a JSON object"),
+            ("[]", "not a JSON object"),
+            ("{}", "another issuer"),
+            (
+                r#"{"issuer":"https://sso.example/main/","jwks_uri":"https://sso.example/certs"}"#,
+                "another issuer",
+            ),
+            (r#"{"issuer":"https://sso.example/main"}"#, "jwks_uri"),
+            (
+                r#"{"issuer":"https://sso.example/main","jwks_uri":"file:///etc/passwd"}"#,
+                "jwks_uri",
+            ),
+            (
+                r#"{"issuer":"https://sso.example/main","jwks_uri":"https://evil.example/certs"}"#,
+                "another server",
+            ),
+            (
+                r#"{"issuer":"https://sso.example/main","jwks_uri":"http://sso.example/certs"}"#,
+                "another server",
+            ),
+            (
+                r#"{"issuer":"x","issuer":"https://sso.example/main","jwks_uri":"https://sso.example/c"}"#,
+                "not a JSON object",
+            ),
+        ] {
+            let error = follow(issuer, metadata).unwrap_err();
+            assert!(error.contains(why), "{metadata}: {error}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What an issuer's tokens have to say of themselves.
+
+use super::claims::{ClaimPath, Claims, Times};
+use super::token::UnverifiedToken;
+use crate::denial::{Denial, Reason};
+use crate::engine::Timestamp;
+use crate::json::Json;
+use crate::ollama::{Scope, ScopeSet};
+
+/// For whom a token may be.
+#[derive(Debug)]
+pub enum Audiences {
+    /// a token must name one of these
+    OneOf(Vec<String>),
+    /// a token must name none: one that does is for somebody else (RFC 7519 section 4.1.3)
+    Unnamed,
+    /// whatever it names
+    Any,
+}
+
+/// What a claim has to be.
+#[derive(Debug)]
+pub enum Expected {
+    /// one of these values, or a list with one of these in it
+    OneOf(Vec<Json>),
+    /// not there
+    Absent,
+}
+
+/// A claim that a token must, or must not, have.
+#[derive(Debug)]
+pub struct RequiredClaim {
+    /// where it stands
+    pub path: ClaimPath,
+    /// what it has to be
+    pub expected: Expected,
+}
+
+/// The rules for one issuer's tokens, apart from the signature.
+#[derive(Debug)]
+pub struct Rules {
+    /// the accepted `typ`, as [`super::token::media_type`] writes them
+    pub kinds: Vec<String>,
+    /// whether a token may leave out `typ`
+    pub kind_is_optional: bool,
+    /// the only `iss` that is accepted; any, if absent
+    pub issuer: Option<String>,
+    /// the accepted `aud`
+    pub audiences: Audiences,
+    /// which claim names the caller
+    pub subject_claim: ClaimPath,
+    /// which claim names the scopes
+    pub scopes_claim: Option<ClaimPath>,
+    /// what every token grants where no claim names the scopes
+    pub default_scopes: ScopeSet,
+    /// further conditions
+    pub required_claims: Vec<RequiredClaim>,
+    /// whether a token must have `exp`
+    pub require_expiry: bool,
+    /// how far the clocks may be apart, in seconds
+    pub leeway: i64,
+    /// the longest time since `iat`, in seconds
+    pub max_age: Option<i64>,
+    /// the longest time from `iat` to `exp`, in seconds
+    pub max_lifetime: Option<i64>,
+}
+
+/// What a token claims, read and within the rules. Nothing of it is proved.
+#[derive(Debug)]
+pub struct Claimed {
+    /// the caller
+    pub subject: String,
+    /// what the caller may do
+    pub scopes: ScopeSet,
+    /// when
+    pub times: Times,
+}
+
+/// How far a token came before it was refused; the refusal that came furthest is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// its algorithm or type
+    Kind,
+    /// its `iss`
+    Issuer,
+    /// its other claims
+    Claims,
+    /// the key that it names
+    Key,
+    /// its signature
+    Signature,
+}
+
+/// A refusal, and how far it came.
+#[derive(Debug)]
+pub struct Refused {
+    /// how far
+    pub stage: Stage,
+    /// why
+    pub denial: Denial,
+}
+
+impl Rules {
+    /// What `token` claims at `now`, as far as the rules allow it. Cheap: nothing is computed.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Claimed, Refused> {
+        let at = |stage| move |denial| Refused { stage, denial };
+        self.check_kind(token.kind.as_deref())
+            .map_err(at(Stage::Kind))?;
+        self.check_issuer(&token.claims)
+            .map_err(at(Stage::Issuer))?;
+        self.read_claims(&token.claims, now)
+            .map_err(at(Stage::Claims))
+    }
+
+    fn read_claims(&self, claims: &Claims, now: Timestamp) -> Result<Claimed, Denial> {
+        self.check_audience(claims)?;
+        let times = Times::of(claims)?;
+        self.check_times(&times, now)?;
+        self.check_lifetime(&times)?;
+        for required in &self.required_claims {
+            required.check(claims)?;
+        }
+        let subject = claims
+            .text(&self.subject_claim)?
+            .filter(|subject| !subject.is_empty())
+            .ok_or_else(|| {
+                let name = self.subject_claim.written();
+                let advice = format!("its claim `{name}` is missing or empty");
+                Denial::new(Reason::MissingSubject, advice)
+            })?;
+        Ok(Claimed {
+            subject: subject.to_owned(),
+            scopes: self.scopes(claims)?,
+            times,
+        })
+    }
+
+    /// RFC 8725 section 3.11: a token of another type is another token.
+    fn check_kind(&self, kind: Option<&str>) -> Result<(), Denial> {
+        let fit = match kind {
+            None => self.kind_is_optional,
+            Some(kind) => self.kinds.iter().any(|fit| fit == kind),
+        };
+        if fit {
+            return Ok(());
+        }
+        let advice = "its header's `typ` is not one that is taken here";
+        Err(Denial::new(Reason::MalformedToken, advice))
+    }
+
+    fn check_issuer(&self, claims: &Claims) -> Result<(), Denial> {
+        let claimed = claims.text(&ClaimPath::name("iss"))?;
+        if self.issuer.is_none() || claimed == self.issuer.as_deref() {
+            return Ok(());
+        }
+        let advice = "its `iss` is not one that is configured here";
+        Err(Denial::new(Reason::WrongIssuer, advice))
+    }
+
+    fn check_audience(&self, claims: &Claims) -> Result<(), Denial> {
+        let claimed = claims.texts(&ClaimPath::name("aud"))?;
+        let fit = match (&self.audiences, &claimed) {
+            (Audiences::Any, _) | (Audiences::Unnamed, None) => true,
+            (Audiences::OneOf(own), Some(claimed)) => {
+                claimed.iter().any(|one| own.iter().any(|own| own == one))
+            }
+            _ => false,
+        };
+        if fit {
+            return Ok(());
+        }
+        let advice =
+            "its `aud` must name this gate, as `audiences` in the gate's configuration says";
+        Err(Denial::new(Reason::WrongAudience, advice))
+    }
+
+    /// Whether a token with these `times` is valid at `now` (RFC 7519 sections 4.1.4 to 4.1.6).
+    /// Asked at each request, of a token that is known as well.
+    ///
+    /// # Errors
+    /// Too late, too early, or without an expiry.
+    pub fn check_times(&self, times: &Times, now: Timestamp) -> Result<(), Denial> {
+        let expired = |advice| Err(Denial::new(Reason::ExpiredToken, advice));
+        match times.expires {
+            Some(end) if now >= end.plus(self.leeway) => return expired("sign in again"),
+            None if self.require_expiry => {
+                let advice = "ask its issuer for a token with `exp`";
+                return Err(Denial::new(Reason::MissingExpiry, advice));
+            }
+            _ => {}
+        }
+        for (name, start) in [("nbf", times.not_before), ("iat", times.issued)] {
+            if start.is_some_and(|start| now.plus(self.leeway) < start) {
+                let advice = format!("its `{name}` lies ahead, check the clocks");
+                return Err(Denial::new(Reason::TokenNotYetValid, advice));
+            }
+        }
+        match (self.max_age, times.issued) {
+            (Some(most), Some(issued)) if now >= issued.plus(most).plus(self.leeway) => {
+                expired("it was issued too long ago for this gate, sign in again")
+            }
+            (Some(_), None) => {
+                let advice = "its age cannot be known, ask its issuer for a token with `iat`";
+                Err(Denial::new(Reason::ExcessiveLifetime, advice))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_lifetime(&self, times: &Times) -> Result<(), Denial> {
+        let Some(most) = self.max_lifetime else {
+            return Ok(());
+        };
+        let fit = match (times.issued, times.expires) {
+            (Some(start), Some(end)) => end <= start.plus(most),
+            _ => false,
+        };
+        if fit {
+            return Ok(());
+        }
+        let advice = format!("from `iat` to `exp` it may be {most} seconds at the most");
+        Err(Denial::new(Reason::ExcessiveLifetime, advice))
+    }
+
+    /// A scope that is not Ollama's (`openid`, `email`) is another service's business.
+    fn scopes(&self, claims: &Claims) -> Result<ScopeSet, Denial> {
+        let Some(path) = &self.scopes_claim else {
+            return Ok(self.default_scopes);
+        };
+        let claimed = claims.texts(path)?.unwrap_or_default();
+        Ok(claimed
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace)
+            .filter_map(Scope::named)
+            .collect())
+    }
+}
+
+impl RequiredClaim {
+    fn check(&self, claims: &Claims) -> Result<(), Denial> {
+        let found = claims.at(&self.path);
+        let fit = match (&self.expected, found) {
+            (Expected::Absent, found) => found.is_none(),
+            (Expected::OneOf(fit), Some(Json::List(items))) => {
+                items.iter().any(|item| fit.contains(item))
+            }
+            (Expected::OneOf(fit), Some(found)) => fit.contains(found),
+            (Expected::OneOf(_), None) => false,
+        };
+        if fit {
+            return Ok(());
+        }
+        let name = self.path.written();
+        let advice = match found {
+            None => format!("its claim `{name}` is missing"),
+            Some(_) => format!("its claim `{name}` is not what this gate asks for"),
+        };
+        Err(Denial::new(Reason::ClaimMismatch, advice))
+    }
+}

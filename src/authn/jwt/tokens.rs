@@ -1,0 +1,366 @@
+//! All issuers together, and what is remembered of their tokens.
+
+use super::cache::Cache;
+use super::claims::ClaimPath;
+use super::issuer::{Grant, Issuer};
+use super::keys::{Checker, Keys, Need, Unproved};
+use super::remote::Remote;
+use super::rules::{Refused, Stage};
+use super::signature::Verifier;
+use super::token::UnverifiedToken;
+use crate::denial::{Denial, Level, Reason};
+use crate::engine::Timestamp;
+use crate::source::{self, Call, Fetch, News, Progress, Response, Why};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// How much of verified tokens is remembered, in bytes per generation: some 1,500 tokens of 500
+/// bytes each.
+const VERIFIED: usize = 1 << 20;
+/// How much of forged ones.
+const FORGED: usize = 1 << 16;
+
+/// A fetch that this request has made, and whether it worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// the place of the issuer in the configuration
+    pub issuer: usize,
+    /// whether keys came
+    pub worked: bool,
+}
+
+/// What a verification needs beside the token.
+#[derive(Clone, Copy)]
+pub struct Context<'c> {
+    /// the time
+    pub now: Timestamp,
+    /// who computes signatures
+    pub verifier: &'c dyn Verifier,
+    /// what this request has had fetched already
+    pub tried: &'c [Tried],
+}
+
+/// Whose tokens are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// those that prove who is calling
+    Credential,
+    /// those of the issuer at this place, which name the user of an API key
+    User(usize),
+}
+
+/// Keys that are being fetched.
+#[derive(Debug)]
+pub struct Pending {
+    /// the place of the issuer in the configuration
+    pub issuer: usize,
+    /// the fetch; dropping it gives it up
+    pub fetch: Fetch,
+}
+
+/// Why there is no grant.
+#[derive(Debug)]
+pub enum Refusal {
+    /// the caller is refused
+    Denied(Denial),
+    /// an answer has to come first
+    Await(Box<(Pending, Call)>),
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// Every issuer, and what is known of tokens. Holds all its state itself.
+#[derive(Debug)]
+pub struct Tokens {
+    issuers: Vec<Issuer>,
+    forwarded: Vec<ClaimPath>,
+    verified: RefCell<Cache<Rc<Grant>>>,
+    forged: RefCell<Cache<()>>,
+    by_previous: Cell<u64>,
+    news: RefCell<Vec<News>>,
+    /// whether ticks refresh what grows old, so that no request has to wait for it
+    ticks: Cell<bool>,
+}
+
+impl Tokens {
+    /// Of these issuers. `forwarded` are the claims that go into headers.
+    pub fn new(issuers: Vec<Issuer>, forwarded: Vec<ClaimPath>) -> Self {
+        Self {
+            issuers,
+            forwarded,
+            verified: RefCell::new(Cache::new(VERIFIED)),
+            forged: RefCell::new(Cache::new(FORGED)),
+            by_previous: Cell::new(0),
+            news: RefCell::new(Vec::new()),
+            ticks: Cell::new(false),
+        }
+    }
+
+    /// Whether no token could prove anything.
+    pub fn is_empty(&self) -> bool {
+        self.issuers.iter().all(|issuer| issuer.header.is_some())
+    }
+
+    /// The issuer at `place`.
+    pub fn issuer(&self, place: usize) -> Option<&Issuer> {
+        self.issuers.get(place)
+    }
+
+    /// What `text`, a token in compact form, grants. Of several issuers the first that accepts it
+    /// decides; of several refusals the one that came furthest is told.
+    ///
+    /// # Errors
+    /// Why no issuer stands behind it, or what has to be fetched to know.
+    pub fn verify(
+        &self,
+        text: &str,
+        asked: Asked,
+        context: Context<'_>,
+    ) -> Result<Rc<Grant>, Refusal> {
+        if let Some(grant) = self.remembered(text, asked, context)? {
+            return Ok(grant);
+        }
+        let token = UnverifiedToken::parse(text)?;
+        let mut furthest: Option<Refused> = None;
+        let mut need = None;
+        let mut may_become_right = false;
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            if !asked.of(place, issuer) {
+                continue;
+            }
+            match self.try_issuer(place, issuer, &token, context) {
+                Ok(grant) => return Ok(self.remember(text, grant)),
+                Err(Unproved::Needs(missing)) => {
+                    need.get_or_insert((place, missing));
+                }
+                Err(Unproved::Refused(refused)) => {
+                    may_become_right |= refused.denial.reason() == Reason::TokenNotYetValid;
+                    match &furthest {
+                        Some(known) if known.stage >= refused.stage => {}
+                        _ => furthest = Some(refused),
+                    }
+                }
+            }
+        }
+        if let Some((place, need)) = need {
+            return Err(self.fetch(place, &need, context.now));
+        }
+        let refused = furthest.map(|refused| (refused.stage, refused.denial));
+        let Some((stage, denial)) = refused else {
+            let advice = "JWTs are not taken here, send an API key";
+            return Err(Denial::new(Reason::UnsupportedCredential, advice).into());
+        };
+        // Its keys judged it; only other keys could judge otherwise, and they empty the cache.
+        if stage == Stage::Signature && !may_become_right {
+            self.forged.borrow_mut().insert(text, ());
+        }
+        Err(denial.into())
+    }
+
+    /// What is known of `text`, if that still holds.
+    fn remembered(
+        &self,
+        text: &str,
+        asked: Asked,
+        context: Context<'_>,
+    ) -> Result<Option<Rc<Grant>>, Refusal> {
+        let known = self.verified.borrow_mut().get(text);
+        let Some(grant) = known else {
+            let forged = self.forged.borrow_mut().get(text).is_some();
+            return match forged {
+                true => Err(Denial::new(
+                    Reason::InvalidSignature,
+                    "it was refused before, sign in again",
+                )
+                .into()),
+                false => Ok(None),
+            };
+        };
+        let issuer = self.issuers.get(grant.issuer);
+        let Some(issuer) = issuer.filter(|issuer| asked.of(grant.issuer, issuer)) else {
+            return Ok(None);
+        };
+        if let Keys::Remote(remote) = &issuer.keys
+            && self.has_aged(remote, grant.issuer, context)
+        {
+            return Ok(None);
+        }
+        if let Err(denial) = issuer.rules.check_times(&grant.times, context.now) {
+            self.verified.borrow_mut().remove(text);
+            return Err(denial.of(&issuer.name).into());
+        }
+        Ok(Some(grant))
+    }
+
+    /// Whether the keys behind a remembered token are gone, or due to be fetched by this request.
+    fn has_aged(&self, remote: &Remote, issuer: usize, context: Context<'_>) -> bool {
+        let (keys, stale) = remote.keys(context.now);
+        let refreshes = stale && !self.ticks.get() && tried(context.tried, issuer).is_none();
+        keys.is_none() || (refreshes && remote.source.is_due(context.now))
+    }
+
+    fn try_issuer(
+        &self,
+        place: usize,
+        issuer: &Issuer,
+        token: &UnverifiedToken<'_>,
+        context: Context<'_>,
+    ) -> Result<Grant, Unproved> {
+        let mut checker = Checker {
+            now: context.now,
+            verifier: context.verifier,
+            fetched: tried(context.tried, place),
+            refreshes: !self.ticks.get(),
+        };
+        if let Keys::Remote(remote) = &issuer.keys {
+            // Somebody else is fetching, or it was tried a moment ago: the old keys still hold.
+            checker.refreshes &= remote.source.is_due(context.now);
+        }
+        issuer.verify(place, token, &self.forwarded, checker)
+    }
+
+    fn remember(&self, text: &str, grant: Grant) -> Rc<Grant> {
+        let grant = Rc::new(grant);
+        self.verified.borrow_mut().insert(text, Rc::clone(&grant));
+        if grant.previous {
+            let count = self.by_previous.get().saturating_add(1);
+            self.by_previous.set(count);
+            // 1, 2, 4, 8, …: enough to see whether anybody still does.
+            if count.is_power_of_two() {
+                let name = self.issuers.get(grant.issuer).map(|issuer| &issuer.name);
+                let line = format!(
+                    "ollama-gate: jwt `{}`: {count} so far are signed with a previous secret",
+                    name.map_or("", String::as_str)
+                );
+                self.tell(Level::Info, line);
+            }
+        }
+        grant
+    }
+
+    /// Begins to fetch what is needed, or says why not.
+    fn fetch(&self, place: usize, need: &Need, now: Timestamp) -> Refusal {
+        let Some(remote) = self.remote(place) else {
+            return Denial::new(Reason::Misconfigured, "an issuer has no keys").into();
+        };
+        let why = match need {
+            Need::Keys => Why::Absent,
+            Need::Fresh => Why::Stale,
+            Need::Kid(kid) => Why::Missing(kid),
+        };
+        match remote.source.begin(why, now) {
+            Ok((fetch, call)) => {
+                let pending = Pending {
+                    issuer: place,
+                    fetch,
+                };
+                Refusal::Await(Box::new((pending, call)))
+            }
+            Err(refused) => refused_fetch(refused).into(),
+        }
+    }
+
+    /// The answer to a call has come: what to do next.
+    pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
+        let Pending { issuer, fetch } = pending;
+        let Some(remote) = self.remote(issuer) else {
+            return Answered::Done(Tried {
+                issuer,
+                worked: false,
+            });
+        };
+        match remote.source.answer(fetch, response, now) {
+            Progress::Follow(fetch, call) => Answered::Follow(Pending { issuer, fetch }, call),
+            Progress::Done { changed, ok, news } => {
+                if changed {
+                    self.verified.borrow_mut().clear();
+                    self.forged.borrow_mut().clear();
+                }
+                self.news.borrow_mut().extend(news);
+                Answered::Done(Tried { issuer, worked: ok })
+            }
+        }
+    }
+
+    /// From now on ticks refresh what grows old.
+    pub fn expect_ticks(&self) {
+        self.ticks.set(true);
+    }
+
+    /// Whether anything is fetched at all.
+    pub fn fetches(&self) -> bool {
+        (0..self.issuers.len()).any(|place| self.remote(place).is_some())
+    }
+
+    /// A tick: the fetches that are due.
+    pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
+        let fetches = (0..self.issuers.len()).filter_map(|issuer| {
+            let begun = self.remote(issuer)?.source.begin(Why::Prefetch, now);
+            let (fetch, call) = begun.ok()?;
+            Some((Pending { issuer, fetch }, call))
+        });
+        fetches.collect()
+    }
+
+    /// What there is to log since this was asked last.
+    pub fn take_news(&self) -> Vec<News> {
+        self.news.take()
+    }
+
+    fn tell(&self, level: Level, line: String) {
+        self.news.borrow_mut().push(News { level, line });
+    }
+
+    fn remote(&self, place: usize) -> Option<&Remote> {
+        match &self.issuers.get(place)?.keys {
+            Keys::Remote(remote) => Some(remote),
+            _ => None,
+        }
+    }
+}
+
+/// What an answer led to.
+#[derive(Debug)]
+pub enum Answered {
+    /// another call
+    Follow(Pending, Call),
+    /// nothing more is fetched
+    Done(Tried),
+}
+
+impl Asked {
+    fn of(self, place: usize, issuer: &Issuer) -> bool {
+        match self {
+            Self::Credential => issuer.header.is_none(),
+            Self::User(user) => user == place && issuer.header.is_some(),
+        }
+    }
+}
+
+fn tried(tried: &[Tried], issuer: usize) -> Option<bool> {
+    let of_issuer = tried.iter().find(|tried| tried.issuer == issuer)?;
+    Some(of_issuer.worked)
+}
+
+fn refused_fetch(refused: source::Refused) -> Denial {
+    let unavailable = |retry_after| {
+        let advice = "the keys of its issuer cannot be had at the moment, try again";
+        Denial::new(Reason::KeysUnavailable, advice).retry_after(retry_after)
+    };
+    match refused {
+        source::Refused::Missing | source::Refused::CoolingDown => Denial::new(
+            Reason::UnknownSigningKey,
+            "its issuer has no key of its `kid`, sign in again",
+        ),
+        source::Refused::Unavailable { retry_after } => unavailable(retry_after),
+        source::Refused::NotDue => unavailable(1),
+        source::Refused::Busy => Denial::new(
+            Reason::KeysPending,
+            "the keys of its issuer are being fetched, try again in a second",
+        ),
+    }
+}

@@ -1,0 +1,174 @@
+//! `jwt`
+
+mod keys;
+mod rules;
+
+pub(super) use keys::{JWKS, KEY};
+pub(super) use rules::claim;
+
+use super::field::{DURATION, Field, Shape};
+use super::reader::{Node, Reader, Section};
+use super::upstream::{HEADER, header_name};
+use super::value::SECRET;
+use crate::authn::jwt::{Algorithm, Issuer};
+use crate::json::Json;
+use std::collections::HashSet;
+
+pub(super) const ISSUER: &[Field] = &[
+    Field::required("name", Shape::Name, "its name in logs, unique"),
+    Field::required(
+        "algorithms",
+        Shape::Filled(&Shape::Word(algorithm_names)),
+        "the accepted algorithms: `HS256`, `HS384`, `HS512` with `secrets`; `RS256`, `RS384`, `RS512`, `PS256`, \
+         `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA` with `keys` or `jwks`. The token's own `alg` never chooses",
+    ),
+    Field::one_of(
+        "secrets",
+        Shape::Filled(&Shape::Secret(SECRET)),
+        "the HMAC secrets, the current one first, each at least as long as the hash (32, 48 or 64 bytes): strings \
+         or `{\"env\": \"NAME\"}`. A previous one lets its tokens work until they expire",
+    ),
+    Field::one_of(
+        "keys",
+        Shape::Filled(&Shape::Open(KEY)),
+        "the issuer's public keys: JWKs, such as the `keys` of a JWKS, or `{\"pem\": \"…\"}`",
+    ),
+    Field::one_of(
+        "jwks",
+        Shape::Object(JWKS),
+        "where the issuer publishes its keys. Needs `issuer` and `audiences`",
+    ),
+    Field::optional(
+        "header",
+        HEADER,
+        "the header in which its tokens come beside an API key that names this issuer in `users`. They name the \
+         user of that key, and prove nothing by themselves",
+    ),
+    Field::optional(
+        "issuer",
+        Shape::Text,
+        "the only accepted `iss`. Default: any",
+    ),
+    Field::optional(
+        "audiences",
+        Shape::Filled(&Shape::Text),
+        "the accepted `aud`, one of which a token must name. Default: a token must name none",
+    ),
+    Field::optional(
+        "danger_allow_any_audience",
+        Shape::Boolean,
+        "`true` takes tokens for whomever they are: every service that gets one can use it here",
+    ),
+    Field::optional(
+        "subject_claim",
+        Shape::Name,
+        "the claim that names the caller. This and every other claim is a name, or a JSON Pointer such as \
+         `/realm_access/roles`. Default: `sub`",
+    ),
+    Field::optional(
+        "scopes_claim",
+        Shape::Name,
+        "the claim that holds the scopes, a string with spaces or a list; unknown names in it are passed over. \
+         Default: every token gets `read` and `inference`",
+    ),
+    Field::optional(
+        "required_claims",
+        Shape::Map(&Shape::Claim),
+        "what other claims have to be: a value, a list of values of which one must be there, or `{\"absent\": true}`",
+    ),
+    Field::optional(
+        "typ",
+        Shape::Filled(&Shape::Text),
+        "the accepted types in a token's header; a token must then name one. Default: `JWT` and `at+jwt`, or none",
+    ),
+    Field::optional(
+        "require_expiry",
+        Shape::Boolean,
+        "whether a token must have `exp`. Default: `true`",
+    ),
+    Field::optional(
+        "leeway",
+        DURATION,
+        "how far the clocks may be apart, up to 5 minutes. Default: `\"60s\"`",
+    ),
+    Field::optional(
+        "max_age",
+        DURATION,
+        "the longest time since `iat`, which a token must then have. Default: any",
+    ),
+    Field::optional(
+        "max_lifetime",
+        DURATION,
+        "the longest time from `iat` to `exp`, both of which a token must then have. Default: any",
+    ),
+    Field::optional(
+        "danger_allow_short_secret",
+        Shape::Boolean,
+        "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
+    ),
+    Field::later("cookie"),
+    Field::later("models_claim"),
+];
+
+fn algorithm_names() -> Vec<&'static str> {
+    Algorithm::ALL.into_iter().map(Algorithm::name).collect()
+}
+
+/// The place of the issuer called `name` in the list `jwt`, if its tokens come in a header of their
+/// own: an API key may name it in `users`. Looks at names only, since keys are read before issuers.
+pub(super) fn place_of_users(jwt: Option<&Json>, name: &str) -> Option<usize> {
+    let Some(Json::List(issuers)) = jwt else {
+        return None;
+    };
+    issuers.iter().position(|issuer| {
+        issuer.member("header").is_some()
+            && issuer.member("name").and_then(Json::text) == Some(name)
+    })
+}
+
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Issuer> {
+    let mut issuers = Vec::new();
+    let mut names = HashSet::new();
+    for item in reader.list(node, "a list of issuers") {
+        let Some(section) = reader.section(&item, ISSUER) else {
+            continue;
+        };
+        let name = section.field("name");
+        let name = name.and_then(|node| reader.name(&node)).unwrap_or_default();
+        if !names.insert(name.clone()) {
+            reader.refuse(&section.place("name"), "is taken by another issuer");
+        }
+        issuers.push(read_issuer(reader, &section, name));
+    }
+    issuers
+}
+
+fn read_issuer(reader: &mut Reader<'_>, section: &Section<'_>, name: String) -> Issuer {
+    let algorithms = match section.field("algorithms") {
+        Some(node) => read_algorithms(reader, &node),
+        None => Vec::new(),
+    };
+    let keys = keys::read(reader, section, &algorithms, &name);
+    let header = section
+        .field("header")
+        .and_then(|node| header_name(reader, &node));
+    Issuer {
+        name,
+        algorithms,
+        keys,
+        rules: rules::read(reader, section, header.is_some()),
+        header,
+    }
+}
+
+fn read_algorithms(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Algorithm> {
+    let items = reader.list(node, "a list of algorithms");
+    if items.is_empty() {
+        reader.refuse(node, "expected an algorithm such as \"RS256\", found none");
+    }
+    let expected = format!("one of {}", algorithm_names().join(", "));
+    items
+        .iter()
+        .filter_map(|item| reader.parsed(item, &expected, Algorithm::named))
+        .collect()
+}

@@ -1,0 +1,62 @@
+//! The counters of one configuration.
+
+use super::{Counter, Host};
+use crate::denial::Reason;
+use crate::engine::Record;
+
+/// The counters, by what they count. All are empty where the gateway has none.
+#[derive(Debug, Default)]
+pub struct Counters {
+    allowed: Option<Counter>,
+    /// in the order of [`Reason::ALL`]
+    denied: Vec<Counter>,
+    by_previous_secret: Option<Counter>,
+    fetched: Option<Counter>,
+    fetch_failed: Option<Counter>,
+}
+
+impl Counters {
+    /// Makes the counters known to `host`. A gateway that defines none is no reason to stop.
+    pub fn define(host: &impl Host) -> Self {
+        let define = |name: &str| host.define_counter(name);
+        let denied: Result<_, _> = Reason::ALL
+            .iter()
+            .map(|reason| define(&reason.counter()))
+            .collect();
+        Self {
+            denied: denied.unwrap_or_default(),
+            allowed: define("ollama_gate.allowed").ok(),
+            by_previous_secret: define("ollama_gate.jwt.previous_secret").ok(),
+            fetched: define("ollama_gate.fetch.succeeded").ok(),
+            fetch_failed: define("ollama_gate.fetch.failed").ok(),
+        }
+    }
+
+    /// Counts a decision.
+    pub fn count(&self, host: &impl Host, record: &Record) {
+        let decision = match record.reason {
+            None => self.allowed,
+            Some(reason) => Reason::ALL
+                .iter()
+                .position(|other| *other == reason)
+                .and_then(|place| self.denied.get(place).copied()),
+        };
+        let previous = self
+            .by_previous_secret
+            .filter(|_| record.by_previous_secret);
+        for counter in [decision, previous].into_iter().flatten() {
+            host.count(counter);
+        }
+    }
+
+    /// Counts a fetch that ended.
+    pub fn count_fetch(&self, host: &impl Host, worked: bool) {
+        let counter = match worked {
+            true => self.fetched,
+            false => self.fetch_failed,
+        };
+        if let Some(counter) = counter {
+            host.count(counter);
+        }
+    }
+}

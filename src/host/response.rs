@@ -1,0 +1,33 @@
+//! The answer to a call, as the gateway gives it.
+
+use super::{Host, Status};
+use crate::denial::Level;
+use crate::source::{Body, Call, MOST_BODY, Response};
+
+/// The body of the answer, unless it is larger than anything that is read.
+pub fn body(host: &impl Host, size: usize) -> Vec<u8> {
+    match size {
+        1..=MOST_BODY => host.call_body().unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// The answer with a body of `size` bytes, of which `body` is what was taken over.
+pub fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
+    Response {
+        status: host.call_status(),
+        body: match size > MOST_BODY {
+            true => Body::TooLarge(size),
+            false => Body::Bytes(body),
+        },
+    }
+}
+
+/// Says that the gateway does not make a call at all, which only a person can mend.
+pub fn tell_refused(host: &impl Host, call: &Call, Status(status): Status) {
+    let line = format!(
+        "ollama-gate: the gateway makes no call to upstream `{}` (status {status}), is there one of that name?",
+        call.upstream
+    );
+    host.log(Level::Error, &line);
+}

@@ -1,0 +1,196 @@
+//! The root context: holds the configuration, and fetches between requests.
+
+use super::capabilities::{Capabilities, Confirmation};
+use super::counters::Counters;
+use super::crypto::Proved;
+use super::{CallToken, Filter, Host, Status, response};
+use crate::authn::jwt::{Answered, Pending};
+use crate::config::{ConfigErrors, Configuration};
+use crate::denial::Level;
+use crate::engine::{Engine, Now};
+use crate::source::{Call, Response};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How often a gateway with ticks looks whether something is due.
+const TICK: Duration = Duration::from_secs(1);
+
+/// One configuration in force, and what the gateway offers it.
+#[derive(Debug)]
+pub struct Ready {
+    pub(super) engine: Engine,
+    pub(super) capabilities: Capabilities,
+    pub(super) confirmation: Confirmation,
+    pub(super) counters: Counters,
+    pub(super) crypto: Proved,
+}
+
+impl Ready {
+    /// Logs what the engine has to tell beside decisions.
+    pub(super) fn tell_news(&self, host: &impl Host) {
+        for news in self.engine.authenticators.tokens().take_news() {
+            host.log(news.level, &news.line);
+        }
+    }
+
+    /// Hands the answer to a call to whoever began it, and counts a fetch that has ended.
+    pub(super) fn count_fetch(&self, host: &impl Host, answered: &Answered) {
+        if let Answered::Done(tried) = answered {
+            self.counters.count_fetch(host, tried.worked);
+        }
+    }
+}
+
+/// The root context.
+#[derive(Debug)]
+pub struct Root<H> {
+    host: H,
+    ready: Option<Rc<Ready>>,
+    /// what was called between requests, and for which configuration
+    calls: HashMap<CallToken, (Rc<Ready>, Pending)>,
+    ticks: Ticks,
+}
+
+/// What is known of the gateway's ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ticks {
+    /// none were asked for: Kong crashes when they are asked for twice
+    Unasked,
+    /// none has come yet: Kong crashes at an HTTP call in the first one
+    Expected,
+    Coming,
+}
+
+impl<H: Host + Clone> Root<H> {
+    /// Without a configuration: every request is refused.
+    pub fn new(host: H) -> Self {
+        Self {
+            host,
+            ready: None,
+            calls: HashMap::new(),
+            ticks: Ticks::Unasked,
+        }
+    }
+
+    /// Reads the configuration. `false` if it was refused, and then every request is: Kong does not
+    /// look at the answer.
+    pub fn configure(&mut self) -> bool {
+        self.ready = None;
+        self.calls.clear();
+        match self.read() {
+            Ok(ready) => {
+                self.ask_for_ticks(&ready);
+                self.ready = Some(Rc::new(ready));
+                true
+            }
+            Err(errors) => {
+                let count = errors.count();
+                let plural = if count == 1 { "" } else { "s" };
+                let title = format!("ollama-gate: configuration refused, {count} error{plural}");
+                self.host.log(Level::Error, &title);
+                for line in errors.lines() {
+                    let line = format!("ollama-gate: configuration: {line}");
+                    self.host.log(Level::Error, &line);
+                }
+                false
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Ready, ConfigErrors> {
+        let document = self.host.configuration().map_err(|Status(status)| {
+            ConfigErrors::of_document(format!("cannot be read, the gateway says status {status}"))
+        })?;
+        let environment = |name: &str| self.host.environment(name);
+        let configuration = Configuration::read(&document, &environment, self.host.entropy())?;
+        let capabilities = Capabilities::find(&self.host, configuration.host)
+            .map_err(ConfigErrors::of_document)?;
+        for line in &configuration.notices {
+            self.host.log(Level::Info, &format!("ollama-gate: {line}"));
+        }
+        Ok(Ready {
+            engine: configuration.engine,
+            capabilities,
+            confirmation: Confirmation::of(configuration.host),
+            crypto: Proved::default(),
+            counters: match capabilities.counters {
+                true => Counters::define(&self.host),
+                false => Counters::default(),
+            },
+        })
+    }
+
+    /// Where nothing is fetched, or the gateway has no ticks, nothing is asked for.
+    fn ask_for_ticks(&mut self, ready: &Ready) {
+        let tokens = ready.engine.authenticators.tokens();
+        if !ready.capabilities.ticks || !tokens.fetches() {
+            return;
+        }
+        if self.ticks == Ticks::Unasked && self.host.set_tick(TICK).is_ok() {
+            self.ticks = Ticks::Expected;
+        }
+        if self.ticks != Ticks::Unasked {
+            tokens.expect_ticks();
+        }
+    }
+
+    /// A tick: fetches what is due, so that no request has to wait for it.
+    pub fn tick(&mut self) {
+        if self.ticks != Ticks::Coming {
+            self.ticks = Ticks::Coming;
+            return;
+        }
+        let (Some(ready), Some(now)) = (self.ready.clone(), self.now()) else {
+            return;
+        };
+        for (pending, call) in ready.engine.authenticators.tokens().due(now) {
+            self.send(&ready, pending, &call);
+        }
+        ready.tell_news(&self.host);
+    }
+
+    /// A call that was made between requests was answered, with a body of `size` bytes.
+    pub fn call_done(&mut self, token: CallToken, size: usize) {
+        let Some((ready, pending)) = self.calls.remove(&token) else {
+            return;
+        };
+        let body = response::body(&self.host, size);
+        let response = response::read(&self.host, &body, size);
+        self.answer(&ready, pending, &response);
+        ready.tell_news(&self.host);
+    }
+
+    fn send(&mut self, ready: &Rc<Ready>, pending: Pending, call: &Call) {
+        match self.host.http_call(call) {
+            Ok(token) => {
+                self.calls.insert(token, (Rc::clone(ready), pending));
+            }
+            Err(status) => {
+                response::tell_refused(&self.host, call, status);
+                self.answer(ready, pending, &Response::none());
+            }
+        }
+    }
+
+    fn answer(&mut self, ready: &Rc<Ready>, pending: Pending, response: &Response<'_>) {
+        // Without a clock the fetch is given up; the next tick begins another.
+        let Some(now) = self.now() else { return };
+        let tokens = ready.engine.authenticators.tokens();
+        let answered = tokens.answer(pending, response, now);
+        ready.count_fetch(&self.host, &answered);
+        if let Answered::Follow(pending, call) = answered {
+            self.send(ready, pending, &call);
+        }
+    }
+
+    fn now(&self) -> Option<crate::engine::Timestamp> {
+        let now = self.host.wall_clock().ok()?;
+        Now::from_wall_nanoseconds(now).wall()
+    }
+
+    /// The context of one request. It keeps the configuration that it began with.
+    pub fn filter(&self) -> Filter<H> {
+        Filter::new(self.host.clone(), self.ready.clone())
+    }
+}

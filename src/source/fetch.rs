@@ -1,0 +1,328 @@
+//! One document: what is held of it, and the fetches under way.
+
+use super::call::{Body, Call, Document, MOST_BODY, News, Read, Response};
+use super::missing::Missing;
+use super::pace::{BackOff, Jitter, has_passed};
+use crate::denial::Level;
+use crate::engine::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The most warnings of one document that are logged.
+const MOST_WARNINGS: usize = 10;
+
+/// How a document is kept, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// how long it is fresh
+    pub every: i64,
+    /// how long it is used
+    pub max_stale: i64,
+    /// how long after a fetch for something missing no other is made for one
+    pub cool_down: i64,
+    /// the most fetches under way
+    pub most_in_flight: u32,
+}
+
+/// What there is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Held<V> {
+    /// as new as it should be
+    Fresh(Rc<V>),
+    /// older, and still to be used
+    Stale(Rc<V>),
+    /// nothing, or too old
+    Nothing,
+}
+
+/// Why to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why<'a> {
+    /// there is nothing
+    Absent,
+    /// what there is is stale
+    Stale,
+    /// there is no item of this name in it
+    Missing(&'a str),
+    /// it will be stale soon; asked by ticks
+    Prefetch,
+}
+
+/// Why not to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// what there is will do for now
+    NotDue,
+    /// it was looked for a moment ago, and is not there
+    Missing,
+    /// something was looked for a moment ago, and the document is as new as that
+    CoolingDown,
+    /// the server failed a moment ago
+    Unavailable {
+        /// when it will be asked again, in seconds
+        retry_after: i64,
+    },
+    /// too many are under way
+    Busy,
+}
+
+/// A fetch under way. Dropping it frees its place and does nothing else.
+#[derive(Debug)]
+pub struct Fetch {
+    step: usize,
+    for_missing: bool,
+    _place: Place,
+}
+
+/// One of the places for fetches.
+#[derive(Debug)]
+struct Place(Rc<Cell<u32>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// What an answer led to.
+#[derive(Debug)]
+pub enum Progress {
+    /// another call
+    Follow(Fetch, Call),
+    /// the fetch has ended
+    Done {
+        /// whether the document is another one than before
+        changed: bool,
+        /// whether it was had at all
+        ok: bool,
+        /// what to log
+        news: Vec<News>,
+    },
+}
+
+/// A document that is fetched and goes stale.
+#[derive(Debug)]
+pub struct Source<D: Document> {
+    name: String,
+    document: D,
+    rules: Rules,
+    in_flight: Rc<Cell<u32>>,
+    state: RefCell<State<D::Value>>,
+}
+
+#[derive(Debug)]
+struct State<V> {
+    held: Option<(Rc<V>, Timestamp)>,
+    back_off: BackOff,
+    jitter: Jitter,
+    /// when the last fetch for something missing was answered
+    looked: Option<Timestamp>,
+    missing: Missing,
+}
+
+impl<D: Document> Source<D> {
+    /// The source that logs call `name`. `seed` is random, so that workers do not step together.
+    pub fn new(name: String, document: D, rules: Rules, seed: u64) -> Self {
+        Self {
+            name,
+            document,
+            rules,
+            in_flight: Rc::default(),
+            state: RefCell::new(State {
+                held: None,
+                back_off: BackOff::default(),
+                jitter: Jitter::new(seed),
+                looked: None,
+                missing: Missing::default(),
+            }),
+        }
+    }
+
+    /// What there is at `now`.
+    pub fn held(&self, now: Timestamp) -> Held<D::Value> {
+        let mut state = self.state.borrow_mut();
+        let (value, since) = match &state.held {
+            Some((value, since)) => (Rc::clone(value), *since),
+            None => return Held::Nothing,
+        };
+        // After a clock was put back nobody knows how old it is. It counts as stale, and as of now.
+        if now < since {
+            state.held = Some((
+                Rc::clone(&value),
+                now.plus(self.rules.every.saturating_neg()),
+            ));
+            return Held::Stale(value);
+        }
+        if has_passed(since, self.rules.max_stale, now) {
+            state.held = None;
+            return Held::Nothing;
+        }
+        match has_passed(since, self.rules.every, now) {
+            true => Held::Stale(value),
+            false => Held::Fresh(value),
+        }
+    }
+
+    /// Whether what is stale may be fetched anew by a request now: nobody else does, and the server
+    /// has not just failed.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.in_flight.get() == 0 && self.state.borrow().back_off.left(now).is_none()
+    }
+
+    /// Begins a fetch.
+    ///
+    /// # Errors
+    /// Why there is none now.
+    pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), Refused> {
+        let state = self.state.borrow();
+        if let Why::Missing(item) = why
+            && state.missing.holds(item, now, self.rules.cool_down)
+        {
+            return Err(Refused::Missing);
+        }
+        if let Some(retry_after) = state.back_off.left(now) {
+            return Err(match why {
+                Why::Stale | Why::Prefetch => Refused::NotDue,
+                Why::Absent | Why::Missing(_) => Refused::Unavailable { retry_after },
+            });
+        }
+        match why {
+            Why::Missing(_) => {
+                let recent = |looked| !has_passed(looked, self.rules.cool_down, now);
+                if state.looked.is_some_and(recent) {
+                    return Err(Refused::CoolingDown);
+                }
+            }
+            Why::Stale | Why::Prefetch if self.in_flight.get() > 0 => return Err(Refused::NotDue),
+            Why::Prefetch => {
+                // Early enough that no request ever finds it stale.
+                let early = self.rules.every.saturating_mul(3) / 4;
+                if let Some((_, since)) = &state.held
+                    && !has_passed(*since, early, now)
+                {
+                    return Err(Refused::NotDue);
+                }
+            }
+            Why::Absent | Why::Stale => {}
+        }
+        if self.in_flight.get() >= self.rules.most_in_flight {
+            return Err(Refused::Busy);
+        }
+        self.in_flight.set(self.in_flight.get().saturating_add(1));
+        let fetch = Fetch {
+            step: 0,
+            for_missing: matches!(why, Why::Missing(_)),
+            _place: Place(Rc::clone(&self.in_flight)),
+        };
+        Ok((fetch, self.document.first()))
+    }
+
+    /// The answer to the last call of `fetch`.
+    pub fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
+        let read = usable(response).and_then(|body| self.document.read(fetch.step, body));
+        match read {
+            Ok(Read::Follow(call)) if fetch.step == 0 => {
+                let step = fetch.step.saturating_add(1);
+                Progress::Follow(Fetch { step, ..fetch }, call)
+            }
+            Ok(Read::Follow(_)) => self.failed("it points to yet another address", now),
+            Ok(Read::Value { value, warnings }) => {
+                self.succeeded(value, warnings, fetch.for_missing, now)
+            }
+            Err(why) => self.failed(&why, now),
+        }
+    }
+
+    /// `item` was fetched for and is not there.
+    pub fn note_missing(&self, item: &str, now: Timestamp) {
+        let mut state = self.state.borrow_mut();
+        state.missing.note(item, now, self.rules.cool_down);
+    }
+
+    fn succeeded(
+        &self,
+        value: D::Value,
+        warnings: Vec<String>,
+        for_missing: bool,
+        now: Timestamp,
+    ) -> Progress {
+        let mut state = self.state.borrow_mut();
+        let known = state.held.take().map(|(known, _)| known);
+        let first = known.is_none();
+        let value = match known {
+            Some(known) if *known == value => Ok(known),
+            _ => Err(Rc::new(value)),
+        };
+        let changed = value.is_err();
+        let (Ok(value) | Err(value)) = value;
+        state.held = Some((value, now));
+        if for_missing {
+            state.looked = Some(now);
+        }
+        let recovered = state.back_off.succeeded();
+        if changed {
+            state.missing.clear();
+        }
+        let mut news = Vec::new();
+        let what = match (changed, first, recovered) {
+            (true, true, _) => Some("fetched"),
+            (true, false, _) => Some("fetched, and changed"),
+            (false, _, true) => Some("fetched again after failures"),
+            (false, _, false) => None,
+        };
+        if let Some(what) = what {
+            news.push(self.news(Level::Info, what));
+        }
+        if changed {
+            let warnings = warnings.into_iter().take(MOST_WARNINGS);
+            news.extend(warnings.map(|warning| self.news(Level::Warn, &warning)));
+        }
+        Progress::Done {
+            changed,
+            ok: true,
+            news,
+        }
+    }
+
+    fn failed(&self, why: &str, now: Timestamp) -> Progress {
+        let mut state = self.state.borrow_mut();
+        let State {
+            back_off, jitter, ..
+        } = &mut *state;
+        // Fetches that were under way together fail together: that is one failure.
+        let seconds = match back_off.left(now) {
+            Some(left) => left,
+            None => back_off.failed(now, jitter),
+        };
+        let line = format!("cannot be fetched: {why}; next try in {seconds} s at the earliest");
+        Progress::Done {
+            changed: false,
+            ok: false,
+            news: vec![self.news(Level::Warn, &line)],
+        }
+    }
+
+    fn news(&self, level: Level, what: &str) -> News {
+        let line = format!("ollama-gate: {}: keys: {what}", self.name);
+        News { level, line }
+    }
+}
+
+/// The body of `response`, if it is one to read.
+fn usable<'b>(response: &Response<'b>) -> Result<&'b [u8], String> {
+    match (response.status, response.body) {
+        (None, _) => Err("no answer came".to_owned()),
+        (Some(200), Body::Bytes(body)) => Ok(body),
+        (Some(200), Body::TooLarge(size)) => {
+            Err(format!("the answer has {size} bytes, over {MOST_BODY}"))
+        }
+        (Some(status @ 300..=399), _) => Err(format!(
+            "the answer is a redirect ({status}), which is not followed"
+        )),
+        (Some(status), _) => Err(format!("the answer has status {status}")),
+    }
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

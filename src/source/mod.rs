@@ -1,0 +1,19 @@
+//! Documents that are fetched, and go stale.
+//!
+//! Sans-io: a [`Source`] says which [`Call`] to make, is told the [`Response`], and holds what came
+//! of it. Keys of issuers come from here; whatever else is fetched will.
+//!
+//! * A request waits only for its own call. There is no queue that another one could wake, or that
+//!   a client could fill.
+//! * What is held is fresh for a while, then stale, then gone. Stale is still used: a server that is
+//!   down locks nobody out whose keys are known.
+//! * A [`Fetch`] that is dropped, because the client went away, leaves no trace: only an answer
+//!   starts a back-off or a cool-down.
+
+mod call;
+mod fetch;
+mod missing;
+mod pace;
+
+pub use call::{Body, Call, Document, MOST_BODY, News, Read, Response, Scheme};
+pub use fetch::{Fetch, Held, Progress, Refused, Rules, Source, Why};

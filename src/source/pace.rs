@@ -1,0 +1,123 @@
+//! When to fetch, and when not.
+
+use crate::engine::Timestamp;
+
+/// The longest back-off, in seconds.
+const LONGEST: i64 = 300;
+
+/// Whether `seconds` have gone by since `since`. A clock that was put back is no reason to wait: an
+/// age below zero counts as old.
+pub fn has_passed(since: Timestamp, seconds: i64, now: Timestamp) -> bool {
+    now < since || now >= since.plus(seconds)
+}
+
+/// A small generator for spreading things out (splitmix64). Nothing secret is made with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Jitter(u64);
+
+impl Jitter {
+    /// From random bits.
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number from 0 up to `below`, `below` itself left out; 0 if that is 0.
+    pub fn below(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)).checked_rem(below).unwrap_or(0)
+    }
+
+    /// `seconds`, a quarter more or less, and never under one.
+    pub fn around(&mut self, seconds: i64) -> i64 {
+        let quarter = seconds / 4;
+        let spread = quarter.saturating_mul(2).saturating_add(1);
+        let offset = self.below(spread.unsigned_abs());
+        let offset = i64::try_from(offset).unwrap_or(0).saturating_sub(quarter);
+        seconds.saturating_add(offset).max(1)
+    }
+}
+
+/// How long to leave a server alone that failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackOff {
+    failures: u32,
+    /// since when, and for how many seconds
+    waiting: Option<(Timestamp, i64)>,
+}
+
+impl BackOff {
+    /// It failed at `now`: leaves it alone for 1, 2, 4, … 300 seconds, spread by `jitter`. Gives the
+    /// seconds.
+    pub fn failed(&mut self, now: Timestamp, jitter: &mut Jitter) -> i64 {
+        let doubled = 1_i64.checked_shl(self.failures.min(16)).unwrap_or(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        let seconds = jitter.around(doubled.min(LONGEST));
+        self.waiting = Some((now, seconds));
+        seconds
+    }
+
+    /// It answered. Gives whether it had failed before.
+    pub fn succeeded(&mut self) -> bool {
+        let had_failed = self.failures > 0;
+        *self = Self::default();
+        had_failed
+    }
+
+    /// How many seconds are left to wait, if any.
+    pub fn left(&self, now: Timestamp) -> Option<i64> {
+        let (since, seconds) = self.waiting?;
+        if has_passed(since, seconds, now) {
+            return None;
+        }
+        let end = since.plus(seconds);
+        Some(end.seconds().saturating_sub(now.seconds()).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    #[test]
+    fn a_clock_that_was_put_back_freezes_nothing() {
+        assert!(!has_passed(NOW, 10, NOW.plus(9)));
+        assert!(has_passed(NOW, 10, NOW.plus(10)));
+        assert!(has_passed(NOW, 10, NOW.plus(-1)));
+        let mut back_off = BackOff::default();
+        back_off.failed(NOW, &mut Jitter::new(1));
+        assert_eq!(back_off.left(NOW), Some(1));
+        assert_eq!(back_off.left(NOW.plus(-1)), None);
+    }
+
+    #[test]
+    fn a_back_off_doubles_up_to_its_end_and_begins_anew() {
+        let (mut back_off, mut jitter) = (BackOff::default(), Jitter::new(7));
+        for wanted in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
+            let seconds = back_off.failed(NOW, &mut jitter);
+            let quarter = wanted / 4;
+            assert!(
+                (wanted - quarter..=wanted + quarter).contains(&seconds),
+                "{wanted}: {seconds}"
+            );
+        }
+        assert!(back_off.succeeded());
+        assert_eq!(back_off.left(NOW), None);
+        assert_eq!(back_off.failed(NOW, &mut jitter), 1);
+    }
+
+    #[test]
+    fn workers_with_different_seeds_do_not_step_together() {
+        let spread = |seed| {
+            let mut jitter = Jitter::new(seed);
+            (0..10).map(|_| jitter.around(100)).collect::<Vec<_>>()
+        };
+        assert_ne!(spread(1), spread(2));
+        assert_eq!(spread(3), spread(3));
+        assert_eq!(Jitter::new(1).below(0), 0);
+    }
+}
