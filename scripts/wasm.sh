@@ -4,13 +4,15 @@
 # Two ways, and the last line says which was taken:
 #   rustup   rustup's wasm32-wasip1 target, added if it is missing (tried first)
 #   debian   Debian's packages, the standard library built from source, where rustup cannot add it
-# WASM_TOOLCHAIN=rustup|debian forces one.
+# WASM_TOOLCHAIN=rustup|debian forces one. WASM_PACKAGE=name builds another package of the workspace.
 set -eu
 cd "$(dirname "$0")/.."
 
 TARGET=wasm32-wasip1
 PACKAGES="rustc-web cargo-web rust-web-src wasi-libc lld"
-OUT=dist/ollama_gate.wasm
+PACKAGE=${WASM_PACKAGE:-ollama-gate}
+NAME=$(echo "$PACKAGE" | tr - _)
+OUT=dist/$NAME.wasm
 BUILD=target/wasm
 
 say() { printf 'wasm: %s\n' "$*" >&2; }
@@ -39,7 +41,7 @@ quiet_paths() {
 build_rustup() {
     say "building with $(rustc --version)"
     CARGO_ENCODED_RUSTFLAGS=$(quiet_paths "$(rustc --print sysroot)") \
-        cargo rustc --locked --release --lib --crate-type cdylib --target "$TARGET" --target-dir "$BUILD"
+        cargo rustc --locked --release -p "$PACKAGE" --lib --crate-type cdylib --target "$TARGET" --target-dir "$BUILD"
 }
 
 has_packages() {
@@ -68,7 +70,7 @@ build_debian() {
         CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
         CARGO_ENCODED_RUSTFLAGS="$(quiet_paths "$(/usr/bin/rustc --print sysroot)")$(
             printf '\037-Clinker-flavor=wasm-ld\037-Clink-self-contained=no\037-L/usr/lib/wasm32-wasi')" \
-        /usr/bin/cargo rustc --locked --release --lib --crate-type cdylib --target "$TARGET" \
+        /usr/bin/cargo rustc --locked --release -p "$PACKAGE" --lib --crate-type cdylib --target "$TARGET" \
         --target-dir "$BUILD-debian" -Zbuild-std=std,panic_abort
 }
 
@@ -96,6 +98,6 @@ case $way in
 esac
 
 mkdir -p dist
-cp "$built/$TARGET/release/ollama_gate.wasm" "$OUT.new"
+cp "$built/$TARGET/release/$NAME.wasm" "$OUT.new"
 mv "$OUT.new" "$OUT"
 say "$OUT, $(wc -c <"$OUT") bytes, toolchain: $way"

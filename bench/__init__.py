@@ -1,0 +1,1 @@
+"""What the filter costs on a real Envoy, side by side with others."""

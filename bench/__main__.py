@@ -1,0 +1,160 @@
+"""`make bench`: measures the filter on a real Envoy beside others, and writes what it found to bench/.
+
+One Envoy with one worker has a listener for each contender. In each round every contender gets the
+same number of requests, in an order that changes; what counts is the processor time of the worker,
+less that of a listener without a filter in the same round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from .contenders import Contender, all_contenders  # noqa: E402
+from .credentials import Credentials  # noqa: E402
+from .envoy import Envoy, refusal  # noqa: E402
+from .report import Result, write_all  # noqa: E402
+
+FOLDER = ROOT / "target" / "bench"
+CONNECTIONS = 16
+KEY_COUNTS = [10, 1_000, 100_000]
+
+
+def say(text: str) -> None:
+    """Progress, at once."""
+    print(f"bench: {text}", flush=True)
+
+
+def build() -> tuple[Path, Path, Path]:
+    """Out: the filter, the empty filter, the load generator, all built."""
+    for package in ("ollama-gate", "bench-empty"):
+        environment = {**os.environ, "WASM_PACKAGE": package}
+        subprocess.run(["sh", "scripts/wasm.sh"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(["cargo", "build", "--locked", "--release", "-q", "-p", "bench-load"], cwd=ROOT, check=True)
+    dist = ROOT / "dist"
+    return dist / "ollama_gate.wasm", dist / "bench_empty.wasm", ROOT / "target" / "release" / "bench-load"
+
+
+class Load:
+    """The load generator, with the prepared requests of each contender."""
+
+    def __init__(self, program: Path) -> None:
+        self._program = program
+
+    def prepare(self, contender: Contender) -> None:
+        """Writes the contender's requests to a file."""
+        (FOLDER / f"{contender.name}.requests").write_bytes(contender.requests())
+
+    def send(self, contender: Contender, count: int) -> None:
+        """Sends the next `count` requests of the contender; ends the program if an answer is another one."""
+        file = FOLDER / f"{contender.name}.requests"
+        first, contender.next = contender.next, contender.next + count
+        command = [self._program, contender.port, CONNECTIONS, count, first, file]
+        ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+        if ended.returncode or json.loads(ended.stdout) != {str(contender.status): count}:
+            raise SystemExit(f"bench: {contender.name}: {ended.stdout or ended.stderr}")
+
+
+def measure(envoy: Envoy, load: Load, contenders: list[Contender], rounds: int, requests: int) -> None:
+    """Fills in the samples: µs of the worker per request, in excess of no filter."""
+    none, others = contenders[0], contenders[1:]
+    order = random.Random(1)
+
+    def cost(contender: Contender) -> float:
+        before = envoy.worker_ns()
+        load.send(contender, requests)
+        return (envoy.worker_ns() - before) / requests / 1000
+
+    for contender in contenders:
+        load.send(contender, requests)
+    for number in range(rounds):
+        # The measure itself is taken between the others, three times.
+        visits = [*others, none, none, none]
+        order.shuffle(visits)
+        found = [(contender, cost(contender)) for contender in visits]
+        bare = sorted(micros for contender, micros in found if contender is none)[1]
+        for contender, micros in found:
+            contender.samples.append(micros if contender is none else micros - bare)
+        say(f"round {number + 1} of {rounds}, {bare:.2f} µs without a filter")
+
+
+def measure_memory(envoy: Envoy, load: Load, contenders: list[Contender], total: int) -> dict[str, int]:
+    """Out: the memory of Envoy in kB after a tenth of `total` requests to the gate, and after all of them."""
+    mixed = [one for one in contenders if one.name.startswith("gate-") and "key-1" not in one.name]
+    kinds = len(mixed)
+    found = {"start_kb": envoy.memory_kb()}
+    for share in range(1, 11):
+        for contender in mixed:
+            load.send(contender, total // 10 // kinds)
+        say(f"memory after {total * share // 10} requests: {envoy.memory_kb()} kB")
+        if share == 1:
+            found["after_a_tenth_kb"] = envoy.memory_kb()
+    return {**found, "requests": total // 10 // kinds * kinds * 10, "end_kb": envoy.memory_kb()}
+
+
+def machine(binary: str) -> dict[str, str]:
+    """Out: where it was measured."""
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "processor": (names or [": unknown"])[0].split(":", 1)[1].strip(),
+        "processors": str(os.cpu_count()),
+        "system": platform.system(),
+        "envoy": version.strip().rsplit(":", 1)[-1].strip(),
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=25, help="rounds over all contenders (25)")
+    parser.add_argument("--requests", type=int, default=4000, help="requests to each in a round (4000)")
+    parser.add_argument("--tokens", type=int, default=20_000, help="different tokens of each algorithm (20000)")
+    parser.add_argument("--only", metavar="PATTERN", action="append", help="contenders to measure, such as 'gate-*'")
+    parser.add_argument("--quick", action="store_true", help="7 rounds, 5000 tokens, no 100,000 keys, no memory; results are not kept")
+    parser.add_argument("--no-memory", action="store_true", help="leave out the million requests")
+    given = parser.parse_args()
+    if given.quick:
+        given.rounds, given.tokens, given.no_memory = 7, 5000, True
+    gate, empty, program = build()
+    binary = os.environ.get("ENVOY") or str(ROOT / ".venv" / "bin" / "envoy")
+    made = Credentials(FOLDER, given.tokens)
+    counts = KEY_COUNTS[:2] if given.quick else KEY_COUNTS
+    contenders = all_contenders(gate, empty, made, counts)
+    wanted = [*(given.only or ["*"]), "none", "empty-wasm"]
+    contenders = [one for one in contenders if any(fnmatch.fnmatch(one.name, pattern) for pattern in wanted)]
+    left_out: dict[str, str] = {}
+    for contender in contenders:
+        why = refusal(binary, FOLDER / "one.json", contender)
+        if why:
+            left_out[contender.name] = why
+            say(f"{contender.name} is not measured: {why}")
+    contenders = [one for one in contenders if one.name not in left_out]
+    load = Load(program)
+    for contender in contenders:
+        load.prepare(contender)
+    say(f"{len(contenders)} contenders, {given.rounds} rounds of {given.requests} requests each")
+    envoy = Envoy(binary, FOLDER / "all.json", contenders)
+    try:
+        measure(envoy, load, contenders, given.rounds, given.requests)
+        memory = None if given.no_memory else measure_memory(envoy, load, contenders, 1_000_000)
+    finally:
+        envoy.stop()
+    results = [Result.of(contender, contenders[1]) for contender in contenders[1:]]
+    facts = {**machine(binary), "rounds": str(given.rounds), "requests": str(given.requests)}
+    partly = given.quick or given.only
+    write_all(FOLDER if partly else ROOT / "bench", results, facts, memory, left_out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Who is measured: the filter of each, and the requests that it gets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .credentials import ALGORITHMS, API_KEY, AUDIENCE, ISSUER, SECRET, Credentials, basic, htpasswd, jwks, secret_jwk
+
+TYPES = "type.googleapis.com/envoy.extensions.filters.http"
+# What the openai SDK sends for a list of models, about: ten headers beside the credential.
+HEADERS = [
+    ("Host", "localhost:11434"),
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "gzip, deflate, zstd"),
+    ("Connection", "keep-alive"),
+    ("Content-Type", "application/json"),
+    ("User-Agent", "OpenAI/Python 3.52.0"),
+    ("X-Stainless-Arch", "x64"),
+    ("X-Stainless-Lang", "python"),
+    ("X-Stainless-OS", "Linux"),
+    ("X-Stainless-Runtime", "CPython"),
+]
+
+
+@dataclass
+class Contender:
+    """One listener: its filter, and the credentials that its requests carry in turn."""
+
+    name: str
+    filter: dict[str, Any] | None
+    credentials: list[str]
+    status: int = 200
+    header: str = "Authorization"
+    port: int = 0
+    samples: list[float] = field(default_factory=list)
+    next: int = 0
+
+    def requests(self) -> bytes:
+        """Out: the requests as the load generator reads them."""
+        parts = []
+        for credential in self.credentials:
+            lines = ["GET /v1/models HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS)]
+            if credential:
+                lines.append(f"{self.header}: {credential}")
+            request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+            parts.append(f"{len(request)}\n".encode() + request)
+        return b"".join(parts)
+
+
+def _wasm(module: Path, vm: str, configuration: dict[str, Any] | None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "name": vm,
+        "root_id": vm,
+        "vm_config": {
+            "vm_id": vm,
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": str(module)}},
+        },
+        "failure_policy": "FAIL_RELOAD",
+    }
+    if configuration is not None:
+        text = json.dumps(configuration)
+        config["configuration"] = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}
+    return {"name": vm, "typed_config": {"@type": f"{TYPES}.wasm.v3.Wasm", "config": config}}
+
+
+def _gate(name: str, module: Path, logged: bool, **sections: Any) -> dict[str, Any]:
+    host = {"name": "envoy"}
+    return _wasm(module, name, {**sections, "host": host, "log": {"allowed": logged}})
+
+
+def _issuer(algorithm: str, **keys: Any) -> list[dict[str, Any]]:
+    rules = {"issuer": ISSUER, "audiences": [AUDIENCE], "scopes_claim": "scope"}
+    return [{"name": "bench", "algorithms": [ALGORITHMS[algorithm]], **rules, **keys}]
+
+
+def _keys(count: int) -> dict[str, Any]:
+    def digest(key: str) -> str:
+        return hashlib.sha256(key.encode()).hexdigest()
+
+    others = [{"id": f"key-{number}", "sha256": digest(f"sk-other-{number}")} for number in range(count - 1)]
+    return {"keys": [*others, {"id": "bench", "sha256": digest(API_KEY), "subject": "alice"}]}
+
+
+def _jwt_authn(name: str, keys: str, cached: bool = False) -> dict[str, Any]:
+    provider: dict[str, Any] = {
+        "issuer": ISSUER,
+        "audiences": [AUDIENCE],
+        "local_jwks": {"inline_string": keys},
+        "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
+    }
+    if cached:
+        provider["jwt_cache_config"] = {"jwt_cache_size": 1000}
+    rules = [{"match": {"prefix": "/"}, "requires": {"provider_name": "bench"}}]
+    config = {"@type": f"{TYPES}.jwt_authn.v3.JwtAuthentication", "providers": {"bench": provider}, "rules": rules}
+    return {"name": name, "typed_config": config}
+
+
+def all_contenders(gate: Path, empty: Path, made: Credentials, key_counts: list[int]) -> list[Contender]:
+    """In: the two modules, credentials, numbers of keys. Out: everybody, the empty listener first."""
+    bearer = {name: [f"Bearer {token}" for token in tokens] for name, tokens in made.tokens.items()}
+    key = [f"Bearer {API_KEY}"]
+    found = [
+        Contender("none", None, key),
+        Contender("empty-wasm", _wasm(empty, "empty-wasm", None), key),
+    ]
+
+    def gate_contender(name: str, credentials: list[str], status: int = 200, logged: bool = True, **sections: Any):
+        found.append(Contender(name, _gate(name, gate, logged, **sections), credentials, status))
+
+    gate_contender("gate-key", key, api_keys=_keys(3))
+    gate_contender("gate-key-unlogged", key, logged=False, api_keys=_keys(3))
+    for name in ALGORITHMS:
+        keys = {"secrets": [SECRET]} if name == "hs256" else {"keys": [made.jwk(name)]}
+        issuer = _issuer(name, **keys)
+        gate_contender(f"gate-{name}-warm", bearer[name][:1], jwt=issuer)
+        gate_contender(f"gate-{name}-cold", bearer[name], jwt=issuer)
+    gate_contender("gate-denied", [""], 401, api_keys=_keys(3))
+    forged = _issuer("es256", keys=[made.jwk("es256")])
+    gate_contender("gate-forged-replayed", [f"Bearer {made.forged}"], 401, jwt=forged)
+    for count in key_counts:
+        gate_contender(f"gate-key-{count}", key, api_keys=_keys(count))
+    for name in ("hs256", "rs256", "es256"):
+        public = secret_jwk() if name == "hs256" else made.jwk(name)
+        native = f"native-jwt_authn-{name}"
+        found.append(Contender(native, _jwt_authn(native, jwks(public)), bearer[name]))
+    cached = _jwt_authn("native-jwt_authn-rs256-cached", jwks(made.jwk("rs256")), cached=True)
+    found.append(Contender("native-jwt_authn-rs256-cached", cached, bearer["rs256"][:1]))
+    source = {"key_sources": [{"header": "Authorization"}]}
+    listed = {"credentials": [{"key": API_KEY, "client": "bench"}]}
+    api_key = {"@type": f"{TYPES}.api_key_auth.v3.ApiKeyAuth", **listed, **source}
+    found.append(Contender("native-api_key_auth", {"name": "api_key_auth", "typed_config": api_key}, key))
+    users = {"inline_string": htpasswd()}
+    password = {"@type": f"{TYPES}.basic_auth.v3.BasicAuth", "users": users}
+    found.append(Contender("native-basic_auth", {"name": "basic_auth", "typed_config": password}, [basic()]))
+    return found

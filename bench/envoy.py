@@ -1,0 +1,111 @@
+"""One Envoy with a listener for each contender, and the processor time of its worker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from .contenders import TYPES, Contender
+
+MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+# As the packs have it: the wasm filter's lines are written at info.
+OPTIONS = ["--use-dynamic-base-id", "--concurrency", "1", "-l", "warning", "--component-log-level", "wasm:info"]
+
+
+def _listener(contender: Contender) -> dict[str, Any]:
+    # The router answers by itself: no upstream blurs what the filter costs.
+    route = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "{}"}}}
+    router = {"name": "router", "typed_config": {"@type": f"{TYPES}.router.v3.Router"}}
+    manager = {
+        "@type": MANAGER,
+        "stat_prefix": contender.name,
+        "http_filters": [*([contender.filter] if contender.filter else []), router],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+    }
+    return {
+        "name": contender.name,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+
+
+def write_config(file: Path, contenders: list[Contender]) -> None:
+    """Writes the configuration of an Envoy with these listeners."""
+    config = {
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
+        "static_resources": {"listeners": [_listener(contender) for contender in contenders]},
+    }
+    file.write_text(json.dumps(config), encoding="utf-8")
+
+
+def refusal(binary: str, file: Path, contender: Contender) -> str | None:
+    """Out: why Envoy does not take the contender's configuration, or None if it does."""
+    write_config(file, [contender])
+    command = [binary, "--mode", "validate", *OPTIONS, "-c", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if ended.returncode == 0:
+        return None
+    lines = [line for line in ended.stderr.splitlines() if "ollama-gate: configuration:" in line]
+    return (lines or ended.stderr.strip().splitlines() or ["no word"])[-1][-200:]
+
+
+class Envoy:
+    """A running Envoy, and its numbers."""
+
+    def __init__(self, binary: str, file: Path, contenders: list[Contender]) -> None:
+        write_config(file, contenders)
+        admin = file.with_suffix(".admin")
+        admin.unlink(missing_ok=True)
+        command = [binary, *OPTIONS, "--admin-address-path", str(admin), "-c", str(file)]
+        # Its log lines are formatted and written, to a place that takes them without delay.
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 300
+        while not self._ready(admin):
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise SystemExit("bench: Envoy did not come up")
+            time.sleep(0.1)
+        found = json.loads(self.get("/listeners?format=json"))["listener_statuses"]
+        ports = {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in found}
+        for contender in contenders:
+            contender.port = ports[contender.name]
+        self._worker = self._find_worker()
+
+    def _ready(self, admin: Path) -> bool:
+        if not admin.exists() or not admin.read_text():
+            return False
+        self._admin = admin.read_text().strip()
+        try:
+            return "LIVE" in self.get("/ready")
+        except OSError:
+            return False
+
+    def get(self, path: str) -> str:
+        """In: a path of the admin port. Out: the answer's body."""
+        with urlopen(f"http://{self._admin}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def _find_worker(self) -> Path:
+        for task in Path(f"/proc/{self._process.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith("wrk:worker"):
+                return task / "schedstat"
+        raise SystemExit("bench: Envoy has no worker thread")
+
+    def worker_ns(self) -> int:
+        """Out: the processor time that the worker has used, in nanoseconds."""
+        return int(self._worker.read_text().split()[0])
+
+    def memory_kb(self) -> int:
+        """Out: the resident memory of the process, in kB."""
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        return 0
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._process.terminate()
+        self._process.wait(30)

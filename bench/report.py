@@ -1,0 +1,109 @@
+"""What was found: JSON for programs, a table and a chart for people."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .contenders import Contender
+
+PEERS = {
+    "gate-hs256": "native-jwt_authn-hs256",
+    "gate-rs256": "native-jwt_authn-rs256",
+    "gate-es256": "native-jwt_authn-es256",
+    "gate-key": "native-api_key_auth",
+}
+COLOURS = {"gate": "#3b82f6", "native": "#9ca3af", "empty": "#f59e0b"}
+SHOWN = ("gate-key", "empty-wasm", "gate-denied")
+
+
+@dataclass
+class Result:
+    """One contender's numbers: µs per request in excess of no filter, and how often an empty wasm filter's."""
+
+    name: str
+    median: float
+    least: float
+    most: float
+    ratio: float
+
+    @classmethod
+    def of(cls, contender: Contender, empty: Contender) -> Result:
+        """In: a contender and the empty filter, both measured. Out: the numbers."""
+        own = contender.samples
+        return cls(contender.name, median(own), min(own), max(own), median(own) / median(empty.samples))
+
+
+def _peer(name: str) -> str | None:
+    exact = PEERS.get(name)
+    return exact or next((peer for start, peer in PEERS.items() if name.startswith(f"{start}-c")), None)
+
+
+def table(results: list[Result]) -> str:
+    """Out: all of it as Markdown."""
+    by_name = {result.name: result for result in results}
+    lines = [
+        "| Contender | added µs | least to most | × empty wasm | × its native peer |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for one in results:
+        peer = by_name.get(_peer(one.name) or "")
+        beside = f"{one.median / peer.median:.2f}" if peer else ""
+        spread = f"{one.least:.2f} to {one.most:.2f}"
+        lines.append(f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} |")
+    return "\n".join(lines) + "\n"
+
+
+def chart(results: list[Result]) -> str:
+    """Out: bars, as SVG that can be read on light and on dark."""
+    rows = [one for one in results if one.name in SHOWN or one.name.endswith(("-warm", "-cold")) or "native" in one.name]
+    rows.sort(key=lambda one: one.median)
+    height, left, width = 26, 250, 470
+    scale = width / max(one.median for one in rows)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 80} {len(rows) * height + 56}" '
+        'font-family="system-ui, sans-serif" font-size="13">',
+        "<style>text{fill:#1f2937}@media(prefers-color-scheme:dark){text{fill:#e5e7eb}}</style>",
+        '<text x="0" y="18" font-size="15" font-weight="600">Processor time that a filter adds to a request in '
+        "Envoy, µs (less is better)</text>",
+    ]
+    for place, one in enumerate(rows):
+        top = 34 + place * height
+        colour = COLOURS[one.name.split("-")[0]]
+        parts.append(f'<text x="{left - 8}" y="{top + 15}" text-anchor="end">{one.name}</text>')
+        length = max(one.median * scale, 1)
+        parts.append(f'<rect x="{left}" y="{top + 3}" width="{length:.1f}" height="{height - 8}" rx="3" fill="{colour}"/>')
+        parts.append(f'<text x="{left + length + 6:.1f}" y="{top + 15}">{one.median:.1f}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def write_all(
+    folder: Path,
+    results: list[Result],
+    facts: dict[str, str],
+    memory: dict[str, int] | None,
+    left_out: dict[str, str],
+) -> None:
+    """Writes results.json, results.md, results.svg and machine.json into `folder`, and prints the table."""
+    listed: list[dict[str, Any]] = [
+        {
+            "contender": one.name,
+            "added_us": {"median": round(one.median, 3), "min": round(one.least, 3), "max": round(one.most, 3)},
+            "ratio_to_empty_wasm": round(one.ratio, 3),
+        }
+        for one in results
+    ]
+    (folder / "results.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
+    about = {"machine": facts, "memory": memory, "not_measured": left_out}
+    (folder / "machine.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    (folder / "results.md").write_text(table(results), encoding="utf-8")
+    (folder / "results.svg").write_text(chart(results), encoding="utf-8")
+    print(f"\n{table(results)}")
+    for name, why in left_out.items():
+        print(f"not measured: {name}: {why}")
+    if memory:
+        print(f"memory of Envoy: {json.dumps(memory)}")
+    print(f"written to {folder}/results.json, results.md, results.svg, machine.json")
