@@ -1,7 +1,7 @@
 # ollama-gate. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run key test test-native test-wasm test-e2e lint docs clean
+.PHONY: help wasm run key test test-native test-wasm test-e2e bench lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test-wasm: wasm ## ring 2: the built module under the rules of each gateway
 test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/python-env.sh test
 	.venv/bin/python -m pytest tests/e2e
+
+bench: ## measure the filter on a real Envoy beside others (an hour); quickly: make bench BENCH=--quick
+	@sh scripts/python-env.sh test
+	.venv/bin/python -m bench $(BENCH)
 
 lint: ## formatting, clippy on both targets, Python, shell, dependencies
 	@sh scripts/lint.sh

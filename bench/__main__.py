@@ -20,13 +20,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from .contenders import Contender, all_contenders  # noqa: E402
-from .credentials import Credentials  # noqa: E402
-from .envoy import Envoy, refusal  # noqa: E402
-from .report import Result, write_all  # noqa: E402
+from .contenders import Contender, all_contenders
+from .credentials import Credentials
+from .envoy import Envoy, refusal
+from .report import Result, write_all
 
 FOLDER = ROOT / "target" / "bench"
-CONNECTIONS = 16
 KEY_COUNTS = [10, 1_000, 100_000]
 
 
@@ -59,9 +58,10 @@ class Load:
         """Sends the next `count` requests of the contender; ends the program if an answer is another one."""
         file = FOLDER / f"{contender.name}.requests"
         first, contender.next = contender.next, contender.next + count
-        command = [self._program, contender.port, CONNECTIONS, count, first, file]
+        command = [self._program, contender.port, count, first, file]
         ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-        if ended.returncode or json.loads(ended.stdout) != {str(contender.status): count}:
+        wanted = {"200": count, "other": 0} if contender.status == 200 else {"200": 0, "other": count}
+        if ended.returncode or json.loads(ended.stdout) != wanted:
             raise SystemExit(f"bench: {contender.name}: {ended.stdout or ended.stderr}")
 
 
@@ -121,7 +121,9 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=4000, help="requests to each in a round (4000)")
     parser.add_argument("--tokens", type=int, default=20_000, help="different tokens of each algorithm (20000)")
     parser.add_argument("--only", metavar="PATTERN", action="append", help="contenders to measure, such as 'gate-*'")
-    parser.add_argument("--quick", action="store_true", help="7 rounds, 5000 tokens, no 100,000 keys, no memory; results are not kept")
+    parser.add_argument(
+        "--quick", action="store_true", help="7 rounds, 5000 tokens, no 100,000 keys, no memory; results are not kept"
+    )
     parser.add_argument("--no-memory", action="store_true", help="leave out the million requests")
     given = parser.parse_args()
     if given.quick:

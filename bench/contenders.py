@@ -11,18 +11,20 @@ from typing import Any
 from .credentials import ALGORITHMS, API_KEY, AUDIENCE, ISSUER, SECRET, Credentials, basic, htpasswd, jwks, secret_jwk
 
 TYPES = "type.googleapis.com/envoy.extensions.filters.http"
-# What the openai SDK sends for a list of models, about: ten headers beside the credential.
+# What the openai SDK sends for a list of models, about.
 HEADERS = [
-    ("Host", "localhost:11434"),
-    ("Accept", "application/json"),
-    ("Accept-Encoding", "gzip, deflate, zstd"),
-    ("Connection", "keep-alive"),
-    ("Content-Type", "application/json"),
-    ("User-Agent", "OpenAI/Python 3.52.0"),
-    ("X-Stainless-Arch", "x64"),
-    ("X-Stainless-Lang", "python"),
-    ("X-Stainless-OS", "Linux"),
-    ("X-Stainless-Runtime", "CPython"),
+    (":method", "GET"),
+    (":scheme", "http"),
+    (":authority", "localhost:11435"),
+    (":path", "/v1/models"),
+    ("accept", "application/json"),
+    ("accept-encoding", "gzip, deflate, zstd"),
+    ("content-type", "application/json"),
+    ("user-agent", "OpenAI/Python 3.52.0"),
+    ("x-stainless-arch", "x64"),
+    ("x-stainless-lang", "python"),
+    ("x-stainless-os", "Linux"),
+    ("x-stainless-runtime", "CPython"),
 ]
 
 
@@ -34,7 +36,6 @@ class Contender:
     filter: dict[str, Any] | None
     credentials: list[str]
     status: int = 200
-    header: str = "Authorization"
     port: int = 0
     samples: list[float] = field(default_factory=list)
     next: int = 0
@@ -43,12 +44,26 @@ class Contender:
         """Out: the requests as the load generator reads them."""
         parts = []
         for credential in self.credentials:
-            lines = ["GET /v1/models HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS)]
-            if credential:
-                lines.append(f"{self.header}: {credential}")
-            request = ("\r\n".join(lines) + "\r\n\r\n").encode()
-            parts.append(f"{len(request)}\n".encode() + request)
+            fields = [*HEADERS, ("authorization", credential)] if credential else HEADERS
+            block = b"".join(_literal(name, value) for name, value in fields)
+            parts.append(f"{len(block)}\n".encode() + block)
         return b"".join(parts)
+
+
+def _literal(name: str, value: str) -> bytes:
+    """A header field as RFC 7541 section 6.2.2 has it: literal, not to be indexed, no Huffman code."""
+
+    def text(part: str) -> bytes:
+        length, prefix = len(part), b""
+        if length < 127:
+            return bytes([length]) + part.encode()
+        prefix, length = b"\x7f", length - 127
+        while length >= 128:
+            prefix += bytes([length % 128 + 128])
+            length //= 128
+        return prefix + bytes([length]) + part.encode()
+
+    return b"\x00" + text(name) + text(value)
 
 
 def _wasm(module: Path, vm: str, configuration: dict[str, Any] | None) -> dict[str, Any]:

@@ -59,23 +59,27 @@ def table(results: list[Result]) -> str:
 
 def chart(results: list[Result]) -> str:
     """Out: bars, as SVG that can be read on light and on dark."""
-    rows = [one for one in results if one.name in SHOWN or one.name.endswith(("-warm", "-cold")) or "native" in one.name]
+    rows = [
+        one for one in results if one.name in SHOWN or one.name.endswith(("-warm", "-cold")) or "native" in one.name
+    ]
     rows.sort(key=lambda one: one.median)
     height, left, width = 26, 250, 470
     scale = width / max(one.median for one in rows)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 80} {len(rows) * height + 56}" '
-        'font-family="system-ui, sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 80} {len(rows) * height + 56}"',
+        ' font-family="system-ui, sans-serif" font-size="13">',
         "<style>text{fill:#1f2937}@media(prefers-color-scheme:dark){text{fill:#e5e7eb}}</style>",
-        '<text x="0" y="18" font-size="15" font-weight="600">Processor time that a filter adds to a request in '
-        "Envoy, µs (less is better)</text>",
+        '<text x="0" y="18" font-size="15" font-weight="600">',
+        "Processor time that a filter adds to a request in Envoy, µs (less is better)</text>",
     ]
     for place, one in enumerate(rows):
         top = 34 + place * height
         colour = COLOURS[one.name.split("-")[0]]
         parts.append(f'<text x="{left - 8}" y="{top + 15}" text-anchor="end">{one.name}</text>')
         length = max(one.median * scale, 1)
-        parts.append(f'<rect x="{left}" y="{top + 3}" width="{length:.1f}" height="{height - 8}" rx="3" fill="{colour}"/>')
+        parts.append(
+            f'<rect x="{left}" y="{top + 3}" width="{length:.1f}" height="{height - 8}" rx="3" fill="{colour}"/>'
+        )
         parts.append(f'<text x="{left + length + 6:.1f}" y="{top + 15}">{one.median:.1f}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 

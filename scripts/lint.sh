@@ -24,8 +24,8 @@ fi
 
 say "ruff"
 sh scripts/python-env.sh test
-.venv/bin/ruff check scripts tests
-.venv/bin/ruff format --check scripts tests
+.venv/bin/ruff check scripts tests bench
+.venv/bin/ruff format --check scripts tests bench
 
 if ! command -v shellcheck >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     apt-get update -qq >&2

@@ -28,6 +28,9 @@ pub const READ_KEY: &str = "sk-reader-0123456789abcdef";
 /// A key that may do everything.
 pub const ADMIN_KEY: &str = "sk-admin-0123456789abcdef";
 
+/// A foreign function of the host: its name and arguments in, its answer out.
+type Foreign = fn(&str, &[u8]) -> Result<Vec<u8>, Status>;
+
 /// What the world's gateway holds. Calls are counted by name; one can be made to fail.
 #[derive(Debug, Default)]
 pub struct State {
@@ -44,7 +47,7 @@ pub struct State {
     pub calls: RefCell<Vec<&'static str>>,
     pub http_calls: RefCell<Vec<Call>>,
     pub answer: RefCell<Option<(u16, Vec<u8>)>>,
-    pub foreign: RefCell<Option<fn(&str, &[u8]) -> Result<Vec<u8>, Status>>>,
+    pub foreign: RefCell<Option<Foreign>>,
     pub failing: RefCell<HashMap<&'static str, Status>>,
 }
 
