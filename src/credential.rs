@@ -78,7 +78,7 @@ impl<'a> Presented<'a> {
 
     fn add(&mut self, place: Place, value: &'a [u8]) -> Result<(), Denial> {
         let value = match place {
-            Place::Authorization if value.contains(&b',') => {
+            Place::Authorization if holds_comma(value) => {
                 return Err(ambiguous(
                     "`Authorization` holds more than one value, send one",
                 ));
@@ -122,6 +122,12 @@ impl<'a> Presented<'a> {
     }
 }
 
+fn holds_comma(value: &[u8]) -> bool {
+    // Without an early end, so that it is done many bytes at a time.
+    let found = |found, byte: &u8| found | (*byte == b',');
+    value.iter().fold(false, found)
+}
+
 /// The credential in an `Authorization` value: after `Bearer`, or the bare value (kilocode).
 fn bearer(value: &[u8]) -> Result<&[u8], Leftover> {
     let mut parts = value.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
@@ -157,8 +163,15 @@ fn shape(text: &str) -> Shape {
     if text.starts_with(SSH_ED25519) {
         return Shape::Other(Leftover::OllamaSignature);
     }
-    let dots = text.bytes().filter(|byte| *byte == b'.').count();
-    if !text.starts_with("sk-") && (dots == 2 || (dots > 0 && text.starts_with("eyJ"))) {
+    // A key is not looked through for dots.
+    if text.starts_with("sk-") {
+        return Shape::ApiKey;
+    }
+    // In 16 bits, which is enough for [`MAX_CREDENTIAL`], so that it is done many bytes at a time.
+    let dots = text
+        .bytes()
+        .fold(0_u16, |dots, byte| dots.wrapping_add((byte == b'.').into()));
+    if dots == 2 || (dots > 0 && text.starts_with("eyJ")) {
         Shape::Token
     } else {
         Shape::ApiKey

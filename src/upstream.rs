@@ -22,15 +22,14 @@ pub struct UpstreamRules {
 }
 
 impl UpstreamRules {
-    /// Whether `field` must not reach Ollama as the client sent it.
-    fn takes_out(&self, field: &Field<'_>) -> bool {
-        field.kind.is_taken_out()
-            || [&self.subject_header, &self.credential_id_header]
-                .into_iter()
-                .flatten()
-                .chain(&self.claim_headers)
-                .chain(&self.token_headers)
-                .any(|own| resembles(field.name, own.as_bytes()))
+    /// The headers that the gate alone writes or reads.
+    fn own_headers(&self) -> impl Iterator<Item = &str> {
+        [&self.subject_header, &self.credential_id_header]
+            .into_iter()
+            .flatten()
+            .chain(&self.claim_headers)
+            .chain(&self.token_headers)
+            .map(String::as_str)
     }
 }
 
@@ -65,7 +64,39 @@ impl<'a> Admitted<'a> {
     }
 }
 
-/// Turns `permit` into the admission of the request with `head`.
+/// The fields of a request that Ollama must not see, each name once.
+#[derive(Debug)]
+pub struct TakenOut<'a> {
+    names: Vec<&'a [u8]>,
+}
+
+impl<'a> TakenOut<'a> {
+    /// Of the request with `head`.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedRequest`] if one stands there twice: Kong blanks the first of them only,
+    /// and the decision is the same on every gateway.
+    pub fn collect(head: &RequestHead<'a>, rules: &UpstreamRules) -> Result<Self, Denial> {
+        let own: Vec<&str> = rules.own_headers().collect();
+        let takes_out = |field: &&Field<'_>| {
+            field.kind.is_taken_out() || own.iter().any(|own| resembles(field.name, own.as_bytes()))
+        };
+        let mut names: Vec<&[u8]> = Vec::new();
+        for field in head.fields().iter().filter(takes_out) {
+            if names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(field.name))
+            {
+                let advice = "a cookie or identity header stands there twice, send it once";
+                return Err(Denial::new(Reason::MalformedRequest, advice));
+            }
+            names.push(field.name);
+        }
+        Ok(Self { names })
+    }
+}
+
+/// Turns `permit` into the admission of the request with `head`, without what is `taken_out`.
 ///
 /// # Errors
 /// [`Reason::UnsafeIdentity`] if a value that the configuration wants in a header is not visible
@@ -73,6 +104,7 @@ impl<'a> Admitted<'a> {
 pub fn admit<'a>(
     permit: &Permit<'_, 'a>,
     head: &RequestHead<'a>,
+    taken_out: &TakenOut<'a>,
     rules: &'a UpstreamRules,
 ) -> Result<Admitted<'a>, Denial> {
     let mut edits = Vec::with_capacity(8);
@@ -90,38 +122,21 @@ pub fn admit<'a>(
             }
         }
     }
-    for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
+    for name in &taken_out.names {
         // Setting replaces. On Kong a header that was blanked and then set would be there twice.
         let is_set = edits.iter().any(|edit| match edit {
-            Edit::Set(name, _) => field.name.eq_ignore_ascii_case(name.as_bytes()),
+            Edit::Set(own, _) => name.eq_ignore_ascii_case(own.as_bytes()),
             _ => false,
         });
         if !is_set {
-            edits.push(remove(field.name)?);
+            edits.push(remove(name)?);
         }
     }
-    edits.push(Edit::Host(&rules.host));
+    // Asking with the Host that stands there already is no change, and a call less.
+    if head.only_host() != Some(rules.host.as_bytes()) {
+        edits.push(Edit::Host(&rules.host));
+    }
     Ok(Admitted { edits })
-}
-
-/// Refuses a head in which a field that Ollama must not see stands twice: Kong blanks the first of
-/// them only, and the decision is the same on every gateway.
-///
-/// # Errors
-/// [`Reason::MalformedRequest`].
-pub fn check_repeated(head: &RequestHead<'_>, rules: &UpstreamRules) -> Result<(), Denial> {
-    let mut seen: Vec<&[u8]> = Vec::new();
-    for field in head.fields().iter().filter(|field| rules.takes_out(field)) {
-        if seen
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(field.name))
-        {
-            let advice = "a cookie or identity header stands there twice, send it once";
-            return Err(Denial::new(Reason::MalformedRequest, advice));
-        }
-        seen.push(field.name);
-    }
-    Ok(())
 }
 
 fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {

@@ -5,7 +5,7 @@ mod world;
 use ollama_gate::denial::Level;
 use ollama_gate::host::{Flow, Status};
 use serde_json::{Value, json};
-use world::{KEY, READ_KEY, Seen, World, configuration, with};
+use world::{Gateway, KEY, READ_KEY, Seen, World, configuration, with};
 
 const FAILURES: [Status; 3] = [Status(2), Status(10), Status::UNIMPLEMENTED];
 
@@ -146,7 +146,6 @@ fn a_request_costs_what_the_budget_says() {
         "remove_request_header",
         "set_request_header",
         "log",
-        "count",
     ];
     assert_eq!(
         chat(&allowed)[0],
@@ -154,6 +153,21 @@ fn a_request_costs_what_the_budget_says() {
         "once, at the first request"
     );
     assert_eq!(chat(&allowed), expected);
+    let mut same = configuration();
+    same["upstream"] = json!({ "host": "gate.example" });
+    let same = World::new(&same);
+    let chat_so = || same.send("POST", "/v1/chat/completions", &allowed).calls;
+    let _ = chat_so();
+    assert_eq!(
+        chat_so(),
+        [
+            "request_headers",
+            "wall_clock",
+            "remove_request_header",
+            "log"
+        ],
+        "a Host that stands there already is not written"
+    );
     let denied = ["request_headers", "wall_clock", "log", "count", "reply"];
     assert_eq!(chat(&[]), denied);
 }
@@ -244,7 +258,7 @@ fn a_record_tells_who_what_and_why_and_no_secret() {
 
 #[test]
 fn levels_and_counters_follow_the_decision() {
-    let world = World::new(&configuration());
+    let mut world = World::new(&configuration());
     let level = |world: &World| world.gateway.0.lines.borrow()[0].0;
     let _ = world.bearer("GET", "/", KEY);
     assert_eq!(level(&world), Level::Info);
@@ -253,21 +267,61 @@ fn levels_and_counters_follow_the_decision() {
     world.gateway.0.seconds.set(0);
     let _ = world.bearer("GET", "/", KEY);
     assert_eq!(level(&world), Level::Error);
-    let counted = world.gateway.0.counters.borrow();
-    let counted: Vec<_> = counted
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .cloned()
-        .collect();
-    let expected = [
+    world.root.tick();
+    let names = [
         "denied.missing_credential",
         "denied.clock_unavailable",
         "allowed",
     ];
     assert_eq!(
-        counted,
-        expected.map(|name| (format!("ollama_gate.{name}"), 1))
+        counted(&world),
+        names.map(|name| (format!("ollama_gate.{name}"), 1))
     );
+}
+
+/// The counters that have counted something.
+fn counted(world: &World) -> Vec<(String, u64)> {
+    let counters = world.gateway.0.counters.borrow();
+    let counted = counters.iter().filter(|(_, count)| *count > 0);
+    counted.cloned().collect()
+}
+
+#[test]
+fn no_allowed_request_is_counted_twice_or_not_at_all() {
+    let told = |gateway: &Gateway| {
+        let counters = gateway.0.counters.borrow();
+        let allowed = |(name, _): &&(String, u64)| name == "ollama_gate.allowed";
+        counters.iter().find(allowed).map(|(_, count)| *count)
+    };
+    let mut world = World::new(&configuration());
+    for _ in 0..3 {
+        let _ = world.bearer("GET", "/", KEY);
+    }
+    assert_eq!(
+        told(&world.gateway),
+        Some(0),
+        "a tick tells of them together"
+    );
+    world.root.tick();
+    world.root.tick();
+    assert_eq!(told(&world.gateway), Some(3));
+    let _ = world.bearer("GET", "/", KEY);
+    let mut last = world.root.filter();
+    let gateway = world.gateway.clone();
+    drop(world.root);
+    assert_eq!(told(&gateway), Some(4));
+    let key = ("authorization".to_owned(), format!("Bearer {KEY}"));
+    gateway.0.headers.borrow_mut().push(key);
+    let _ = last.request_head(0);
+    assert_eq!(
+        told(&gateway),
+        Some(5),
+        "whoever comes after the last tick counts by itself"
+    );
+    let kong = World::new(&with("/host/name", json!("kong")));
+    kong.gateway.0.is_kong.set(true);
+    let _ = kong.bearer("GET", "/", KEY);
+    assert_eq!(told(&kong.gateway), Some(1), "its ticks are not used");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::ollama::{Dialect, ErrorBody, Route};
 use crate::policy;
 use crate::source::{Call, Response};
-use crate::upstream::{self, Admitted};
+use crate::upstream::{self, Admitted, TakenOut};
 
 /// What the host has to do with a request now. There is no "nothing": every callback ends in one.
 #[derive(Debug, PartialEq, Eq)]
@@ -205,13 +205,15 @@ impl Engine {
         let path = DecodedPath::read(head.path())
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
-        upstream::check_repeated(head, &self.upstream)?;
+        let taken_out = TakenOut::collect(head, &self.upstream)?;
         let route = self
             .local(path.as_str())
             .and_then(|local| Route::find(head.method(), local));
         facts.route = route;
         match policy::public(self.public, route, head) {
-            Some(Ok(permit)) => return Ok(upstream::admit(&permit, head, &self.upstream)?),
+            Some(Ok(permit)) => {
+                return Ok(upstream::admit(&permit, head, &taken_out, &self.upstream)?);
+            }
             // A page that brings a credential is not a browser acting by itself.
             Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
             _ => {}
@@ -224,7 +226,7 @@ impl Engine {
         let identity = self.authenticators.identify(&presented, head, asking)?;
         let identity = facts.identity.insert(identity);
         let permit = policy::decide(identity, route)?;
-        Ok(upstream::admit(&permit, head, &self.upstream)?)
+        Ok(upstream::admit(&permit, head, &taken_out, &self.upstream)?)
     }
 
     /// `path` as Ollama will know it, or `None` if it is not below the prefix.

@@ -97,16 +97,14 @@ impl<H: Host> Filter<H> {
 
     /// Decides on the head in `map`: for the first time, or with the `response` that it waited for.
     fn decide(&mut self, ready: &Ready, map: Vec<u8>, response: Option<&Response<'_>>) -> Flow {
-        let Ok(pairs) = Pairs::parse(&map) else {
-            return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path());
-        };
-        let head = match RequestHead::read(pairs.clone()) {
-            Ok(head) => head,
-            Err(error) => {
-                let path = pairs.into_iter().find(|(name, _)| *name == b":path");
-                let path = path.map(|(_, path)| path).unwrap_or_default();
+        let head = match Pairs::read(&map, |pairs| RequestHead::read(pairs)) {
+            Ok(Ok(head)) => head,
+            Ok(Err(error)) => {
+                let path = Pairs::read(&map, |pairs| pairs.find(|(name, _)| *name == b":path"));
+                let path = path.ok().flatten().map_or(&b""[..], |(_, path)| path);
                 return self.refuse_unread(Some(ready), Unread::Defect(error), path);
             }
+            Err(_) => return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path()),
         };
         let now = self.host.wall_clock();
         let crypto = HostCrypto::new(&self.host, &ready.crypto);

@@ -88,6 +88,8 @@ const CLOCK_REALTIME: u32 = 0;
 const NO_GRPC_STATUS: i32 = -1;
 /// The clock may be this coarse, in nanoseconds.
 const PRECISION: u64 = 1_000_000;
+/// More than any buffer has. APISIX takes the number for a signed one, and refuses one below 1.
+const ALL: usize = 0x7fff_ffff;
 
 const fn check(status: u32) -> Result<(), Status> {
     match status {
@@ -110,7 +112,7 @@ fn take(data: *mut u8, size: usize) -> Vec<u8> {
 fn buffer(kind: u32) -> Result<Vec<u8>, Status> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: both out-pointers are valid for the call.
-    let status = unsafe { proxy_get_buffer_bytes(kind, 0, usize::MAX, &mut data, &mut size) };
+    let status = unsafe { proxy_get_buffer_bytes(kind, 0, ALL, &mut data, &mut size) };
     check(status).map(|()| take(data, size))
 }
 
@@ -241,9 +243,10 @@ impl Host for Gateway {
         check(status).map(|()| Counter(id))
     }
 
-    fn count(&self, counter: Counter) {
+    fn count(&self, counter: Counter, amount: u64) {
+        let amount = i64::try_from(amount).unwrap_or(i64::MAX);
         // SAFETY: no pointer. A counter that does not count is no reason to stop.
-        let _ = unsafe { proxy_increment_metric(counter.0, 1) };
+        let _ = unsafe { proxy_increment_metric(counter.0, amount) };
     }
 
     fn entropy(&self) -> u64 {

@@ -21,6 +21,8 @@ pub struct Capabilities {
     pub foreign_functions: bool,
     /// There are ticks, and calls may be made in them (Kong: not in the first one).
     pub ticks: bool,
+    /// Allowed requests are counted on ticks, which saves a call in each.
+    pub counts_on_ticks: bool,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
 }
@@ -35,6 +37,7 @@ impl Capabilities {
         counters: true,
         foreign_functions: true,
         ticks: true,
+        counts_on_ticks: true,
         host_before_map: false,
         blank_before_remove: false,
     };
@@ -44,6 +47,7 @@ impl Capabilities {
         counters: false,
         foreign_functions: false,
         ticks: false,
+        counts_on_ticks: false,
         host_before_map: true,
         blank_before_remove: false,
     };
@@ -53,6 +57,7 @@ impl Capabilities {
         counters: true,
         foreign_functions: false,
         ticks: true,
+        counts_on_ticks: false,
         host_before_map: false,
         blank_before_remove: true,
     };
@@ -63,6 +68,7 @@ impl Capabilities {
         counters: true,
         foreign_functions: false,
         ticks: false,
+        counts_on_ticks: false,
         host_before_map: false,
         blank_before_remove: true,
     };

@@ -3,11 +3,16 @@
 use super::{Counter, Host};
 use crate::denial::Reason;
 use crate::engine::Record;
+use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.
 #[derive(Debug, Default)]
 pub struct Counters {
     allowed: Option<Counter>,
+    /// allowed requests that the gateway has not been told of
+    untold: Cell<u64>,
+    /// whether ticks tell it of them: a call less for each request
+    ticks: Cell<bool>,
     /// in the order of [`Reason::ALL`]
     denied: Vec<Counter>,
     by_previous_secret: Option<Counter>,
@@ -17,6 +22,7 @@ pub struct Counters {
 
 impl Counters {
     /// Makes the counters known to `host`. A gateway that defines none is no reason to stop.
+    /// No tick is expected yet.
     pub fn define(host: &impl Host) -> Self {
         let define = |name: &str| host.define_counter(name);
         let denied: Result<_, _> = Reason::ALL
@@ -24,6 +30,8 @@ impl Counters {
             .map(|reason| define(&reason.counter()))
             .collect();
         Self {
+            untold: Cell::new(0),
+            ticks: Cell::new(false),
             denied: denied.unwrap_or_default(),
             allowed: define("ollama_gate.allowed").ok(),
             by_previous_secret: define("ollama_gate.jwt.previous_secret").ok(),
@@ -35,7 +43,13 @@ impl Counters {
     /// Counts a decision.
     pub fn count(&self, host: &impl Host, record: &Record) {
         let decision = match record.reason {
-            None => self.allowed,
+            None => {
+                self.untold.set(self.untold.get().saturating_add(1));
+                if !self.ticks.get() {
+                    self.tell(host);
+                }
+                None
+            }
             Some(reason) => Reason::ALL
                 .iter()
                 .position(|other| *other == reason)
@@ -45,7 +59,20 @@ impl Counters {
             .by_previous_secret
             .filter(|_| record.by_previous_secret);
         for counter in [decision, previous].into_iter().flatten() {
-            host.count(counter);
+            host.count(counter, 1);
+        }
+    }
+
+    /// From now on [`Self::tell`] is called now and then, or no longer.
+    pub fn expect_ticks(&self, expected: bool) {
+        self.ticks.set(expected);
+    }
+
+    /// Tells the gateway how many requests were allowed since it was told last.
+    pub fn tell(&self, host: &impl Host) {
+        let untold = self.untold.take();
+        if let Some(allowed) = self.allowed.filter(|_| untold > 0) {
+            host.count(allowed, untold);
         }
     }
 
@@ -56,7 +83,7 @@ impl Counters {
             false => self.fetch_failed,
         };
         if let Some(counter) = counter {
-            host.count(counter);
+            host.count(counter, 1);
         }
     }
 }

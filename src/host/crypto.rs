@@ -67,8 +67,14 @@ impl<'h, H: Host> HostCrypto<'h, H> {
 
     /// The gateway's answer; `None` if it gave none that can be read.
     fn ask(&self, hash: &str, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {
-        let mut question = Vec::new();
-        for (number, bytes) in (1..).zip([hash.as_bytes(), key, signature, text]) {
+        let fields = [hash.as_bytes(), key, signature, text];
+        // Each has a number and a length before it, in four bytes at the most.
+        let size = fields
+            .iter()
+            .map(|field| field.len().saturating_add(4))
+            .sum();
+        let mut question = Vec::with_capacity(size);
+        for (number, bytes) in (1..).zip(fields) {
             put_field(&mut question, number, bytes);
         }
         let answer = self.host.call_foreign(FUNCTION, &question).ok()?;

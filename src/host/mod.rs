@@ -76,8 +76,8 @@ pub trait Host {
     fn log(&self, level: Level, line: &str);
     /// Makes a counter known.
     fn define_counter(&self, name: &str) -> Result<Counter, Status>;
-    /// Adds one.
-    fn count(&self, counter: Counter);
+    /// Adds this much.
+    fn count(&self, counter: Counter, amount: u64);
     /// 64 random bits, for spreading things out; no secret is made of them.
     fn entropy(&self) -> u64;
     /// Asks for ticks, this far apart. To be asked once in a root context: Kong crashes otherwise.

@@ -27,24 +27,21 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Logs what the engine has to tell beside decisions.
+    /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
     pub(super) fn tell_news(&self, host: &impl Host) {
-        for news in self.engine.authenticators.tokens().take_news() {
+        let tokens = self.engine.authenticators.tokens();
+        for news in tokens.take_news() {
             host.log(news.level, &news.line);
         }
-    }
-
-    /// Hands the answer to a call to whoever began it, and counts a fetch that has ended.
-    pub(super) fn count_fetch(&self, host: &impl Host, answered: &Answered) {
-        if let Answered::Done(tried) = answered {
-            self.counters.count_fetch(host, tried.worked);
+        for worked in tokens.take_ended() {
+            self.counters.count_fetch(host, worked);
         }
     }
 }
 
 /// The root context.
 #[derive(Debug)]
-pub struct Root<H> {
+pub struct Root<H: Host> {
     host: H,
     ready: Option<Rc<Ready>>,
     /// what was called between requests, and for which configuration
@@ -76,7 +73,7 @@ impl<H: Host + Clone> Root<H> {
     /// Reads the configuration. `false` if it was refused, and then every request is: Kong does not
     /// look at the answer.
     pub fn configure(&mut self) -> bool {
-        self.ready = None;
+        self.retire();
         self.calls.clear();
         match self.read() {
             Ok(ready) => {
@@ -121,10 +118,11 @@ impl<H: Host + Clone> Root<H> {
         })
     }
 
-    /// Where nothing is fetched, or the gateway has no ticks, nothing is asked for.
+    /// Where there is nothing to do in them, or the gateway has none, none are asked for.
     fn ask_for_ticks(&mut self, ready: &Ready) {
         let tokens = ready.engine.authenticators.tokens();
-        if !ready.capabilities.ticks || !tokens.fetches() {
+        let capabilities = ready.capabilities;
+        if !capabilities.ticks || !(tokens.fetches() || capabilities.counts_on_ticks) {
             return;
         }
         if self.ticks == Ticks::Unasked && self.host.set_tick(TICK).is_ok() {
@@ -132,11 +130,15 @@ impl<H: Host + Clone> Root<H> {
         }
         if self.ticks != Ticks::Unasked {
             tokens.expect_ticks();
+            ready.counters.expect_ticks(capabilities.counts_on_ticks);
         }
     }
 
-    /// A tick: fetches what is due, so that no request has to wait for it.
+    /// A tick: tells the counters, and fetches what is due, so that no request has to wait for it.
     pub fn tick(&mut self) {
+        if let Some(ready) = &self.ready {
+            ready.counters.tell(&self.host);
+        }
         if self.ticks != Ticks::Coming {
             self.ticks = Ticks::Coming;
             return;
@@ -177,9 +179,7 @@ impl<H: Host + Clone> Root<H> {
         // Without a clock the fetch is given up; the next tick begins another.
         let Some(now) = self.now() else { return };
         let tokens = ready.engine.authenticators.tokens();
-        let answered = tokens.answer(pending, response, now);
-        ready.count_fetch(&self.host, &answered);
-        if let Answered::Follow(pending, call) = answered {
+        if let Answered::Follow(pending, call) = tokens.answer(pending, response, now) {
             self.send(ready, pending, &call);
         }
     }
@@ -192,5 +192,21 @@ impl<H: Host + Clone> Root<H> {
     /// The context of one request. It keeps the configuration that it began with.
     pub fn filter(&self) -> Filter<H> {
         Filter::new(self.host.clone(), self.ready.clone())
+    }
+}
+
+impl<H: Host> Root<H> {
+    /// Ends the configuration in force. What still runs under it is counted at once.
+    fn retire(&mut self) {
+        if let Some(ready) = self.ready.take() {
+            ready.counters.expect_ticks(false);
+            ready.counters.tell(&self.host);
+        }
+    }
+}
+
+impl<H: Host> Drop for Root<H> {
+    fn drop(&mut self) {
+        self.retire();
     }
 }

@@ -6,7 +6,7 @@
 pub struct WireError;
 
 /// The pairs of a serialized map, in order, borrowed from it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pairs<'a> {
     left: usize,
     sizes: &'a [u8],
@@ -14,32 +14,36 @@ pub struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    /// Checks the whole of `map` and gives its pairs.
+    /// What `read` makes of the pairs of `map`.
     ///
     /// # Errors
-    /// Sizes that do not add up.
-    pub fn parse(map: &'a [u8]) -> Result<Self, WireError> {
-        if map.is_empty() {
-            return Ok(Self {
-                left: 0,
-                sizes: &[],
-                bytes: &[],
-            });
+    /// Sizes that do not add up, wherever in the map, so nothing is made of half a map.
+    pub fn read<T>(map: &'a [u8], read: impl FnOnce(&mut Self) -> T) -> Result<T, WireError> {
+        let mut pairs = Self::begin(map).ok_or(WireError)?;
+        let made = read(&mut pairs);
+        // What `read` left, it left.
+        pairs.by_ref().for_each(drop);
+        match pairs.left {
+            0 => Ok(made),
+            _ => Err(WireError),
         }
-        let mut rest = map;
-        let count = take_size(&mut rest).ok_or(WireError)?;
-        let table = count.checked_mul(8).ok_or(WireError)?;
-        let (sizes, bytes) = rest.split_at_checked(table).ok_or(WireError)?;
-        let pairs = Self {
-            left: count,
-            sizes,
-            bytes,
-        };
-        if pairs.clone().count() == count {
-            Ok(pairs)
-        } else {
-            Err(WireError)
+    }
+
+    fn begin(map: &'a [u8]) -> Option<Self> {
+        let (mut left, mut sizes, mut bytes) = (0, map, map);
+        if !map.is_empty() {
+            left = take_size(&mut sizes)?;
+            (sizes, bytes) = sizes.split_at_checked(left.checked_mul(8)?)?;
         }
+        Some(Self { left, sizes, bytes })
+    }
+
+    fn take(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        let (name, value) = (take_size(&mut self.sizes)?, take_size(&mut self.sizes)?);
+        Some((
+            take_text(&mut self.bytes, name)?,
+            take_text(&mut self.bytes, value)?,
+        ))
     }
 }
 
@@ -47,12 +51,14 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let (name, value) = (take_size(&mut self.sizes)?, take_size(&mut self.sizes)?);
-        Some((
-            take_text(&mut self.bytes, name)?,
-            take_text(&mut self.bytes, value)?,
-        ))
+        let left = self.left.checked_sub(1)?;
+        let pair = self.take();
+        match pair {
+            Some(_) => self.left = left,
+            // Behind what does not add up there is nothing, and `left` stays above 0.
+            None => self.sizes = &[],
+        }
+        pair
     }
 }
 
@@ -91,7 +97,7 @@ mod tests {
     type Pair<'a> = (&'a [u8], &'a [u8]);
 
     fn parse(map: &[u8]) -> Result<Vec<Pair<'_>>, WireError> {
-        Pairs::parse(map).map(Iterator::collect)
+        Pairs::read(map, |pairs| pairs.collect())
     }
 
     #[test]
@@ -113,6 +119,8 @@ mod tests {
             let mut bad = good.clone();
             bad[place] = byte;
             assert_eq!(parse(&bad), Err(WireError), "byte {place}");
+            let nothing_read = Pairs::read(&bad, |_| ());
+            assert_eq!(nothing_read, Err(WireError), "byte {place}");
         }
     }
 }

@@ -122,17 +122,71 @@ const FAMILIES: [&[u8]; 8] = [
     b"tailscale-user-",
 ];
 
+/// For the low five bits of a first byte: the low five bits that a third byte may have in a name
+/// that means something. They are the same in either case. Most fields of a request are sorted out
+/// by one look into it.
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)] // a panic here fails the build; five bits fit into everything
+const BEGINNINGS: [u32; 32] = {
+    const fn with(mut beginnings: [u32; 32], name: &[u8]) -> [u32; 32] {
+        let third = match name[2] {
+            // `_` may stand for `-`.
+            b'-' => 1 << (b'-' & 31) | 1 << (b'_' & 31),
+            letter => 1 << (letter & 31),
+        };
+        beginnings[(name[0] & 31) as usize] |= third;
+        beginnings
+    }
+    let mut beginnings = [0; 32];
+    let mut place = 0;
+    while place < NAMES.len() {
+        beginnings = with(beginnings, NAMES[place].0);
+        place += 1;
+    }
+    place = 0;
+    while place < FAMILIES.len() {
+        beginnings = with(beginnings, FAMILIES[place]);
+        place += 1;
+    }
+    beginnings
+};
+
+/// Whether a name that begins so may mean something. No false for one that does.
+#[inline]
+fn may_mean_something(name: &[u8]) -> bool {
+    let [first, _, third, ..] = name else {
+        return false;
+    };
+    let beginning = BEGINNINGS.get(usize::from(first & 31));
+    beginning.is_some_and(|thirds| thirds.wrapping_shr(u32::from(third & 31)) & 1 == 1)
+}
+
 impl FieldKind {
     /// What a field called `name` is. Letters match in either case. A name spelled with `_` in
     /// place of `-` is kept from Ollama like its proper spelling (WSGI-like servers confuse the
     /// two) but no credential is read from it.
+    #[inline]
     pub fn of(name: &[u8]) -> Self {
+        match may_mean_something(name) {
+            true => Self::looked_up(name),
+            false => Self::Other,
+        }
+    }
+
+    fn looked_up(name: &[u8]) -> Self {
         let (from, to) = match SHORTER.get(name.len()..) {
             Some([from, to, ..]) => (*from, *to),
             _ => (0, 0),
         };
         let same_length = NAMES.get(from..to).unwrap_or_default();
-        let known = same_length.iter().find(|(known, _)| begins(name, known));
+        // The last bytes tell most of them apart. None ends in `-`.
+        let last = name.last().map(u8::to_ascii_lowercase);
+        let known = same_length
+            .iter()
+            .find(|(known, _)| known.last().copied() == last && begins(name, known));
         match known {
             None if FAMILIES.iter().any(|family| begins(name, family)) => Self::Private,
             None => Self::Other,
@@ -167,7 +221,9 @@ pub fn names_taken_out() -> Vec<String> {
 fn begins(name: &[u8], canonical: &[u8]) -> bool {
     name.len() >= canonical.len()
         && canonical.iter().zip(name).all(|(canonical, byte)| {
-            canonical.eq_ignore_ascii_case(byte) || (*canonical == b'-' && *byte == b'_')
+            canonical == byte
+                || canonical.eq_ignore_ascii_case(byte)
+                || (*canonical == b'-' && *byte == b'_')
         })
 }
 
@@ -176,8 +232,9 @@ pub fn resembles(name: &[u8], canonical: &[u8]) -> bool {
     name.len() == canonical.len() && begins(name, canonical)
 }
 
+/// Whether a name that resembles `canonical` has its `-` too.
 fn is_spelled(name: &[u8], canonical: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(canonical)
+    name == canonical || !name.contains(&b'_')
 }
 
 #[cfg(test)]
@@ -205,6 +262,26 @@ mod tests {
         let long = format!("x-openwebui-user-{}", "a".repeat(200));
         for name in ["x-user-id", "X-User-Roles", "x-auth-request-email", &long] {
             assert_eq!(FieldKind::of(name.as_bytes()), FieldKind::Private, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_look_lets_every_name_through_in_every_spelling() {
+        let names = NAMES.iter().map(|(name, _)| *name).chain(FAMILIES);
+        for name in names {
+            let shown = String::from_utf8_lossy(name);
+            for (from, to) in [("-", "-"), ("-", "_")] {
+                let spelled = shown.replace(from, to);
+                assert!(may_mean_something(spelled.as_bytes()), "{spelled}");
+                let upper = spelled.to_ascii_uppercase();
+                assert!(may_mean_something(upper.as_bytes()), "{upper}");
+                if FieldKind::of(name).is_taken_out() {
+                    assert!(FieldKind::of(upper.as_bytes()).is_taken_out(), "{upper}");
+                }
+            }
+        }
+        for other in ["", "te", "accept", "content-length", "x-stainless-os"] {
+            assert!(!may_mean_something(other.as_bytes()), "{other}");
         }
     }
 

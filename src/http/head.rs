@@ -26,6 +26,7 @@ pub struct RequestHead<'a> {
     method: &'a [u8],
     path: &'a [u8],
     host: &'a [u8],
+    one_host: bool,
     fields: Vec<Field<'a>>,
 }
 
@@ -97,6 +98,7 @@ impl<'a> RequestHead<'a> {
             host: present(host)
                 .or(present(authority))
                 .ok_or(HeadError::NoHost)?,
+            one_host: host.is_none() || authority.is_none() || host == authority,
             fields,
         })
     }
@@ -114,6 +116,12 @@ impl<'a> RequestHead<'a> {
     /// The host that the client asked for, with its port if it gave one.
     pub const fn host(&self) -> &'a [u8] {
         self.host
+    }
+
+    /// The host, if all that the map shows of it says the same: `Host` and `:authority`, or one of
+    /// them alone.
+    pub fn only_host(&self) -> Option<&'a [u8]> {
+        self.one_host.then_some(self.host)
     }
 
     /// Whether the map shows a `Host` header of its own beside `:authority`.

@@ -17,14 +17,14 @@ impl ObjectWriter {
     }
 
     /// Adds a string.
-    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
+    pub fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
         self.quoted(value);
         self
     }
 
     /// Adds a string, or `null`.
-    pub fn text_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    pub fn text_or_null(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         match value {
             Some(value) => self.text(name, value),
             None => {
@@ -36,7 +36,7 @@ impl ObjectWriter {
     }
 
     /// Adds a whole number.
-    pub fn number(&mut self, name: &str, value: u16) -> &mut Self {
+    pub fn number(&mut self, name: &'static str, value: u16) -> &mut Self {
         self.name(name);
         // Writing to a String does not fail.
         let _ = write!(self.text, "{value}");
@@ -44,7 +44,7 @@ impl ObjectWriter {
     }
 
     /// Adds an object, which `fill` fills.
-    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Self)) -> &mut Self {
+    pub fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Self)) -> &mut Self {
         self.name(name);
         self.text.push('{');
         fill(self);
@@ -58,19 +58,28 @@ impl ObjectWriter {
         self.text
     }
 
-    fn name(&mut self, name: &str) {
-        if !self.text.ends_with('{') {
-            self.text.push(',');
+    /// Names are the program's own words.
+    fn name(&mut self, name: &'static str) {
+        debug_assert!(name.bytes().all(is_plain), "{name}");
+        let before = if self.text.ends_with('{') {
+            "\""
+        } else {
+            ",\""
+        };
+        for part in [before, name, "\":"] {
+            self.text.push_str(part);
         }
-        self.quoted(name);
-        self.text.push(':');
     }
 
     /// Escapes everything but printable ASCII, so that no byte of it means anything to a terminal
     /// or to a reader of lines.
     fn quoted(&mut self, value: &str) {
         self.text.push('"');
-        if value.bytes().all(is_plain) {
+        // Without an early end, so that it is done many bytes at a time.
+        if value
+            .bytes()
+            .fold(true, |plain, byte| plain & is_plain(byte))
+        {
             self.text.push_str(value);
         } else {
             for character in value.chars() {

@@ -12,8 +12,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+mod provider;
 mod refusals;
 mod token;
+pub use provider::{ISSUER, Request, Signer, jwks, remote, signer};
 pub use refusals::{error, errors};
 pub use token::{header, jwt, sign};
 
@@ -146,9 +148,9 @@ impl Host for Gateway {
         Ok(Counter(u32::try_from(counters.len() - 1).unwrap()))
     }
 
-    fn count(&self, counter: Counter) {
+    fn count(&self, counter: Counter, amount: u64) {
         let _ = self.0.call("count");
-        self.0.counters.borrow_mut()[counter.0 as usize].1 += 1;
+        self.0.counters.borrow_mut()[counter.0 as usize].1 += amount;
     }
 
     fn entropy(&self) -> u64 {
@@ -228,7 +230,8 @@ impl World {
         Self::on(gateway, configuration.to_string().as_bytes())
     }
 
-    fn on(gateway: Gateway, configuration: &[u8]) -> Self {
+    /// On this gateway.
+    pub fn on(gateway: Gateway, configuration: &[u8]) -> Self {
         gateway.0.seconds.set(NOW);
         let environment = [
             ("WEBUI_SECRET_KEY", SECRET),

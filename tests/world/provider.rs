@@ -1,0 +1,239 @@
+//! An issuer that publishes its keys, and requests that wait for them.
+
+use super::{Gateway, NOW, Seen, World, configuration};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
+use ollama_gate::host::{CallToken, Filter, Flow};
+use ollama_gate::source::Call;
+use serde_json::{Value, json};
+
+/// The issuer, as its tokens name it.
+pub const ISSUER: &str = "https://sso.example";
+
+/// `configuration()` with an issuer at `jwt[0]` whose keys are fetched. `jwks` is put into its `jwks`.
+pub fn remote(jwks: Value) -> Value {
+    let mut all = configuration();
+    let mut place =
+        json!({ "upstream": "sso", "url": "https://sso.example/certs", "max_stale": "1h" });
+    for (name, value) in jwks.as_object().unwrap() {
+        match value {
+            Value::Null => drop(place.as_object_mut().unwrap().remove(name)),
+            value => place[name] = value.clone(),
+        }
+    }
+    all["jwt"][0] = json!({
+        "name": "sso", "algorithms": ["EdDSA"], "jwks": place, "issuer": ISSUER, "audiences": ["ollama"],
+    });
+    all
+}
+
+/// One of the issuer's keys.
+pub struct Signer(KeyPair);
+
+/// The key with this number, always the same.
+pub fn signer(number: u8) -> Signer {
+    Signer(KeyPair::from_seed(Seed::new([number; 32])))
+}
+
+impl Signer {
+    /// Its public half, called `kid`.
+    pub fn jwk(&self, kid: &str) -> Value {
+        let x = URL_SAFE_NO_PAD.encode(self.0.pk.as_ref());
+        json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": kid, "x": x })
+    }
+
+    /// A token with this header and these claims, whatever they are.
+    pub fn sign(&self, header: &str, claims: &str) -> String {
+        let input = [header, claims]
+            .map(|part| URL_SAFE_NO_PAD.encode(part))
+            .join(".");
+        let signature = self.0.sk.sign(&input, None);
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    /// A good token of the key called `kid`, one hour long, with `claims` put in; `null` takes out.
+    pub fn token(&self, kid: &str, claims: Value) -> String {
+        let mut all = json!({ "iss": ISSUER, "aud": "ollama", "sub": "alice", "exp": NOW + 3600 });
+        for (name, value) in claims.as_object().unwrap() {
+            match value {
+                Value::Null => drop(all.as_object_mut().unwrap().remove(name)),
+                value => all[name] = value.clone(),
+            }
+        }
+        let header = json!({ "alg": "EdDSA", "kid": kid });
+        self.sign(&header.to_string(), &all.to_string())
+    }
+}
+
+/// A JWKS of these keys.
+pub fn jwks(keys: &[Value]) -> Vec<u8> {
+    json!({ "keys": keys }).to_string().into_bytes()
+}
+
+/// A request that has come in, and waits or has been decided.
+pub struct Request {
+    gateway: Gateway,
+    filter: Filter<Gateway>,
+    fields: Vec<(String, String)>,
+    /// the call that it waits for
+    pub waits_for: Option<(CallToken, Call)>,
+    /// what became of it, once that is decided
+    pub seen: Option<Seen>,
+}
+
+impl World {
+    /// A request with `Authorization: Bearer` comes in. It may wait.
+    pub fn ask(&self, token: &str) -> Request {
+        let usual = [
+            (":method", "GET"),
+            (":path", "/api/tags"),
+            (":authority", "gate.example"),
+            (":scheme", "http"),
+            ("authorization", &format!("Bearer {token}")),
+        ];
+        let fields = usual.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut request = Request {
+            gateway: self.gateway.clone(),
+            filter: self.root.filter(),
+            fields: fields.to_vec(),
+            waits_for: None,
+            seen: None,
+        };
+        let count = request.fields.len();
+        request.step(|filter| Some(filter.request_head(count)));
+        request
+    }
+
+    /// What the root context has asked for, beginning with call number `from`.
+    pub fn calls_from(&self, from: usize) -> Vec<String> {
+        let calls = self.gateway.0.http_calls.borrow();
+        let paths = calls.iter().skip(from).map(|call| call.path.clone());
+        paths.collect()
+    }
+
+    /// How many calls were made.
+    pub fn call_count(&self) -> usize {
+        self.gateway.0.http_calls.borrow().len()
+    }
+
+    /// Seconds go by, or come back.
+    pub fn wait(&self, seconds: i64) {
+        let clock = &self.gateway.0.seconds;
+        clock.set(clock.get() + seconds);
+    }
+
+    /// The gateway ticks.
+    pub fn tick(&mut self) {
+        self.root.tick();
+    }
+
+    /// The root context's call number `number`, counted from 1, is answered.
+    pub fn answer_root(&mut self, number: usize, status: u16, body: &[u8]) {
+        *self.gateway.0.answer.borrow_mut() = Some((status, body.to_vec()));
+        let token = CallToken(u32::try_from(number).unwrap());
+        self.root.call_done(token, body.len());
+    }
+
+    /// What the counter called `name` stands at.
+    pub fn counted(&self, name: &str) -> u64 {
+        let counters = self.gateway.0.counters.borrow();
+        let found = counters.iter().find(|counter| counter.0 == name);
+        found.unwrap().1
+    }
+
+    /// The lines in the gateway's log that hold `part`, from the last request on.
+    pub fn lines_with(&self, part: &str) -> Vec<String> {
+        let lines = self.gateway.0.lines.borrow();
+        let found = lines.iter().filter(|(_, line)| line.contains(part));
+        found.map(|(_, line)| line.clone()).collect()
+    }
+}
+
+impl Request {
+    /// Its call is answered.
+    pub fn answer(&mut self, status: u16, body: &[u8]) -> (u16, String) {
+        self.answer_of_size(Some(status), body, body.len())
+    }
+
+    /// Its call is answered, the body being as long as the gateway says, or not at all.
+    pub fn answer_of_size(
+        &mut self,
+        status: Option<u16>,
+        body: &[u8],
+        size: usize,
+    ) -> (u16, String) {
+        let (token, _) = self.waits_for.take().expect("it waits for nothing");
+        *self.gateway.0.answer.borrow_mut() = status.map(|status| (status, body.to_vec()));
+        self.called_back(token, size);
+        self.verdict()
+    }
+
+    /// The call with this token is answered, which may be another's.
+    pub fn called_back(&mut self, token: CallToken, size: usize) {
+        self.step(|filter| {
+            filter.call_done(token, size);
+            None
+        });
+    }
+
+    /// Status and code; `(0, "waits")` while there is no decision.
+    pub fn verdict(&self) -> (u16, String) {
+        match &self.seen {
+            Some(seen) => seen.verdict(),
+            None => (0, "waits".to_owned()),
+        }
+    }
+
+    /// The header `name` of the gate's own answer.
+    pub fn reply_header(&self, name: &str) -> Option<String> {
+        let reply = self.seen.as_ref()?.reply.as_ref()?;
+        let found = reply.headers.iter().find(|header| header.0 == name);
+        found.map(|header| header.1.clone())
+    }
+
+    /// One callback, after which it waits, was answered, or goes on.
+    fn step(&mut self, callback: impl FnOnce(&mut Filter<Gateway>) -> Option<Flow>) {
+        let gateway = self.gateway.clone();
+        let state = &gateway.0;
+        state.replies.borrow_mut().clear();
+        state.lines.borrow_mut().clear();
+        state.calls.borrow_mut().clear();
+        *state.headers.borrow_mut() = self.fields.clone();
+        let known = state.http_calls.borrow().len();
+        let went_on = self.filter.request_rest() == Flow::Continue;
+        let flow = callback(&mut self.filter);
+        let resumed = state.calls.borrow().contains(&"resume");
+        let goes_on = flow == Some(Flow::Continue) || resumed;
+        let rest = self.filter.request_rest();
+        assert_eq!(
+            rest == Flow::Continue,
+            goes_on || went_on,
+            "the rest goes where the head went"
+        );
+        let reply = state.replies.borrow().first().cloned();
+        let calls = state.http_calls.borrow();
+        if calls.len() > known {
+            assert!(reply.is_none() && !goes_on, "it waits, and is decided");
+            let token = CallToken(u32::try_from(calls.len()).unwrap());
+            self.waits_for = calls.last().map(|call| (token, call.clone()));
+            return;
+        }
+        if reply.is_none() && !goes_on {
+            return;
+        }
+        let lines = state.lines.borrow();
+        let line = lines.iter().find(|(_, line)| line.starts_with('{'));
+        self.seen = Some(Seen {
+            upstream: goes_on.then(|| state.headers.borrow().clone()),
+            record: line.map_or(Value::Null, |(_, line)| serde_json::from_str(line).unwrap()),
+            calls: state.calls.borrow().clone(),
+            reply,
+        });
+        let seen = self.seen.as_ref().unwrap();
+        assert!(
+            seen.upstream.is_none() || seen.reply.is_none(),
+            "answered and forwarded"
+        );
+    }
+}
