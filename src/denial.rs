@@ -164,7 +164,7 @@ impl Reason {
             Self::KeysPending => (
                 503,
                 "keys_pending",
-                "the keys to check the token with are being fetched",
+                "the keys to check the token with are not there yet",
             ),
         }
     }

@@ -2,73 +2,21 @@
 
 use super::call::{Body, Call, Document, MOST_BODY, News, Read, Response};
 use super::missing::Missing;
-use super::pace::{BackOff, Jitter, has_passed};
+use super::pace::{BackOff, Jitter, PerSecond, has_passed, seconds_left};
+use super::terms::{Held, Refused, Rules, Why};
 use crate::denial::Level;
 use crate::engine::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// The most warnings of one document that are logged.
-const MOST_WARNINGS: usize = 10;
-
-/// How a document is kept, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// how long it is fresh
-    pub every: i64,
-    /// how long it is used
-    pub max_stale: i64,
-    /// how long after a fetch for something missing no other is made for one
-    pub cool_down: i64,
-    /// the most fetches under way
-    pub most_in_flight: u32,
-}
-
-/// What there is.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Held<V> {
-    /// as new as it should be
-    Fresh(Rc<V>),
-    /// older, and still to be used
-    Stale(Rc<V>),
-    /// nothing, or too old
-    Nothing,
-}
-
-/// Why to fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why<'a> {
-    /// there is nothing
-    Absent,
-    /// what there is is stale
-    Stale,
-    /// there is no item of this name in it
-    Missing(&'a str),
-    /// it will be stale soon; asked by ticks
-    Prefetch,
-}
-
-/// Why not to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// what there is will do for now
-    NotDue,
-    /// it was looked for a moment ago, and is not there
-    Missing,
-    /// something was looked for a moment ago, and the document is as new as that
-    CoolingDown,
-    /// the server failed a moment ago
-    Unavailable {
-        /// when it will be asked again, in seconds
-        retry_after: i64,
-    },
-    /// too many are under way
-    Busy,
-}
+/// The most warnings of one document that are logged: ten, and how many more there are.
+const MOST_WARNINGS: usize = 11;
 
 /// A fetch under way. Dropping it frees its place and does nothing else.
 #[derive(Debug)]
 pub struct Fetch {
+    /// the how-manieth it is
+    number: u64,
     step: usize,
     for_missing: bool,
     _place: Place,
@@ -113,6 +61,9 @@ pub struct Source<D: Document> {
 #[derive(Debug)]
 struct State<V> {
     held: Option<(Rc<V>, Timestamp)>,
+    begun: PerSecond,
+    /// which fetch brought it
+    brought_by: u64,
     back_off: BackOff,
     jitter: Jitter,
     /// when the last fetch for something missing was answered
@@ -130,6 +81,8 @@ impl<D: Document> Source<D> {
             in_flight: Rc::default(),
             state: RefCell::new(State {
                 held: None,
+                begun: PerSecond::default(),
+                brought_by: 0,
                 back_off: BackOff::default(),
                 jitter: Jitter::new(seed),
                 looked: None,
@@ -174,7 +127,7 @@ impl<D: Document> Source<D> {
     /// # Errors
     /// Why there is none now.
     pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), Refused> {
-        let state = self.state.borrow();
+        let mut state = self.state.borrow_mut();
         if let Why::Missing(item) = why
             && state.missing.holds(item, now, self.rules.cool_down)
         {
@@ -188,9 +141,9 @@ impl<D: Document> Source<D> {
         }
         match why {
             Why::Missing(_) => {
-                let recent = |looked| !has_passed(looked, self.rules.cool_down, now);
-                if state.looked.is_some_and(recent) {
-                    return Err(Refused::CoolingDown);
+                let left = |looked| seconds_left(looked, self.rules.cool_down, now);
+                if let Some(retry_after) = state.looked.and_then(left) {
+                    return Err(Refused::CoolingDown { retry_after });
                 }
             }
             Why::Stale | Why::Prefetch if self.in_flight.get() > 0 => return Err(Refused::NotDue),
@@ -205,11 +158,15 @@ impl<D: Document> Source<D> {
             }
             Why::Absent | Why::Stale => {}
         }
-        if self.in_flight.get() >= self.rules.most_in_flight {
+        // Clients that go away free their places, but cannot make the server be asked ever faster.
+        if self.in_flight.get() >= self.rules.most_in_flight
+            || !state.begun.one_more(self.rules.most_per_second, now)
+        {
             return Err(Refused::Busy);
         }
         self.in_flight.set(self.in_flight.get().saturating_add(1));
         let fetch = Fetch {
+            number: state.begun.total(),
             step: 0,
             for_missing: matches!(why, Why::Missing(_)),
             _place: Place(Rc::clone(&self.in_flight)),
@@ -226,9 +183,7 @@ impl<D: Document> Source<D> {
                 Progress::Follow(Fetch { step, ..fetch }, call)
             }
             Ok(Read::Follow(_)) => self.failed("it points to yet another address", now),
-            Ok(Read::Value { value, warnings }) => {
-                self.succeeded(value, warnings, fetch.for_missing, now)
-            }
+            Ok(Read::Value { value, warnings }) => self.succeeded(value, warnings, &fetch, now),
             Err(why) => self.failed(&why, now),
         }
     }
@@ -243,10 +198,19 @@ impl<D: Document> Source<D> {
         &self,
         value: D::Value,
         warnings: Vec<String>,
-        for_missing: bool,
+        fetch: &Fetch,
         now: Timestamp,
     ) -> Progress {
         let mut state = self.state.borrow_mut();
+        // A fetch that was begun later has been answered before: what this one brings is older.
+        if fetch.number < state.brought_by {
+            return Progress::Done {
+                changed: false,
+                ok: true,
+                news: Vec::new(),
+            };
+        }
+        state.brought_by = fetch.number;
         let known = state.held.take().map(|(known, _)| known);
         let first = known.is_none();
         let value = match known {
@@ -256,7 +220,7 @@ impl<D: Document> Source<D> {
         let changed = value.is_err();
         let (Ok(value) | Err(value)) = value;
         state.held = Some((value, now));
-        if for_missing {
+        if fetch.for_missing {
             state.looked = Some(now);
         }
         let recovered = state.back_off.succeeded();

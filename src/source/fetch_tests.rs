@@ -1,1 +1,287 @@
+use super::*;
+use crate::source::Scheme;
+use std::time::Duration;
 
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+const RULES: Rules = Rules {
+    every: 600,
+    max_stale: 3600,
+    cool_down: 10,
+    most_in_flight: 3,
+    most_per_second: 1000,
+};
+
+/// A list of words. `-> /path` points elsewhere, `!` cannot be used, `?` brings warnings along.
+#[derive(Debug)]
+struct Words;
+
+fn call(path: &str) -> Call {
+    Call {
+        upstream: "words".to_owned(),
+        scheme: Scheme::Https,
+        authority: "words.example".to_owned(),
+        path: path.to_owned(),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+impl Document for Words {
+    type Value = Vec<String>;
+
+    fn first(&self) -> Call {
+        call("/first")
+    }
+
+    fn read(&self, step: usize, body: &[u8]) -> Result<Read<Self::Value>, String> {
+        let text = std::str::from_utf8(body).map_err(|_| "it is not text")?;
+        if let Some(path) = text.strip_prefix("-> ") {
+            return Ok(Read::Follow(call(path)));
+        }
+        if text == "!" {
+            return Err(format!("it is of no use at step {step}"));
+        }
+        let warnings = text.matches('?').map(|_| "one is odd".to_owned());
+        Ok(Read::Value {
+            value: text.split(' ').map(str::to_owned).collect(),
+            warnings: warnings.collect(),
+        })
+    }
+}
+
+fn source() -> Source<Words> {
+    Source::new("words".to_owned(), Words, RULES, 7)
+}
+
+fn begin(source: &Source<Words>, why: Why<'_>, now: Timestamp) -> Fetch {
+    let (fetch, first) = source.begin(why, now).unwrap();
+    assert_eq!(first, call("/first"));
+    fetch
+}
+
+fn refused(source: &Source<Words>, why: Why<'_>, now: Timestamp) -> Refused {
+    source.begin(why, now).unwrap_err()
+}
+
+fn ok(body: &str) -> Response<'_> {
+    Response {
+        status: Some(200),
+        body: Body::Bytes(body.as_bytes()),
+    }
+}
+
+/// Whether it changed, whether it was had, and what is logged of it.
+fn done(progress: Progress) -> (bool, bool, Vec<String>) {
+    match progress {
+        Progress::Done { changed, ok, news } => {
+            let lines = news.into_iter().map(|news| news.line);
+            (changed, ok, lines.collect())
+        }
+        Progress::Follow(..) => panic!("it goes on"),
+    }
+}
+
+fn fetch(source: &Source<Words>, body: &str, now: Timestamp) -> (bool, bool, Vec<String>) {
+    let fetch = begin(source, Why::Absent, now);
+    done(source.answer(fetch, &ok(body), now))
+}
+
+/// With `a b` from `NOW` on.
+fn filled() -> Source<Words> {
+    let source = source();
+    let what = (
+        true,
+        true,
+        vec!["ollama-gate: words: keys: fetched".to_owned()],
+    );
+    assert_eq!(fetch(&source, "a b", NOW), what);
+    source
+}
+
+fn value() -> Rc<Vec<String>> {
+    Rc::new(vec!["a".to_owned(), "b".to_owned()])
+}
+
+#[test]
+fn what_is_held_is_fresh_then_stale_then_gone() {
+    assert_eq!(source().held(NOW), Held::Nothing);
+    let source = filled();
+    assert_eq!(source.held(NOW), Held::Fresh(value()));
+    assert_eq!(source.held(NOW.plus(599)), Held::Fresh(value()));
+    assert_eq!(source.held(NOW.plus(600)), Held::Stale(value()));
+    assert_eq!(source.held(NOW.plus(3599)), Held::Stale(value()));
+    assert_eq!(source.held(NOW.plus(3600)), Held::Nothing);
+    assert_eq!(source.held(NOW), Held::Nothing, "gone is gone");
+}
+
+#[test]
+fn an_answer_makes_it_fresh_again_even_the_same_one() {
+    let source = filled();
+    assert_eq!(
+        fetch(&source, "a b", NOW.plus(700)),
+        (false, true, Vec::new())
+    );
+    assert_eq!(source.held(NOW.plus(1299)), Held::Fresh(value()));
+    assert_eq!(source.held(NOW.plus(700 + 3599)), Held::Stale(value()));
+    let (changed, had, lines) = fetch(&source, "b", NOW.plus(800));
+    assert_eq!((changed, had), (true, true));
+    assert_eq!(lines, ["ollama-gate: words: keys: fetched, and changed"]);
+}
+
+#[test]
+fn a_clock_that_was_put_back_makes_it_stale_and_keeps_it_usable() {
+    let source = filled();
+    let earlier = NOW.plus(-100_000);
+    assert_eq!(source.held(earlier), Held::Stale(value()));
+    // From here on its age counts anew, the time in which it was fresh spent.
+    assert_eq!(source.held(earlier.plus(2999)), Held::Stale(value()));
+    assert_eq!(source.held(earlier.plus(3000)), Held::Nothing);
+}
+
+#[test]
+fn a_clock_that_was_put_back_ends_every_wait() {
+    let source = filled();
+    let fetch = begin(&source, Why::Missing("x"), NOW);
+    done(source.answer(fetch, &ok("a b"), NOW));
+    source.note_missing("x", NOW);
+    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Missing);
+    begin(&source, Why::Missing("x"), NOW.plus(-1));
+    let fetch = begin(&source, Why::Absent, NOW);
+    done(source.answer(fetch, &Response::none(), NOW));
+    assert!(!source.is_due(NOW));
+    assert!(source.is_due(NOW.plus(-1)));
+}
+
+#[test]
+fn so_many_are_under_way_and_no_more() {
+    let source = source();
+    let mut under_way: Vec<_> = (0..3).map(|_| begin(&source, Why::Absent, NOW)).collect();
+    assert_eq!(refused(&source, Why::Absent, NOW), Refused::Busy);
+    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Busy);
+    // A client that goes away frees its place, and nothing else comes of it.
+    drop(under_way.pop());
+    under_way.push(begin(&source, Why::Absent, NOW));
+    assert_eq!(refused(&source, Why::Absent, NOW), Refused::Busy);
+    // So does an answer, a good one or none.
+    let (first, second) = (under_way.remove(0), under_way.remove(0));
+    done(source.answer(first, &ok("a b"), NOW));
+    under_way.push(begin(&source, Why::Absent, NOW));
+    done(source.answer(second, &Response::none(), NOW));
+    drop(under_way);
+    assert_eq!(source.in_flight.get(), 0);
+}
+
+#[test]
+fn clients_that_go_away_cannot_make_the_server_be_asked_ever_faster() {
+    let rules = Rules {
+        most_per_second: 5,
+        ..RULES
+    };
+    let source = Source::new("words".to_owned(), Words, rules, 7);
+    for _ in 0..5 {
+        drop(begin(&source, Why::Missing("x"), NOW));
+    }
+    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Busy);
+    assert_eq!(refused(&source, Why::Absent, NOW), Refused::Busy);
+    drop(begin(&source, Why::Missing("x"), NOW.plus(1)));
+    // A clock that was put back holds nobody up.
+    drop(begin(&source, Why::Missing("x"), NOW));
+}
+
+#[test]
+fn a_call_that_follows_keeps_the_one_place() {
+    let source = source();
+    let first = begin(&source, Why::Absent, NOW);
+    let Progress::Follow(second, next) = source.answer(first, &ok("-> /second"), NOW) else {
+        panic!("it does not go on");
+    };
+    assert_eq!((source.in_flight.get(), next), (1, call("/second")));
+    let (changed, had, _) = done(source.answer(second, &ok("a b"), NOW));
+    assert_eq!((changed, had, source.in_flight.get()), (true, true, 0));
+}
+
+#[test]
+fn only_one_call_may_follow() {
+    let source = source();
+    let first = begin(&source, Why::Absent, NOW);
+    let Progress::Follow(second, _) = source.answer(first, &ok("-> /second"), NOW) else {
+        panic!("it does not go on");
+    };
+    let (_, had, lines) = done(source.answer(second, &ok("-> /third"), NOW));
+    assert!(!had);
+    assert!(
+        lines[0].contains("it points to yet another address"),
+        "{lines:?}"
+    );
+    assert_eq!(source.in_flight.get(), 0);
+}
+
+#[test]
+fn what_fails_at_the_second_step_is_told_with_its_step() {
+    let source = source();
+    let first = begin(&source, Why::Absent, NOW);
+    let Progress::Follow(second, _) = source.answer(first, &ok("-> /second"), NOW) else {
+        panic!("it does not go on");
+    };
+    let (_, had, lines) = done(source.answer(second, &ok("!"), NOW));
+    assert!(!had);
+    assert!(lines[0].contains("it is of no use at step 1"), "{lines:?}");
+}
+
+#[test]
+fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
+    let bytes = |status| Response {
+        status: Some(status),
+        body: Body::Bytes(b"x y"),
+    };
+    let large = Response {
+        status: Some(200),
+        body: Body::TooLarge(10 << 20),
+    };
+    for (response, why) in [
+        (Response::none(), "no answer came"),
+        (
+            Response {
+                status: None,
+                ..ok("x y")
+            },
+            "no answer came",
+        ),
+        (large, "the answer has 10485760 bytes, over 262144"),
+        (bytes(301), "a redirect (301), which is not followed"),
+        (bytes(302), "a redirect (302), which is not followed"),
+        (bytes(399), "a redirect (399), which is not followed"),
+        (bytes(100), "status 100"),
+        (bytes(201), "status 201"),
+        (bytes(204), "status 204"),
+        (bytes(206), "status 206"),
+        (bytes(400), "status 400"),
+        (bytes(404), "status 404"),
+        (bytes(500), "status 500"),
+        (bytes(0), "status 0"),
+        (ok("!"), "it is of no use at step 0"),
+        (
+            Response {
+                body: Body::Bytes(b"\xff"),
+                ..ok("")
+            },
+            "it is not text",
+        ),
+    ] {
+        let source = filled();
+        let fetch = begin(&source, Why::Stale, NOW.plus(600));
+        let (changed, had, lines) = done(source.answer(fetch, &response, NOW.plus(600)));
+        assert_eq!((changed, had, lines.len()), (false, false, 1), "{why}");
+        let start = "ollama-gate: words: keys: cannot be fetched: ";
+        let end = "; next try in 1 s at the earliest";
+        assert!(
+            lines[0].starts_with(start) && lines[0].ends_with(end),
+            "{lines:?}"
+        );
+        assert!(lines[0].contains(why), "{why}: {lines:?}");
+        assert_eq!(source.held(NOW.plus(3599)), Held::Stale(value()), "{why}");
+        assert_eq!(source.held(NOW.plus(3600)), Held::Nothing, "{why}");
+    }
+}
+
+#[path = "waiting_tests.rs"]
+mod waiting;

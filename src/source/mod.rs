@@ -14,6 +14,8 @@ mod call;
 mod fetch;
 mod missing;
 mod pace;
+mod terms;
 
 pub use call::{Body, Call, Document, MOST_BODY, News, Read, Response, Scheme};
-pub use fetch::{Fetch, Held, Progress, Refused, Rules, Source, Why};
+pub use fetch::{Fetch, Progress, Source};
+pub use terms::{Held, Refused, Rules, Why};

@@ -11,6 +11,43 @@ pub fn has_passed(since: Timestamp, seconds: i64, now: Timestamp) -> bool {
     now < since || now >= since.plus(seconds)
 }
 
+/// How many of `seconds` from `since` on are left at `now`, at least one; `None` if they have passed.
+pub fn seconds_left(since: Timestamp, seconds: i64, now: Timestamp) -> Option<i64> {
+    if has_passed(since, seconds, now) {
+        return None;
+    }
+    let end = since.plus(seconds);
+    Some(end.seconds().saturating_sub(now.seconds()).max(1))
+}
+
+/// How often something was begun: in all, and in the second that it was begun last.
+#[derive(Debug, Default)]
+pub struct PerSecond {
+    total: u64,
+    second: Option<Timestamp>,
+    count: u32,
+}
+
+impl PerSecond {
+    /// Counts one more at `now`, unless this second has had `most`.
+    pub fn one_more(&mut self, most: u32, now: Timestamp) -> bool {
+        if self.second != Some(now) {
+            (self.second, self.count) = (Some(now), 0);
+        }
+        if self.count >= most {
+            return false;
+        }
+        self.count = self.count.saturating_add(1);
+        self.total = self.total.saturating_add(1);
+        true
+    }
+
+    /// How many there were.
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+}
+
 /// A small generator for spreading things out (splitmix64). Nothing secret is made with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Jitter(u64);
@@ -69,11 +106,7 @@ impl BackOff {
     /// How many seconds are left to wait, if any.
     pub fn left(&self, now: Timestamp) -> Option<i64> {
         let (since, seconds) = self.waiting?;
-        if has_passed(since, seconds, now) {
-            return None;
-        }
-        let end = since.plus(seconds);
-        Some(end.seconds().saturating_sub(now.seconds()).max(1))
+        seconds_left(since, seconds, now)
     }
 }
 

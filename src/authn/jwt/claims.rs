@@ -127,17 +127,27 @@ impl Claims {
     }
 
     /// The claim at `path` as the value of a header: a string, a number, a truth value, or a list
-    /// of strings joined by commas.
+    /// of strings joined by commas. `null` is no value.
     ///
     /// # Errors
-    /// It is there and none of these.
+    /// It is there and none of these, or a string of a list holds a comma: a group called
+    /// `x,admin` would be read as two.
     pub fn header_value(&self, path: &ClaimPath) -> Result<Option<String>, Denial> {
         match self.at(path) {
+            Some(Json::Null) => Ok(None),
+            Some(Json::List(items)) if items.iter().any(holds_comma) => {
+                let advice = "a name in a list of its claims holds a comma";
+                Err(Denial::new(Reason::UnsafeIdentity, advice))
+            }
             Some(Json::Number(number)) => Ok(Some(number.to_string())),
             Some(Json::Bool(value)) => Ok(Some(value.to_string())),
             _ => Ok(self.texts(path)?.map(|texts| texts.join(","))),
         }
     }
+}
+
+fn holds_comma(item: &Json) -> bool {
+    item.text().is_some_and(|text| text.contains(','))
 }
 
 fn seconds(number: &Number) -> Option<i64> {
@@ -255,13 +265,18 @@ mod tests {
 
     #[test]
     fn a_claim_becomes_a_header_only_as_plain_text() {
-        let claims = claims(r#"{"s":"a b","n":7,"t":true,"l":["x","y"],"o":{},"m":[1]}"#);
+        let claims = claims(
+            r#"{"s":"a b","n":7,"t":true,"l":["x","y"],"o":{},"m":[1],"z":null,"c":["x,admin"]}"#,
+        );
         let value = |name: &str| claims.header_value(&path(name));
         assert_eq!(value("s"), Ok(Some("a b".into())));
         assert_eq!(value("n"), Ok(Some("7".into())));
         assert_eq!(value("t"), Ok(Some("true".into())));
         assert_eq!(value("l"), Ok(Some("x,y".into())));
         assert_eq!(value("absent"), Ok(None));
+        assert_eq!(value("z"), Ok(None));
+        let comma = value("c").unwrap_err();
+        assert_eq!(comma.reason(), Reason::UnsafeIdentity);
         assert!(value("o").is_err());
         assert!(value("m").is_err());
     }

@@ -79,9 +79,12 @@ pub struct Tokens {
     issuers: Vec<Issuer>,
     forwarded: Vec<ClaimPath>,
     verified: RefCell<Cache<Rc<Grant>>>,
-    forged: RefCell<Cache<()>>,
+    /// where each was presented: in another place other issuers judge it
+    forged: RefCell<Cache<Asked>>,
     by_previous: Cell<u64>,
     news: RefCell<Vec<News>>,
+    /// the fetches that have ended since they were counted last, and whether each worked
+    ended: RefCell<Vec<bool>>,
     /// whether ticks refresh what grows old, so that no request has to wait for it
     ticks: Cell<bool>,
 }
@@ -96,6 +99,7 @@ impl Tokens {
             forged: RefCell::new(Cache::new(FORGED)),
             by_previous: Cell::new(0),
             news: RefCell::new(Vec::new()),
+            ended: RefCell::new(Vec::new()),
             ticks: Cell::new(false),
         }
     }
@@ -126,7 +130,7 @@ impl Tokens {
         }
         let token = UnverifiedToken::parse(text)?;
         let mut furthest: Option<Refused> = None;
-        let mut need = None;
+        let mut needs = Vec::new();
         let mut may_become_right = false;
         for (place, issuer) in self.issuers.iter().enumerate() {
             if !asked.of(place, issuer) {
@@ -134,9 +138,7 @@ impl Tokens {
             }
             match self.try_issuer(place, issuer, &token, context) {
                 Ok(grant) => return Ok(self.remember(text, grant)),
-                Err(Unproved::Needs(missing)) => {
-                    need.get_or_insert((place, missing));
-                }
+                Err(Unproved::Needs(need)) => needs.push((place, need)),
                 Err(Unproved::Refused(refused)) => {
                     may_become_right |= refused.denial.reason() == Reason::TokenNotYetValid;
                     match &furthest {
@@ -146,8 +148,8 @@ impl Tokens {
                 }
             }
         }
-        if let Some((place, need)) = need {
-            return Err(self.fetch(place, &need, context.now));
+        if let Some(refusal) = self.fetch_one(&needs, context.now) {
+            return Err(refusal);
         }
         let refused = furthest.map(|refused| (refused.stage, refused.denial));
         let Some((stage, denial)) = refused else {
@@ -156,7 +158,7 @@ impl Tokens {
         };
         // Its keys judged it; only other keys could judge otherwise, and they empty the cache.
         if stage == Stage::Signature && !may_become_right {
-            self.forged.borrow_mut().insert(text, ());
+            self.forged.borrow_mut().insert(text, asked);
         }
         Err(denial.into())
     }
@@ -170,7 +172,7 @@ impl Tokens {
     ) -> Result<Option<Rc<Grant>>, Refusal> {
         let known = self.verified.borrow_mut().get(text);
         let Some(grant) = known else {
-            let forged = self.forged.borrow_mut().get(text).is_some();
+            let forged = self.forged.borrow_mut().get(text) == Some(asked);
             return match forged {
                 true => Err(Denial::new(
                     Reason::InvalidSignature,
@@ -242,6 +244,19 @@ impl Tokens {
         grant
     }
 
+    /// Begins to fetch the first of `needs` that can be, or says of the first why it cannot. None if
+    /// nothing is needed.
+    fn fetch_one(&self, needs: &[(usize, Need)], now: Timestamp) -> Option<Refusal> {
+        let mut denied = None;
+        for (place, need) in needs {
+            match self.fetch(*place, need, now) {
+                Refusal::Denied(denial) => denied = denied.or(Some(denial)),
+                begun => return Some(begun),
+            }
+        }
+        denied.map(Refusal::Denied)
+    }
+
     /// Begins to fetch what is needed, or says why not.
     fn fetch(&self, place: usize, need: &Need, now: Timestamp) -> Refusal {
         let Some(remote) = self.remote(place) else {
@@ -281,6 +296,7 @@ impl Tokens {
                     self.forged.borrow_mut().clear();
                 }
                 self.news.borrow_mut().extend(news);
+                self.ended.borrow_mut().push(ok);
                 Answered::Done(Tried { issuer, worked: ok })
             }
         }
@@ -309,6 +325,11 @@ impl Tokens {
     /// What there is to log since this was asked last.
     pub fn take_news(&self) -> Vec<News> {
         self.news.take()
+    }
+
+    /// Whether each fetch worked that has ended since this was asked last.
+    pub fn take_ended(&self) -> Vec<bool> {
+        self.ended.take()
     }
 
     fn tell(&self, level: Level, line: String) {
@@ -352,10 +373,16 @@ fn refused_fetch(refused: source::Refused) -> Denial {
         Denial::new(Reason::KeysUnavailable, advice).retry_after(retry_after)
     };
     match refused {
-        source::Refused::Missing | source::Refused::CoolingDown => Denial::new(
+        source::Refused::Missing => Denial::new(
             Reason::UnknownSigningKey,
             "its issuer has no key of its `kid`, sign in again",
         ),
+        // It may be a key that is newer than the ones that were fetched a moment ago.
+        source::Refused::CoolingDown { retry_after } => Denial::new(
+            Reason::KeysPending,
+            "the keys of its issuer were fetched a moment ago and will be again, try then",
+        )
+        .retry_after(retry_after),
         source::Refused::Unavailable { retry_after } => unavailable(retry_after),
         source::Refused::NotDue => unavailable(1),
         source::Refused::Busy => Denial::new(

@@ -305,6 +305,7 @@ fn read_jwks(
         max_stale,
         cool_down,
         most_in_flight: MOST_IN_FLIGHT,
+        most_per_second: MOST_IN_FLIGHT,
     };
     let name = format!("jwt `{name}`");
     Some(Remote {

@@ -20,7 +20,9 @@ pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Rule
     let kinds = field("typ").map(|node| reader.texts(&node).unwrap_or_default());
     let subject_claim = field("subject_claim").and_then(|node| claim(reader, &node));
     let scopes_claim = field("scopes_claim").and_then(|node| claim(reader, &node));
-    let mut age = |name| field(name).and_then(|node| reader.duration(&node, MOST_AGE));
+    // An age of nothing would let nobody in.
+    let ages = Duration::from_secs(1)..=MOST_AGE;
+    let mut age = |name| field(name).and_then(|node| reader.duration_within(&node, ages.clone()));
     let (max_age, max_lifetime) = (age("max_age"), age("max_lifetime"));
     let require_expiry = field("require_expiry").and_then(|node| reader.boolean(&node));
     let leeway = field("leeway").and_then(|node| reader.duration(&node, MOST_LEEWAY));
