@@ -16,6 +16,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -66,8 +67,9 @@ class Load:
 
 
 def measure(envoy: Envoy, load: Load, contenders: list[Contender], rounds: int, requests: int) -> None:
-    """Fills in the samples: µs of the worker per request, in excess of no filter."""
-    none, others = contenders[0], contenders[1:]
+    """Fills in the samples: µs of the worker per request, in excess of the same traffic without a filter."""
+    none = {one.traffic: one for one in contenders if one.filter is None}
+    others = [one for one in contenders if one.filter is not None]
     order = random.Random(1)
 
     def cost(contender: Contender) -> float:
@@ -78,14 +80,14 @@ def measure(envoy: Envoy, load: Load, contenders: list[Contender], rounds: int, 
     for contender in contenders:
         load.send(contender, requests)
     for number in range(rounds):
-        # The measure itself is taken between the others, three times.
-        visits = [*others, none, none, none]
+        # What is measured against is measured among the others, twice.
+        visits = [*others, *none.values(), *none.values()]
         order.shuffle(visits)
         found = [(contender, cost(contender)) for contender in visits]
-        bare = sorted(micros for contender, micros in found if contender is none)[1]
+        bare = {kind: mean(micros for one, micros in found if one is base) for kind, base in none.items()}
         for contender, micros in found:
-            contender.samples.append(micros if contender is none else micros - bare)
-        say(f"round {number + 1} of {rounds}, {bare:.2f} µs without a filter")
+            contender.samples.append(micros if contender.filter is None else micros - bare[contender.traffic])
+        say(f"round {number + 1} of {rounds}, {bare['key']:.2f} µs without a filter")
 
 
 def measure_memory(envoy: Envoy, load: Load, contenders: list[Contender], total: int) -> dict[str, int]:
@@ -133,8 +135,10 @@ def main() -> None:
     made = Credentials(FOLDER, given.tokens)
     counts = KEY_COUNTS[:2] if given.quick else KEY_COUNTS
     contenders = all_contenders(gate, empty, made, counts)
-    wanted = [*(given.only or ["*"]), "none", "empty-wasm"]
-    contenders = [one for one in contenders if any(fnmatch.fnmatch(one.name, pattern) for pattern in wanted)]
+    wanted = [*(given.only or ["*"]), "none-key", "empty-wasm"]
+    chosen = [one for one in contenders if any(fnmatch.fnmatch(one.name, pattern) for pattern in wanted)]
+    kinds = {one.traffic for one in chosen}
+    contenders = [one for one in contenders if one in chosen or (one.filter is None and one.traffic in kinds)]
     left_out: dict[str, str] = {}
     for contender in contenders:
         why = refusal(binary, FOLDER / "one.json", contender)
@@ -152,7 +156,8 @@ def main() -> None:
         memory = None if given.no_memory else measure_memory(envoy, load, contenders, 1_000_000)
     finally:
         envoy.stop()
-    results = [Result.of(contender, contenders[1]) for contender in contenders[1:]]
+    empty_wasm = next(one for one in contenders if one.name == "empty-wasm")
+    results = [Result.of(one, empty_wasm) for one in contenders if one.filter is not None]
     facts = {**machine(binary), "rounds": str(given.rounds), "requests": str(given.requests)}
     partly = given.quick or given.only
     write_all(FOLDER if partly else ROOT / "bench", results, facts, memory, left_out)

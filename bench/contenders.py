@@ -30,9 +30,14 @@ HEADERS = [
 
 @dataclass
 class Contender:
-    """One listener: its filter, and the credentials that its requests carry in turn."""
+    """One listener: its filter, and the credentials that its requests carry in turn.
+
+    `traffic` names what kind of requests it gets: the same kind through a listener without a filter
+    is what its cost is measured against.
+    """
 
     name: str
+    traffic: str
     filter: dict[str, Any] | None
     credentials: list[str]
     status: int = 200
@@ -116,40 +121,44 @@ def _jwt_authn(name: str, keys: str, cached: bool = False) -> dict[str, Any]:
 
 
 def all_contenders(gate: Path, empty: Path, made: Credentials, key_counts: list[int]) -> list[Contender]:
-    """In: the two modules, credentials, numbers of keys. Out: everybody, the empty listener first."""
-    bearer = {name: [f"Bearer {token}" for token in tokens] for name, tokens in made.tokens.items()}
-    key = [f"Bearer {API_KEY}"]
-    found = [
-        Contender("none", None, key),
-        Contender("empty-wasm", _wasm(empty, "empty-wasm", None), key),
-    ]
+    """In: the two modules, credentials, numbers of keys. Out: everybody, those without a filter first."""
+    traffic = {name: [f"Bearer {token}" for token in tokens] for name, tokens in made.tokens.items()}
+    traffic |= {"key": [f"Bearer {API_KEY}"], "nothing": [""], "password": [basic()]}
+    traffic |= {"forged": [f"Bearer {made.forged}"]}
+    found = [Contender(f"none-{kind}", kind, None, credentials) for kind, credentials in traffic.items()]
 
-    def gate_contender(name: str, credentials: list[str], status: int = 200, logged: bool = True, **sections: Any):
-        found.append(Contender(name, _gate(name, gate, logged, **sections), credentials, status))
+    def add(name: str, kind: str, config: dict[str, Any], status: int = 200, repeated: bool = False) -> None:
+        credentials = traffic[kind][:1] if repeated else traffic[kind]
+        found.append(Contender(name, kind, config, credentials, status))
 
-    gate_contender("gate-key", key, api_keys=_keys(3))
-    gate_contender("gate-key-unlogged", key, logged=False, api_keys=_keys(3))
+    def add_gate(
+        name: str, kind: str, status: int = 200, logged: bool = False, repeated: bool = False, **sections: Any
+    ):
+        add(name, kind, _gate(name, gate, logged, **sections), status, repeated)
+
+    add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
+    add_gate("gate-key", "key", api_keys=_keys(3))
+    add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
     for name in ALGORITHMS:
         keys = {"secrets": [SECRET]} if name == "hs256" else {"keys": [made.jwk(name)]}
         issuer = _issuer(name, **keys)
-        gate_contender(f"gate-{name}-warm", bearer[name][:1], jwt=issuer)
-        gate_contender(f"gate-{name}-cold", bearer[name], jwt=issuer)
-    gate_contender("gate-denied", [""], 401, api_keys=_keys(3))
-    forged = _issuer("es256", keys=[made.jwk("es256")])
-    gate_contender("gate-forged-replayed", [f"Bearer {made.forged}"], 401, jwt=forged)
+        add_gate(f"gate-{name}-warm", name, repeated=True, jwt=issuer)
+        add_gate(f"gate-{name}-cold", name, jwt=issuer)
+    add_gate("gate-denied", "nothing", 401, api_keys=_keys(3))
+    add_gate("gate-forged-replayed", "forged", 401, jwt=_issuer("es256", keys=[made.jwk("es256")]))
     for count in key_counts:
-        gate_contender(f"gate-key-{count}", key, api_keys=_keys(count))
+        add_gate(f"gate-key-{count}", "key", api_keys=_keys(count))
     for name in ("hs256", "rs256", "es256"):
         public = secret_jwk() if name == "hs256" else made.jwk(name)
         native = f"native-jwt_authn-{name}"
-        found.append(Contender(native, _jwt_authn(native, jwks(public)), bearer[name]))
+        add(native, name, _jwt_authn(native, jwks(public)))
     cached = _jwt_authn("native-jwt_authn-rs256-cached", jwks(made.jwk("rs256")), cached=True)
-    found.append(Contender("native-jwt_authn-rs256-cached", cached, bearer["rs256"][:1]))
+    add("native-jwt_authn-rs256-cached", "rs256", cached, repeated=True)
     source = {"key_sources": [{"header": "Authorization"}]}
     listed = {"credentials": [{"key": API_KEY, "client": "bench"}]}
     api_key = {"@type": f"{TYPES}.api_key_auth.v3.ApiKeyAuth", **listed, **source}
-    found.append(Contender("native-api_key_auth", {"name": "api_key_auth", "typed_config": api_key}, key))
+    add("native-api_key_auth", "key", {"name": "api_key_auth", "typed_config": api_key})
     users = {"inline_string": htpasswd()}
     password = {"@type": f"{TYPES}.basic_auth.v3.BasicAuth", "users": users}
-    found.append(Contender("native-basic_auth", {"name": "basic_auth", "typed_config": password}, [basic()]))
+    add("native-basic_auth", "password", {"name": "basic_auth", "typed_config": password})
     return found
