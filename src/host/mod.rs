@@ -18,6 +18,7 @@ mod calls;
 mod sdk;
 
 pub use adapter::{Filter, Flow};
+pub use crypto::{HostCrypto, Proved};
 pub use root::Root;
 pub use wire::{Pairs, WireError, serialize};
 
