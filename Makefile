@@ -10,7 +10,7 @@ help: ## this list
 	@echo "  settings of make key: ID=name  SUBJECT=name  SCOPES=read,inference  DAYS=90"
 	@echo "  settings of the build: WASM_TOOLCHAIN=rustup|debian"
 
-wasm: ## build the filter: dist/ollama_gate.wasm
+wasm: ## build the filter: dist/ollama_gate.wasm, and the one for Envoy
 	@sh scripts/wasm.sh
 
 run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentials

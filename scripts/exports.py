@@ -1,10 +1,11 @@
-"""Takes out of a wasm module every exported function that no gateway has to call.
+"""Copies a wasm module without the exported functions that Envoy does not have to call.
 
 The SDK exports all callbacks of proxy-wasm. A gateway calls what is there: with one that does
-nothing it still leaves its own code for the module's, four times in a request. It skips what is
-not there.
+nothing it still leaves its own code for the module's, four times in a request. Envoy skips what is
+not there. Kong crashes at some that are not there, and APISIX writes an error line at one, so the
+copy is for Envoy, Istio and Envoy Gateway alone.
 
-    python3 scripts/exports.py MODULE
+    python3 scripts/exports.py MODULE COPY
 """
 
 from __future__ import annotations
@@ -86,10 +87,12 @@ def trimmed(module: bytes) -> bytes:
 
 def main() -> None:
     """The command line."""
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
         raise SystemExit(__doc__)
-    file = Path(sys.argv[1])
-    file.write_bytes(trimmed(file.read_bytes()))
+    module, copy = map(Path, sys.argv[1:])
+    whole = copy.with_name(f"{copy.name}.new")
+    whole.write_bytes(trimmed(module.read_bytes()))
+    whole.replace(copy)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 #!/bin/sh
-# Builds the filter and leaves it at dist/ollama_gate.wasm.
+# Builds the filter and leaves it in dist/:
+#   ollama_gate.wasm         for every gateway
+#   ollama_gate_envoy.wasm   the same with fewer exports, for Envoy, Istio and Envoy Gateway alone
 #
 # Two ways, and the last line says which was taken:
 #   rustup   rustup's wasm32-wasip1 target, added if it is missing (tried first)
@@ -99,7 +101,9 @@ esac
 
 mkdir -p dist
 cp "$built/$TARGET/release/$NAME.wasm" "$OUT.new"
-# The filter alone: a module that is measured beside it stays as the SDK makes it.
-[ "$PACKAGE" != ollama-gate ] || python3 scripts/exports.py "$OUT.new"
+if [ "$PACKAGE" = ollama-gate ]; then
+    python3 scripts/exports.py "$OUT.new" "dist/${NAME}_envoy.wasm"
+    say "dist/${NAME}_envoy.wasm, for Envoy, Istio and Envoy Gateway"
+fi
 mv "$OUT.new" "$OUT"
 say "$OUT, $(wc -c <"$OUT") bytes, toolchain: $way"

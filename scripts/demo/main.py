@@ -21,7 +21,7 @@ from .process import Child
 from .upstream import LOOPBACK, Unusable, Upstream
 
 RUN = ROOT / ".run"
-WASM = ROOT / "dist" / "ollama_gate.wasm"
+WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
 STANDIN = ROOT / "tests" / "standin"
 STANDIN_SECONDS = 20.0
 
@@ -150,7 +150,7 @@ class Run:
         """Brings everything up and prints how to use it. Raises InTheWay, Unusable or EnvoyFailed."""
         options = self._options
         if not WASM.is_file():
-            raise InTheWay("dist/ollama_gate.wasm is not there: `make wasm` builds it.")
+            raise InTheWay("dist/ollama_gate_envoy.wasm is not there: `make wasm` builds it.")
         binary = envoy.find(options.envoy)
         self._lock = lock()
         found = upstream.choose(options.upstream, options.port)

@@ -19,7 +19,7 @@ from typing_extensions import Self
 from .keyring import Keyring
 from .wire import Answer, Connection, build
 
-WASM = ROOT / "dist" / "ollama_gate.wasm"
+WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
 CHAT = json.dumps({"model": "llama3.2", "messages": [{"role": "user", "content": "hello"}], "stream": False}).encode()
 START_SECONDS = 20.0
 
@@ -110,7 +110,7 @@ class World:
         self.keys = Keyring()
         self.binary = envoys.find(os.environ.get("ENVOY"))
         if not WASM.is_file():
-            raise AssertionError("dist/ollama_gate.wasm is not there: `make wasm` builds it")
+            raise AssertionError("dist/ollama_gate_envoy.wasm is not there: `make wasm` builds it")
         self.standin = StandIn(folder)
         self._envoys: list[envoys.Envoy] = []
         # What a test made by itself and wants to be looked for in the end, beside the keyring.

@@ -4,8 +4,10 @@
 
 use serde_json::Value;
 
+use crate::calls::Call;
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
+use crate::nginx;
 use crate::profile::{Answer, Crash, Edit, EmptyValue, Entry, Profile};
 use crate::world::{Stream, status};
 
@@ -173,11 +175,24 @@ impl Profile for Apisix {
     }
 
     /// "HTTP call": request phases only, one in flight.
-    fn http_call(&self, stream: Option<&Stream>, _ticks: u32) -> Result<i32, Crash> {
-        match stream {
-            Some(stream) if stream.in_flight == 0 => Ok(status::OK),
-            _ => Ok(status::BAD_ARGUMENT),
-        }
+    fn http_call(&self, call: &Call, stream: Option<&Stream>, _: u32) -> Result<i32, Crash> {
+        Ok(match stream {
+            None => status::BAD_ARGUMENT,
+            Some(_) if !nginx::is_server(&call.upstream) => status::BAD_ARGUMENT,
+            Some(stream) if stream.in_flight > 0 => status::INTERNAL_FAILURE,
+            Some(_) => status::OK,
+        })
+    }
+
+    /// The size is a signed number, and must be over zero (source).
+    fn takes_a_size_of(&self, most: u32) -> bool {
+        i32::try_from(most).is_ok_and(|most| most > 0)
+    }
+
+    /// "response body": only after `wasm_process_resp_body` was set.
+    fn shows_response_body(&self, stream: &Stream) -> bool {
+        let asked = b"wasm_process_resp_body".as_slice();
+        stream.properties.contains_key(asked)
     }
 
     fn empty_value(&self) -> EmptyValue {

@@ -2,8 +2,11 @@
 //!
 //! Citations are rows of the house plan's `hosts.md`.
 
+use crate::calls::{Call, CallAnswer, CallEnd, silent_failures};
 use crate::client::ClientRequest;
+use crate::foreign;
 use crate::map::{self, Pairs};
+use crate::module::Build;
 use crate::profile::{Answer, Crash, Edit, Entry, Profile};
 use crate::world::{Stream, status};
 
@@ -14,6 +17,10 @@ pub struct Envoy;
 impl Profile for Envoy {
     fn name(&self) -> &'static str {
         "envoy"
+    }
+
+    fn build(&self) -> Build {
+        Build::Envoy
     }
 
     /// Pseudo headers are in the map and names are lower-case.
@@ -89,6 +96,51 @@ impl Profile for Envoy {
     /// the header phase still deliver the body.
     fn shows_the_body_of_a_held_head(&self) -> bool {
         true
+    }
+
+    /// "HTTP call": `:method`, `:path` and `:authority` are needed. A cluster
+    /// that is not there is the same status; tests say so by a fault. A call
+    /// that fails at once is 10, and its token is forgotten (source).
+    fn http_call(&self, call: &Call, _: Option<&Stream>, _: u32) -> Result<i32, Crash> {
+        let needed = [":method", ":path", ":authority"];
+        let whole = needed.iter().all(|name| !call.header(name).is_empty());
+        Ok(match whole {
+            true => status::OK,
+            false => status::BAD_ARGUMENT,
+        })
+    }
+
+    /// HTTP calls are numbered in the virtual machine, by fours (source).
+    fn token(&self, nth: u32) -> u32 {
+        (nth + 1) * 4
+    }
+
+    /// "HTTP call": a connect failure is a callback with 503; a timeout is one
+    /// with 504. Only an answer that breaks off is a callback without headers.
+    fn call_answer(&self, end: CallEnd) -> CallAnswer {
+        let made_up = |status, text: &str| {
+            let kind = (b"content-type".to_vec(), b"text/plain".to_vec());
+            CallAnswer::of(status, vec![kind], text.into())
+        };
+        match end {
+            CallEnd::NoConnection => made_up(503, "upstream connect error"),
+            CallEnd::NoAnswer => made_up(504, "upstream request timeout"),
+            end => silent_failures(end),
+        }
+    }
+
+    /// Calls are made by the root context, whoever asks for them (source).
+    fn calls_are_the_roots(&self) -> bool {
+        true
+    }
+
+    /// "foreign functions": `verify_signature` among others; an unknown one is
+    /// NOT_FOUND.
+    fn foreign_function(&self, name: &[u8], argument: &[u8]) -> Answer<Vec<u8>> {
+        Ok(match name {
+            b"verify_signature" => foreign::verify_signature(argument).ok_or(status::BAD_ARGUMENT),
+            _ => Err(status::NOT_FOUND),
+        })
     }
 }
 

@@ -40,7 +40,7 @@ impl Gateway {
     /// When the module does not load: then no gateway would protect anything.
     #[must_use]
     pub fn new(profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
-        Self::of(module::compiled(), profile, env)
+        Self::of(module::compiled(profile.build()), profile, env)
     }
 
     /// The same with another module, to try a profile by one that misbehaves.
@@ -148,10 +148,20 @@ impl Gateway {
     }
 
     /// A tick in a root context.
-    pub fn tick(&mut self, root: u32) {
+    pub fn tick(&mut self, root: u32) -> Record {
+        self.begin();
         self.enter(root);
         self.store.data_mut().ticks += 1;
         self.call("proxy_on_tick", &[root]);
+        self.answer_calls_of(root);
+        self.end()
+    }
+
+    /// Whether the gateway ticks in this root context: it was asked to, and can.
+    #[must_use]
+    pub fn ticks(&self, root: u32) -> bool {
+        let period = self.store.data().tick_periods.get(&root);
+        period.is_some_and(|period| *period > 0)
     }
 
     /// Ends a root context, as a gateway does after a new configuration.
@@ -159,6 +169,11 @@ impl Gateway {
         self.enter(root);
         self.call("proxy_on_done", &[root]);
         self.call("proxy_on_delete", &[root]);
+        // Calls that nobody waits for any more are given up by every gateway.
+        let world = self.store.data_mut();
+        world.calls.retain(|call| call.root != root);
+        world.configurations.remove(&root);
+        world.tick_periods.remove(&root);
         self.check();
     }
 
@@ -178,6 +193,9 @@ impl Gateway {
             return None;
         }
         let Some(Extern::Func(function)) = self.instance.get_export(&self.store, export) else {
+            if let Err(crash) = self.store.data().profile.lacks(export) {
+                self.fail(crash.0);
+            }
             return None;
         };
         let arguments: Vec<Val> = arguments

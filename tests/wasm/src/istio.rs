@@ -2,9 +2,11 @@
 //!
 //! Citations are rows of the house plan's `hosts.md`.
 
+use crate::calls::{Call, CallAnswer, CallEnd};
 use crate::client::ClientRequest;
 use crate::envoy::Envoy;
 use crate::map::Pairs;
+use crate::module::Build;
 use crate::profile::{Answer, Crash, Edit, Entry, Profile};
 use crate::world::Stream;
 
@@ -16,6 +18,10 @@ pub struct Istio;
 impl Profile for Istio {
     fn name(&self) -> &'static str {
         "istio"
+    }
+
+    fn build(&self) -> Build {
+        Build::Envoy
     }
 
     fn entry(&self, request: &ClientRequest) -> Entry {
@@ -33,6 +39,26 @@ impl Profile for Istio {
     /// "request body": `WasmPlugin` has no `allow_on_headers_stop_iteration`.
     fn shows_the_body_of_a_held_head(&self) -> bool {
         false
+    }
+
+    fn http_call(&self, call: &Call, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash> {
+        Envoy.http_call(call, stream, ticks)
+    }
+
+    fn token(&self, nth: u32) -> u32 {
+        Envoy.token(nth)
+    }
+
+    fn call_answer(&self, end: CallEnd) -> CallAnswer {
+        Envoy.call_answer(end)
+    }
+
+    fn calls_are_the_roots(&self) -> bool {
+        true
+    }
+
+    fn foreign_function(&self, name: &[u8], argument: &[u8]) -> Answer<Vec<u8>> {
+        Envoy.foreign_function(name, argument)
     }
 
     /// "shared data": Istio sets no vm_id, so all filters share one store.

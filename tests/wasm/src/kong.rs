@@ -9,6 +9,7 @@
 use serde_json::Value;
 
 use crate::apisix::lists_lost;
+use crate::calls::Call;
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
 use crate::nginx;
@@ -179,10 +180,25 @@ impl Profile for Kong {
     }
 
     /// "tick": no HTTP call in the first tick after an instance is recycled.
-    fn http_call(&self, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash> {
-        match stream {
-            None if ticks < 2 => Err(Crash("an HTTP call in the first tick".into())),
-            _ => Ok(status::OK),
+    /// One that cannot be begun traps in a request, and is a status in a tick
+    /// (source).
+    fn http_call(&self, call: &Call, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash> {
+        let needed = [":method", ":path"];
+        let whole = needed.iter().all(|name| !call.header(name).is_empty());
+        match (whole && nginx::is_server(&call.upstream), stream) {
+            (_, None) if ticks < 2 => Err(Crash("an HTTP call in the first tick".into())),
+            (true, _) => Ok(status::OK),
+            (false, None) => Ok(status::INTERNAL_FAILURE),
+            (false, Some(_)) => Err(Crash(format!("an HTTP call to `{}`", call.upstream))),
+        }
+    }
+
+    /// A callback that is not there is a null pointer, which is called all the
+    /// same: a SIGSEGV (source).
+    fn lacks(&self, export: &str) -> Result<(), Crash> {
+        match export {
+            "_initialize" | "proxy_on_request_trailers" => Ok(()),
+            export => Err(Crash(format!("the module does not export `{export}`"))),
         }
     }
 
@@ -206,7 +222,7 @@ impl Profile for Kong {
     }
 
     /// "foreign functions": an unknown one traps.
-    fn foreign_function(&self) -> Result<i32, Crash> {
+    fn foreign_function(&self, _: &[u8], _: &[u8]) -> Answer<Vec<u8>> {
         Err(Crash("an unknown foreign function".into()))
     }
 

@@ -13,9 +13,11 @@
 
 mod abi;
 pub mod apisix;
+pub mod calls;
 pub mod client;
 pub mod credentials;
 pub mod envoy;
+mod foreign;
 pub mod gateway;
 mod guest;
 pub mod istio;
@@ -30,6 +32,7 @@ mod wasi;
 pub mod world;
 
 pub use apisix::Apisix;
+pub use calls::{Call, CallEnd};
 pub use client::ClientRequest;
 pub use envoy::Envoy;
 pub use gateway::Gateway;

@@ -5,12 +5,30 @@ use std::sync::OnceLock;
 
 use wasmi::{Config, Engine, Module};
 
-/// The module's file: `OLLAMA_GATE_WASM`, else `dist/ollama_gate.wasm`.
-#[must_use]
-pub fn path() -> PathBuf {
-    match std::env::var_os("OLLAMA_GATE_WASM") {
-        Some(path) => path.into(),
-        None => crate_directory().join("../../dist/ollama_gate.wasm"),
+/// Which of the two files is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// the one for every gateway
+    Every,
+    /// the one with fewer exports, for Envoy and Istio
+    Envoy,
+}
+
+impl Build {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Every, Self::Envoy];
+
+    /// Its file: `OLLAMA_GATE_WASM` and `OLLAMA_GATE_ENVOY_WASM` name others than those in `dist/`.
+    #[must_use]
+    pub fn path(self) -> PathBuf {
+        let (variable, name) = match self {
+            Self::Every => ("OLLAMA_GATE_WASM", "ollama_gate.wasm"),
+            Self::Envoy => ("OLLAMA_GATE_ENVOY_WASM", "ollama_gate_envoy.wasm"),
+        };
+        match std::env::var_os(variable) {
+            Some(path) => path.into(),
+            None => crate_directory().join("../../dist").join(name),
+        }
     }
 }
 
@@ -25,19 +43,29 @@ pub fn crate_directory() -> PathBuf {
 /// # Panics
 /// When it was not built.
 #[must_use]
-pub fn bytes() -> &'static [u8] {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| {
-        let path = path();
+pub fn bytes(build: Build) -> &'static [u8] {
+    static EVERY: OnceLock<Vec<u8>> = OnceLock::new();
+    static ENVOY: OnceLock<Vec<u8>> = OnceLock::new();
+    let held = match build {
+        Build::Every => &EVERY,
+        Build::Envoy => &ENVOY,
+    };
+    held.get_or_init(|| {
+        let path = build.path();
         std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; run `make wasm` first", path.display()))
     })
 }
 
 /// The compiled module.
-pub(crate) fn compiled() -> &'static Module {
-    static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| compile(bytes()))
+pub(crate) fn compiled(build: Build) -> &'static Module {
+    static EVERY: OnceLock<Module> = OnceLock::new();
+    static ENVOY: OnceLock<Module> = OnceLock::new();
+    let held = match build {
+        Build::Every => &EVERY,
+        Build::Envoy => &ENVOY,
+    };
+    held.get_or_init(|| compile(bytes(build)))
 }
 
 /// Compiles any module, binary or text, with fuel metering.

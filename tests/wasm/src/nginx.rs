@@ -78,6 +78,28 @@ fn resolved(path: &[u8]) -> Result<Vec<u8>, u16> {
     Ok(out)
 }
 
+/// Whether nginx can read a server's name: `host`, `host:port` or `[v6]:port`.
+#[must_use]
+pub fn is_server(name: &str) -> bool {
+    let (host, port) = match name.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((host, "")) => (host, None),
+            Some((host, rest)) => match rest.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None => return false,
+            },
+            None => return false,
+        },
+        None => match name.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (name, None),
+        },
+    };
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = |port: &str| digits(port) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    !host.is_empty() && port.is_none_or(fits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +128,26 @@ mod tests {
             ("http://gate", "/"),
         ] {
             assert_eq!(path(raw).as_deref(), Ok(seen), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_server_has_a_name_and_a_port_that_there_can_be() {
+        for name in ["sso", "sso:443", "10.0.0.1:8080", "[::1]", "[::1]:443"] {
+            assert!(is_server(name), "{name}");
+        }
+        for name in [
+            "",
+            ":443",
+            "sso:",
+            "sso:0",
+            "sso:65536",
+            "sso:x",
+            "[::1",
+            "[]:1",
+            "[::1]x",
+        ] {
+            assert!(!is_server(name), "{name}");
         }
     }
 

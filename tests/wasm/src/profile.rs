@@ -5,8 +5,10 @@
 
 use serde_json::Value;
 
+use crate::calls::{Call, CallAnswer, CallEnd, silent_failures};
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
+use crate::module::Build;
 use crate::record::Reply;
 use crate::world::{Stream, status};
 
@@ -73,6 +75,11 @@ pub trait Profile: Send + Sync {
     /// The name in the `host` section of the plugin JSON.
     fn name(&self) -> &'static str;
 
+    /// The file that it loads.
+    fn build(&self) -> Build {
+        Build::Every
+    }
+
     /// The plugin JSON as the gateway hands it on, after whatever it does to it.
     fn configuration(&self, json: &Value) -> String {
         json.to_string()
@@ -130,6 +137,12 @@ pub trait Profile: Send + Sync {
         true
     }
 
+    /// Whether the body of its response is shown to the module.
+    fn shows_response_body(&self, stream: &Stream) -> bool {
+        let _ = stream;
+        true
+    }
+
     /// Whether the body comes while the module still holds the head.
     fn shows_the_body_of_a_held_head(&self) -> bool {
         false
@@ -148,9 +161,34 @@ pub trait Profile: Send + Sync {
 
     /// An HTTP call of a stream or, without one, of a root context that has had
     /// so many ticks; the status that the module gets.
-    fn http_call(&self, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash> {
-        let _ = (stream, ticks);
-        Ok(status::OK)
+    fn http_call(&self, call: &Call, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash>;
+
+    /// The token of a worker's nth call, from 0.
+    fn token(&self, nth: u32) -> u32 {
+        nth
+    }
+
+    /// What the module is told of a call that has ended.
+    fn call_answer(&self, end: CallEnd) -> CallAnswer {
+        silent_failures(end)
+    }
+
+    /// Whether calls are the root context's: answers come to it, and come even
+    /// if the request is gone. Else they end with the request.
+    fn calls_are_the_roots(&self) -> bool {
+        false
+    }
+
+    /// Whether a buffer can be asked for in parts of at most `most` bytes.
+    fn takes_a_size_of(&self, most: u32) -> bool {
+        let _ = most;
+        true
+    }
+
+    /// The module has no callback of this name where the gateway calls it.
+    fn lacks(&self, export: &str) -> Result<(), Crash> {
+        let _ = export;
+        Ok(())
     }
 
     /// Whether a request goes on by itself after an HTTP call's callback.
@@ -174,9 +212,10 @@ pub trait Profile: Send + Sync {
         Pairs::new()
     }
 
-    /// A foreign function is called.
-    fn foreign_function(&self) -> Result<i32, Crash> {
-        Ok(status::NOT_FOUND)
+    /// A foreign function is called with this argument.
+    fn foreign_function(&self, name: &[u8], argument: &[u8]) -> Answer<Vec<u8>> {
+        let _ = (name, argument);
+        Ok(Err(status::NOT_FOUND))
     }
 
     /// What the client gets of a local reply.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::calls::Call;
 use crate::map::{self, Pairs};
 
 /// The levels of `proxy_log`, as numbers on the wire.
@@ -75,6 +76,8 @@ pub struct Record {
     pub log: Vec<LogLine>,
     /// What was written to standard output and error.
     pub stderr: String,
+    /// The HTTP calls that were sent.
+    pub fetches: Vec<Call>,
     /// Counters by name and what was added.
     pub metrics: BTreeMap<String, i64>,
     /// Instructions, in the interpreter's fuel.

@@ -1,5 +1,6 @@
 //! A request's way through an instance: open, head, body, trailers, close.
 
+use crate::calls::{Call, CallEnd};
 use crate::client::ClientRequest;
 use crate::gateway::Gateway;
 use crate::map::Pairs;
@@ -33,15 +34,27 @@ impl Gateway {
             Err(refused) => return *refused,
         };
         self.request_headers(id);
+        let body_was_shown = self.show_body(id);
+        self.answer_calls_of(id);
+        if !body_was_shown {
+            self.show_body(id);
+        }
+        self.close(id)
+    }
+
+    /// Shows the body to the module if there is one and the gateway does now.
+    fn show_body(&mut self, id: u32) -> bool {
         let stream = &self.store.data().streams[&id];
         let profile = self.store.data().profile.clone();
         let held = stream.reply.is_none() && profile.shows_the_body_of_a_held_head();
-        let on_its_way = stream.released || (held && stream.in_flight == 0);
-        let shown = on_its_way && self.dead.is_none() && profile.shows_request_body(stream);
-        if request.has_body && shown {
+        let shown = (stream.released || held)
+            && stream.request.has_body
+            && self.dead.is_none()
+            && profile.shows_request_body(stream);
+        if shown {
             self.request_body(id, b"{\"model\":\"llama3.2\"}", true);
         }
-        self.close(id)
+        shown
     }
 
     /// Opens a stream; the gateway's own refusal comes back as an outcome.
@@ -96,21 +109,56 @@ impl Gateway {
         self.phase(id, "proxy_on_request_trailers", &[id, 1])
     }
 
-    /// Answers an HTTP call that a stream waits for.
-    pub fn answer_call(&mut self, id: u32, token: u32, headers: u32, body: u32) {
-        self.enter(id);
-        let root = self.store.data().streams[&id].root;
-        if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
+    /// The HTTP calls that were not answered yet.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.store.data().calls
+    }
+
+    /// Answers the calls of a context, and those that it makes then, as long
+    /// as there are servers.
+    pub fn answer_calls_of(&mut self, context: u32) {
+        while let Some(servers) = self.store.data().servers.clone() {
+            let mut calls = self.calls().iter();
+            let Some(call) = calls.find(|call| call.context == context).cloned() else {
+                return;
+            };
+            self.answer_call(call.token, servers(&call));
+        }
+    }
+
+    /// Ends the HTTP call of this token; whether the module heard of it.
+    pub fn answer_call(&mut self, token: u32, end: CallEnd) -> bool {
+        let world = self.store.data_mut();
+        let Some(place) = world.calls.iter().position(|call| call.token == token) else {
+            return false;
+        };
+        let Call { context, root, .. } = world.calls.remove(place);
+        let profile = world.profile.clone();
+        let answer = profile.call_answer(end);
+        let (headers, body) = (size(&answer.headers), size(&answer.body));
+        world.answer = Some(answer);
+        if let Some(stream) = world.streams.get_mut(&context) {
             stream.in_flight = stream.in_flight.saturating_sub(1);
         }
+        self.enter(match profile.calls_are_the_roots() {
+            true => root,
+            false => context,
+        });
         self.call(
             "proxy_on_http_call_response",
             &[root, token, headers, body, 0],
         );
-        let goes_on = self.store.data().profile.goes_on_after_callback();
-        if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
-            stream.released |= goes_on && stream.reply.is_none() && stream.in_flight == 0;
+        let alive = self.dead.is_none();
+        let world = self.store.data_mut();
+        world.answer = None;
+        if let Some(stream) = world.streams.get_mut(&context) {
+            stream.released |= alive
+                && profile.goes_on_after_callback()
+                && stream.reply.is_none()
+                && stream.in_flight == 0;
         }
+        true
     }
 
     /// The response's phases, then the end of the stream: done, log, delete.
@@ -124,7 +172,10 @@ impl Gateway {
         }
         if stream.released || stream.reply.is_some() {
             self.enter(id);
-            self.call("proxy_on_response_headers", &[id, 1, 1]);
+            self.call("proxy_on_response_headers", &[id, 1, 0]);
+            if self.store.data().profile.shows_response_body(&stream) {
+                self.call("proxy_on_response_body", &[id, 2, 1]);
+            }
         }
         self.enter(id);
         self.call("proxy_on_done", &[id]);
@@ -133,12 +184,11 @@ impl Gateway {
         }
         self.call("proxy_on_delete", &[id]);
         let profile = self.store.data().profile.clone();
-        let stream = self
-            .store
-            .data_mut()
-            .streams
-            .remove(&id)
-            .expect("an open stream");
+        let world = self.store.data_mut();
+        let stream = world.streams.remove(&id).expect("an open stream");
+        if !profile.calls_are_the_roots() {
+            world.calls.retain(|call| call.context != id);
+        }
         if profile.reuses_context_ids() {
             self.free_ids.push(id);
         }
@@ -185,4 +235,8 @@ impl Gateway {
         }
         goes_on && self.dead.is_none()
     }
+}
+
+fn size<T>(items: &[T]) -> u32 {
+    u32::try_from(items.len()).expect("under 4 GB")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::calls::{Call, CallAnswer, Servers};
 use crate::client::ClientRequest;
 use crate::map::Pairs;
 use crate::profile::Profile;
@@ -98,8 +99,14 @@ pub struct World {
     pub metric_names: Vec<String>,
     /// Shared data, where the gateway has it.
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
-    /// The last HTTP call's token.
-    pub last_token: u32,
+    /// How many HTTP calls were made.
+    pub calls_made: u32,
+    /// Those that were not answered yet.
+    pub calls: Vec<Call>,
+    /// The answer that the running callback is about.
+    pub answer: Option<CallAnswer>,
+    /// Who answers calls; while there is none they stay open.
+    pub servers: Option<Servers>,
     /// Tick periods by context, in milliseconds.
     pub tick_periods: BTreeMap<u32, u32>,
     /// Ticks that the instance has had.
@@ -145,7 +152,10 @@ impl World {
             streams: BTreeMap::new(),
             context: 0,
             metric_names: Vec::new(),
-            last_token: 0,
+            calls_made: 0,
+            calls: Vec::new(),
+            answer: None,
+            servers: None,
             tick_periods: BTreeMap::new(),
             ticks: 0,
             random: 0x9e37_79b9_7f4a_7c15,

@@ -3,6 +3,7 @@
 use wasmi::{Caller, Error, Linker};
 
 use super::call;
+use crate::calls::CallAnswer;
 use crate::guest::{give, read};
 use crate::map::{self, Pairs};
 use crate::profile::{Crash, Edit};
@@ -10,6 +11,7 @@ use crate::world::{World, status};
 
 const REQUEST: i32 = 0;
 const RESPONSE: i32 = 2;
+const CALL_RESPONSE: i32 = 6;
 
 pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
     linker.func_wrap(
@@ -90,6 +92,9 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
 
 /// The bytes of a whole map, or the status that stands for none.
 fn pairs(world: &World, kind: i32) -> Result<Result<Vec<u8>, i32>, Error> {
+    if kind == CALL_RESPONSE {
+        return Ok(Ok(map::encode(&answer(world)?.headers)));
+    }
     let Some(stream) = world.stream() else {
         return Ok(Err(status::BAD_ARGUMENT));
     };
@@ -106,6 +111,9 @@ fn pairs(world: &World, kind: i32) -> Result<Result<Vec<u8>, i32>, Error> {
 
 /// One value, or the status that stands for none.
 fn value(world: &World, kind: i32, name: &[u8]) -> Result<Result<Vec<u8>, i32>, Error> {
+    if kind == CALL_RESPONSE {
+        return Ok(map::first(&answer(world)?.headers, name).ok_or(status::NOT_FOUND));
+    }
     let Some(stream) = world.stream() else {
         return Ok(Err(status::BAD_ARGUMENT));
     };
@@ -119,6 +127,12 @@ fn value(world: &World, kind: i32, name: &[u8]) -> Result<Result<Vec<u8>, i32>, 
         _ => None,
     };
     Ok(found.ok_or(status::NOT_FOUND))
+}
+
+/// The answer to a call, which can be read in its callback and nowhere else.
+fn answer(world: &World) -> Result<&CallAnswer, Crash> {
+    let answer = world.answer.as_ref();
+    answer.ok_or_else(|| Crash("the headers of an answer where none has come".into()))
 }
 
 /// Carries out a change under the profile's rules.

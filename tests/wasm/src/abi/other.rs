@@ -210,9 +210,24 @@ fn link_unused(linker: &mut Linker<World>) -> Result<(), Error> {
     linker.func_wrap(
         "env",
         "proxy_call_foreign_function",
-        |mut c: Caller<'_, World>, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| {
+        |mut c: Caller<'_, World>,
+         name: i32,
+         name_size: i32,
+         argument: i32,
+         argument_size: i32,
+         data: i32,
+         size: i32| {
             call(&mut c, "proxy_call_foreign_function", |c| {
-                Ok(c.data().profile.foreign_function()?)
+                let name = read(c, name, name_size)?;
+                let argument = read(c, argument, argument_size)?;
+                c.data_mut().about(&name);
+                match c.data().profile.foreign_function(&name, &argument)? {
+                    Ok(answer) => {
+                        give(c, &answer, data, size)?;
+                        Ok(status::OK)
+                    }
+                    Err(status) => Ok(status),
+                }
             })
         },
     )?;
@@ -221,7 +236,16 @@ fn link_unused(linker: &mut Linker<World>) -> Result<(), Error> {
         "proxy_set_effective_context",
         |mut c: Caller<'_, World>, id: i32| {
             call(&mut c, "proxy_set_effective_context", |c| {
-                c.data_mut().context = id as u32;
+                let world = c.data_mut();
+                let id = id as u32;
+                if !world.profile.calls_are_the_roots() {
+                    // nginx's modules know which request they are in.
+                    return Ok(status::OK);
+                }
+                if !world.streams.contains_key(&id) && !world.configurations.contains_key(&id) {
+                    return Ok(status::BAD_ARGUMENT);
+                }
+                world.context = id;
                 Ok(status::OK)
             })
         },

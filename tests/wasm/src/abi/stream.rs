@@ -3,6 +3,7 @@
 use wasmi::{Caller, Error, Linker};
 
 use super::call;
+use crate::calls::Call;
 use crate::guest::{give, read, write_u32};
 use crate::map;
 use crate::profile::Crash;
@@ -21,7 +22,10 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
         "proxy_get_buffer_bytes",
         |mut c: Caller<'_, World>, kind: i32, start: i32, max: i32, data: i32, size: i32| {
             call(&mut c, "proxy_get_buffer_bytes", |c| {
-                match buffer(c.data(), kind) {
+                if kind != PLUGIN_CONFIGURATION && !c.data().profile.takes_a_size_of(max as u32) {
+                    return Ok(status::BAD_ARGUMENT);
+                }
+                match buffer(c.data(), kind)? {
                     Some(bytes) if !bytes.is_empty() => {
                         let from = (start as u32 as usize).min(bytes.len());
                         let to = from.saturating_add(max as u32 as usize).min(bytes.len());
@@ -71,28 +75,40 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
         |mut c: Caller<'_, World>,
          upstream: i32,
          upstream_size: i32,
-         _headers: i32,
-         _headers_size: i32,
+         headers: i32,
+         headers_size: i32,
          _body: i32,
          _body_size: i32,
          _trailers: i32,
          _trailers_size: i32,
-         _timeout: i32,
+         timeout: i32,
          token: i32| {
             call(&mut c, "proxy_http_call", |c| {
                 let upstream = read(c, upstream, upstream_size)?;
+                let headers = map::decode(&read(c, headers, headers_size)?).map_err(Crash)?;
                 let world = c.data_mut();
                 world.about(&upstream);
-                let answer = world.profile.http_call(world.stream(), world.ticks)?;
+                let made = Call {
+                    token: world.profile.token(world.calls_made),
+                    context: world.context,
+                    root: world.root(),
+                    upstream: String::from_utf8_lossy(&upstream).into_owned(),
+                    headers,
+                    timeout: timeout as u32,
+                };
+                let answer = world
+                    .profile
+                    .http_call(&made, world.stream(), world.ticks)?;
                 if answer != status::OK {
                     return Ok(answer);
                 }
-                world.last_token += 1;
-                let number = world.last_token;
+                world.calls_made += 1;
                 if let Some(stream) = world.stream_mut() {
                     stream.in_flight += 1;
                 }
-                write_u32(c, token, number)?;
+                write_u32(c, token, made.token)?;
+                c.data_mut().record.fetches.push(made.clone());
+                c.data_mut().calls.push(made);
                 Ok(status::OK)
             })
         },
@@ -120,9 +136,13 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
     Ok(())
 }
 
-fn buffer(world: &World, kind: i32) -> Option<Vec<u8>> {
-    match kind {
-        REQUEST_BODY | RESPONSE_BODY | CALL_BODY => {
+fn buffer(world: &World, kind: i32) -> Result<Option<Vec<u8>>, Crash> {
+    Ok(match kind {
+        CALL_BODY => match &world.answer {
+            Some(answer) => Some(answer.body.clone()),
+            None => return Err(Crash("the body of an answer where none has come".into())),
+        },
+        REQUEST_BODY | RESPONSE_BODY => {
             let body = world.stream().map(|stream| stream.body.clone());
             body.filter(|body| world.profile.reads_a_body_of(body.len()) || kind != REQUEST_BODY)
                 .or_else(|| world.stream().map(|_| Vec::new()))
@@ -130,7 +150,7 @@ fn buffer(world: &World, kind: i32) -> Option<Vec<u8>> {
         VM_CONFIGURATION => Some(Vec::new()),
         PLUGIN_CONFIGURATION => world.configurations.get(&world.root()).cloned(),
         _ => None,
-    }
+    })
 }
 
 /// Takes a local reply; rules that hold on every gateway are broken loudly.

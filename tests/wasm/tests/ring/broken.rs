@@ -59,6 +59,7 @@ const TEXT: &str = r#"(module
   (memory (export "memory") 8)
   (data (i32.const 1024) "WORDS")
   (data (i32.const 4096) "HEADERS")
+  (data (i32.const 8192) "CALL_HEAD")
   (global $free (mut i32) (i32.const 65536))
   (global $open (mut i32) (i32.const 0))
   (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
@@ -70,21 +71,41 @@ const TEXT: &str = r#"(module
   (func (export "proxy_on_request_body") (param $id i32) (param $size i32) (param $ends i32) (result i32) BODY)
   (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32) CALLBACK)
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) RESPONSE)
+  (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (i32.const 0))
   (func (export "proxy_on_tick") (param i32) TICK)
+  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
+  (func (export "proxy_on_done") (param i32) (result i32) (i32.const 1))
+  (func (export "proxy_on_log") (param i32))
+  (func (export "proxy_on_delete") (param i32))
   ;; the first byte of what the last call gave
   (func $byte (result i32) (i32.load8_u (i32.load (i32.const 100))))
-  (func $fetch (drop (call $http_call @body@ (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+  (func $fetch (drop (call $http_call @body@ (i32.const 8192) (i32.const CALL_SIZE) (i32.const 0) (i32.const 0)
     (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 108))))
   (func $deny (result i32)
     (drop (call $send (i32.const 401) (i32.const 0) (i32.const 0) @body@
       (i32.const 4096) (i32.const SIZE) (i32.const -1)))
     (i32.const 1)))"#;
 
+/// The headers that a call needs, as text of a data segment, and their size.
+pub fn head_of_a_call() -> (String, usize) {
+    let names = [(":method", "GET"), (":path", "/"), (":authority", "sso")];
+    let pairs = names.map(|(name, value)| (name.into(), value.into()));
+    let bytes = map::encode(&pairs.to_vec());
+    (escaped(&bytes), bytes.len())
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}
+
 impl Broken {
     fn text(&self) -> String {
         let headers = map::encode(&(self.reply_headers)());
-        let headers_text: String = headers.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let headers_text = escaped(&headers);
+        let (call, call_size) = head_of_a_call();
         let text = TEXT
+            .replace("CALL_HEAD", &call)
+            .replace("CALL_SIZE", &call_size.to_string())
             .replace("IMPORTS", self.imports)
             .replace("CONFIGURE", self.configure)
             .replace("HEADERS", &headers_text)

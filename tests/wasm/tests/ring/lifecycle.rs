@@ -1,6 +1,9 @@
 //! Callbacks in an order that nobody expects, and many requests.
 
+use ollama_gate_wasm_tests::credentials::token;
+use ollama_gate_wasm_tests::world::NOON;
 use ollama_gate_wasm_tests::{ClientRequest, Verdict};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -123,21 +126,30 @@ pub fn streams_that_are_open_at_once_keep_their_own_decisions() {
 #[test]
 pub fn memory_is_flat_after_many_requests() {
     on_every_host(|lab| {
+        // Long ones fill what is remembered of tokens within some hundred requests.
+        let new_token = |lab: &mut Lab, number: u32| {
+            let claims = json!({"sub": format!("user-{number}"), "exp": NOON + 60,
+                "groups": "0123456789abcdef".repeat(300)});
+            let token = token(WEBUI_SECRET, &claims);
+            lab.allowed(&ClientRequest::post("/v1/messages").header("x-api-key", &token));
+        };
+        for number in 0..500 {
+            new_token(lab, number);
+        }
         let mut round = |number: u32| {
             lab.still_serves();
             lab.send(&ClientRequest::get("/api/tags").bearer(&format!("sk-wrong-{number:08}")));
-            let claims = serde_json::json!({"sub": format!("user-{number}"),
-                "exp": ollama_gate_wasm_tests::world::NOON + 60});
-            let token = ollama_gate_wasm_tests::credentials::token(WEBUI_SECRET, &claims);
-            lab.allowed(&ClientRequest::post("/v1/messages").header("x-api-key", &token));
+            new_token(lab, number);
             lab.gateway.memory_pages()
         };
         let mut warm = 0;
-        for number in 0..200 {
+        for number in 500..600 {
             warm = round(number);
         }
-        for number in 200..700 {
-            assert_eq!(round(number), warm, "after {number} rounds");
+        for number in 600..1_000 {
+            // A page may come late, where the room between tokens runs out; in
+            // 12,000 rounds there is one.
+            assert!(round(number) <= warm + 1, "after {number} rounds");
         }
     });
 }

@@ -2,8 +2,8 @@
 
 use ollama_gate_wasm_tests::map;
 use ollama_gate_wasm_tests::profile::{Edit, Entry};
-use ollama_gate_wasm_tests::world::Stream;
-use ollama_gate_wasm_tests::{Apisix, ClientRequest, Envoy, Profile};
+use ollama_gate_wasm_tests::world::{Stream, status};
+use ollama_gate_wasm_tests::{Apisix, Call, CallEnd, ClientRequest, Envoy, Kong, Profile};
 
 fn stream(profile: &dyn Profile, request: &ClientRequest) -> Stream {
     let Entry::Deliver(headers) = profile.entry(request) else {
@@ -86,4 +86,75 @@ pub fn apisix_turns_an_empty_list_into_an_object() {
 pub fn apisix_pauses_for_nothing_only_once_and_envoy_hangs() {
     assert!(Apisix.paused_for_nothing().is_err());
     assert!(Envoy.paused_for_nothing().is_ok());
+}
+
+fn call(upstream: &str, names: &[&str]) -> Call {
+    let headers = names
+        .iter()
+        .map(|name| (name.as_bytes().into(), b"x".to_vec()));
+    Call {
+        token: 1,
+        context: 2,
+        root: 1,
+        upstream: upstream.into(),
+        headers: headers.collect(),
+        timeout: 1000,
+    }
+}
+
+const WHOLE: &[&str] = &[":method", ":path", ":authority"];
+
+#[test]
+pub fn a_call_that_cannot_be_made_is_a_status_and_in_a_request_on_kong_a_trap() {
+    let kong = Kong::default();
+    let mut stream = stream(&Apisix, &ClientRequest::get("/"));
+    let (whole, wrong) = (call("sso:443", WHOLE), call("sso:x", WHOLE));
+    let pathless = call("sso:443", &[":method", ":authority"]);
+    let in_request = Some(&stream);
+    assert_eq!(Envoy.http_call(&whole, None, 0), Ok(status::OK));
+    assert_eq!(
+        Envoy.http_call(&pathless, in_request, 0),
+        Ok(status::BAD_ARGUMENT)
+    );
+    assert_eq!(Apisix.http_call(&whole, in_request, 0), Ok(status::OK));
+    assert_eq!(Apisix.http_call(&whole, None, 0), Ok(status::BAD_ARGUMENT));
+    assert_eq!(
+        Apisix.http_call(&wrong, in_request, 0),
+        Ok(status::BAD_ARGUMENT)
+    );
+    assert_eq!(kong.http_call(&whole, in_request, 0), Ok(status::OK));
+    assert!(kong.http_call(&whole, None, 1).is_err());
+    assert_eq!(kong.http_call(&whole, None, 2), Ok(status::OK));
+    assert_eq!(
+        kong.http_call(&wrong, None, 2),
+        Ok(status::INTERNAL_FAILURE)
+    );
+    assert!(kong.http_call(&wrong, in_request, 0).is_err());
+    assert!(kong.http_call(&pathless, in_request, 0).is_err());
+    stream.in_flight = 1;
+    assert_eq!(
+        Apisix.http_call(&whole, Some(&stream), 0),
+        Ok(status::INTERNAL_FAILURE)
+    );
+}
+
+#[test]
+pub fn envoy_makes_up_an_answer_where_nginx_has_none() {
+    for (end, made_up) in [
+        (CallEnd::NoConnection, "503"),
+        (CallEnd::NoAnswer, "504"),
+        (CallEnd::CutShort, ""),
+    ] {
+        let said = map::first(&Envoy.call_answer(end.clone()).headers, b":status");
+        assert_eq!(said.unwrap_or_default(), made_up.as_bytes());
+        assert!(Apisix.call_answer(end.clone()).headers.is_empty());
+        assert!(Kong::default().call_answer(end).headers.is_empty());
+    }
+}
+
+#[test]
+pub fn apisix_reads_a_size_as_a_signed_number() {
+    assert!(Apisix.takes_a_size_of(0x7fff_ffff));
+    assert!(!Apisix.takes_a_size_of(u32::MAX) && !Apisix.takes_a_size_of(0));
+    assert!(Envoy.takes_a_size_of(u32::MAX) && Kong::default().takes_a_size_of(u32::MAX));
 }

@@ -92,6 +92,7 @@ const CALLS: &[&str] = &[
     "proxy_remove_header_map_value",
     "proxy_replace_header_map_value",
     "proxy_send_local_response",
+    "proxy_set_tick_period_milliseconds",
     "random_get",
 ];
 

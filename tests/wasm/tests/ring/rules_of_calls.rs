@@ -1,6 +1,6 @@
 //! Rules about the module itself, its configuration, and the calls that it makes.
 
-use ollama_gate_wasm_tests::Verdict;
+use ollama_gate_wasm_tests::{CallEnd, Verdict};
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::broken::{Broken, OPEN};
@@ -200,7 +200,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "tick",
         never: "set a tick outside the root context",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &["waiting::where_there_are_ticks_no_request_waits"],
         noticed: |host| {
             head("(drop (call $set_tick (i32.const 1000))) (i32.const 0)").crashes(host, &tags())
         },
@@ -209,7 +209,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "tick",
         never: "set a tick twice",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &["waiting::where_there_are_ticks_no_request_waits"],
         noticed: |host| {
             let configure = "(drop (call $set_tick (i32.const 1000))) (drop (call $set_tick (i32.const 500))) (i32.const 1)";
             Broken { configure, ..OPEN }.crashes_at_once(host)
@@ -219,7 +219,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "tick",
         never: "make an HTTP call in the first tick",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &["waiting::where_there_are_ticks_no_request_waits"],
         noticed: |host| {
             let mut gateway = Broken {
                 tick: "(call $fetch)",
@@ -235,14 +235,20 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "HTTP call",
         never: "leave a request without an answer after the callback: it goes on by itself",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &[
+            "remote::the_first_request_has_the_keys_fetched_and_goes_on",
+            "remote::whatever_comes_in_the_place_of_keys_is_503_and_nothing_goes_on",
+        ],
         noticed: |host| after_a_call(host, "") == Verdict::Forwarded,
         on: &[APISIX, KONG],
     },
     Rule {
         row: "HTTP call",
         never: "forget to resume: the client hangs",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &[
+            "remote::the_first_request_has_the_keys_fetched_and_goes_on",
+            "remote::whatever_comes_in_the_place_of_keys_is_503_and_nothing_goes_on",
+        ],
         noticed: |host| after_a_call(host, "") == Verdict::Held,
         on: ENVOYS,
     },
@@ -261,6 +267,7 @@ fn after_a_call(host: usize, callback: &'static str) -> Verdict {
         panic!("refused by the gateway");
     };
     assert!(!gateway.request_headers(id));
-    gateway.answer_call(id, 1, 0, 0);
+    let token = gateway.calls()[0].token;
+    gateway.answer_call(token, CallEnd::NoConnection);
     gateway.close(id).verdict
 }

@@ -214,7 +214,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "foreign functions",
         never: "call one that may be unknown",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &["signatures::the_module_on_kong_comes_to_the_verdicts_of_the_table"],
         noticed: |host| {
             head("(drop (call $foreign @verify_signature@ (i32.const 0) (i32.const 0) (i32.const 100) (i32.const 104))) (i32.const 0)")
                 .crashes(host, &tags())

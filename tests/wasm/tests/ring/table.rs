@@ -23,12 +23,15 @@ const SOURCES: &[(&str, &str)] = &[
     ("hostile", include_str!("hostile.rs")),
     ("instances", include_str!("instances.rs")),
     ("lifecycle", include_str!("lifecycle.rs")),
+    ("remote", include_str!("remote.rs")),
     ("rules", include_str!("rules.rs")),
     ("secrets", include_str!("secrets.rs")),
     ("shape", include_str!("shape.rs")),
+    ("signatures", include_str!("signatures.rs")),
     ("structs", include_str!("structs.rs")),
     ("tokens", include_str!("tokens.rs")),
     ("upstream", include_str!("upstream.rs")),
+    ("waiting", include_str!("waiting.rs")),
 ];
 
 /// The modules whose every test is a scenario, unless it is [`NOT_COMPARED`].
@@ -41,10 +44,12 @@ const SCENARIO_MODULES: &[&str] = &[
     "floods",
     "hostile",
     "lifecycle",
+    "remote",
     "secrets",
     "structs",
     "tokens",
     "upstream",
+    "waiting",
 ];
 
 /// Scenarios that cannot be laid side by side, and why. They run on each
@@ -93,6 +98,14 @@ const NOT_COMPARED: &[(&str, &str)] = &[
     (
         "lifecycle::reconfiguring_often_does_not_fill_the_memory",
         "about memory",
+    ),
+    (
+        "waiting::a_body_and_trailers_do_not_pass_a_head_that_waits",
+        "nginx has no such callback",
+    ),
+    (
+        "waiting::a_root_context_that_goes_with_a_call_under_way_disturbs_nobody",
+        "about ticks, which APISIX does not have",
     ),
     (
         "configuration::a_megabyte_of_keys_is_accepted_and_each_of_them_works",
@@ -182,6 +195,13 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         an_empty_host_takes_no_worker_down;
     lifecycle: a_client_that_leaves_at_any_moment_disturbs_nobody,
         streams_that_are_open_at_once_keep_their_own_decisions;
+    remote: the_first_request_has_the_keys_fetched_and_goes_on,
+        whatever_comes_in_the_place_of_keys_is_503_and_nothing_goes_on,
+        a_call_that_the_gateway_does_not_make_is_503_and_no_trap,
+        a_kid_that_is_not_there_is_looked_for_once,
+        stale_keys_hold_while_the_provider_is_down_and_not_for_ever,
+        discovery_is_two_calls_of_one_request,
+        tokens_that_could_not_be_right_fetch_nothing;
     secrets: nothing_that_was_presented_is_repeated_anywhere,
         a_query_string_is_never_logged,
         an_error_in_the_configuration_does_not_repeat_a_secret,
@@ -202,6 +222,15 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         host_is_the_configured_one_and_path_and_query_are_untouched,
         identity_headers_are_ours_and_only_where_asked_for,
         a_subject_that_is_no_header_value_is_refused;
+    waiting: a_client_that_leaves_while_waiting_leaves_no_trace,
+        failures_that_nobody_waited_for_start_no_back_off,
+        each_of_many_waits_for_its_own_call_and_one_too_many_is_told_to_come_back,
+        one_failure_denies_only_the_one_that_waited_for_it,
+        a_token_of_another_call_wakes_nobody,
+        a_new_configuration_lets_those_that_wait_end_under_their_own,
+        where_there_are_ticks_no_request_waits,
+        ticks_bear_every_end_of_a_call,
+        nothing_is_asked_for_where_nothing_is_fetched;
 };
 
 /// The names of all tests.

@@ -1,0 +1,221 @@
+//! Requests that wait for a call: clients that leave, answers that come late,
+//! many at once, and ticks that make waiting needless.
+
+use ollama_gate_wasm_tests::{CallEnd, Verdict};
+
+use crate::issuer::*;
+use crate::support::*;
+
+/// Opens a request that waits for keys: its context and the call's token.
+fn waiting(lab: &mut Lab) -> (u32, u32) {
+    let root = lab.root();
+    let Ok(id) = lab.gateway.open(root, &chat(&signed(NOW))) else {
+        panic!("refused by the gateway");
+    };
+    assert!(!lab.gateway.request_headers(id), "{}: it went on", lab.host);
+    let call = lab.gateway.calls().iter().find(|call| call.context == id);
+    let token = call.map(|call| call.token);
+    (id, token.expect("a call of its own"))
+}
+
+fn answered() -> CallEnd {
+    CallEnd::of(200, keys(&[NOW]))
+}
+
+#[test]
+pub fn a_client_that_leaves_while_waiting_leaves_no_trace() {
+    on_every_host_with(&remote(), |lab| {
+        // More often than there are places for fetches, and fewer than may begin in one second.
+        for number in 0..70 {
+            lab.at(number / 30);
+            let (id, token) = waiting(lab);
+            assert_eq!(lab.gateway.close(id).verdict, Verdict::Held);
+            // On Envoy the call is the root context's, and its answer comes.
+            let heard = lab.gateway.answer_call(token, answered());
+            assert_eq!(heard, lab.is_envoy(), "{}", lab.host);
+            assert_eq!(lab.gateway.dead(), None);
+        }
+        lab.still_serves();
+        lab.at(60);
+        // Nothing was learnt, no cool-down was begun: the next one asks.
+        lab.publish(&[NOW]);
+        let outcome = lab.allowed(&chat(&signed(NOW)));
+        assert_eq!(outcome.record.fetches.len(), 1, "{}", lab.host);
+    });
+}
+
+#[test]
+pub fn failures_that_nobody_waited_for_start_no_back_off() {
+    on_every_host_with(&remote(), |lab| {
+        for _ in 0..5 {
+            let (id, token) = waiting(lab);
+            lab.gateway.close(id);
+            lab.gateway.answer_call(token, CallEnd::NoConnection);
+        }
+        lab.publish(&[NOW]);
+        lab.allowed(&chat(&signed(NOW)));
+    });
+}
+
+#[test]
+pub fn each_of_many_waits_for_its_own_call_and_one_too_many_is_told_to_come_back() {
+    on_every_host_with(&remote(), |lab| {
+        let all: Vec<_> = (0..32).map(|_| waiting(lab)).collect();
+        let outcome = lab.denied(&chat(&signed(NOW)), 503, "keys_pending");
+        assert_eq!(outcome.reply_header("retry-after"), ["1"], "{}", lab.host);
+        lab.still_serves();
+        for (id, token) in all.into_iter().rev() {
+            assert!(lab.gateway.answer_call(token, answered()));
+            let outcome = lab.gateway.close(id);
+            lab.check(&chat(&signed(NOW)), &outcome);
+            assert!(outcome.forwarded(), "{}: {outcome:?}", lab.host);
+        }
+        lab.publish(&[]);
+        assert!(lab.allowed(&chat(&signed(NOW))).record.fetches.is_empty());
+    });
+}
+
+#[test]
+pub fn one_failure_denies_only_the_one_that_waited_for_it() {
+    on_every_host_with(&remote(), |lab| {
+        let (one, other) = (waiting(lab), waiting(lab));
+        assert!(lab.gateway.answer_call(one.1, CallEnd::NoAnswer));
+        let outcome = lab.gateway.close(one.0);
+        lab.check(&chat(&signed(NOW)), &outcome);
+        assert_eq!(
+            (outcome.status(), outcome.code().as_str()),
+            (503, "keys_unavailable")
+        );
+        assert!(lab.gateway.answer_call(other.1, answered()));
+        let outcome = lab.gateway.close(other.0);
+        lab.check(&chat(&signed(NOW)), &outcome);
+        assert!(outcome.forwarded(), "{}: {outcome:?}", lab.host);
+    });
+}
+
+#[test]
+pub fn a_body_and_trailers_do_not_pass_a_head_that_waits() {
+    for host in [ENVOY, ISTIO] {
+        let mut lab = Lab::new(HOSTS[host](), &remote());
+        let (id, token) = waiting(&mut lab);
+        assert!(!lab.gateway.request_body(id, b"{}", false));
+        assert!(!lab.gateway.request_body(id, b"{}", true));
+        assert!(!lab.gateway.request_trailers(id));
+        assert!(lab.gateway.answer_call(token, answered()));
+        assert!(lab.gateway.close(id).forwarded());
+    }
+}
+
+#[test]
+pub fn a_token_of_another_call_wakes_nobody() {
+    on_every_host_with(&remote(), |lab| {
+        let (one, other) = (waiting(lab), waiting(lab));
+        lab.gateway.answer_call(other.1, answered());
+        // The keys are there now, and the first still waits for its own.
+        assert_eq!(lab.gateway.close(one.0).verdict, Verdict::Held);
+        assert!(lab.gateway.close(other.0).forwarded());
+    });
+}
+
+#[test]
+pub fn a_new_configuration_lets_those_that_wait_end_under_their_own() {
+    on_every_host_with(&remote(), |lab| {
+        let (id, token) = waiting(lab);
+        assert!(lab.configure(&plain()).accepted);
+        lab.denied(&chat(&signed(NOW)), 401, "unsupported_algorithm");
+        assert!(lab.gateway.answer_call(token, answered()));
+        let outcome = lab.gateway.close(id);
+        lab.check(&chat(&signed(NOW)), &outcome);
+        assert!(outcome.forwarded(), "{}: {outcome:?}", lab.host);
+    });
+}
+
+#[test]
+pub fn where_there_are_ticks_no_request_waits() {
+    on_every_host_with(&remote(), |lab| {
+        let root = lab.root();
+        assert_eq!(lab.gateway.ticks(root), lab.host != "apisix");
+        lab.publish(&[NOW]);
+        if lab.gateway.ticks(root) {
+            // Kong bears no call in the first one.
+            assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
+            assert_eq!(lab.gateway.tick(root).fetches.len(), 1, "{}", lab.host);
+            assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
+        }
+        let outcome = lab.allowed(&chat(&signed(NOW)));
+        let waited = usize::from(lab.host == "apisix");
+        assert_eq!(outcome.record.fetches.len(), waited, "{}", lab.host);
+        lab.at(500);
+        if lab.gateway.ticks(root) {
+            assert_eq!(lab.gateway.tick(root).fetches.len(), 1, "{}", lab.host);
+        }
+        assert!(lab.allowed(&chat(&signed(NOW))).record.fetches.is_empty());
+        assert_eq!(lab.gateway.dead(), None);
+    });
+}
+
+#[test]
+pub fn ticks_bear_every_end_of_a_call() {
+    for end in [
+        CallEnd::of(500, ""),
+        CallEnd::of(200, "<html>"),
+        CallEnd::of(200, vec![b' '; 10 << 20]),
+        CallEnd::NoConnection,
+        CallEnd::NoAnswer,
+        CallEnd::CutShort,
+    ] {
+        on_every_host_with(&remote(), |lab| {
+            lab.answer_with(end.clone());
+            let root = lab.root();
+            let mut fetches = 0;
+            for second in 0..30 {
+                lab.at(second);
+                if lab.gateway.ticks(root) {
+                    fetches += lab.gateway.tick(root).fetches.len();
+                }
+            }
+            // 1, 2, 4, 8, … seconds apart: no storm.
+            assert!(fetches <= 6, "{}: {fetches}", lab.host);
+            assert_eq!(lab.gateway.dead(), None);
+            lab.at(400);
+            lab.publish(&[NOW]);
+            lab.allowed(&chat(&signed(NOW)));
+            lab.still_serves();
+        });
+    }
+}
+
+#[test]
+pub fn a_root_context_that_goes_with_a_call_under_way_disturbs_nobody() {
+    for host in HOSTS {
+        let mut lab = Lab::new(host(), &remote());
+        let old = lab.root();
+        if lab.gateway.ticks(old) {
+            lab.gateway.tick(old);
+            assert_eq!(lab.gateway.tick(old).fetches.len(), 1);
+        }
+        assert!(lab.configure(&remote()).accepted);
+        let token = lab.gateway.calls().first().map(|call| call.token);
+        lab.gateway.delete_root(old);
+        let heard = token.map(|token| lab.gateway.answer_call(token, answered()));
+        assert_ne!(heard, Some(true), "{}", lab.host);
+        assert_eq!(lab.gateway.dead(), None);
+        lab.publish(&[NOW]);
+        lab.allowed(&chat(&signed(NOW)));
+        lab.still_serves();
+    }
+}
+
+#[test]
+pub fn nothing_is_asked_for_where_nothing_is_fetched() {
+    on_every_host(|lab| {
+        lab.denied(&chat(&signed(NOW)), 401, "unsupported_algorithm");
+        let root = lab.root();
+        for _ in 0..3 {
+            if lab.gateway.ticks(root) {
+                lab.gateway.tick(root);
+            }
+        }
+        assert!(lab.gateway.calls().is_empty(), "{}", lab.host);
+    });
+}
