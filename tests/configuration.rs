@@ -184,3 +184,27 @@ fn what_a_gateway_cannot_do_is_refused_with_the_reason() {
     kong["upstream"] = json!({ "identity_headers": { "subject": "X-My-User" } });
     assert_eq!(errors(&kong), Vec::<String>::new());
 }
+
+#[test]
+fn where_keys_come_from_a_server_it_has_to_be_one() {
+    let configured = |host: &str, upstream: &str| {
+        let mut configuration = with("/host/name", json!(host));
+        configuration["jwt"][0] = json!({
+            "name": "sso",
+            "algorithms": ["ES256"],
+            "issuer": "https://sso.example.com",
+            "audiences": ["ollama"],
+            "jwks": { "upstream": upstream },
+        });
+        errors(&configuration)
+    };
+    let refused = "jwt[0].jwks.upstream: is not `host` or `host:port`, which this gateway needs";
+    assert_eq!(configured("kong", "sso:x"), [refused]);
+    assert_eq!(configured("apisix", ":443"), [refused]);
+    for (host, upstream) in [
+        ("kong", "sso.example.com:443"),
+        ("istio", "outbound|443||sso.example.com"),
+    ] {
+        assert_eq!(configured(host, upstream), Vec::<String>::new());
+    }
+}

@@ -6,6 +6,7 @@
 mod api_keys;
 mod document;
 mod field;
+mod host;
 mod jwt;
 mod reader;
 mod report;
@@ -15,8 +16,9 @@ mod upstream;
 mod value;
 
 pub use field::{Field, Shape, Support, reference};
+pub use host::HostName;
 pub use report::{ConfigError, ConfigErrors};
-pub use root::{Configuration, HostName};
+pub use root::Configuration;
 pub use schema::schema;
 pub use upstream::PathPrefix;
 

@@ -1,6 +1,7 @@
 //! The top level, and what comes of it all.
 
 use super::field::{Field, Shape, Table};
+use super::host::{self, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
@@ -51,7 +52,7 @@ pub(super) const ROOT: &[Field] = &[
     Field::optional("log", Shape::Object(LOG), "what is logged"),
     Field::optional(
         "host",
-        Shape::Object(HOST),
+        Shape::Object(host::HOST),
         "the gateway; written by the host packs",
     ),
     Field::later("basic"),
@@ -71,15 +72,6 @@ const LOG: &[Field] = &[Field::optional(
     "whether allowed requests are logged. Default: `true`. Refusals always are",
 )];
 
-const HOST: &[Field] = &[
-    Field::required(
-        "name",
-        Shape::Word(HostName::names),
-        "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
-    ),
-    Field::later("hold_head"),
-];
-
 /// Every section, for the reference.
 pub(super) const TABLES: &[Table] = &[
     ("", ROOT),
@@ -95,41 +87,8 @@ pub(super) const TABLES: &[Table] = &[
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
     ("log", LOG),
-    ("host", HOST),
+    ("host", host::HOST),
 ];
-
-/// A gateway, as the configuration names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HostName {
-    /// Envoy
-    Envoy,
-    /// Istio, which is Envoy
-    Istio,
-    /// Apache APISIX
-    Apisix,
-    /// Kong, whose wasm is that of the 3.4 to 3.9 releases
-    Kong,
-}
-
-impl HostName {
-    const ALL: [(&'static str, Self); 4] = [
-        ("envoy", Self::Envoy),
-        ("istio", Self::Istio),
-        ("apisix", Self::Apisix),
-        ("kong", Self::Kong),
-    ];
-
-    fn names() -> Vec<&'static str> {
-        Self::ALL.iter().map(|known| known.0).collect()
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|known| known.0 == name)
-            .map(|known| known.1)
-    }
-}
 
 /// A configuration that holds.
 #[derive(Debug)]
@@ -214,21 +173,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let log_allowed = log
         .and_then(|log| log.field("allowed"))
         .and_then(|node| reader.boolean(&node));
-    let host = field("host").and_then(|node| reader.section(&node, HOST));
-    let host = host.and_then(|host| host.field("name")).and_then(|node| {
-        reader.parsed(
-            &node,
-            "\"envoy\", \"istio\", \"apisix\" or \"kong\"",
-            HostName::named,
-        )
-    });
-    let upstream_host = field("upstream").and_then(|node| node.member("host"));
-    if let (Some(HostName::Kong), Some(node)) = (host, upstream_host) {
-        reader.refuse(
-            &node,
-            "has no effect on Kong, which takes Host from the service's `url`: set it there and leave this out",
-        );
-    }
+    let host = host::read(reader, &section);
     Some(Configuration {
         notices: issuers.iter().flat_map(Issuer::fingerprints).collect(),
         engine: Engine {

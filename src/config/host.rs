@@ -1,0 +1,151 @@
+//! `host`, and what follows from it for the rest of the document.
+
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader, Section};
+use std::net::Ipv6Addr;
+
+pub(super) const HOST: &[Field] = &[
+    Field::required(
+        "name",
+        Shape::Word(HostName::names),
+        "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
+    ),
+    Field::later("hold_head"),
+];
+
+/// A gateway, as the configuration names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostName {
+    /// Envoy
+    Envoy,
+    /// Istio, which is Envoy
+    Istio,
+    /// Apache APISIX
+    Apisix,
+    /// Kong, whose wasm is that of the 3.4 to 3.9 releases
+    Kong,
+}
+
+impl HostName {
+    const ALL: [(&'static str, Self); 4] = [
+        ("envoy", Self::Envoy),
+        ("istio", Self::Istio),
+        ("apisix", Self::Apisix),
+        ("kong", Self::Kong),
+    ];
+
+    fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|known| known.0).collect()
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|known| known.0 == name)
+            .map(|known| known.1)
+    }
+}
+
+/// The gateway that is named, after everything was refused that it cannot do.
+pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HostName> {
+    let host = root.field("host");
+    let host = host.and_then(|node| reader.section(&node, HOST));
+    let name = host.and_then(|host| host.field("name")).and_then(|node| {
+        reader.parsed(
+            &node,
+            "\"envoy\", \"istio\", \"apisix\" or \"kong\"",
+            HostName::named,
+        )
+    })?;
+    if name == HostName::Kong {
+        let upstream_host = root.field("upstream").and_then(|node| node.member("host"));
+        if let Some(node) = upstream_host {
+            reader.refuse(
+                &node,
+                "has no effect on Kong, which takes Host from the service's `url`: set it there and leave this out",
+            );
+        }
+    }
+    if matches!(name, HostName::Kong | HostName::Apisix) {
+        let issuers = root.field("jwt");
+        let issuers = issuers.map(|node| reader.list(&node, "a list"));
+        for issuer in issuers.unwrap_or_default() {
+            check_server(reader, &issuer);
+        }
+    }
+    Some(name)
+}
+
+/// On gateways of nginx an upstream for keys is a server. Kong traps at one that is none, within the
+/// request that asks for it.
+fn check_server(reader: &mut Reader<'_>, issuer: &Node<'_>) {
+    let node = issuer
+        .member("jwks")
+        .and_then(|jwks| jwks.member("upstream"));
+    if let Some(node) = node
+        && node.json.text().is_some_and(|text| !is_server(text))
+    {
+        reader.refuse(
+            &node,
+            "is not `host` or `host:port`, which this gateway needs",
+        );
+    }
+}
+
+/// `host` or `host:port` (RFC 3986 section 3.2.2): a name, an IPv4 address, or an IPv6 one in brackets.
+fn is_server(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let fit = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(of_name),
+    };
+    let is_port = |port: &str| {
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        digits && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    fit && port.is_none_or(is_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host_and_perhaps_a_port() {
+        for server in [
+            "sso",
+            "sso.example.com:443",
+            "10.0.0.7:8443",
+            "[::1]:443",
+            "[::1]",
+        ] {
+            assert!(is_server(server), "{server}");
+        }
+        for other in [
+            "",
+            ":443",
+            "sso:",
+            "sso:x",
+            "sso:0",
+            "sso:65536",
+            "sso:+80",
+            "::1",
+            "[::1",
+            "[sso]",
+            "a b",
+            "http://sso",
+            "sso/keys",
+            "outbound|443||sso",
+            "sso:443:443",
+        ] {
+            assert!(!is_server(other), "{other}");
+        }
+    }
+}
