@@ -21,7 +21,7 @@ from statistics import mean
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from .contenders import Contender, all_contenders
+from .contenders import Contender, Modules, all_contenders
 from .credentials import Credentials
 from .envoy import Envoy, refusal
 from .report import Result, write_all
@@ -35,14 +35,15 @@ def say(text: str) -> None:
     print(f"bench: {text}", flush=True)
 
 
-def build() -> tuple[Path, Path, Path]:
-    """Out: the filter, the empty filter, the load generator, all built."""
+def build() -> tuple[Modules, Path]:
+    """Out: the modules and the load generator, all built."""
     for package in ("ollama-gate", "bench-empty"):
         environment = {**os.environ, "WASM_PACKAGE": package}
         subprocess.run(["sh", "scripts/wasm.sh"], cwd=ROOT, env=environment, check=True)
     subprocess.run(["cargo", "build", "--locked", "--release", "-q", "-p", "bench-load"], cwd=ROOT, check=True)
     dist = ROOT / "dist"
-    return dist / "ollama_gate.wasm", dist / "bench_empty.wasm", ROOT / "target" / "release" / "bench-load"
+    modules = Modules(dist / "ollama_gate_envoy.wasm", dist / "ollama_gate.wasm", dist / "bench_empty.wasm")
+    return modules, ROOT / "target" / "release" / "bench-load"
 
 
 class Load:
@@ -130,11 +131,11 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.tokens, given.no_memory = 7, 5000, True
-    gate, empty, program = build()
+    modules, program = build()
     binary = os.environ.get("ENVOY") or str(ROOT / ".venv" / "bin" / "envoy")
     made = Credentials(FOLDER, given.tokens)
     counts = KEY_COUNTS[:2] if given.quick else KEY_COUNTS
-    contenders = all_contenders(gate, empty, made, counts)
+    contenders = all_contenders(modules, made, counts)
     wanted = [*(given.only or ["*"]), "none-key", "empty-wasm"]
     chosen = [one for one in contenders if any(fnmatch.fnmatch(one.name, pattern) for pattern in wanted)]
     kinds = {one.traffic for one in chosen}

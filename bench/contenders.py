@@ -15,7 +15,7 @@ TYPES = "type.googleapis.com/envoy.extensions.filters.http"
 HEADERS = [
     (":method", "GET"),
     (":scheme", "http"),
-    (":authority", "localhost:11435"),
+    (":authority", "localhost:11434"),
     (":path", "/v1/models"),
     ("accept", "application/json"),
     ("accept-encoding", "gzip, deflate, zstd"),
@@ -53,6 +53,15 @@ class Contender:
             block = b"".join(_literal(name, value) for name, value in fields)
             parts.append(f"{len(block)}\n".encode() + block)
         return b"".join(parts)
+
+
+@dataclass
+class Modules:
+    """The wasm files that are measured."""
+
+    gate: Path
+    gate_for_every_gateway: Path
+    empty: Path
 
 
 def _literal(name: str, value: str) -> bytes:
@@ -120,8 +129,9 @@ def _jwt_authn(name: str, keys: str, cached: bool = False) -> dict[str, Any]:
     return {"name": name, "typed_config": config}
 
 
-def all_contenders(gate: Path, empty: Path, made: Credentials, key_counts: list[int]) -> list[Contender]:
-    """In: the two modules, credentials, numbers of keys. Out: everybody, those without a filter first."""
+def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -> list[Contender]:
+    """In: the modules, credentials, numbers of keys. Out: everybody, those without a filter first."""
+    gate, empty = modules.gate, modules.empty
     traffic = {name: [f"Bearer {token}" for token in tokens] for name, tokens in made.tokens.items()}
     traffic |= {"key": [f"Bearer {API_KEY}"], "nothing": [""], "password": [basic()]}
     traffic |= {"forged": [f"Bearer {made.forged}"]}
@@ -139,6 +149,9 @@ def all_contenders(gate: Path, empty: Path, made: Credentials, key_counts: list[
     add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
     add_gate("gate-key", "key", api_keys=_keys(3))
     add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
+    add_gate("gate-key-host", "key", api_keys=_keys(3), upstream={"host": "ollama.internal:11434"})
+    every = _gate("gate-key-every", modules.gate_for_every_gateway, False, api_keys=_keys(3))
+    add("gate-key-every", "key", every)
     for name in ALGORITHMS:
         keys = {"secrets": [SECRET]} if name == "hs256" else {"keys": [made.jwk(name)]}
         issuer = _issuer(name, **keys)

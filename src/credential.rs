@@ -6,6 +6,14 @@ use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 /// The longest credential that is looked at, in bytes.
 pub const MAX_CREDENTIAL: usize = 16 * 1024;
 
+/// Where credentials stand, in the order in which they are looked at.
+const PLACES: [Place; 4] = [
+    Place::Authorization,
+    Place::XApiKey,
+    Place::ApiKey,
+    Place::XOllamaToken,
+];
+
 /// What clients send when nobody set a key.
 const PLACEHOLDERS: [&str; 4] = ["ollama", "ollama-local", "none", "sk-no-key-required"];
 
@@ -55,23 +63,25 @@ impl<'a> Presented<'a> {
     /// [`Reason::AmbiguousCredential`] for a repeated field, a comma in `Authorization` (Envoy
     /// joins repeated ones so), or two different values of one kind.
     pub fn collect(head: &RequestHead<'a>) -> Result<Self, Denial> {
-        let mut presented = Self::default();
-        for place in [
-            Place::Authorization,
-            Place::XApiKey,
-            Place::ApiKey,
-            Place::XOllamaToken,
-        ] {
-            let mut values = head.values(FieldKind::Credential(place));
-            let Some(value) = values.next() else {
+        let mut values = [None; PLACES.len()];
+        for field in head.fields() {
+            let FieldKind::Credential(own) = field.kind else {
                 continue;
             };
-            if values.next().is_some() {
-                return Err(ambiguous(
-                    "a credential header stands there twice, send it once",
-                ));
+            let slots = PLACES.iter().zip(&mut values);
+            for (_, slot) in slots.filter(|(place, _)| **place == own) {
+                if slot.replace(field.value).is_some() {
+                    return Err(ambiguous(
+                        "a credential header stands there twice, send it once",
+                    ));
+                }
             }
-            presented.add(place, value.trim_ascii())?;
+        }
+        let mut presented = Self::default();
+        for (place, value) in PLACES.into_iter().zip(values) {
+            if let Some(value) = value {
+                presented.add(place, value.trim_ascii())?;
+            }
         }
         Ok(presented)
     }
@@ -95,9 +105,8 @@ impl<'a> Presented<'a> {
         if value.is_empty() {
             return Ok(());
         }
-        let text = std::str::from_utf8(value)
-            .ok()
-            .filter(|text| is_visible_ascii(text.as_bytes()) && text.len() <= MAX_CREDENTIAL);
+        let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
+        let text = std::str::from_utf8(value).ok().filter(|_| fit);
         let Some(text) = text else {
             self.leftover.get_or_insert(Leftover::Malformed(place));
             return Ok(());

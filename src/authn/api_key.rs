@@ -1,9 +1,11 @@
 //! Static API keys, kept as digests.
 
+use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -29,9 +31,23 @@ pub struct ApiKey {
 }
 
 /// Every key, found in one step however many there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeyRing {
     keys: HashMap<KeyDigest, ApiKey>,
+    /// the digests of good keys that came a while ago, so that they are not computed each time
+    recent: RefCell<Cache<KeyDigest>>,
+}
+
+/// How much of good keys is remembered, in bytes per generation: some 300 keys.
+const RECENT: usize = 1 << 16;
+
+impl Default for KeyRing {
+    fn default() -> Self {
+        Self {
+            keys: HashMap::new(),
+            recent: RefCell::new(Cache::new(RECENT)),
+        }
+    }
 }
 
 /// The digest of `key`.
@@ -68,15 +84,17 @@ impl KeyRing {
                 "API keys are not taken here, send a JWT",
             ));
         }
-        let key = self
-            .keys
-            .get(&digest(presented.as_bytes()))
-            .ok_or_else(|| {
-                Denial::new(
-                    Reason::UnknownKey,
-                    "check that it was copied whole, or ask for a new one",
-                )
-            })?;
+        let known = self.recent.borrow_mut().get(presented);
+        let digest = known.unwrap_or_else(|| digest(presented.as_bytes()));
+        let key = self.keys.get(&digest).ok_or_else(|| {
+            Denial::new(
+                Reason::UnknownKey,
+                "check that it was copied whole, or ask for a new one",
+            )
+        })?;
+        if known.is_none() {
+            self.recent.borrow_mut().insert(presented, digest);
+        }
         if let Some((end, written)) = &key.expires_at
             && now >= *end
         {
@@ -138,6 +156,20 @@ mod tests {
             let denial = ring().verify(wrong, START).unwrap_err();
             assert_eq!((denial.reason(), denial.id()), (Reason::UnknownKey, None));
         }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_key_is_its_digest_and_no_decision() {
+        let ring = ring();
+        for _ in 0..3 {
+            assert!(ring.verify("sk-alice", START).is_ok());
+            assert!(ring.verify("sk-alicE", START).is_err());
+            let late = ring.verify("sk-alice", END).unwrap_err();
+            assert_eq!(late.reason(), Reason::ExpiredKey);
+        }
+        let mut recent = ring.recent.borrow_mut();
+        assert_eq!(recent.get("sk-alice"), Some(digest(b"sk-alice")));
+        assert_eq!(recent.get("sk-alicE"), None, "a stranger fills nothing");
     }
 
     #[test]

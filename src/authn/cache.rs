@@ -1,34 +1,44 @@
-//! What was learnt of tokens, so that it need not be learnt at each request.
+//! What was learnt of credentials, so that it need not be learnt at each request.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
-/// A longer token is not remembered.
+/// A longer credential is not remembered.
 const LONGEST: usize = 8 * 1024;
-/// What an entry takes beside the token, about.
+/// What an entry takes beside the credential, about.
 const OVERHEAD: usize = 160;
-/// How much of a token's end is hashed: its signature, which differs where anything does.
+/// How much of a credential's end is hashed: a token's signature differs where anything does.
 const TAIL: usize = 48;
 
-/// A bounded memory of tokens, keyed by the token itself: entries are found by a hash of its end
-/// and hold only if every byte agrees.
+/// A bounded memory of credentials, keyed by the credential itself: entries are found by a hash of
+/// its end and hold only if every byte agrees. The hash has a random key and the comparison takes
+/// the same time wherever the first difference is.
 ///
 /// Two generations: what is used moves into the young one; once that is full, it becomes the old
 /// one, and what was in there is forgotten. So it never holds more than twice its size.
-#[derive(Debug)]
 pub struct Cache<V> {
     hasher: RandomState,
-    young: HashMap<u64, Entry<V>>,
-    old: HashMap<u64, Entry<V>>,
+    young: HashMap<u64, Entry<V>, AsItIs>,
+    old: HashMap<u64, Entry<V>, AsItIs>,
     /// what the young generation holds, in bytes
     bytes: usize,
     most: usize,
 }
 
-#[derive(Debug)]
 struct Entry<V> {
-    token: Box<str>,
+    text: Box<str>,
     value: V,
+}
+
+impl<V> fmt::Debug for Cache<V> {
+    /// Shows how much there is, and none of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("young", &self.young.len())
+            .field("old", &self.old.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<V: Clone> Cache<V> {
@@ -36,64 +46,82 @@ impl<V: Clone> Cache<V> {
     pub fn new(most: usize) -> Self {
         Self {
             hasher: RandomState::new(),
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: HashMap::default(),
+            old: HashMap::default(),
             bytes: 0,
             most,
         }
     }
 
-    /// What is known of `token`.
-    pub fn get(&mut self, token: &str) -> Option<V> {
-        let place = self.place(token);
-        let holds = |entry: &&Entry<V>| are_equal(&entry.token, token);
+    /// What is known of `text`.
+    pub fn get(&mut self, text: &str) -> Option<V> {
+        let place = self.place(text);
+        let holds = |entry: &&Entry<V>| are_equal(&entry.text, text);
         if let Some(entry) = self.young.get(&place).filter(holds) {
             return Some(entry.value.clone());
         }
         self.old.get(&place).filter(holds)?;
-        let Entry { token, value } = self.old.remove(&place)?;
-        self.put(place, token, value.clone());
+        let Entry { text, value } = self.old.remove(&place)?;
+        self.put(place, text, value.clone());
         Some(value)
     }
 
-    /// Remembers `value` of `token`, unless the token is very long.
-    pub fn insert(&mut self, token: &str, value: V) {
-        if token.len() <= LONGEST {
-            self.put(self.place(token), token.into(), value);
+    /// Remembers `value` of `text`, unless the text is very long.
+    pub fn insert(&mut self, text: &str, value: V) {
+        if text.len() <= LONGEST {
+            self.put(self.place(text), text.into(), value);
         }
     }
 
-    /// Forgets `token`.
-    pub fn remove(&mut self, token: &str) {
-        let place = self.place(token);
+    /// Forgets `text`.
+    pub fn remove(&mut self, text: &str) {
+        let place = self.place(text);
         self.old.remove(&place);
         if let Some(entry) = self.young.remove(&place) {
-            self.bytes = self.bytes.saturating_sub(cost(&entry.token));
+            self.bytes = self.bytes.saturating_sub(cost(&entry.text));
         }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.young = HashMap::new();
-        self.old = HashMap::new();
+        self.young = HashMap::default();
+        self.old = HashMap::default();
         self.bytes = 0;
     }
 
-    fn put(&mut self, place: u64, token: Box<str>, value: V) {
-        if self.bytes.saturating_add(cost(&token)) > self.most {
+    fn put(&mut self, place: u64, text: Box<str>, value: V) {
+        if self.bytes.saturating_add(cost(&text)) > self.most {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
         }
-        self.bytes = self.bytes.saturating_add(cost(&token));
-        if let Some(replaced) = self.young.insert(place, Entry { token, value }) {
-            self.bytes = self.bytes.saturating_sub(cost(&replaced.token));
+        self.bytes = self.bytes.saturating_add(cost(&text));
+        if let Some(replaced) = self.young.insert(place, Entry { text, value }) {
+            self.bytes = self.bytes.saturating_sub(cost(&replaced.text));
         }
     }
 
-    fn place(&self, token: &str) -> u64 {
-        let bytes = token.as_bytes();
+    fn place(&self, text: &str) -> u64 {
+        let bytes = text.as_bytes();
         let tail = bytes.last_chunk::<TAIL>().map_or(bytes, |tail| tail);
         self.hasher.hash_one(tail)
+    }
+}
+
+/// What is looked up by a keyed hash need not be hashed again.
+type AsItIs = BuildHasherDefault<Already>;
+
+#[derive(Default)]
+struct Already(u64);
+
+impl Hasher for Already {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -103,8 +131,8 @@ fn are_equal(one: &str, other: &str) -> bool {
     one.len() == other.len() && pairs.fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
 }
 
-const fn cost(token: &str) -> usize {
-    token.len().saturating_add(OVERHEAD)
+const fn cost(text: &str) -> usize {
+    text.len().saturating_add(OVERHEAD)
 }
 
 #[cfg(test)]
@@ -125,6 +153,14 @@ mod tests {
         cache.insert(&same_tail, 2);
         assert_eq!(cache.get(&same_tail), Some(2));
         assert_eq!(cache.get(&token(1)), None, "one place holds one token");
+    }
+
+    #[test]
+    fn debug_shows_no_credential() {
+        let mut cache = Cache::new(10_000);
+        cache.insert("sk-hidden", "value");
+        let shown = format!("{cache:?}");
+        assert_eq!(shown, "Cache { young: 1, old: 0, .. }");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a credential to an identity.
 
 pub mod api_key;
+mod cache;
 pub mod jwt;
 
 use crate::credential::{Leftover, Presented};

@@ -159,6 +159,7 @@ fn a_place_is_held_through_both_calls() {
     for request in &mut waiting {
         assert_eq!(request.answer(200, &good_metadata), waits());
     }
+    world.wait(1);
     assert_eq!(world.ask(&good()).verdict(), refused(503, "keys_pending"));
     waiting.pop();
     assert_eq!(world.ask(&good()).verdict(), waits());

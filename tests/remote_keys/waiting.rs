@@ -100,8 +100,10 @@ fn beyond_thirty_two_nobody_waits() {
     assert_eq!(next.reply_header("retry-after").as_deref(), Some("1"));
     assert_eq!(world.call_count(), 32);
     assert_eq!(world.ask(KEY).verdict(), ok());
-    // A client that goes away makes room for one, and for no more.
+    // A client that goes away makes room for one, and for no more, and not in the same second.
     drop(waiting.pop());
+    assert_eq!(world.ask(&good()).verdict(), refused(503, "keys_pending"));
+    world.wait(1);
     let late = world.ask(&good());
     assert!(late.waits_for.is_some());
     assert_eq!(world.ask(&good()).verdict(), refused(503, "keys_pending"));

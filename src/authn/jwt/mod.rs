@@ -9,7 +9,6 @@
 //! at each request.
 
 mod algorithm;
-mod cache;
 mod claims;
 mod issuer;
 mod jwk;

@@ -1,6 +1,5 @@
 //! All issuers together, and what is remembered of their tokens.
 
-use super::cache::Cache;
 use super::claims::ClaimPath;
 use super::issuer::{Grant, Issuer};
 use super::keys::{Checker, Keys, Need, Unproved};
@@ -8,6 +7,7 @@ use super::remote::Remote;
 use super::rules::{Refused, Stage};
 use super::signature::Verifier;
 use super::token::UnverifiedToken;
+use crate::authn::cache::Cache;
 use crate::denial::{Denial, Level, Reason};
 use crate::engine::Timestamp;
 use crate::source::{self, Call, Fetch, News, Progress, Response, Why};
