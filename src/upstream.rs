@@ -67,7 +67,7 @@ impl<'a> Admitted<'a> {
 /// The fields of a request that Ollama must not see, each name once.
 #[derive(Debug)]
 pub struct TakenOut<'a> {
-    names: Vec<&'a [u8]>,
+    removals: Vec<Edit<'a>>,
 }
 
 impl<'a> TakenOut<'a> {
@@ -81,18 +81,24 @@ impl<'a> TakenOut<'a> {
         let takes_out = |field: &&Field<'_>| {
             field.kind.is_taken_out() || own.iter().any(|own| resembles(field.name, own.as_bytes()))
         };
-        let mut names: Vec<&[u8]> = Vec::new();
+        // Room for what is added to it: there is one list of edits in a request.
+        let mut removals = Vec::with_capacity(8);
         for field in head.fields().iter().filter(takes_out) {
-            if names
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(field.name))
-            {
+            if removals.iter().any(|removal| is_of(removal, field.name)) {
                 let advice = "a cookie or identity header stands there twice, send it once";
                 return Err(Denial::new(Reason::MalformedRequest, advice));
             }
-            names.push(field.name);
+            removals.push(remove(field.name)?);
         }
-        Ok(Self { names })
+        Ok(Self { removals })
+    }
+}
+
+/// Whether `edit` changes the field called `name`.
+fn is_of(edit: &Edit<'_>, name: &[u8]) -> bool {
+    match edit {
+        Edit::Remove(own) | Edit::Set(own, _) => own.as_bytes().eq_ignore_ascii_case(name),
+        Edit::Host(_) => false,
     }
 }
 
@@ -104,32 +110,28 @@ impl<'a> TakenOut<'a> {
 pub fn admit<'a>(
     permit: &Permit<'_, 'a>,
     head: &RequestHead<'a>,
-    taken_out: &TakenOut<'a>,
+    taken_out: TakenOut<'a>,
     rules: &'a UpstreamRules,
 ) -> Result<Admitted<'a>, Denial> {
-    let mut edits = Vec::with_capacity(8);
+    let mut edits = taken_out.removals;
     if let Caller::Known(identity) = permit.caller() {
+        // Setting replaces. On Kong a header that was blanked and then set would be there twice.
+        let mut set = |name: &'a str, value: Cow<'a, str>| -> Result<(), Denial> {
+            edits.retain(|edit| !is_of(edit, name.as_bytes()));
+            edits.push(Edit::Set(name, safe(value)?));
+            Ok(())
+        };
         if let Some(name) = &rules.subject_header {
-            edits.push(Edit::Set(name, safe(identity.subject.to_string())?));
+            set(name, identity.subject.to_string().into())?;
         }
         if let Some(name) = &rules.credential_id_header {
-            edits.push(Edit::Set(name, safe(identity.id)?));
+            set(name, identity.id.into())?;
         }
         let claims = identity.claims.iter().flat_map(|claims| claims.iter());
         for (name, claim) in rules.claim_headers.iter().zip(claims) {
             if let Some(claim) = claim.as_ref().filter(|claim| !claim.is_empty()) {
-                edits.push(Edit::Set(name, safe(claim.clone())?));
+                set(name, claim.clone().into())?;
             }
-        }
-    }
-    for name in &taken_out.names {
-        // Setting replaces. On Kong a header that was blanked and then set would be there twice.
-        let is_set = edits.iter().any(|edit| match edit {
-            Edit::Set(own, _) => name.eq_ignore_ascii_case(own.as_bytes()),
-            _ => false,
-        });
-        if !is_set {
-            edits.push(remove(name)?);
         }
     }
     // Asking with the Host that stands there already is no change, and a call less.
@@ -146,8 +148,7 @@ fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {
     })
 }
 
-fn safe<'v>(value: impl Into<Cow<'v, str>>) -> Result<Cow<'v, str>, Denial> {
-    let value = value.into();
+fn safe(value: Cow<'_, str>) -> Result<Cow<'_, str>, Denial> {
     if is_visible_ascii(value.as_bytes()) {
         return Ok(value);
     }

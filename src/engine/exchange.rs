@@ -212,7 +212,7 @@ impl Engine {
         facts.route = route;
         match policy::public(self.public, route, head) {
             Some(Ok(permit)) => {
-                return Ok(upstream::admit(&permit, head, &taken_out, &self.upstream)?);
+                return Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?);
             }
             // A page that brings a credential is not a browser acting by itself.
             Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
@@ -226,7 +226,7 @@ impl Engine {
         let identity = self.authenticators.identify(&presented, head, asking)?;
         let identity = facts.identity.insert(identity);
         let permit = policy::decide(identity, route)?;
-        Ok(upstream::admit(&permit, head, &taken_out, &self.upstream)?)
+        Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?)
     }
 
     /// `path` as Ollama will know it, or `None` if it is not below the prefix.

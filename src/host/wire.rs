@@ -8,9 +8,10 @@ pub struct WireError;
 /// The pairs of a serialized map, in order, borrowed from it.
 #[derive(Debug)]
 pub struct Pairs<'a> {
-    left: usize,
-    sizes: &'a [u8],
-    bytes: &'a [u8],
+    /// the sizes of name and value of each pair to come
+    sizes: std::slice::Iter<'a, [u8; 8]>,
+    /// their bytes; `None` behind what does not add up
+    bytes: Option<&'a [u8]>,
 }
 
 impl<'a> Pairs<'a> {
@@ -23,27 +24,20 @@ impl<'a> Pairs<'a> {
         let made = read(&mut pairs);
         // What `read` left, it left.
         pairs.by_ref().for_each(drop);
-        match pairs.left {
-            0 => Ok(made),
-            _ => Err(WireError),
-        }
+        pairs.bytes.map(|_| made).ok_or(WireError)
     }
 
     fn begin(map: &'a [u8]) -> Option<Self> {
-        let (mut left, mut sizes, mut bytes) = (0, map, map);
-        if !map.is_empty() {
-            left = take_size(&mut sizes)?;
-            (sizes, bytes) = sizes.split_at_checked(left.checked_mul(8)?)?;
+        let (mut sizes, mut bytes): (&[u8], _) = (&[], map);
+        if let Some((count, rest)) = map.split_first_chunk::<4>() {
+            (sizes, bytes) = rest.split_at_checked(size(*count)?.checked_mul(8)?)?;
+        } else if !map.is_empty() {
+            return None;
         }
-        Some(Self { left, sizes, bytes })
-    }
-
-    fn take(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        let (name, value) = (take_size(&mut self.sizes)?, take_size(&mut self.sizes)?);
-        Some((
-            take_text(&mut self.bytes, name)?,
-            take_text(&mut self.bytes, value)?,
-        ))
+        Some(Self {
+            sizes: sizes.as_chunks().0.iter(),
+            bytes: Some(bytes),
+        })
     }
 }
 
@@ -51,21 +45,17 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let left = self.left.checked_sub(1)?;
-        let pair = self.take();
-        match pair {
-            Some(_) => self.left = left,
-            // Behind what does not add up there is nothing, and `left` stays above 0.
-            None => self.sizes = &[],
-        }
-        pair
+        let [n0, n1, n2, n3, v0, v1, v2, v3] = *self.sizes.next()?;
+        let mut bytes = self.bytes.take()?;
+        let name = take_text(&mut bytes, size([n0, n1, n2, n3])?)?;
+        let value = take_text(&mut bytes, size([v0, v1, v2, v3])?)?;
+        self.bytes = Some(bytes);
+        Some((name, value))
     }
 }
 
-fn take_size(bytes: &mut &[u8]) -> Option<usize> {
-    let (size, rest) = bytes.split_first_chunk::<4>()?;
-    *bytes = rest;
-    usize::try_from(u32::from_le_bytes(*size)).ok()
+fn size(bytes: [u8; 4]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(bytes)).ok()
 }
 
 fn take_text<'a>(bytes: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {

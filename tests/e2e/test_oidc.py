@@ -107,7 +107,10 @@ def test_keys_that_the_provider_drops_stop_working(own: Callable[..., Sso]) -> N
     sso.provider.rotate(keep=False)
     new = sso.provider.token()
     eventually(lambda: sso.everywhere(new), what="the new keys")
-    assert sso.answers(old) == {(401, "unknown_signing_key")}
+    # Until the cool-down is over it may be a key that is newer still.
+    seen: set[tuple[int, str | None]] = set()
+    eventually(lambda: seen.update(now := sso.answers(old)) or now == {(401, "unknown_signing_key")}, what="the end")
+    assert seen <= {(503, "keys_pending"), (401, "unknown_signing_key")}
 
 
 @pytest.mark.parametrize("everybody", [False, True], ids=["some", "everybody"])
@@ -220,8 +223,9 @@ def test_a_provider_that_is_down_locks_nobody_out_and_is_not_stormed(
     token, seen = back.token(), []
     eventually(lambda: seen.append(sso.answers(token)) or seen[-1] == {(200, None)}, 120, "the recovery")
     assert set().union(*seen) <= {(200, None), first}
-    # A worker that still waits for its next try has the old keys; both have looked now.
-    assert sso.answers(known[0]) == {(401, "unknown_signing_key")}
+    # Its key went with the provider's old ones. As both workers have just looked for another one,
+    # and the cool-down is long, nobody can tell whether it has come back since.
+    assert sso.answers(known[0]) == {(503, "keys_pending")}
     with capsys.disabled():
         print(f"\n    {len(flood)} unknown keys in the outage: {failed} fetches, {connections} connections; ", end="")
         print(f"{len(seen)} rounds until it was back; then {dict(back.counts())}")

@@ -25,6 +25,8 @@ const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
 /// `:status: 200` as one byte: number 8 of the static table (RFC 7541 appendix A).
 const STATUS_200: u8 = 0x88;
+/// The dynamic table holds nothing from now on.
+const SIZE_0: u8 = 0x20;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,11 +52,15 @@ fn main() -> Result<()> {
             id += 2;
         }
         stream.write_all(&batch)?;
-        for _ in 0..now {
-            match answer(&mut answers)? {
-                true => good += 1,
-                false => other += 1,
+        let mut ended = 0;
+        while ended < now {
+            let frame = frame(&mut answers)?;
+            match frame.is_200 {
+                Some(true) => good += 1,
+                Some(false) => other += 1,
+                None => {}
             }
+            ended += usize::from(frame.ends);
         }
         next += now;
         left -= now;
@@ -100,26 +106,28 @@ fn put_frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u
     bytes.extend_from_slice(payload);
 }
 
-/// Reads frames up to the end of one answer. Whether its status is 200: the last header block that
-/// came may be another stream's, which only matters if the answers differ, and then they are counted.
-fn answer(input: &mut impl Read) -> Result<bool> {
-    let mut good = true;
-    loop {
-        let mut head = [0; 9];
-        input.read_exact(&mut head)?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; usize::try_from(length).map_err(Error::other)?];
-        input.read_exact(&mut payload)?;
-        match (head[3], head[4] & END_STREAM != 0) {
-            (HEADERS, ended) => {
-                good = payload.first() == Some(&STATUS_200);
-                if ended {
-                    return Ok(good);
-                }
-            }
-            (DATA, true) => return Ok(good),
-            (GOAWAY, _) => return Err(Error::other("the server closed the connection")),
-            _ => {}
-        }
+/// A frame, as far as it matters here.
+struct Frame {
+    /// of a head: whether its status is 200
+    is_200: Option<bool>,
+    /// whether an answer ends with it
+    ends: bool,
+}
+
+fn frame(input: &mut impl Read) -> Result<Frame> {
+    let mut head = [0; 9];
+    input.read_exact(&mut head)?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; usize::try_from(length).map_err(Error::other)?];
+    input.read_exact(&mut payload)?;
+    let kind = head[3];
+    if kind == GOAWAY {
+        return Err(Error::other("the server closed the connection"));
     }
+    // A change of the table's size (RFC 7541 section 6.3), here to 0, may come before the fields.
+    let first = payload.iter().find(|byte| **byte != SIZE_0);
+    Ok(Frame {
+        is_200: (kind == HEADERS).then(|| first == Some(&STATUS_200)),
+        ends: matches!(kind, HEADERS | DATA) && head[4] & END_STREAM != 0,
+    })
 }

@@ -1,0 +1,60 @@
+"""What `make bench` wrote, and how it measures: the parts that need no hour."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import pytest
+
+from bench.contenders import Contender
+from bench.report import Result, chart, table
+
+NAMES = {
+    "empty-wasm",
+    "gate-key",
+    *(f"gate-{algorithm}-{state}" for algorithm in ("hs256", "rs256", "es256", "eddsa") for state in ("warm", "cold")),
+    "gate-denied",
+    *(f"native-jwt_authn-{algorithm}" for algorithm in ("hs256", "rs256", "es256", "rs256-cached")),
+    "native-api_key_auth",
+    "native-basic_auth",
+}
+
+
+def test_the_results_that_are_kept_have_every_contender_and_agree_with_each_other() -> None:
+    results = json.loads((ROOT / "bench/results.json").read_text())
+    assert {one["contender"] for one in results} >= NAMES
+    by_name = {one["contender"]: one for one in results}
+    empty = by_name["empty-wasm"]["added_us"]["median"]
+    written = (ROOT / "bench/results.md").read_text()
+    drawn = (ROOT / "bench/results.svg").read_text()
+    for name, one in by_name.items():
+        added = one["added_us"]
+        assert set(one) == {"contender", "added_us", "ratio_to_empty_wasm"}
+        assert added["min"] <= added["median"] <= added["max"], name
+        assert one["ratio_to_empty_wasm"] == pytest.approx(added["median"] / empty, rel=0.01), name
+        row = next(line for line in written.splitlines() if line.startswith(f"| `{name}` |"))
+        assert float(row.split("|")[2]) == pytest.approx(added["median"], abs=0.006), name
+    assert all(name in drawn for name in NAMES)
+
+
+def test_a_result_is_the_median_beside_that_of_the_empty_filter() -> None:
+    empty = Contender("empty-wasm", "key", {}, [""], samples=[2.0, 1.0, 9.0])
+    other = Contender("gate-rs256-cold", "rs256", {}, [""], samples=[5.0, 4.0, 6.0])
+    native = Contender("native-jwt_authn-rs256", "rs256", {}, [""], samples=[4.0])
+    results = [Result.of(one, empty) for one in (empty, other, native)]
+    assert [(one.median, one.ratio) for one in results] == [(2.0, 1.0), (5.0, 2.5), (4.0, 2.0)]
+    assert "| `gate-rs256-cold` | 5.00 | 4.00 to 6.00 | 2.50 | 1.25 |" in table(results)
+    assert chart(results).count("<rect") == 3
+
+
+def test_the_help_says_how_to_measure_less() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "bench", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert all(option in told for option in ("--only", "--quick", "--rounds", "--no-memory"))
