@@ -9,7 +9,7 @@ use super::{Environment, api_keys, document, jwt, upstream, value};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
-use crate::engine::Engine;
+use crate::engine::{Engine, Mode};
 use crate::http::is_visible_ascii;
 use crate::ollama::{Scope, ScopeSet};
 
@@ -51,6 +51,11 @@ pub(super) const ROOT: &[Field] = &[
     ),
     Field::optional("log", Shape::Object(LOG), "what is logged"),
     Field::optional(
+        "mode",
+        Shape::Word(modes),
+        "`enforce` or `report`: decisions are logged and counted, and every request goes on as it came. Default: `\"enforce\"`",
+    ),
+    Field::optional(
         "host",
         Shape::Object(host::HOST),
         "the gateway; written by the host packs",
@@ -63,7 +68,6 @@ pub(super) const ROOT: &[Field] = &[
     Field::later("routes"),
     Field::later("cors"),
     Field::later("allow_anonymous"),
-    Field::later("mode"),
 ];
 
 const LOG: &[Field] = &[Field::optional(
@@ -89,6 +93,10 @@ pub(super) const TABLES: &[Table] = &[
     ("log", LOG),
     ("host", host::HOST),
 ];
+
+fn modes() -> Vec<&'static str> {
+    Mode::ALL.iter().map(|known| known.0).collect()
+}
 
 /// A configuration that holds.
 #[derive(Debug)]
@@ -174,6 +182,14 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         .and_then(|log| log.field("allowed"))
         .and_then(|node| reader.boolean(&node));
     let host = host::read(reader, &section);
+    let mode = field("mode").and_then(|node| {
+        reader.parsed(&node, "\"enforce\" or \"report\"", |text| {
+            Mode::ALL
+                .iter()
+                .find(|known| known.0 == text)
+                .map(|known| known.1)
+        })
+    });
     Some(Configuration {
         notices: issuers.iter().flat_map(Issuer::fingerprints).collect(),
         engine: Engine {
@@ -183,6 +199,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             path_prefix,
             signin_url,
             log_allowed: log_allowed.unwrap_or(true),
+            mode: mode.unwrap_or_default(),
         },
         host,
     })

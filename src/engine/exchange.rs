@@ -1,7 +1,7 @@
 //! One request's way through the gate.
 
 use super::record::{Facts, Record, request_id};
-use super::{Engine, Now, Reply};
+use super::{Engine, Mode, Now, Reply, Watched};
 use crate::authn::Asking;
 use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::credential::Presented;
@@ -17,6 +17,8 @@ use crate::upstream::{self, Admitted, TakenOut};
 pub enum RequestStep<'a> {
     /// edit the head, then let it go on
     Forward(Admitted<'a>),
+    /// let it go on as it came: nothing is enforced
+    Watch(Watched),
     /// answer in Ollama's place
     Reply(Reply),
     /// hold the request until this call is answered, and bring the answer back
@@ -90,9 +92,13 @@ impl Exchange {
         {
             Ok(admitted) => {
                 self.forwarded = true;
+                let Engine {
+                    mode, log_allowed, ..
+                } = *setting.engine;
+                let watched = mode.watched().map(RequestStep::Watch);
                 Outcome {
-                    step: RequestStep::Forward(admitted),
-                    record: Some(Record::allowed(&facts, setting.engine.log_allowed)),
+                    step: watched.unwrap_or(RequestStep::Forward(admitted)),
+                    record: Some(Record::allowed(&facts, log_allowed, mode)),
                 }
             }
             Err(Refusal::Await(begun)) => {
@@ -100,7 +106,8 @@ impl Exchange {
                 self.wait(pending, call)
             }
             Err(Refusal::Denied(denial)) => {
-                self.refuse(Some(setting.engine), head.path(), &facts, &denial)
+                let engine = setting.engine;
+                self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial)
             }
         }
     }
@@ -151,7 +158,12 @@ impl Exchange {
                 "ask whoever runs it to look into its log",
             ),
         };
-        self.refuse(engine, path, &Facts::default(), &denial)
+        // Who configured another gateway than this one has not said what is to be done on this one.
+        let mode = match unread {
+            Unread::Misconfigured => Mode::Enforce,
+            _ => engine.map(|engine| engine.mode).unwrap_or_default(),
+        };
+        self.refuse(engine, mode, path, &Facts::default(), &denial)
     }
 
     /// The body or trailers have come in.
@@ -166,12 +178,19 @@ impl Exchange {
     fn refuse<'a>(
         &mut self,
         engine: Option<&Engine>,
+        mode: Mode,
         path: &[u8],
         facts: &Facts<'_, '_>,
         denial: &Denial,
     ) -> Outcome<'a> {
-        self.forwarded = false;
+        let watched = mode.watched();
+        self.forwarded = watched.is_some();
         self.pending = None;
+        let record = Some(Record::denied(facts, denial, mode));
+        if let Some(watched) = watched {
+            let step = RequestStep::Watch(watched);
+            return Outcome { step, record };
+        }
         let local = match engine.and_then(|engine| engine.path_prefix.as_ref()) {
             Some(prefix) => prefix.strip_bytes(path).unwrap_or(path),
             None => path,
@@ -186,7 +205,7 @@ impl Exchange {
                 Dialect::of(without_query(local)),
                 extra,
             )),
-            record: Some(Record::denied(facts, denial)),
+            record,
         }
     }
 }

@@ -4,11 +4,13 @@
 //! the result.
 
 mod exchange;
+mod mode;
 mod record;
 mod reply;
 mod time;
 
 pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
+pub use mode::{Mode, Watched};
 pub use record::Record;
 pub use reply::Reply;
 pub use time::{Now, Timestamp};
@@ -33,4 +35,6 @@ pub struct Engine {
     pub signin_url: Option<String>,
     /// whether allowed requests are logged
     pub log_allowed: bool,
+    /// what becomes of decisions
+    pub mode: Mode,
 }

@@ -1,5 +1,6 @@
 //! What is told of a decision: one log line, one counter.
 
+use super::Mode;
 use crate::authn::Identity;
 use crate::denial::{Denial, Level, Reason};
 use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
@@ -36,11 +37,11 @@ pub struct Facts<'h, 'a> {
 
 impl Record {
     /// Of an allowed request.
-    pub fn allowed(facts: &Facts<'_, '_>, logged: bool) -> Self {
+    pub fn allowed(facts: &Facts<'_, '_>, logged: bool, mode: Mode) -> Self {
         Self {
             reason: None,
             level: Level::Info,
-            line: logged.then(|| line(facts, None)),
+            line: logged.then(|| line(facts, None, mode)),
             by_previous_secret: facts
                 .identity
                 .as_ref()
@@ -49,11 +50,11 @@ impl Record {
     }
 
     /// Of a refused one. Refusals are always logged.
-    pub fn denied(facts: &Facts<'_, '_>, denial: &Denial) -> Self {
+    pub fn denied(facts: &Facts<'_, '_>, denial: &Denial, mode: Mode) -> Self {
         Self {
             reason: Some(denial.reason()),
             level: denial.reason().level(),
-            line: Some(line(facts, Some(denial))),
+            line: Some(line(facts, Some(denial), mode)),
             by_previous_secret: false,
         }
     }
@@ -66,9 +67,12 @@ pub fn request_id<'a>(head: &RequestHead<'a>) -> Option<&'a str> {
     std::str::from_utf8(id).ok().filter(|_| fit)
 }
 
-fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>) -> String {
+fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     let mut line = ObjectWriter::new();
     line.text("gate", "ollama-gate");
+    if mode == Mode::Report {
+        line.text("mode", "report");
+    }
     match denial.map(Denial::reason) {
         None => line.text("decision", "allowed"),
         Some(reason) => line

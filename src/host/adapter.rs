@@ -153,6 +153,10 @@ impl<H: Host> Filter<H> {
                 }
                 Err(_) => self.refuse_unread(Some(ready), Unread::HostFailed, head.path()),
             },
+            RequestStep::Watch(_) => {
+                self.tell(Some(ready), outcome.record.as_ref());
+                Flow::Continue
+            }
             RequestStep::Reply(reply) => self.reply(Some(ready), reply, outcome.record.as_ref()),
             RequestStep::Await(_) => Flow::Pause,
         }
@@ -217,6 +221,10 @@ impl<H: Host> Filter<H> {
         let outcome = self.exchange.unread(engine, unread, path);
         match &outcome.step {
             RequestStep::Reply(reply) => self.reply(ready, reply, outcome.record.as_ref()),
+            RequestStep::Watch(_) => {
+                self.tell(ready, outcome.record.as_ref());
+                Flow::Continue
+            }
             // Without a head there is no permit, so there is nothing to forward or to wait for.
             RequestStep::Forward(_) | RequestStep::Await(_) => Flow::Pause,
         }

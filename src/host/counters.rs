@@ -2,7 +2,7 @@
 
 use super::{Counter, Host};
 use crate::denial::Reason;
-use crate::engine::Record;
+use crate::engine::{Mode, Record};
 use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.
@@ -23,8 +23,12 @@ pub struct Counters {
 impl Counters {
     /// Makes the counters known to `host`. A gateway that defines none is no reason to stop.
     /// No tick is expected yet.
-    pub fn define(host: &impl Host) -> Self {
-        let define = |name: &str| host.define_counter(name);
+    /// What was only reported has names of its own.
+    pub fn define(host: &impl Host, mode: Mode) -> Self {
+        let define = |name: &str| match mode {
+            Mode::Enforce => host.define_counter(name),
+            Mode::Report => host.define_counter(&name.replacen('.', ".report.", 1)),
+        };
         let denied: Result<_, _> = Reason::ALL
             .iter()
             .map(|reason| define(&reason.counter()))

@@ -7,7 +7,7 @@ use super::{CallToken, Filter, Host, Status, response};
 use crate::authn::jwt::{Answered, Pending};
 use crate::config::{ConfigErrors, Configuration};
 use crate::denial::Level;
-use crate::engine::{Engine, Now};
+use crate::engine::{Engine, Mode, Now};
 use crate::source::{Call, Response};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// How often a gateway with ticks looks whether something is due.
 const TICK: Duration = Duration::from_secs(1);
+
+const REPORT: &str =
+    "ollama-gate: mode is `report`: NOTHING IS ENFORCED, every request goes to Ollama as it came";
 
 /// One configuration in force, and what the gateway offers it.
 #[derive(Debug)]
@@ -106,13 +109,17 @@ impl<H: Host + Clone> Root<H> {
         for line in &configuration.notices {
             self.host.log(Level::Info, &format!("ollama-gate: {line}"));
         }
+        let mode = configuration.engine.mode;
+        if mode == Mode::Report {
+            self.host.log(Level::Warn, REPORT);
+        }
         Ok(Ready {
             engine: configuration.engine,
             capabilities,
             confirmation: Confirmation::of(configuration.host),
             crypto: Proved::default(),
             counters: match capabilities.counters {
-                true => Counters::define(&self.host),
+                true => Counters::define(&self.host, mode),
                 false => Counters::default(),
             },
         })

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 
 import pytest
 from demo import credentials
-from support.world import CHAT, Gate, World, eventually
+from support.world import CHAT, Gate, World, eventually, settled
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +68,6 @@ def test_allowed_lines_can_be_switched_off(world: World) -> None:
     gate.get("/api/tags", key=world.keys.read)
     gate.get("/api/tags")
     assert [event["decision"] for event in last(gate, 1)] == ["denied"]
-
-
-def settled(counts: Callable[[], dict[str, int]]) -> dict[str, int]:
-    """Out: the counts, once three looks, longer apart than two ticks, agree."""
-    while True:
-        looks = [counts()]
-        for _ in range(2):
-            time.sleep(2.5)
-            looks.append(counts())
-        if looks[0] == looks[1] == looks[2]:
-            return looks[0]
 
 
 def test_every_allowed_request_and_every_refusal_counts(quiet: Gate) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from demo import envoy as envoys
 from demo.pack import ROOT, Pack
@@ -22,6 +22,7 @@ from .wire import Answer, Connection, build
 WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
 CHAT = json.dumps({"model": "llama3.2", "messages": [{"role": "user", "content": "hello"}], "stream": False}).encode()
 START_SECONDS = 20.0
+T = TypeVar("T")
 
 
 def eventually(holds: Callable[[], Any], seconds: float = 30.0, what: str = "it") -> Any:
@@ -62,6 +63,17 @@ class StandIn:
     def stop(self) -> None:
         """Ends it."""
         self._child.stop()
+
+
+def settled(look: Callable[[], T]) -> T:
+    """In: how to look at counters. Out: what they show once nothing comes in: allowed requests count on ticks."""
+    while True:
+        looks = [look()]
+        for _ in range(2):
+            time.sleep(2.5)
+            looks.append(look())
+        if looks[0] == looks[1] == looks[2]:
+            return looks[0]
 
 
 class Gate:
