@@ -20,6 +20,16 @@ const PLACEHOLDERS: [&str; 4] = ["ollama", "ollama-local", "none", "sk-no-key-re
 /// How the `ollama` CLI's own signature begins: an ssh-ed25519 key blob in base64.
 const SSH_ED25519: &str = "AAAAC3NzaC1lZDI1NTE5";
 
+/// How it would begin with a key of another type: ssh-rsa, ecdsa-sha2-nistp*, ssh-dss, and the keys
+/// in hardware, sk-ssh-ed25519 and sk-ecdsa.
+const SSH_OTHERS: [&str; 5] = [
+    "AAAAB3NzaC1yc2E",
+    "AAAAE2VjZHNhLXNoYTItbmlzdH",
+    "AAAAB3NzaC1kc3M",
+    "AAAAGnNrLXNzaC1lZDI1NTE5",
+    "AAAAInNrLWVjZHNhLXNoYTItbmlzdH",
+];
+
 /// The credentials of one request, at most one of a kind. None is verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presented<'a> {
@@ -27,6 +37,8 @@ pub struct Presented<'a> {
     pub api_key: Option<&'a str>,
     /// something in the shape of a JWS or JWE
     pub token: Option<&'a str>,
+    /// the `ollama` CLI's own signature
+    pub signature: Option<&'a str>,
     /// what else stood there, for the message when nothing better did
     pub leftover: Option<Leftover>,
 }
@@ -38,8 +50,6 @@ pub enum Leftover {
     Placeholder(&'static str),
     /// an `Authorization` scheme other than Bearer
     Scheme,
-    /// the `ollama` CLI's signature
-    OllamaSignature,
     /// bytes that no credential has, or too many
     Malformed(Place),
 }
@@ -52,7 +62,7 @@ fn ambiguous(advice: &'static str) -> Denial {
 impl<'a> Presented<'a> {
     /// Whether there is nothing that could prove who is calling.
     pub const fn is_empty(&self) -> bool {
-        self.api_key.is_none() && self.token.is_none()
+        self.api_key.is_none() && self.token.is_none() && self.signature.is_none()
     }
 
     /// Collects the credentials of `head` from every place.
@@ -114,6 +124,7 @@ impl<'a> Presented<'a> {
         let slot = match shape(text) {
             Shape::ApiKey => &mut self.api_key,
             Shape::Token => &mut self.token,
+            Shape::Signature => &mut self.signature,
             Shape::Other(leftover) => {
                 self.leftover.get_or_insert(leftover);
                 return Ok(());
@@ -154,9 +165,15 @@ pub fn is_api_key(text: &str) -> bool {
     matches!(shape(text), Shape::ApiKey)
 }
 
+/// Whether `text` begins with an SSH key of a type that the `ollama` CLI does not make.
+pub fn is_other_ssh_key(text: &str) -> bool {
+    text.starts_with("AAAA") && SSH_OTHERS.iter().any(|start| text.starts_with(start))
+}
+
 enum Shape {
     ApiKey,
     Token,
+    Signature,
     Other(Leftover),
 }
 
@@ -169,8 +186,8 @@ fn shape(text: &str) -> Shape {
     {
         return Shape::Other(Leftover::Placeholder(known));
     }
-    if text.starts_with(SSH_ED25519) {
-        return Shape::Other(Leftover::OllamaSignature);
+    if text.starts_with(SSH_ED25519) || is_other_ssh_key(text) {
+        return Shape::Signature;
     }
     // A key is not looked through for dots.
     if text.starts_with("sk-") {

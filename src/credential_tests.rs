@@ -105,6 +105,47 @@ fn shapes_are_told_apart() {
 }
 
 #[test]
+fn a_signature_is_known_by_the_key_in_front_of_it() {
+    for signature in [
+        "AAAAC3NzaC1lZDI1NTE5AAAA:sig==",
+        "AAAAC3NzaC1lZDI1NTE5",
+        "AAAAB3NzaC1yc2EAAAADAQAB:sig==",
+        "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAA:sig==",
+        "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAA:sig==",
+        "AAAAInNrLWVjZHNhLXNoYTItbmlzdHAyNTZAb3BlbnNzaC5jb20:sig==",
+        "AAAAB3NzaC1kc3MAAACB:sig==",
+    ] {
+        let expected = Presented {
+            signature: Some(signature),
+            ..Presented::default()
+        };
+        let presented = collect(&[("authorization", signature.as_bytes())]);
+        assert_eq!(presented, Ok(expected), "{signature}");
+        assert!(!is_api_key(signature));
+    }
+    for opaque in ["AAAA", "AAAAB3Nz", "AAAAC3NzaC1lZDI1NTE4AAAA:sig=="] {
+        assert_eq!(
+            collect(&[("authorization", opaque.as_bytes())]),
+            Ok(key(opaque))
+        );
+    }
+    let two = collect(&[
+        ("authorization", b"AAAAC3NzaC1lZDI1NTE5AAAA:one"),
+        ("x-api-key", b"AAAAC3NzaC1lZDI1NTE5AAAA:two"),
+    ]);
+    assert_eq!(two.unwrap_err().reason(), Reason::AmbiguousCredential);
+    let beside = collect(&[
+        ("authorization", b"AAAAC3NzaC1lZDI1NTE5AAAA:one"),
+        ("x-api-key", b"sk-1"),
+    ]);
+    let beside = beside.unwrap();
+    assert_eq!(
+        (beside.signature, beside.api_key),
+        (Some("AAAAC3NzaC1lZDI1NTE5AAAA:one"), Some("sk-1"))
+    );
+}
+
+#[test]
 fn what_is_no_credential_is_named() {
     for (value, expected) in [
         (&b"Bearer ollama"[..], Leftover::Placeholder("ollama")),
@@ -115,7 +156,6 @@ fn what_is_no_credential_is_named() {
         ),
         (b"Basic eDp5", Leftover::Scheme),
         (b"Digest a", Leftover::Scheme),
-        (b"AAAAC3NzaC1lZDI1NTE5AAAA:sig==", Leftover::OllamaSignature),
         (
             b"Bearer \xff\xfe",
             Leftover::Malformed(Place::Authorization),

@@ -39,6 +39,11 @@ pub enum Reason {
     UnknownSigningKey,
     ClaimMismatch,
     ExcessiveLifetime,
+    MalformedSignature,
+    UnknownSigner,
+    StaleSignature,
+    ExpiredSigner,
+    ReplayedSignature,
     UnknownRoute,
     ScopeDenied,
     OriginDenied,
@@ -52,7 +57,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 36] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousCredential,
@@ -75,6 +80,11 @@ impl Reason {
         Self::UnknownSigningKey,
         Self::ClaimMismatch,
         Self::ExcessiveLifetime,
+        Self::MalformedSignature,
+        Self::UnknownSigner,
+        Self::StaleSignature,
+        Self::ExpiredSigner,
+        Self::ReplayedSignature,
         Self::UnknownRoute,
         Self::ScopeDenied,
         Self::OriginDenied,
@@ -123,11 +133,7 @@ impl Reason {
                 "unsupported_algorithm",
                 "the token's algorithm is not accepted",
             ),
-            Self::InvalidSignature => (
-                401,
-                "invalid_signature",
-                "the token's signature does not verify",
-            ),
+            Self::InvalidSignature => (401, "invalid_signature", "the signature does not verify"),
             Self::ExpiredToken => (401, "expired_token", "the token has expired"),
             Self::TokenNotYetValid => (401, "token_not_yet_valid", "the token is not valid yet"),
             Self::MissingExpiry => (401, "missing_expiry", "the token does not expire"),
@@ -145,6 +151,19 @@ impl Reason {
                 "the token lacks a claim that is asked for",
             ),
             Self::ExcessiveLifetime => (401, "excessive_lifetime", "the token lives too long"),
+            Self::MalformedSignature => (
+                401,
+                "malformed_signature",
+                "the signature of the ollama CLI is malformed",
+            ),
+            Self::UnknownSigner => (
+                401,
+                "unknown_signer",
+                "the SSH key of the signature is not known",
+            ),
+            Self::StaleSignature => (401, "stale_signature", "the signature is out of time"),
+            Self::ExpiredSigner => (401, "expired_signer", "the SSH key has expired"),
+            Self::ReplayedSignature => (401, "replayed_signature", "the signature was used before"),
             Self::UnknownRoute => (403, "unknown_route", "the route is not known"),
             Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
             Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),

@@ -73,7 +73,6 @@ fn fields_of_later_work_are_refused_by_name() {
         ("/network", json!({})),
         ("/login", json!({})),
         ("/require", json!("any")),
-        ("/ollama_cli", json!({})),
         ("/api_keys/source", json!({})),
         ("/api_keys/keys/0/models", json!(["llama3.2"])),
         ("/api_keys/keys/0/allow_from", json!([])),

@@ -3,14 +3,16 @@
 pub mod api_key;
 mod cache;
 pub mod jwt;
+pub mod ollama_cli;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
-use crate::engine::Now;
+use crate::engine::{Now, Timestamp};
 use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
 use api_key::{ApiKey, KeyRing};
 use jwt::{Asked, Context, Refusal, Tokens, Tried, Verifier};
+use ollama_cli::{Signed, Signers};
 use std::rc::Rc;
 
 /// How an identity was proved.
@@ -20,6 +22,8 @@ pub enum Method {
     ApiKey,
     /// a JSON Web Token
     Jwt,
+    /// the `ollama` CLI's own signature
+    OllamaCli,
 }
 
 impl Method {
@@ -28,6 +32,7 @@ impl Method {
         match self {
             Self::ApiKey => "api_key",
             Self::Jwt => "jwt",
+            Self::OllamaCli => "ollama_cli",
         }
     }
 }
@@ -54,12 +59,23 @@ pub struct Identity<'e> {
 pub struct Authenticators {
     keys: KeyRing,
     tokens: Tokens,
+    signers: Option<Signers>,
 }
 
 impl Authenticators {
     /// From the configuration's keys and token issuers.
     pub const fn new(keys: KeyRing, tokens: Tokens) -> Self {
-        Self { keys, tokens }
+        Self {
+            keys,
+            tokens,
+            signers: None,
+        }
+    }
+
+    /// With the keys of `ollama` CLIs too.
+    #[must_use]
+    pub fn with_signers(self, signers: Option<Signers>) -> Self {
+        Self { signers, ..self }
     }
 
     /// The issuers, and what is fetched for them.
@@ -108,9 +124,38 @@ impl Authenticators {
                 Err(pending) => return Err(pending),
             }
         }
+        if let Some(signature) = presented.signature {
+            match self.behind_signature(signature, head, asking, now) {
+                Ok(identity) => return Ok(identity),
+                Err(denial) => refusal = refusal.or(Some(denial)),
+            }
+        }
         Err(refusal
             .unwrap_or_else(|| without_credential(presented.leftover))
             .into())
+    }
+
+    fn behind_signature(
+        &self,
+        signature: &str,
+        head: &RequestHead<'_>,
+        asking: Asking<'_>,
+        now: Timestamp,
+    ) -> Result<Identity<'_>, Denial> {
+        let signers = self.signers.as_ref().ok_or_else(ollama_cli::not_taken)?;
+        let signed = Signed {
+            method: head.method(),
+            target: asking.target,
+        };
+        let signer = signers.verify(signature, signed, now, asking.verifier)?;
+        Ok(Identity {
+            method: Method::OllamaCli,
+            id: &signer.id,
+            subject: Rc::clone(&signer.subject),
+            scopes: signer.scopes,
+            claims: None,
+            by_previous_secret: false,
+        })
     }
 
     fn behind_token(&self, token: &str, context: Context<'_>) -> Result<Identity<'_>, Refusal> {
@@ -176,6 +221,8 @@ pub struct Asking<'c> {
     pub verifier: &'c dyn Verifier,
     /// what this request has had fetched already
     pub tried: &'c [Tried],
+    /// path and query as sent, without the prefix that the gate is mounted at
+    pub target: &'c [u8],
 }
 
 /// The value of the header `name`, if it has one. That it stands there once is checked before.
@@ -200,9 +247,6 @@ fn without_credential(leftover: Option<Leftover>) -> Denial {
             format!("`{known}` is what clients send when nobody set a key, set your own"),
         ),
         Some(Leftover::Scheme) => unsupported("send `Authorization: Bearer <your key>`"),
-        Some(Leftover::OllamaSignature) => {
-            unsupported("the signature of the `ollama` CLI is not taken, send an API key")
-        }
         Some(Leftover::Malformed(place)) => Denial::new(
             Reason::MalformedCredential,
             format!(

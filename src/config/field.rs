@@ -37,6 +37,8 @@ pub enum Shape {
     Word(fn() -> Vec<&'static str>),
     /// a string, or an object that says where it is
     Secret(&'static [Field]),
+    /// a string, or a section that has more to say
+    TextOr(&'static [Field]),
     /// a section of its own
     Object(&'static [Field]),
     /// a section in which unknown fields are passed over

@@ -8,6 +8,7 @@ mod document;
 mod field;
 mod host;
 mod jwt;
+mod ollama_cli;
 mod reader;
 mod report;
 mod root;

@@ -5,7 +5,7 @@ use super::host::{self, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
-use super::{Environment, api_keys, document, jwt, upstream, value};
+use super::{Environment, api_keys, document, jwt, ollama_cli, upstream, value};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -28,6 +28,11 @@ pub(super) const ROOT: &[Field] = &[
         "jwt",
         Shape::List(&Shape::Object(jwt::ISSUER)),
         "the list of token issuers",
+    ),
+    Field::any_of(
+        "ollama_cli",
+        Shape::Object(ollama_cli::OLLAMA_CLI),
+        "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
     ),
     Field::optional(
         "public",
@@ -61,7 +66,6 @@ pub(super) const ROOT: &[Field] = &[
         "the gateway; written by the host packs",
     ),
     Field::later("basic"),
-    Field::later("ollama_cli"),
     Field::later("network"),
     Field::later("login"),
     Field::later("require"),
@@ -84,6 +88,8 @@ pub(super) const TABLES: &[Table] = &[
     ("jwt[]", jwt::ISSUER),
     ("jwt[].keys[]", jwt::KEY),
     ("jwt[].jwks", jwt::JWKS),
+    ("ollama_cli", ollama_cli::OLLAMA_CLI),
+    ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
         "api_keys.keys[].key, jwt[].secrets[] as objects",
         value::SECRET,
@@ -152,11 +158,13 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Some(node) => jwt::read(reader, &node),
         None => Vec::new(),
     };
+    let signers = field("ollama_cli").and_then(|node| ollama_cli::read(reader, &node));
+    let may_sign = signers.as_ref().is_some_and(|signers| !signers.is_empty());
     let proves = |issuer: &Issuer| issuer.header.is_none();
-    if keys.is_empty() && !issuers.iter().any(proves) && reader.errors.is_empty() {
+    if keys.is_empty() && !issuers.iter().any(proves) && !may_sign && reader.errors.is_empty() {
         reader.refuse(
             root,
-            "expected at least one key in `api_keys` or one issuer in `jwt`: without any nobody could come in",
+            "expected at least one key in `api_keys` or `ollama_cli`, or one issuer in `jwt`: without any nobody could come in",
         );
     }
     let public = match field("public") {
@@ -193,7 +201,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     Some(Configuration {
         notices: issuers.iter().flat_map(Issuer::fingerprints).collect(),
         engine: Engine {
-            authenticators: Authenticators::new(keys, Tokens::new(issuers, claims)),
+            authenticators: Authenticators::new(keys, Tokens::new(issuers, claims))
+                .with_signers(signers),
             public,
             upstream,
             path_prefix,

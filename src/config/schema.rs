@@ -91,7 +91,7 @@ fn shape(shape: Shape) -> Members {
             let kinds = ["string", "number", "boolean", "array", "object"];
             vec![member("type", texts(&kinds))]
         }
-        Shape::Secret(fields) => secret(fields),
+        Shape::Secret(fields) | Shape::TextOr(fields) => text_or(fields),
         Shape::List(item) => {
             // The other face of an empty section: an empty object stands for an empty list.
             vec![
@@ -112,7 +112,7 @@ fn shape(shape: Shape) -> Members {
 ///
 /// It says nothing of the string's length: the validator of Kong 3.9 (lua-resty-ljsonschema 1.2.0)
 /// forgets, once it has looked at `properties`, that the value is no string, and stops with an error.
-fn secret(fields: &[Field]) -> Members {
+fn text_or(fields: &[Field]) -> Members {
     let mut members = section(fields);
     members.retain(|(name, _)| name != "type");
     members.insert(0, member("type", texts(&["string", "object"])));

@@ -161,7 +161,7 @@ impl PathPrefix {
         }
     }
 
-    /// The same of a raw path, for choosing a dialect.
+    /// The same of a raw path with its query, for choosing a dialect and for what a client signed.
     pub fn strip_bytes<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         path.strip_prefix(self.0.as_bytes())
             .filter(|rest| rest.starts_with(b"/"))

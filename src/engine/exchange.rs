@@ -191,10 +191,7 @@ impl Exchange {
             let step = RequestStep::Watch(watched);
             return Outcome { step, record };
         }
-        let local = match engine.and_then(|engine| engine.path_prefix.as_ref()) {
-            Some(prefix) => prefix.strip_bytes(path).unwrap_or(path),
-            None => path,
-        };
+        let local = engine.map_or(path, |engine| engine.local_target(path));
         let extra = ErrorBody {
             signin_url: engine.and_then(|engine| engine.signin_url.as_deref()),
             request_id: facts.head.and_then(request_id),
@@ -241,11 +238,19 @@ impl Engine {
             now: setting.now,
             verifier: setting.verifier,
             tried,
+            target: self.local_target(head.path()),
         };
         let identity = self.authenticators.identify(&presented, head, asking)?;
         let identity = facts.identity.insert(identity);
         let permit = policy::decide(identity, route)?;
         Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?)
+    }
+
+    /// `target`, path and query as sent, without the prefix, if it is below it.
+    fn local_target<'p>(&self, target: &'p [u8]) -> &'p [u8] {
+        let prefix = self.path_prefix.as_ref();
+        let below = prefix.and_then(|prefix| prefix.strip_bytes(target));
+        below.unwrap_or(target)
     }
 
     /// `path` as Ollama will know it, or `None` if it is not below the prefix.

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+pub mod cli;
 mod provider;
 mod refusals;
 mod token;

@@ -20,7 +20,7 @@ SKIPPED = {".git", ".venv", ".run", "target", "dist", "node_modules", "__pycache
 FENCE = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REFERENCE = re.compile(r"^\$env://(\w+)$")
 # A fenced JSON with one of these is a whole configuration, not an answer or a piece.
-SECTIONS = {"api_keys", "jwt"}
+SECTIONS = {"api_keys", "jwt", "ollama_cli"}
 
 
 def files(*suffixes: str) -> list[Path]:

@@ -1,0 +1,188 @@
+//! The `ollama` CLI's own signature, which it sends where `OLLAMA_AUTH=1` is set.
+//!
+//! It signs `METHOD,PATH?ts=UNIX` with the ssh-ed25519 key of its user, and nothing else: no body,
+//! no host, no nonce. So a signature is good for a short time around the one that it names, and
+//! once; two equal calls within one second are the same bytes, and both are let in.
+
+mod proof;
+mod seen;
+mod ssh;
+
+use super::jwt::{Algorithm, PublicKey, Verifier, verify};
+use crate::denial::{Denial, Reason};
+use crate::engine::Timestamp;
+use crate::ollama::ScopeSet;
+use proof::Proof;
+use seen::{Seen, Unfit};
+use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+pub use ssh::{KeyBytes, key_of_blob};
+
+/// What the configuration says of one key.
+#[derive(Debug, PartialEq)]
+pub struct Signer {
+    /// its name in logs; outlives the key
+    pub id: String,
+    /// whose it is
+    pub subject: Rc<str>,
+    /// what it may do
+    pub scopes: ScopeSet,
+    /// the first moment at which it is no longer valid, with the words of the configuration
+    pub expires_at: Option<(Timestamp, String)>,
+    /// the key
+    pub key: PublicKey,
+}
+
+/// For how long a signature is good, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// how far its time may be from the gate's, either way
+    pub clock: i64,
+    /// for how long the same one may come again
+    pub replay: i64,
+}
+
+/// Every key that may sign, found in one step however many there are.
+#[derive(Debug)]
+pub struct Signers {
+    known: HashMap<KeyBytes, (Signer, RefCell<Seen>)>,
+    windows: Windows,
+}
+
+/// What of a request is signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// the method, as sent
+    pub method: &'a [u8],
+    /// path and query as sent, without the prefix that the gate is mounted at: the CLI leaves out
+    /// that of `OLLAMA_HOST` too
+    pub target: &'a [u8],
+}
+
+impl Signers {
+    /// None, with these windows.
+    pub fn new(windows: Windows) -> Self {
+        Self {
+            known: HashMap::new(),
+            windows,
+        }
+    }
+
+    /// Adds `signer` with the key `bytes`. Gives back the id of the one that has this key already,
+    /// if one does.
+    pub fn insert(&mut self, bytes: KeyBytes, signer: Signer) -> Option<&str> {
+        use std::collections::hash_map::Entry;
+        match self.known.entry(bytes) {
+            Entry::Occupied(taken) => Some(&taken.into_mut().0.id),
+            Entry::Vacant(free) => {
+                free.insert((signer, RefCell::default()));
+                None
+            }
+        }
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Whose key made the signature `presented` of `signed`, if it is good at `now`.
+    ///
+    /// The cheap questions go first. What was used is remembered only once it is known to be good,
+    /// so that strangers fill no memory.
+    ///
+    /// # Errors
+    /// Malformed, unknown, out of time, forged, expired or a replay.
+    pub fn verify(
+        &self,
+        presented: &str,
+        signed: Signed<'_>,
+        now: Timestamp,
+        verifier: &dyn Verifier,
+    ) -> Result<&Signer, Denial> {
+        if self.is_empty() {
+            return Err(not_taken());
+        }
+        let proof = Proof::read(presented, signed)?;
+        let (signer, seen) = self.known.get(&proof.key).ok_or_else(|| {
+            Denial::new(
+                Reason::UnknownSigner,
+                "ask for yours to be added, it is the line in ~/.ollama/id_ed25519.pub",
+            )
+        })?;
+        let denied = |denial: Denial| denial.of(&signer.id);
+        if !self.windows.holds(proof.time, now) {
+            return Err(denied(self.windows.missed()));
+        }
+        let message = proof.message(signed);
+        let good = verify(
+            verifier,
+            Algorithm::EdDsa,
+            &signer.key,
+            &message,
+            &proof.signature,
+        );
+        if !good {
+            return Err(denied(Denial::new(
+                Reason::InvalidSignature,
+                "method and path must arrive as they were signed, the path without the prefix of \
+                 OLLAMA_HOST",
+            )));
+        }
+        if let Some((end, written)) = &signer.expires_at
+            && now >= *end
+        {
+            let advice = format!("it was valid until {written}, ask for a new one to be taken");
+            return Err(denied(Denial::new(Reason::ExpiredSigner, advice)));
+        }
+        // What is remembered is the message: of one message there may be several signatures.
+        let digest = Sha256::digest(&message).into();
+        let noted = seen
+            .borrow_mut()
+            .note(proof.time, digest, now, self.windows);
+        match noted {
+            Ok(()) => Ok(signer),
+            Err(unfit) => Err(denied(unfit.denial())),
+        }
+    }
+}
+
+/// Why a signature is refused where there are no keys for it.
+pub fn not_taken() -> Denial {
+    Denial::new(
+        Reason::UnsupportedCredential,
+        "the signature of the `ollama` CLI is not taken, send an API key",
+    )
+}
+
+impl Windows {
+    fn holds(self, time: Timestamp, now: Timestamp) -> bool {
+        time >= now.plus(self.clock.saturating_neg()) && time <= now.plus(self.clock)
+    }
+
+    fn missed(self) -> Denial {
+        let advice = format!(
+            "its time is over {} seconds from the gate's, send the request anew or set your clock",
+            self.clock
+        );
+        Denial::new(Reason::StaleSignature, advice)
+    }
+}
+
+impl Unfit {
+    fn denial(self) -> Denial {
+        match self {
+            Self::Replayed => Denial::new(
+                Reason::ReplayedSignature,
+                "each call needs a signature of its own, send the request anew",
+            ),
+            Self::Forgotten => Denial::new(
+                Reason::StaleSignature,
+                "too many calls were signed after it, send the request anew",
+            ),
+        }
+    }
+}

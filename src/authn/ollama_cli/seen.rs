@@ -1,0 +1,161 @@
+//! What one key has signed lately, so that it is not let in again.
+
+use super::Windows;
+use crate::engine::Timestamp;
+use std::collections::BTreeMap;
+
+/// The most signatures of one key that are remembered, about 80 kB.
+pub const MOST: usize = 1024;
+
+/// SHA-256 of what was signed.
+pub type MessageDigest = [u8; 32];
+
+/// Why a good signature is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// it was used before
+    Replayed,
+    /// whether it was used is not known any more
+    Forgotten,
+}
+
+/// The signatures of one key that were let in.
+///
+/// INVARIANT: a message that was let in is here, or is older than `floor`, or than the window.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// by the time that they name; when each was first let in
+    first: BTreeMap<(Timestamp, MessageDigest), Timestamp>,
+    /// what names an earlier time is no longer known
+    floor: Option<Timestamp>,
+}
+
+impl Seen {
+    /// Notes that the message with `digest`, which names `time`, is let in at `now`.
+    ///
+    /// Once there are too many, those that name the oldest second are forgotten, and nothing that
+    /// old is let in any more: the window becomes shorter, and never open.
+    pub fn note(
+        &mut self,
+        time: Timestamp,
+        digest: MessageDigest,
+        now: Timestamp,
+        windows: Windows,
+    ) -> Result<(), Unfit> {
+        let oldest = now.plus(windows.clock.saturating_neg());
+        self.forget_before(oldest);
+        if self.floor.is_some_and(|floor| time < floor) {
+            return Err(Unfit::Forgotten);
+        }
+        if let Some(first) = self.first.get(&(time, digest)) {
+            let apart = now.seconds().abs_diff(first.seconds());
+            return match apart <= windows.replay.unsigned_abs() {
+                true => Ok(()),
+                false => Err(Unfit::Replayed),
+            };
+        }
+        self.first.insert((time, digest), now);
+        if self.first.len() > MOST
+            && let Some(((time, _), _)) = self.first.first_key_value()
+        {
+            let floor = time.plus(1);
+            self.forget_before(floor);
+            self.floor = Some(floor);
+        }
+        Ok(())
+    }
+
+    fn forget_before(&mut self, time: Timestamp) {
+        while let Some(entry) = self.first.first_entry() {
+            if entry.key().0 >= time {
+                break;
+            }
+            entry.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOWS: Windows = Windows {
+        clock: 30,
+        replay: 1,
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn digest(number: usize) -> MessageDigest {
+        let mut digest = MessageDigest::default();
+        digest[..8].copy_from_slice(&number.to_be_bytes());
+        digest
+    }
+
+    fn note(seen: &mut Seen, time: i64, number: usize, now: i64) -> Result<(), Unfit> {
+        seen.note(at(time), digest(number), at(now), WINDOWS)
+    }
+
+    #[test]
+    fn an_equal_call_is_let_in_for_a_second_and_not_after() {
+        let mut seen = Seen::default();
+        for now in [100, 100, 101] {
+            assert_eq!(note(&mut seen, 100, 1, now), Ok(()), "at {now}");
+        }
+        // Counted from the first, not from the last.
+        for now in [102, 103, 130, 98] {
+            assert_eq!(
+                note(&mut seen, 100, 1, now),
+                Err(Unfit::Replayed),
+                "at {now}"
+            );
+        }
+        assert_eq!(note(&mut seen, 100, 2, 103), Ok(()));
+        assert_eq!(note(&mut seen, 101, 1, 103), Ok(()));
+    }
+
+    #[test]
+    fn what_left_the_window_is_forgotten() {
+        let mut seen = Seen::default();
+        for now in 0..10_000 {
+            assert_eq!(note(&mut seen, now, 1, now), Ok(()));
+        }
+        assert_eq!(seen.first.len(), 31);
+        assert_eq!(seen.floor, None);
+    }
+
+    #[test]
+    fn a_full_memory_makes_the_window_shorter_and_never_open() {
+        let mut seen = Seen::default();
+        for number in 0..MOST {
+            let time = 100 + i64::from(number >= MOST / 2);
+            assert_eq!(note(&mut seen, time, number, 101), Ok(()));
+        }
+        assert_eq!(note(&mut seen, 101, MOST, 101), Ok(()));
+        assert_eq!(seen.first.len(), MOST / 2 + 1);
+        for number in 0..MOST / 2 {
+            let replayed = note(&mut seen, 100, number, 120);
+            assert_eq!(replayed, Err(Unfit::Forgotten));
+        }
+        for number in MOST / 2..=MOST {
+            let replayed = note(&mut seen, 101, number, 120);
+            assert_eq!(replayed, Err(Unfit::Replayed));
+        }
+        assert_eq!(note(&mut seen, 120, 0, 120), Ok(()));
+    }
+
+    #[test]
+    fn it_holds_no_more_than_its_bound_even_within_one_second() {
+        let mut seen = Seen::default();
+        let mut most = 0;
+        for number in 0..3 * MOST {
+            let _ = note(&mut seen, 100, number, 100);
+            most = most.max(seen.first.len());
+        }
+        assert_eq!(most, MOST);
+        assert_eq!(note(&mut seen, 100, 0, 100), Err(Unfit::Forgotten));
+        assert_eq!(note(&mut seen, 101, 0, 101), Ok(()));
+    }
+}

@@ -1,0 +1,219 @@
+//! `ollama_cli`
+
+use super::field::{DURATION, Field, Shape};
+use super::reader::{Node, Reader, Section};
+use crate::authn::jwt::PublicKey;
+use crate::authn::ollama_cli::{KeyBytes, Signer, Signers, Windows, key_of_blob};
+use crate::json::Json;
+use crate::ollama::{Scope, ScopeSet};
+use std::collections::HashSet;
+use std::time::Duration;
+
+pub(super) const OLLAMA_CLI: &[Field] = &[
+    Field::required(
+        "authorized_keys",
+        Shape::List(&Shape::TextOr(KEY)),
+        "the public keys: each a line as in an authorized_keys file, `ssh-ed25519 AAAA… name`, or an object with that line in it",
+    ),
+    Field::optional(
+        "window",
+        DURATION,
+        "how far the time of a signature may be from the gate's, either way: `\"1s\"` to `\"5m\"`. Default: `\"30s\"`",
+    ),
+    Field::optional(
+        "replay_window",
+        DURATION,
+        "for how long after it first came the same signature may come again: `\"1s\"` to `\"10s\"`. Default: `\"1s\"`",
+    ),
+];
+
+pub(super) const KEY: &[Field] = &[
+    Field::required(
+        "key",
+        Shape::Text,
+        "the line: `ssh-ed25519`, the key in base64, and a comment if there is one",
+    ),
+    Field::optional(
+        "id",
+        Shape::Name,
+        "its name in logs, unique. Default: the line's comment",
+    ),
+    Field::optional("subject", Shape::Name, "whose key it is. Default: the `id`"),
+    Field::optional(
+        "scopes",
+        Shape::List(&Shape::Word(Scope::names)),
+        "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
+    ),
+    Field::optional(
+        "expires_at",
+        Shape::Time,
+        "the first moment at which it is no longer valid",
+    ),
+];
+
+/// A type of key that the CLI signs with.
+const TYPE: &str = "ssh-ed25519";
+/// How the other types begin.
+const OTHER_TYPES: [&str; 4] = ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"];
+
+const WINDOW: Duration = Duration::from_secs(30);
+const LONGEST_WINDOW: Duration = Duration::from_secs(300);
+const REPLAY: Duration = Duration::from_secs(1);
+const LONGEST_REPLAY: Duration = Duration::from_secs(10);
+
+/// A line that was read.
+struct Line<'j> {
+    bytes: KeyBytes,
+    key: PublicKey,
+    comment: &'j str,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Signers> {
+    let section = reader.section(node, OLLAMA_CLI)?;
+    let mut window = |name, usual: Duration, most| {
+        let own = section.field(name);
+        let own = own.and_then(|node| reader.duration_within(&node, Duration::from_secs(1)..=most));
+        own.or_else(|| i64::try_from(usual.as_secs()).ok())
+    };
+    let windows = Windows {
+        clock: window("window", WINDOW, LONGEST_WINDOW)?,
+        replay: window("replay_window", REPLAY, LONGEST_REPLAY)?,
+    };
+    let mut signers = Signers::new(windows);
+    let keys = section.field("authorized_keys");
+    let keys = keys.map(|node| reader.list(&node, "a list of keys"));
+    let mut ids = HashSet::new();
+    for node in keys.unwrap_or_default() {
+        let read = match node.json {
+            Json::Object(_) => read_object(reader, &node),
+            _ => read_line(reader, &node).and_then(|line| signer(reader, &node, line, None)),
+        };
+        let Some((bytes, signer)) = read else {
+            continue;
+        };
+        if !ids.insert(signer.id.clone()) {
+            reader.refuse(&node, "has the id of another key");
+        }
+        if let Some(other) = signers.insert(bytes, signer) {
+            let message = format!("is the same key as `{other}`");
+            reader.refuse(&node, message);
+        }
+    }
+    Some(signers)
+}
+
+fn read_object(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<(KeyBytes, Signer)> {
+    let section = reader.section(node, KEY)?;
+    let key = section.field("key");
+    let line = key.and_then(|node| read_line(reader, &node));
+    // The rest is read even where the key is none: every error at once.
+    match line {
+        Some(line) => signer(reader, node, line, Some(&section)),
+        None => {
+            terms(reader, &section);
+            None
+        }
+    }
+}
+
+/// What an object says beside its key.
+#[derive(Default)]
+struct Terms {
+    id: Option<String>,
+    subject: Option<String>,
+    scopes: Option<ScopeSet>,
+    expires_at: Option<(crate::engine::Timestamp, String)>,
+}
+
+fn terms(reader: &mut Reader<'_>, section: &Section<'_>) -> Terms {
+    let field = |name| section.field(name);
+    Terms {
+        id: field("id").and_then(|node| reader.name(&node)),
+        subject: field("subject").and_then(|node| reader.name(&node)),
+        scopes: field("scopes").map(|node| reader.scopes(&node, &Scope::ALL)),
+        expires_at: field("expires_at").and_then(|node| {
+            let time = reader.time(&node)?;
+            Some((time, node.json.text()?.to_owned()))
+        }),
+    }
+}
+
+fn signer(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    line: Line<'_>,
+    section: Option<&Section<'_>>,
+) -> Option<(KeyBytes, Signer)> {
+    let has_id = section.is_some_and(|section| section.field("id").is_some());
+    let terms = section.map(|section| terms(reader, section));
+    let terms = terms.unwrap_or_default();
+    let id = match (terms.id, has_id) {
+        (None, false) if is_name(line.comment) => line.comment.to_owned(),
+        (None, false) => {
+            reader.refuse(
+                node,
+                "has no name: expected a comment of 1 to 128 characters of visible ASCII behind the key, or an object with an `id`",
+            );
+            return None;
+        }
+        (id, _) => id?,
+    };
+    let signer = Signer {
+        subject: terms.subject.unwrap_or_else(|| id.clone()).into(),
+        id,
+        scopes: terms.scopes.unwrap_or(ScopeSet::DEFAULT),
+        expires_at: terms.expires_at,
+        key: line.key,
+    };
+    Some((line.bytes, signer))
+}
+
+/// Reads a line. Errors show nothing of it: it may be a private key that somebody took for the
+/// public one.
+fn read_line<'j>(reader: &mut Reader<'_>, node: &Node<'j>) -> Option<Line<'j>> {
+    let Some(text) = node.json.text() else {
+        reader.mismatch(node, "a line such as `ssh-ed25519 AAAA… name`");
+        return None;
+    };
+    let line = parse(text);
+    if let Err(message) = &line {
+        reader.refuse(node, message.as_str());
+    }
+    line.ok()
+}
+
+fn parse(text: &str) -> Result<Line<'_>, String> {
+    let text = text.trim();
+    if text.contains(['\n', '\r']) {
+        return Err("holds several lines, expected one string for each key".to_owned());
+    }
+    let (kind, rest) = first_word(text);
+    if kind != TYPE {
+        let other = OTHER_TYPES.iter().any(|start| kind.starts_with(start));
+        return Err(match other {
+            true => "is a key of another type, the `ollama` CLI signs with ssh-ed25519",
+            false => "expected `ssh-ed25519 AAAA… name`, without options in front",
+        }
+        .to_owned());
+    }
+    let (blob, comment) = first_word(rest);
+    let bytes = key_of_blob(blob)
+        .ok_or("is no whole ssh-ed25519 key, copy the line of id_ed25519.pub anew")?;
+    Ok(Line {
+        bytes,
+        key: PublicKey::ed25519(&bytes)?,
+        comment,
+    })
+}
+
+/// The first word of `text`, and what follows it.
+fn first_word(text: &str) -> (&str, &str) {
+    match text.split_once([' ', '\t']) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (text, ""),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    crate::http::is_visible_ascii(text.as_bytes()) && text.len() <= 128
+}
