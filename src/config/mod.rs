@@ -12,6 +12,7 @@ mod ollama_cli;
 mod reader;
 mod report;
 mod root;
+mod routes;
 mod schema;
 mod upstream;
 mod value;

@@ -5,7 +5,7 @@ use super::host::{self, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
-use super::{Environment, api_keys, document, jwt, ollama_cli, upstream, value};
+use super::{Environment, api_keys, document, jwt, ollama_cli, routes, upstream, value};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -50,6 +50,11 @@ pub(super) const ROOT: &[Field] = &[
         "where the gate is mounted, such as `/ollama`. The gate reads past it; the gateway's own rewrite takes it off",
     ),
     Field::optional(
+        "routes",
+        Shape::List(&Shape::Object(routes::ROUTE)),
+        "routes that the gate does not know of itself, each with the scope that it needs. Default: none",
+    ),
+    Field::optional(
         "signin_url",
         Shape::Pattern("^https?://[!-~]*$"),
         "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
@@ -69,7 +74,6 @@ pub(super) const ROOT: &[Field] = &[
     Field::later("network"),
     Field::later("login"),
     Field::later("require"),
-    Field::later("routes"),
     Field::later("cors"),
     Field::later("allow_anonymous"),
 ];
@@ -94,6 +98,7 @@ pub(super) const TABLES: &[Table] = &[
         "api_keys.keys[].key, jwt[].secrets[] as objects",
         value::SECRET,
     ),
+    ("routes[]", routes::ROUTE),
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
     ("log", LOG),
@@ -175,6 +180,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
     upstream.token_headers = headers.collect();
     let path_prefix = field("path_prefix").and_then(|node| PathPrefix::read(reader, &node));
+    let routes = field("routes").map(|node| routes::read(reader, &node));
     let signin_url = field("signin_url").and_then(|node| {
         reader.parsed(
             &node,
@@ -206,6 +212,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             public,
             upstream,
             path_prefix,
+            routes: routes.unwrap_or_default(),
             signin_url,
             log_allowed: log_allowed.unwrap_or(true),
             mode: mode.unwrap_or_default(),

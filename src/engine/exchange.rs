@@ -7,7 +7,7 @@ use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
-use crate::ollama::{Dialect, ErrorBody, Route};
+use crate::ollama::{Dialect, ErrorBody};
 use crate::policy;
 use crate::source::{Call, Response};
 use crate::upstream::{self, Admitted, TakenOut};
@@ -224,7 +224,7 @@ impl Engine {
         let taken_out = TakenOut::collect(head, &self.upstream)?;
         let route = self
             .local(path.as_str())
-            .and_then(|local| Route::find(head.method(), local));
+            .and_then(|local| self.routes.find(head.method(), local));
         facts.route = route;
         match policy::public(self.public, route, head) {
             Some(Ok(permit)) => {

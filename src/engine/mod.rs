@@ -17,7 +17,7 @@ pub use time::{Now, Timestamp};
 
 use crate::authn::Authenticators;
 use crate::config::PathPrefix;
-use crate::ollama::ScopeSet;
+use crate::ollama::{Routes, ScopeSet};
 use crate::upstream::UpstreamRules;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.
@@ -31,6 +31,8 @@ pub struct Engine {
     pub upstream: UpstreamRules,
     /// where the gate is mounted
     pub path_prefix: Option<PathPrefix>,
+    /// which routes there are
+    pub routes: Routes,
     /// where a person gets a credential
     pub signin_url: Option<String>,
     /// whether allowed requests are logged

@@ -30,7 +30,7 @@ pub struct Facts<'h, 'a> {
     /// its head, unless it could not be read
     pub head: Option<&'h RequestHead<'a>>,
     /// its route, where it has one
-    pub route: Option<&'static Route>,
+    pub route: Option<&'a Route>,
     /// whose it is, where that was proved
     pub identity: Option<Identity<'a>>,
 }

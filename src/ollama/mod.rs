@@ -2,8 +2,10 @@
 
 mod dialect;
 mod route;
+mod routes;
 mod scope;
 
 pub use dialect::{Dialect, ErrorBody};
 pub use route::{ROUTES, Route};
+pub use routes::{Routes, Taken};
 pub use scope::{Scope, ScopeSet};

@@ -1,14 +1,17 @@
 //! Ollama's routes (its server/routes.go, August 2026). What is not listed is unknown, and denied.
 
 use super::scope::Scope;
+use std::borrow::Cow;
 
-/// One route of Ollama's.
+/// One route of Ollama's, or one that the configuration maps.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    methods: &'static [&'static str],
-    pattern: &'static str,
+    methods: Cow<'static, [&'static str]>,
+    pattern: Cow<'static, str>,
     /// how much of the pattern stands before its parameter; all of it, if it has none
     fixed: usize,
+    /// whether everything below the fixed part belongs to it
+    below: bool,
     scope: Scope,
 }
 
@@ -29,9 +32,10 @@ const fn route(methods: &'static [&'static str], pattern: &'static str, scope: S
         rest = others;
     }
     Route {
-        methods,
-        pattern,
+        methods: Cow::Borrowed(methods),
+        pattern: Cow::Borrowed(pattern),
         fixed,
+        below: false,
         scope,
     }
 }
@@ -71,23 +75,61 @@ pub const ROUTES: &[Route] = &[
 ];
 
 impl Route {
+    /// A route of the configuration: exactly `path`, or with `below` also every path that goes on
+    /// behind it with a slash.
+    pub fn mapped(methods: Vec<&'static str>, path: &str, below: bool, scope: Scope) -> Self {
+        let pattern = match below {
+            true => format!("{path}/*"),
+            false => path.to_owned(),
+        };
+        Self {
+            methods: methods.into(),
+            pattern: pattern.into(),
+            fixed: path.len(),
+            below,
+            scope,
+        }
+    }
+
     /// The route that Ollama's router would serve for `method` and the decoded `path`.
     ///
     /// The match is exact: no case folding, no trailing slash, no method but those listed.
     pub fn find(method: &[u8], path: &str) -> Option<&'static Self> {
-        ROUTES.iter().find(|route| {
-            route.matches(path) && route.methods.iter().any(|own| own.as_bytes() == method)
-        })
+        ROUTES.iter().find(|route| route.serves(method, path))
+    }
+
+    /// Whether `method` on the decoded `path` is this route.
+    pub fn serves(&self, method: &[u8], path: &str) -> bool {
+        self.matches(path) && self.methods.iter().any(|own| own.as_bytes() == method)
+    }
+
+    /// Whether some request could be both this route, a mapped one, and `known`.
+    pub fn overlaps(&self, known: &Self) -> bool {
+        let both = |method| self.methods.contains(method);
+        let (own, other) = (self.fixed_part(), known.fixed_part());
+        // Of a route with a parameter, the folder that the parameter is in.
+        let folder = other.strip_suffix('/').filter(|folder| !folder.is_empty());
+        let covers = self.below && self.matches(folder.unwrap_or(other));
+        known.methods.iter().any(both) && (covers || known.matches(own))
+    }
+
+    /// What a mapped route is sorted by: exact ones first, then the longer before the shorter.
+    pub(super) fn rank(&self) -> (bool, std::cmp::Reverse<usize>) {
+        (self.below, std::cmp::Reverse(self.fixed))
+    }
+
+    fn fixed_part(&self) -> &str {
+        self.pattern.get(..self.fixed).unwrap_or(&self.pattern)
     }
 
     /// Its path, with parameters in braces.
-    pub const fn pattern(&self) -> &'static str {
-        self.pattern
+    pub fn pattern(&self) -> &str {
+        &self.pattern
     }
 
     /// The methods it answers.
-    pub const fn methods(&self) -> &'static [&'static str] {
-        self.methods
+    pub fn methods(&self) -> &[&'static str] {
+        &self.methods
     }
 
     /// The scope that it needs.
@@ -97,6 +139,9 @@ impl Route {
 
     fn matches(&self, path: &str) -> bool {
         match self.pattern.split_at_checked(self.fixed) {
+            Some((before, _)) if self.below => path
+                .strip_prefix(before)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
             Some((before, "")) => before == path,
             Some((before, _)) => path
                 .strip_prefix(before)

@@ -1,0 +1,129 @@
+//! `routes`
+
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader, Section};
+use crate::http::DecodedPath;
+use crate::json::Json;
+use crate::ollama::{Route, Routes, Scope, Taken};
+
+pub(super) const ROUTE: &[Field] = &[
+    Field::one_of(
+        "path",
+        PATH,
+        "the whole decoded path, such as `/api/new`, without a slash at its end",
+    ),
+    Field::one_of(
+        "prefix",
+        PATH,
+        "this path and every one below it: `/api/new` and `/api/new/…`, not `/api/newer`",
+    ),
+    Field::required(
+        "methods",
+        Shape::Filled(&Shape::Word(methods)),
+        "the methods, each by its name: `GET` does not mean `HEAD`",
+    ),
+    Field::required(
+        "scope",
+        Shape::Word(scopes),
+        "the scope that it needs: `read`, `inference`, `manage` or `cloud`",
+    ),
+];
+
+const PATH: Shape = Shape::Pattern("^(/[^/?#%{}*\\\\ ]+)+$");
+
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/// What a mapped route may need. `health` could be opened to everybody.
+const SCOPES: [Scope; 4] = [Scope::Read, Scope::Inference, Scope::Manage, Scope::Cloud];
+
+/// The longest path.
+const LONGEST: usize = 256;
+
+fn methods() -> Vec<&'static str> {
+    METHODS.into()
+}
+
+fn scopes() -> Vec<&'static str> {
+    SCOPES.into_iter().map(Scope::name).collect()
+}
+
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Routes {
+    let mut routes = Routes::default();
+    for node in reader.list(node, "a list of routes") {
+        let Some(section) = reader.section(&node, ROUTE) else {
+            continue;
+        };
+        let Some(route) = read_route(reader, &section) else {
+            continue;
+        };
+        match routes.map(route) {
+            Ok(()) => {}
+            Err(Taken::Twice) => reader.refuse(&node, "is mapped by another entry already"),
+            Err(Taken::Known(known)) => {
+                let message = format!(
+                    "covers {} {}, which the gate knows and which needs `{}`",
+                    known.methods().join(", "),
+                    known.pattern(),
+                    known.scope().name()
+                );
+                reader.refuse(&node, message);
+            }
+        }
+    }
+    routes
+}
+
+fn read_route(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Route> {
+    let place = match (section.field("path"), section.field("prefix")) {
+        (Some(node), None) => Some((node, false)),
+        (None, Some(node)) => Some((node, true)),
+        _ => {
+            let message = "expected exactly one of `path` and `prefix`";
+            reader.refuse(&section.node, message);
+            None
+        }
+    };
+    let expected = "a plain path such as \"/api/new\", without query, pattern, or slash at its end";
+    let place = place.and_then(|(node, below)| {
+        let path = reader.parsed(&node, expected, |text| is_plain(text).then_some(text))?;
+        Some((path.to_owned(), below))
+    });
+    let methods = section.field("methods");
+    let methods = methods.and_then(|node| read_methods(reader, &node));
+    let scope = section.field("scope").and_then(|node| {
+        let expected = format!("one of {}", scopes().join(", "));
+        let named = |text: &str| Scope::named(text).filter(|scope| SCOPES.contains(scope));
+        reader.parsed(&node, &expected, named)
+    });
+    let (path, below) = place?;
+    Some(Route::mapped(methods?, &path, below, scope?))
+}
+
+fn read_methods(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Vec<&'static str>> {
+    let is_empty = match node.json {
+        Json::List(names) => names.is_empty(),
+        Json::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    if is_empty {
+        reader.refuse(node, "expected a non-empty list of methods, found none");
+    }
+    let names = reader.list(node, "a non-empty list of methods");
+    let expected = format!("one of {}", METHODS.join(", "));
+    let named = |text: &str| METHODS.into_iter().find(|method| *method == text);
+    let methods: Option<Vec<_>> = names
+        .iter()
+        .map(|name| reader.parsed(name, &expected, named))
+        .collect();
+    methods.filter(|methods| !methods.is_empty())
+}
+
+/// Whether the path is the same decoded or not, and has nothing in it that looks like more than a
+/// path.
+fn is_plain(text: &str) -> bool {
+    let decoded = DecodedPath::read(text.as_bytes());
+    decoded.is_ok_and(|path| path.as_str() == text)
+        && text.len() <= LONGEST
+        && !text.ends_with('/')
+        && !text.contains(['?', '*', '{', '}'])
+}
