@@ -201,7 +201,7 @@ pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
             json!({"network": {"allow": ["10.0.0.0/8"]}}),
             json!({"basic": {"users": []}}),
             json!({"require": "any"}),
-            json!({"mode": "enforce"}),
+            json!({"mode": "observe"}),
             json!({"login": {}}),
             json!({"public": ["read"]}),
             json!({"public": null}),
