@@ -39,6 +39,8 @@ pub struct Presented<'a> {
     pub token: Option<&'a str>,
     /// the `ollama` CLI's own signature
     pub signature: Option<&'a str>,
+    /// what follows `Basic`, not decoded
+    pub basic: Option<&'a str>,
     /// what else stood there, for the message when nothing better did
     pub leftover: Option<Leftover>,
 }
@@ -48,7 +50,7 @@ pub struct Presented<'a> {
 pub enum Leftover {
     /// one of the known placeholders
     Placeholder(&'static str),
-    /// an `Authorization` scheme other than Bearer
+    /// an `Authorization` scheme other than Bearer and Basic
     Scheme,
     /// bytes that no credential has, or too many
     Malformed(Place),
@@ -62,7 +64,14 @@ fn ambiguous(advice: &'static str) -> Denial {
 impl<'a> Presented<'a> {
     /// Whether there is nothing that could prove who is calling.
     pub const fn is_empty(&self) -> bool {
-        self.api_key.is_none() && self.token.is_none() && self.signature.is_none()
+        !self.is_meant() && self.basic.is_none()
+    }
+
+    /// Whether something was put there on purpose, and nothing else: no browser sends a header with
+    /// a key, a token or a signature by itself, as it does a password that it was told once.
+    pub const fn is_meant(&self) -> bool {
+        let meant = self.api_key.is_some() || self.token.is_some() || self.signature.is_some();
+        meant && self.basic.is_none()
     }
 
     /// Collects the credentials of `head` from every place.
@@ -97,16 +106,21 @@ impl<'a> Presented<'a> {
     }
 
     fn add(&mut self, place: Place, value: &'a [u8]) -> Result<(), Denial> {
+        let mut basic = false;
         let value = match place {
             Place::Authorization if holds_comma(value) => {
                 return Err(ambiguous(
                     "`Authorization` holds more than one value, send one",
                 ));
             }
-            Place::Authorization => match bearer(value) {
-                Ok(value) => value,
-                Err(leftover) => {
-                    self.leftover.get_or_insert(leftover);
+            Place::Authorization => match authorization(value) {
+                Authorization::Bearer(value) => value,
+                Authorization::Basic(value) => {
+                    basic = true;
+                    value
+                }
+                Authorization::Other => {
+                    self.leftover.get_or_insert(Leftover::Scheme);
                     return Ok(());
                 }
             },
@@ -121,6 +135,10 @@ impl<'a> Presented<'a> {
             self.leftover.get_or_insert(Leftover::Malformed(place));
             return Ok(());
         };
+        if basic {
+            self.basic = Some(text);
+            return Ok(());
+        }
         let slot = match shape(text) {
             Shape::ApiKey => &mut self.api_key,
             Shape::Token => &mut self.token,
@@ -148,15 +166,29 @@ fn holds_comma(value: &[u8]) -> bool {
     value.iter().fold(false, found)
 }
 
-/// The credential in an `Authorization` value: after `Bearer`, or the bare value (kilocode).
-fn bearer(value: &[u8]) -> Result<&[u8], Leftover> {
+/// An `Authorization` value by its scheme.
+enum Authorization<'a> {
+    /// what follows `Bearer`, or the bare value (kilocode)
+    Bearer(&'a [u8]),
+    /// what follows `Basic`
+    Basic(&'a [u8]),
+    /// a scheme that is not taken
+    Other,
+}
+
+fn authorization(value: &[u8]) -> Authorization<'_> {
     let mut parts = value.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
     let scheme = parts.next().unwrap_or_default();
     let rest = parts.next().map(<[u8]>::trim_ascii);
-    match (scheme.eq_ignore_ascii_case(b"bearer"), rest) {
-        (true, rest) => Ok(rest.unwrap_or_default()),
-        (false, None) => Ok(value),
-        (false, Some(_)) => Err(Leftover::Scheme),
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        return Authorization::Bearer(rest.unwrap_or_default());
+    }
+    if scheme.eq_ignore_ascii_case(b"basic") {
+        return Authorization::Basic(rest.unwrap_or_default());
+    }
+    match rest {
+        None => Authorization::Bearer(value),
+        Some(_) => Authorization::Other,
     }
 }
 

@@ -42,7 +42,7 @@ fn a_key_is_found_in_every_place() {
 
 #[test]
 fn empty_is_absent() {
-    for value in ["", " ", "Bearer", "Bearer ", "bearer\t"] {
+    for value in ["", " ", "Bearer", "Bearer ", "bearer\t", "Basic", "basic "] {
         let alone = collect(&[("authorization", value.as_bytes())]);
         assert_eq!(alone, Ok(Presented::default()), "{value:?}");
         let beside = collect(&[("authorization", value.as_bytes()), ("api-key", b"sk-1")]);
@@ -83,7 +83,9 @@ fn different_kinds_stand_together() {
     let both = collect(&[("authorization", b"Bearer a.b.c"), ("x-api-key", b"sk-1")]).unwrap();
     assert_eq!((both.token, both.api_key), (Some("a.b.c"), Some("sk-1")));
     let beside_basic = collect(&[("authorization", b"Basic eDp5"), ("x-api-key", b"sk-1")]);
-    assert_eq!(beside_basic.unwrap().api_key, Some("sk-1"));
+    let beside_basic = beside_basic.unwrap();
+    assert_eq!(beside_basic.api_key, Some("sk-1"));
+    assert_eq!(beside_basic.basic, Some("eDp5"));
 }
 
 #[test]
@@ -154,7 +156,12 @@ fn what_is_no_credential_is_named() {
             b"sk-no-key-required",
             Leftover::Placeholder("sk-no-key-required"),
         ),
-        (b"Basic eDp5", Leftover::Scheme),
+        (
+            b"Basic eDp5 eDp5",
+            Leftover::Malformed(Place::Authorization),
+        ),
+        (b"Basic \xff", Leftover::Malformed(Place::Authorization)),
+        (b"Basic2 eDp5", Leftover::Scheme),
         (b"Digest a", Leftover::Scheme),
         (
             b"Bearer \xff\xfe",
@@ -175,6 +182,22 @@ fn what_is_no_credential_is_named() {
     let huge = vec![b'a'; MAX_CREDENTIAL + 1];
     let malformed = Ok(leftover(Leftover::Malformed(Place::XApiKey)));
     assert_eq!(collect(&[("x-api-key", &huge)]), malformed);
+}
+
+#[test]
+fn name_and_password_are_found_in_authorization_alone() {
+    let basic = Presented {
+        basic: Some("eDp5"),
+        ..Presented::default()
+    };
+    for value in ["Basic eDp5", "basic   eDp5 ", "BASIC\teDp5"] {
+        assert_eq!(collect(&[("authorization", value.as_bytes())]), Ok(basic));
+    }
+    assert!(!basic.is_empty());
+    for place in [Place::XApiKey, Place::ApiKey, Place::XOllamaToken] {
+        let elsewhere = collect(&[(place.name(), b"Basic eDp5")]);
+        assert_eq!(elsewhere, Ok(leftover(Leftover::Malformed(place))));
+    }
 }
 
 #[test]

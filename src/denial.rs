@@ -27,6 +27,7 @@ pub enum Reason {
     UnknownKey,
     ExpiredKey,
     KeyNotYetValid,
+    WrongPassword,
     MalformedToken,
     UnsupportedAlgorithm,
     InvalidSignature,
@@ -48,6 +49,7 @@ pub enum Reason {
     ScopeDenied,
     OriginDenied,
     UnsafeIdentity,
+    TooManyPasswords,
     Misconfigured,
     HostFailure,
     ClockUnavailable,
@@ -57,7 +59,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousCredential,
@@ -68,6 +70,7 @@ impl Reason {
         Self::UnknownKey,
         Self::ExpiredKey,
         Self::KeyNotYetValid,
+        Self::WrongPassword,
         Self::MalformedToken,
         Self::UnsupportedAlgorithm,
         Self::InvalidSignature,
@@ -89,6 +92,7 @@ impl Reason {
         Self::ScopeDenied,
         Self::OriginDenied,
         Self::UnsafeIdentity,
+        Self::TooManyPasswords,
         Self::Misconfigured,
         Self::HostFailure,
         Self::ClockUnavailable,
@@ -127,6 +131,11 @@ impl Reason {
             Self::UnknownKey => (401, "unknown_key", "the API key is not known"),
             Self::ExpiredKey => (401, "expired_key", "the API key has expired"),
             Self::KeyNotYetValid => (401, "key_not_yet_valid", "the API key is not valid yet"),
+            Self::WrongPassword => (
+                401,
+                "wrong_password",
+                "the user name or the password is wrong",
+            ),
             Self::MalformedToken => (401, "malformed_token", "the token is not a well-formed JWT"),
             Self::UnsupportedAlgorithm => (
                 401,
@@ -171,6 +180,11 @@ impl Reason {
                 403,
                 "unsafe_identity",
                 "the caller's name cannot be put into a header",
+            ),
+            Self::TooManyPasswords => (
+                429,
+                "too_many_passwords",
+                "too many passwords are to be checked",
             ),
             Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
             Self::HostFailure => (500, "host_failure", "the gateway failed the gate"),
@@ -292,7 +306,7 @@ mod tests {
     #[test]
     fn statuses_are_those_of_the_house_rules() {
         for reason in Reason::ALL {
-            assert!([400, 401, 403, 500, 503].contains(&reason.status()));
+            assert!([400, 401, 403, 429, 500, 503].contains(&reason.status()));
         }
     }
 

@@ -1,6 +1,8 @@
 //! From a credential to an identity.
 
+mod ambient;
 pub mod api_key;
+pub mod basic;
 mod cache;
 pub mod jwt;
 pub mod ollama_cli;
@@ -10,7 +12,9 @@ use crate::denial::{Denial, Reason};
 use crate::engine::{Now, Timestamp};
 use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
+use ambient::Ambient;
 use api_key::{ApiKey, KeyRing};
+use basic::Users;
 use jwt::{Asked, Context, Refusal, Tokens, Tried, Verifier};
 use ollama_cli::{Signed, Signers};
 use std::rc::Rc;
@@ -24,6 +28,8 @@ pub enum Method {
     Jwt,
     /// the `ollama` CLI's own signature
     OllamaCli,
+    /// a name and a password
+    Basic,
 }
 
 impl Method {
@@ -33,6 +39,7 @@ impl Method {
             Self::ApiKey => "api_key",
             Self::Jwt => "jwt",
             Self::OllamaCli => "ollama_cli",
+            Self::Basic => "basic",
         }
     }
 }
@@ -52,6 +59,8 @@ pub struct Identity<'e> {
     pub claims: Option<Rc<[Option<String>]>>,
     /// whether a previous secret still proved it
     pub by_previous_secret: bool,
+    /// whether a browser may have sent the proof by itself, on whatever page its user is
+    pub ambient: bool,
 }
 
 /// Everything that can prove an identity.
@@ -60,15 +69,17 @@ pub struct Authenticators {
     keys: KeyRing,
     tokens: Tokens,
     signers: Option<Signers>,
+    users: Users,
 }
 
 impl Authenticators {
-    /// From the configuration's keys and token issuers.
-    pub const fn new(keys: KeyRing, tokens: Tokens) -> Self {
+    /// From the configuration's keys, token issuers and users.
+    pub const fn new(keys: KeyRing, tokens: Tokens, users: Users) -> Self {
         Self {
             keys,
             tokens,
             signers: None,
+            users,
         }
     }
 
@@ -76,6 +87,11 @@ impl Authenticators {
     #[must_use]
     pub fn with_signers(self, signers: Option<Signers>) -> Self {
         Self { signers, ..self }
+    }
+
+    /// Those who log in with a password.
+    pub const fn users(&self) -> &Users {
+        &self.users
     }
 
     /// The issuers, and what is fetched for them.
@@ -86,7 +102,8 @@ impl Authenticators {
     /// The identity behind `presented` in the request with `head`.
     ///
     /// Kinds are tried in a fixed order, the API key first, and the first that proves itself
-    /// decides: a right credential is not refused because another one was wrong.
+    /// decides: a right credential is not refused because another one was wrong. The dear ones come
+    /// last. A cookie counts only where no header holds a credential.
     ///
     /// # Errors
     /// Why nobody was recognised; of two refusals, that of the kind tried first.
@@ -96,7 +113,11 @@ impl Authenticators {
         head: &RequestHead<'_>,
         asking: Asking<'_>,
     ) -> Result<Identity<'_>, Refusal> {
-        if presented.is_empty() {
+        let by_browser = match presented.is_meant() {
+            true => None,
+            false => Ambient::find(presented, &self.tokens, head)?,
+        };
+        if presented.is_empty() && by_browser.is_none() {
             return Err(without_credential(presented.leftover).into());
         }
         let now = asking.now.wall().ok_or_else(|| {
@@ -118,7 +139,7 @@ impl Authenticators {
             }
         }
         if let Some(token) = presented.token {
-            match self.behind_token(token, context) {
+            match self.behind_token(token, Asked::Credential, context) {
                 Ok(identity) => return Ok(identity),
                 Err(Refusal::Denied(denial)) => refusal = refusal.or(Some(denial)),
                 Err(pending) => return Err(pending),
@@ -128,6 +149,15 @@ impl Authenticators {
             match self.behind_signature(signature, head, asking, now) {
                 Ok(identity) => return Ok(identity),
                 Err(denial) => refusal = refusal.or(Some(denial)),
+            }
+        }
+        if let Some(ambient) = by_browser {
+            match self.behind_ambient(*ambient, head, context) {
+                Err(Refusal::Denied(denial)) if denial.reason() != Reason::TooManyPasswords => {
+                    refusal = refusal.or(Some(denial));
+                }
+                // Let in, or not known yet.
+                decided => return decided,
             }
         }
         Err(refusal
@@ -155,11 +185,17 @@ impl Authenticators {
             scopes: signer.scopes,
             claims: None,
             by_previous_secret: false,
+            ambient: false,
         })
     }
 
-    fn behind_token(&self, token: &str, context: Context<'_>) -> Result<Identity<'_>, Refusal> {
-        let grant = self.tokens.verify(token, Asked::Credential, context)?;
+    fn behind_token(
+        &self,
+        token: &str,
+        asked: Asked,
+        context: Context<'_>,
+    ) -> Result<Identity<'_>, Refusal> {
+        let grant = self.tokens.verify(token, asked, context)?;
         let issuer = self.tokens.issuer(grant.issuer);
         Ok(Identity {
             method: Method::Jwt,
@@ -168,6 +204,7 @@ impl Authenticators {
             scopes: grant.scopes,
             claims: Some(Rc::clone(&grant.forwarded)),
             by_previous_secret: grant.previous,
+            ambient: false,
         })
     }
 
@@ -185,6 +222,7 @@ impl Authenticators {
             scopes: key.scopes,
             claims: None,
             by_previous_secret: false,
+            ambient: false,
         };
         let Some(issuer) = key.users else {
             return Ok(identity);

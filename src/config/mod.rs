@@ -4,6 +4,7 @@
 //! reference in `docs/configuration.md` and the JSON Schema all come from these tables.
 
 mod api_keys;
+mod basic;
 mod document;
 mod field;
 mod host;

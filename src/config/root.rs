@@ -5,7 +5,7 @@ use super::host::{self, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
-use super::{Environment, api_keys, document, jwt, ollama_cli, routes, upstream, value};
+use super::{Environment, api_keys, basic, document, jwt, ollama_cli, routes, upstream, value};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -28,6 +28,11 @@ pub(super) const ROOT: &[Field] = &[
         "jwt",
         Shape::List(&Shape::Object(jwt::ISSUER)),
         "the list of token issuers",
+    ),
+    Field::any_of(
+        "basic",
+        Shape::Object(basic::BASIC),
+        "users with passwords (HTTP Basic)",
     ),
     Field::any_of(
         "ollama_cli",
@@ -70,7 +75,6 @@ pub(super) const ROOT: &[Field] = &[
         Shape::Object(host::HOST),
         "the gateway; written by the host packs",
     ),
-    Field::later("basic"),
     Field::later("network"),
     Field::later("login"),
     Field::later("require"),
@@ -92,10 +96,12 @@ pub(super) const TABLES: &[Table] = &[
     ("jwt[]", jwt::ISSUER),
     ("jwt[].keys[]", jwt::KEY),
     ("jwt[].jwks", jwt::JWKS),
+    ("basic", basic::BASIC),
+    ("basic.users[]", basic::USER),
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, jwt[].secrets[] as objects",
+        "api_keys.keys[].key, jwt[].secrets[], basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     ("routes[]", routes::ROUTE),
@@ -163,13 +169,15 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Some(node) => jwt::read(reader, &node),
         None => Vec::new(),
     };
+    let users = basic::read(reader, field("basic").as_ref());
     let signers = field("ollama_cli").and_then(|node| ollama_cli::read(reader, &node));
     let may_sign = signers.as_ref().is_some_and(|signers| !signers.is_empty());
     let proves = |issuer: &Issuer| issuer.header.is_none();
-    if keys.is_empty() && !issuers.iter().any(proves) && !may_sign && reader.errors.is_empty() {
+    let none = keys.is_empty() && users.is_empty() && !may_sign && !issuers.iter().any(proves);
+    if none && reader.errors.is_empty() {
         reader.refuse(
             root,
-            "expected at least one key in `api_keys` or `ollama_cli`, or one issuer in `jwt`: without any nobody could come in",
+            "expected at least one key in `api_keys` or `ollama_cli`, one issuer in `jwt`, or one user in `basic`: without any nobody could come in",
         );
     }
     let public = match field("public") {
@@ -205,9 +213,13 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         })
     });
     Some(Configuration {
-        notices: issuers.iter().flat_map(Issuer::fingerprints).collect(),
+        notices: issuers
+            .iter()
+            .flat_map(Issuer::fingerprints)
+            .chain(basic::notices(&users))
+            .collect(),
         engine: Engine {
-            authenticators: Authenticators::new(keys, Tokens::new(issuers, claims))
+            authenticators: Authenticators::new(keys, Tokens::new(issuers, claims), users)
                 .with_signers(signers),
             public,
             upstream,

@@ -196,12 +196,12 @@ impl Exchange {
             signin_url: engine.and_then(|engine| engine.signin_url.as_deref()),
             request_id: facts.head.and_then(request_id),
         };
+        let mut reply = Reply::refusing(denial, Dialect::of(without_query(local)), extra);
+        if engine.is_some_and(|engine| !engine.authenticators.users().is_empty()) {
+            reply.offer_basic();
+        }
         Outcome {
-            step: RequestStep::Reply(Reply::refusing(
-                denial,
-                Dialect::of(without_query(local)),
-                extra,
-            )),
+            step: RequestStep::Reply(reply),
             record,
         }
     }
@@ -242,7 +242,7 @@ impl Engine {
         };
         let identity = self.authenticators.identify(&presented, head, asking)?;
         let identity = facts.identity.insert(identity);
-        let permit = policy::decide(identity, route)?;
+        let permit = policy::decide(identity, route, head)?;
         Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?)
     }
 

@@ -21,13 +21,23 @@ impl Reply {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         match reason.status() {
             401 => headers.push(("www-authenticate", challenge(reason))),
-            503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
+            429 | 503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
             _ => {}
         }
         Self {
             status: reason.status(),
             headers,
             body: dialect.body(denial, extra),
+        }
+    }
+
+    /// Makes a browser ask for name and password, where the answer asks for a credential (RFC 7617
+    /// section 2). A field of its own: browsers take a field for one challenge.
+    pub fn offer_basic(&mut self) {
+        if self.status == 401 {
+            let challenge = r#"Basic realm="ollama-gate", charset="UTF-8""#;
+            self.headers
+                .push(("www-authenticate", challenge.to_owned()));
         }
     }
 }
@@ -74,6 +84,28 @@ mod tests {
     fn cannot_know_means_try_again() {
         let unknown = reply(Reason::ClockUnavailable);
         assert_eq!(header(&unknown, "retry-after").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn too_much_means_try_again() {
+        let denial = Denial::new(Reason::TooManyPasswords, "wait").retry_after(7);
+        let reply = Reply::refusing(&denial, Dialect::Ollama, ErrorBody::default());
+        assert_eq!(
+            (reply.status, header(&reply, "retry-after")),
+            (429, Some("7".to_owned()))
+        );
+    }
+
+    #[test]
+    fn basic_is_offered_beside_bearer_where_a_credential_is_asked_for() {
+        for reason in Reason::ALL {
+            let mut reply = reply(reason);
+            reply.offer_basic();
+            let challenges = reply.headers.iter();
+            let challenges = challenges.filter(|header| header.0 == "www-authenticate");
+            let expected = if reason.status() == 401 { 2 } else { 0 };
+            assert_eq!(challenges.count(), expected, "{reason:?}");
+        }
     }
 
     #[test]

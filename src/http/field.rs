@@ -30,8 +30,10 @@ impl Place {
 pub enum FieldKind {
     /// may hold a credential; never reaches Ollama
     Credential(Place),
-    /// never reaches Ollama: other credentials, cookies, Origin, identity headers of the client's
+    /// never reaches Ollama: other credentials, identity headers of the client's
     Private,
+    /// `Cookie`: may hold a credential; never reaches Ollama
+    Cookie,
     /// `Origin`: read for the browser rule; never reaches Ollama
     Origin,
     /// `Host`, or `:authority` of HTTP/2 and Envoy
@@ -50,7 +52,7 @@ pub enum FieldKind {
 const NAMES: [(&[u8], FieldKind); 31] = [
     (b"host", FieldKind::Host),
     (b":path", FieldKind::Path),
-    (b"cookie", FieldKind::Private),
+    (b"cookie", FieldKind::Cookie),
     (b"origin", FieldKind::Origin),
     (b"x-user", FieldKind::Private),
     (b":method", FieldKind::Method),
@@ -201,7 +203,7 @@ impl FieldKind {
     /// Whether a field of this kind never reaches Ollama.
     pub const fn is_taken_out(self) -> bool {
         match self {
-            Self::Credential(_) | Self::Private | Self::Origin => true,
+            Self::Credential(_) | Self::Private | Self::Cookie | Self::Origin => true,
             Self::Host | Self::Method | Self::Path | Self::RequestId | Self::Other => false,
         }
     }

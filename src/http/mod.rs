@@ -1,9 +1,11 @@
 //! The request as bytes: head, field names, path. Knows nothing of Ollama.
 
+mod cookie;
 mod field;
 mod head;
 mod path;
 
+pub use cookie::{Repeated, cookie};
 pub use field::{FieldKind, Place, names_taken_out, resembles};
 pub use head::{Field, HeadError, MAX_FIELDS, RequestHead};
 pub use path::{DecodedPath, PathError, without_query};

@@ -70,6 +70,7 @@ impl Dialect {
             400 => "invalid_request_error",
             401 => "authentication_error",
             403 => "permission_error",
+            429 => "rate_limit_error",
             _ => "api_error",
         }
     }

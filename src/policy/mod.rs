@@ -52,11 +52,16 @@ pub fn public(
 /// A permit for `identity` on `route`.
 ///
 /// # Errors
-/// The route is unknown, or the identity lacks its scope.
+/// A page from elsewhere made the browser send it, the route is unknown, or the identity lacks its
+/// scope.
 pub fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
     route: Option<&Route>,
+    head: &RequestHead<'_>,
 ) -> Result<Permit<'p, 'e>, Denial> {
+    if identity.ambient {
+        origin::check_ambient(head)?;
+    }
     let route = route.ok_or_else(|| {
         let advice = "this method and path are no route of Ollama that the gate knows";
         Denial::new(Reason::UnknownRoute, advice)
@@ -89,7 +94,14 @@ mod tests {
             scopes,
             claims: None,
             by_previous_secret: false,
+            ambient: false,
         }
+    }
+
+    fn head<'a>(origin: Option<&'a [u8]>) -> RequestHead<'a> {
+        let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
+        let origin = origin.map(|origin| (&b"origin"[..], origin));
+        RequestHead::read(pairs.into_iter().chain(origin)).unwrap()
     }
 
     #[test]
@@ -99,14 +111,14 @@ mod tests {
                 let identity = identity(ScopeSet::NONE.with(scope));
                 let granted = scope == route.scope() || route.scope() == Scope::Health;
                 assert_eq!(
-                    decide(&identity, Some(route)).is_ok(),
+                    decide(&identity, Some(route), &head(None)).is_ok(),
                     granted,
                     "{scope:?} on {}",
                     route.pattern()
                 );
             }
             let nothing = identity(ScopeSet::NONE);
-            let denial = decide(&nothing, Some(route)).unwrap_err();
+            let denial = decide(&nothing, Some(route), &head(None)).unwrap_err();
             assert_eq!(denial.reason(), Reason::ScopeDenied);
         }
     }
@@ -115,14 +127,33 @@ mod tests {
     fn an_unknown_route_is_denied_whatever_the_scopes() {
         let all = Scope::ALL.into_iter().collect();
         let identity = identity(all);
-        let denial = decide(&identity, None).unwrap_err();
+        let denial = decide(&identity, None, &head(None)).unwrap_err();
         assert_eq!(denial.reason(), Reason::UnknownRoute);
     }
 
     #[test]
+    fn what_a_browser_sends_by_itself_is_denied_to_a_page_from_elsewhere_on_every_route() {
+        let meant = identity(ScopeSet::EVERY);
+        let ambient = Identity {
+            ambient: true,
+            ..meant.clone()
+        };
+        let foreign = head(Some(b"https://evil.example"));
+        let routes = ROUTES.iter().map(Some).chain([None]);
+        for route in routes {
+            let denial = decide(&ambient, route, &foreign).unwrap_err();
+            assert_eq!(denial.reason(), Reason::OriginDenied);
+            assert_eq!(decide(&meant, route, &foreign).is_ok(), route.is_some());
+            for own in [None, Some(&b"http://h"[..])] {
+                let decided = decide(&ambient, route, &head(own));
+                assert_eq!(decided.is_ok(), route.is_some());
+            }
+        }
+    }
+
+    #[test]
     fn only_an_open_scope_is_public() {
-        let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
-        let head = RequestHead::read(pairs).unwrap();
+        let head = head(None);
         let open = ScopeSet::NONE.with(Scope::Health);
         for route in ROUTES {
             let public = public(open, Some(route), &head).is_some();

@@ -7,6 +7,18 @@
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead};
 
+/// Advice for whoever was made to send a credential.
+const AMBIENT: &str = "a page from elsewhere may not use the cookie or password that the browser \
+                       sends by itself, let it send a key of its own";
+
+/// The same for a request whose credential the browser may have sent by itself.
+///
+/// # Errors
+/// [`Reason::OriginDenied`].
+pub fn check_ambient(head: &RequestHead<'_>) -> Result<(), Denial> {
+    check(head).map_err(|denial| Denial::new(denial.reason(), AMBIENT))
+}
+
 /// Passes a request without `Origin`, or with that of the host it is sent to.
 ///
 /// # Errors

@@ -125,7 +125,7 @@ def test_a_reference_that_a_host_left_unresolved_is_no_key(world: World, value: 
     assert "api_keys.keys[0].key" in output
 
 
-@pytest.mark.parametrize("section", ["basic", "network", "login", "require", "mode"])
+@pytest.mark.parametrize("section", ["network", "login", "require", "mode"])
 def test_a_field_of_later_work_is_refused_by_name(world: World, section: str) -> None:
     accepted, output = check(world, {**world.keys.plugin(), section: {}})
     assert not accepted

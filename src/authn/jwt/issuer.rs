@@ -23,6 +23,8 @@ pub struct Issuer {
     /// the header, lower-case, in which its tokens come beside an API key. Such tokens name the user
     /// of that key, and prove nothing by themselves
     pub header: Option<String>,
+    /// the cookie in which its tokens come too
+    pub cookie: Option<String>,
 }
 
 /// What a token that was verified says: facts, never a decision.

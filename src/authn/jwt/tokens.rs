@@ -45,6 +45,8 @@ pub struct Context<'c> {
 pub enum Asked {
     /// those that prove who is calling
     Credential,
+    /// those that came in the cookie of the issuer at this place, and of others with the same cookie
+    Cookie(usize),
     /// those of the issuer at this place, which name the user of an API key
     User(usize),
 }
@@ -109,6 +111,28 @@ impl Tokens {
         self.issuers.iter().all(|issuer| issuer.header.is_some())
     }
 
+    /// The cookies in which tokens come, each once, with the place of its first issuer.
+    pub fn cookies(&self) -> impl Iterator<Item = (usize, &str)> {
+        let named = self.issuers.iter().enumerate();
+        let named = named.filter_map(|(place, issuer)| Some((place, issuer.cookie.as_deref()?)));
+        named.filter(|(place, name)| {
+            let mut before = self.issuers.iter().take(*place);
+            !before.any(|other| other.cookie.as_deref() == Some(*name))
+        })
+    }
+
+    /// Whether the issuer at `place` is one of those that are asked.
+    fn is_asked(&self, asked: Asked, place: usize, issuer: &Issuer) -> bool {
+        match asked {
+            Asked::Credential => issuer.header.is_none(),
+            Asked::Cookie(first) => {
+                let first = self.issuers.get(first);
+                issuer.cookie.is_some() && first.is_some_and(|first| first.cookie == issuer.cookie)
+            }
+            Asked::User(user) => user == place && issuer.header.is_some(),
+        }
+    }
+
     /// The issuer at `place`.
     pub fn issuer(&self, place: usize) -> Option<&Issuer> {
         self.issuers.get(place)
@@ -133,7 +157,7 @@ impl Tokens {
         let mut needs = Vec::new();
         let mut may_become_right = false;
         for (place, issuer) in self.issuers.iter().enumerate() {
-            if !asked.of(place, issuer) {
+            if !self.is_asked(asked, place, issuer) {
                 continue;
             }
             match self.try_issuer(place, issuer, &token, context) {
@@ -183,7 +207,8 @@ impl Tokens {
             };
         };
         let issuer = self.issuers.get(grant.issuer);
-        let Some(issuer) = issuer.filter(|issuer| asked.of(grant.issuer, issuer)) else {
+        let Some(issuer) = issuer.filter(|issuer| self.is_asked(asked, grant.issuer, issuer))
+        else {
             return Ok(None);
         };
         if let Keys::Remote(remote) = &issuer.keys
@@ -351,15 +376,6 @@ pub enum Answered {
     Follow(Pending, Call),
     /// nothing more is fetched
     Done(Tried),
-}
-
-impl Asked {
-    fn of(self, place: usize, issuer: &Issuer) -> bool {
-        match self {
-            Self::Credential => issuer.header.is_none(),
-            Self::User(user) => user == place && issuer.header.is_some(),
-        }
-    }
 }
 
 fn tried(tried: &[Tried], issuer: usize) -> Option<bool> {

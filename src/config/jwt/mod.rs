@@ -45,6 +45,12 @@ pub(super) const ISSUER: &[Field] = &[
          user of that key, and prove nothing by themselves",
     ),
     Field::optional(
+        "cookie",
+        COOKIE,
+        "the name of a cookie in which its tokens come too, such as Open WebUI's `token`. Read only where no \
+         credential header is sent, and from no page of another site",
+    ),
+    Field::optional(
         "issuer",
         Shape::Text,
         "the only accepted `iss`. Default: any",
@@ -106,9 +112,11 @@ pub(super) const ISSUER: &[Field] = &[
         Shape::Boolean,
         "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
     ),
-    Field::later("cookie"),
     Field::later("models_claim"),
 ];
+
+/// The name of a cookie (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
+const COOKIE: Shape = Shape::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$");
 
 fn algorithm_names() -> Vec<&'static str> {
     Algorithm::ALL.into_iter().map(Algorithm::name).collect()
@@ -152,13 +160,30 @@ fn read_issuer(reader: &mut Reader<'_>, section: &Section<'_>, name: String) -> 
     let header = section
         .field("header")
         .and_then(|node| header_name(reader, &node));
+    let cookie = section
+        .field("cookie")
+        .and_then(|node| cookie_name(reader, &node));
+    if cookie.is_some() && header.is_some() {
+        let message = "has no effect beside `header`, whose tokens prove nothing by themselves";
+        reader.refuse(&section.place("cookie"), message);
+    }
     Issuer {
         name,
         algorithms,
         keys,
         rules: rules::read(reader, section, header.is_some()),
         header,
+        cookie,
     }
+}
+
+fn cookie_name(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<String> {
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(&byte);
+    let expected = "the name of a cookie";
+    reader.parsed(node, expected, |text| {
+        let fit = (1..=64).contains(&text.len()) && text.bytes().all(of_token);
+        fit.then(|| text.to_owned())
+    })
 }
 
 fn read_algorithms(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Algorithm> {

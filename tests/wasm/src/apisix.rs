@@ -9,6 +9,7 @@ use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
 use crate::nginx;
 use crate::profile::{Answer, Crash, Edit, EmptyValue, Entry, Profile};
+use crate::record::Reply;
 use crate::world::{Stream, status};
 
 /// nginx's Lua API reads no more ordinary request headers than this.
@@ -147,6 +148,15 @@ impl Profile for Apisix {
             b"wasm_process_req_body" | b"wasm_process_resp_body" => status::OK,
             _ => status::NOT_FOUND,
         }
+    }
+
+    /// Of two challenges it keeps the last (source: nginx's Lua has one place for that header).
+    fn sent(&self, mut reply: Reply) -> Reply {
+        let challenges = map::values(&reply.headers, "www-authenticate");
+        if let Some(last) = challenges.last().map(|challenge| challenge.to_vec()) {
+            map::replace(&mut reply.headers, b"www-authenticate", &last);
+        }
+        reply
     }
 
     /// "three ways" 3: Pause with neither a local reply nor a call in flight

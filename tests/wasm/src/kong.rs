@@ -226,11 +226,10 @@ impl Profile for Kong {
         Err(Crash("an unknown foreign function".into()))
     }
 
-    /// "local reply": keeps the last Set-Cookie.
+    /// "local reply": keeps the last field of a name (source: it sets each, and setting replaces).
     fn sent(&self, mut reply: Reply) -> Reply {
-        let cookies = map::values(&reply.headers, "set-cookie");
-        if let Some(last) = cookies.last().map(|cookie| cookie.to_vec()) {
-            map::replace(&mut reply.headers, b"set-cookie", &last);
+        for (name, value) in reply.headers.clone() {
+            map::replace(&mut reply.headers, &name, &value);
         }
         reply
     }

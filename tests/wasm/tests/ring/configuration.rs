@@ -199,7 +199,7 @@ pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
     on_every_host(|lab| {
         for changes in [
             json!({"network": {"allow": ["10.0.0.0/8"]}}),
-            json!({"basic": {"users": []}}),
+            json!({"basic": {"users": [{"name": "alice", "password_hash": "plain-text"}]}}),
             json!({"require": "any"}),
             json!({"mode": "observe"}),
             json!({"login": {}}),

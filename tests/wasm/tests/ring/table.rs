@@ -14,6 +14,7 @@ use crate::*;
 /// The sources of the tests, for their names.
 const SOURCES: &[(&str, &str)] = &[
     ("answers", include_str!("answers.rs")),
+    ("basic", include_str!("basic.rs")),
     ("configuration", include_str!("configuration.rs")),
     ("contexts", include_str!("contexts.rs")),
     ("decisions", include_str!("decisions.rs")),
@@ -37,6 +38,7 @@ const SOURCES: &[(&str, &str)] = &[
 /// The modules whose every test is a scenario, unless it is [`NOT_COMPARED`].
 const SCENARIO_MODULES: &[&str] = &[
     "answers",
+    "basic",
     "configuration",
     "contexts",
     "decisions",
@@ -55,6 +57,10 @@ const SCENARIO_MODULES: &[&str] = &[
 /// Scenarios that cannot be laid side by side, and why. They run on each
 /// gateway all the same, and assert the same.
 const NOT_COMPARED: &[(&str, &str)] = &[
+    (
+        "basic::a_login_that_is_known_is_not_hashed_again",
+        "about cost",
+    ),
     (
         "contexts::a_host_section_that_names_another_gateway_is_refused",
         "about what differs",
@@ -157,6 +163,13 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         the_sign_in_address_is_shown_with_a_401_to_ollamas_own_client,
         each_decision_is_one_line_of_json_and_one_counter,
         allowed_requests_are_not_logged_where_the_configuration_says_so;
+    basic: a_password_of_every_kind_of_hash_opens_the_gate_and_no_other_does,
+        a_key_opens_the_gate_as_the_password,
+        a_token_opens_the_gate_from_the_cookie_where_no_header_holds_anything,
+        a_page_from_elsewhere_can_use_neither_password_nor_cookie,
+        a_browser_is_asked_for_name_and_password,
+        hostile_bytes_behind_basic_and_in_cookies_never_trap,
+        a_file_with_a_line_of_another_kind_is_refused_and_denies_everything;
     configuration: documents_that_are_no_configuration_are_refused_and_deny_everything,
         a_member_twice_is_refused_at_every_depth,
         five_errors_are_five_lines_with_their_paths,

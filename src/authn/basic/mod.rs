@@ -1,0 +1,161 @@
+//! Users with passwords: HTTP Basic (RFC 7617) against the hashes of an htpasswd file.
+//!
+//! A hash is slow by intent, and in wasm it blocks its worker. So each worker spends a bounded part
+//! of its time on hashes ([`Budget`]), and what was learnt of a login is remembered: a good one costs
+//! nothing the second time, a wrong one that is repeated neither.
+//!
+//! INVARIANT: a name that is not known costs the same as one that is, so that nobody learns from an
+//! answer's time which names there are.
+
+mod budget;
+mod crypt;
+mod hash;
+mod login;
+
+pub use budget::Budget;
+pub use hash::{PasswordHash, Unusable};
+pub use login::Login;
+
+use super::cache::Cache;
+use crate::denial::{Denial, Reason};
+use crate::engine::Timestamp;
+use crate::ollama::ScopeSet;
+use sha2::{Digest, Sha256};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The longest password in bytes. bcrypt looks at no more, and so at no difference behind them.
+pub const LONGEST_PASSWORD: usize = 72;
+
+/// How much of good logins is remembered, in bytes per generation and user: the longest there is.
+const KNOWN: usize = 512;
+/// How much of wrong ones, in bytes per generation.
+const WRONG: usize = 1 << 15;
+
+/// What the configuration says of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// the name that the user logs in with, and the name in logs
+    pub name: String,
+    /// who that is
+    pub subject: Rc<str>,
+    /// what the user may do
+    pub scopes: ScopeSet,
+    /// what the password has to fit
+    pub hash: PasswordHash,
+}
+
+/// Every user, and what is known of logins. Holds all its state itself.
+#[derive(Debug)]
+pub struct Users {
+    users: Vec<User>,
+    places: HashMap<String, usize>,
+    /// decides which hash is computed for a name that is not known
+    seed: [u8; 32],
+    known: RefCell<Cache<usize>>,
+    /// the places of the users that they named, where there are any
+    wrong: RefCell<Cache<Option<usize>>>,
+    budget: Cell<Budget>,
+}
+
+impl Users {
+    /// These users. Of two with one name the later one is lost, which the configuration has refused.
+    pub fn new(users: Vec<User>) -> Self {
+        let named = users.iter().map(|user| user.name.clone());
+        let mut seed = Sha256::new();
+        for user in &users {
+            user.hash.add_to(&mut seed);
+        }
+        Self {
+            places: named.zip(0..).collect(),
+            seed: seed.finalize().into(),
+            // Room for all of them: whoever is known stays known.
+            known: RefCell::new(Cache::new(users.len().saturating_mul(KNOWN))),
+            users,
+            wrong: RefCell::new(Cache::new(WRONG)),
+            budget: Cell::new(Budget::default()),
+        }
+    }
+
+    /// Whether there is no user.
+    pub const fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// How many users have a hash that takes long.
+    pub fn count_slow(&self) -> usize {
+        let slow = self.users.iter().filter(|user| user.hash.is_slow());
+        slow.count()
+    }
+
+    /// The user behind `login`, which came as `text`.
+    ///
+    /// # Errors
+    /// It cannot be right, it is wrong, or too much was hashed in the last seconds to know.
+    pub fn verify(&self, text: &str, login: &Login, now: Timestamp) -> Result<&User, Denial> {
+        if self.is_empty() {
+            return Err(Self::unsupported());
+        }
+        let known = self.known.borrow_mut().get(text);
+        if let Some(user) = known.and_then(|place| self.users.get(place)) {
+            return Ok(user);
+        }
+        let wrong = self.wrong.borrow_mut().get(text);
+        if let Some(place) = wrong {
+            return Err(self.wrong_password(place));
+        }
+        login.check_length()?;
+        let place = self.places.get(login.user()).copied();
+        let tested = place.or_else(|| self.stand_in(login.user()));
+        let Some(user) = tested.and_then(|place| self.users.get(place)) else {
+            return Err(self.wrong_password(None));
+        };
+        self.spend(&user.hash, now)?;
+        let fits = user.hash.fits(login.password());
+        let Some(place) = place.filter(|_| fits) else {
+            self.wrong.borrow_mut().insert(text, place);
+            return Err(self.wrong_password(place));
+        };
+        self.known.borrow_mut().insert(text, place);
+        Ok(user)
+    }
+
+    /// Why a login is refused where there is no user.
+    pub fn unsupported() -> Denial {
+        let advice = "no user has a password here, send `Authorization: Bearer <your key>`";
+        Denial::new(Reason::UnsupportedCredential, advice)
+    }
+
+    fn spend(&self, hash: &PasswordHash, now: Timestamp) -> Result<(), Denial> {
+        let mut budget = self.budget.get();
+        let spent = budget.spend(hash.microseconds(), now);
+        self.budget.set(budget);
+        spent.map_err(|seconds| {
+            let advice = "this worker has no time for another one at the moment, try again";
+            Denial::new(Reason::TooManyPasswords, advice).retry_after(seconds)
+        })
+    }
+
+    /// Whose hash is computed for a name that is not known: always the same one's for one name, so
+    /// that its time tells nothing.
+    fn stand_in(&self, name: &str) -> Option<usize> {
+        let digest = Sha256::new().chain_update(self.seed);
+        let digest: [u8; 32] = digest.chain_update(name).finalize().into();
+        let number = digest.first_chunk().copied().map(u32::from_be_bytes)?;
+        usize::try_from(number).ok()?.checked_rem(self.users.len())
+    }
+
+    /// The same words for a user that there is and for one that there is not. Only the log names one.
+    fn wrong_password(&self, place: Option<usize>) -> Denial {
+        let denial = Denial::new(Reason::WrongPassword, "check how both were written");
+        match place.and_then(|place| self.users.get(place)) {
+            Some(user) => denial.of(&user.name),
+            None => denial,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "users_tests.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+//! `basic`
+
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader, Section};
+use super::value::SECRET;
+use crate::authn::basic::{PasswordHash, Unusable, User, Users};
+use crate::http::is_visible_ascii;
+use crate::ollama::{Scope, ScopeSet};
+use std::collections::HashSet;
+
+pub(super) const BASIC: &[Field] = &[
+    Field::any_of(
+        "users",
+        Shape::List(&Shape::Object(USER)),
+        "the list of users",
+    ),
+    Field::any_of(
+        "htpasswd",
+        Shape::Secret(SECRET),
+        "the text of an htpasswd file, with its line breaks; best as `{\"env\": \"NAME\"}`. Its users have the \
+         scopes `read` and `inference`",
+    ),
+    Field::optional(
+        "danger_allow_slow_hash",
+        Shape::Boolean,
+        "`true` takes hashes that block a worker for more than some 25 ms at each new login: bcrypt of cost 9 to \
+         12, SHA-crypt of more than 12800 rounds",
+    ),
+];
+
+pub(super) const USER: &[Field] = &[
+    Field::required(
+        "name",
+        Shape::Name,
+        "the name that the user logs in with, and the name in logs, unique; without a colon",
+    ),
+    Field::required(
+        "password_hash",
+        Shape::Secret(SECRET),
+        "what follows the name and the colon in a line of `htpasswd -nB -C 5`. bcrypt (`$2y$`, `$2b$`, `$2a$`) of \
+         cost 4 to 8, what `openssl passwd` makes (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` of old files",
+    ),
+    Field::optional("subject", Shape::Name, "who that is. Default: the `name`"),
+    Field::optional(
+        "scopes",
+        Shape::List(&Shape::Word(Scope::names)),
+        "what the user may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
+    ),
+];
+
+/// The most lines of an htpasswd file that one error names.
+const MOST_LINES: usize = 10;
+
+/// The users, none if there is no section.
+pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
+    let section = node.and_then(|node| reader.section(node, BASIC));
+    let Some(section) = section else {
+        return Users::new(Vec::new());
+    };
+    let slow = section.field("danger_allow_slow_hash");
+    let slow = slow.and_then(|node| reader.boolean(&node)) == Some(true);
+    let (list, file) = (section.field("users"), section.field("htpasswd"));
+    if list.is_none() && file.is_none() {
+        reader.refuse(&section.node, "expected `users` or `htpasswd`");
+    }
+    let mut found = Found {
+        users: Vec::new(),
+        names: HashSet::new(),
+        slow,
+    };
+    let items = list.map(|node| reader.list(&node, "a list of users"));
+    for item in items.unwrap_or_default() {
+        if let Some(section) = reader.section(&item, USER) {
+            found.read_user(reader, &section);
+        }
+    }
+    if let Some(node) = file
+        && let Some(text) = reader.secret(&node)
+    {
+        let problems = found.read_file(text.expose());
+        if !problems.is_empty() {
+            reader.refuse(&node, problems.join("; "));
+        }
+    }
+    Users::new(found.users)
+}
+
+/// The lines to log at the start.
+pub(super) fn notices(users: &Users) -> Option<String> {
+    let count = users.count_slow();
+    (count > 0).then(|| {
+        format!("basic: {count} of the users have a slow hash, each new login blocks a worker")
+    })
+}
+
+struct Found {
+    users: Vec<User>,
+    names: HashSet<String>,
+    /// whether slow hashes are taken
+    slow: bool,
+}
+
+impl Found {
+    fn read_user(&mut self, reader: &mut Reader<'_>, section: &Section<'_>) {
+        let name = section.field("name").and_then(|node| {
+            let name = reader.name(&node)?;
+            if name.contains(':') {
+                reader.refuse(&node, "holds a colon, which ends the name when it is sent");
+                return None;
+            }
+            Some(name)
+        });
+        let subject = section.field("subject");
+        let subject = subject.and_then(|node| reader.name(&node));
+        let scopes = match section.field("scopes") {
+            Some(node) => reader.scopes(&node, &Scope::ALL),
+            None => ScopeSet::DEFAULT,
+        };
+        let hash = section.field("password_hash").and_then(|node| {
+            let text = reader.secret(&node)?;
+            let hash = self.usable(text.expose().trim());
+            hash.map_err(|problem| {
+                let whose = name.as_deref().and_then(shown);
+                let whose = whose.map_or_else(String::new, |name| format!("the hash of {name} "));
+                reader.refuse(&node, format!("{whose}{problem}"));
+            })
+            .ok()
+        });
+        let Some(name) = name else { return };
+        if !self.names.insert(name.clone()) {
+            reader.refuse(&section.place("name"), "is taken by another user");
+        }
+        if let Some(hash) = hash {
+            self.users.push(User {
+                subject: subject.unwrap_or_else(|| name.clone()).into(),
+                name,
+                scopes,
+                hash,
+            });
+        }
+    }
+
+    /// Reads the lines of an htpasswd file, and says what is wrong with them.
+    fn read_file(&mut self, text: &str) -> Vec<String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut problems = Vec::new();
+        for (number, line) in (1_usize..).zip(text.lines()) {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match self.read_line(line) {
+                Ok(user) => self.users.push(user),
+                Err(problem) => problems.push(format!("line {number}: {problem}")),
+            }
+        }
+        let more = problems.len().saturating_sub(MOST_LINES);
+        if more > 0 {
+            problems.truncate(MOST_LINES);
+            problems.push(format!("and {more} more lines"));
+        }
+        problems
+    }
+
+    fn read_line(&mut self, line: &str) -> Result<User, String> {
+        let (name, rest) = line.split_once(':').ok_or("has no colon")?;
+        let fit = is_visible_ascii(name.as_bytes()) && name.len() <= 128;
+        let whose = shown(name).filter(|_| fit);
+        let whose = whose.ok_or("begins with no name of 1 to 128 characters of visible ASCII")?;
+        // What follows a second colon is a remark.
+        let hash = rest.split(':').next().unwrap_or_default();
+        let hash = self
+            .usable(hash.trim())
+            .map_err(|problem| format!("the hash of {whose} {problem}"))?;
+        if !self.names.insert(name.to_owned()) {
+            return Err(format!("{whose} is taken by another user"));
+        }
+        Ok(User {
+            name: name.to_owned(),
+            subject: name.into(),
+            scopes: ScopeSet::DEFAULT,
+            hash,
+        })
+    }
+
+    fn usable(&self, text: &str) -> Result<PasswordHash, String> {
+        let hash = PasswordHash::parse(text).map_err(|unusable: Unusable| unusable.to_string())?;
+        if hash.is_slow() && !self.slow {
+            let kind = hash.kind();
+            let milliseconds = hash.microseconds() / 1000;
+            return Err(format!(
+                "is {kind} and would block a worker for some {milliseconds} ms at each new login, make it with \
+                 `htpasswd -B -C 5` or set `danger_allow_slow_hash`"
+            ));
+        }
+        Ok(hash)
+    }
+}
+
+/// A name as an error may show it. What begins like a hash stands in the wrong place, and is not shown.
+fn shown(name: &str) -> Option<String> {
+    let hash = name.starts_with(['$', '{']);
+    (!hash).then(|| format!("`{name}`"))
+}
