@@ -394,7 +394,7 @@ fn too_many_logins_at_a_time_are_a_429_and_never_a_wrong_password() {
     let beside = world.send("GET", "/api/tags", &beside).verdict();
     assert_eq!(beside, refused(429, "too_many_passwords"));
     // One that is not known yet waits, whoever's it is.
-    for pair in ["bob:secret", "nobody:secret"] {
+    for pair in ["bob:secret", "nobody:secret", "bob:sk-no-known-key"] {
         assert_eq!(verdict(&world, pair), refused(429, "too_many_passwords"));
     }
     world.gateway.0.seconds.set(NOW + 1);

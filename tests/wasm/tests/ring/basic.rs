@@ -34,7 +34,7 @@ fn basic(pair: impl AsRef<[u8]>) -> ClientRequest {
 }
 
 fn cookie(value: &str) -> ClientRequest {
-    ClientRequest::get("/api/tags").header("Cookie", value.to_owned())
+    ClientRequest::get("/api/tags").header("Cookie", value)
 }
 
 #[test]
