@@ -45,6 +45,10 @@ pub enum Reason {
     StaleSignature,
     ExpiredSigner,
     ReplayedSignature,
+    InsufficientMethods,
+    SubjectMismatch,
+    NetworkDenied,
+    AddressUnknown,
     UnknownRoute,
     ScopeDenied,
     OriginDenied,
@@ -59,7 +63,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 42] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousCredential,
@@ -88,6 +92,10 @@ impl Reason {
         Self::StaleSignature,
         Self::ExpiredSigner,
         Self::ReplayedSignature,
+        Self::InsufficientMethods,
+        Self::SubjectMismatch,
+        Self::NetworkDenied,
+        Self::AddressUnknown,
         Self::UnknownRoute,
         Self::ScopeDenied,
         Self::OriginDenied,
@@ -173,6 +181,22 @@ impl Reason {
             Self::StaleSignature => (401, "stale_signature", "the signature is out of time"),
             Self::ExpiredSigner => (401, "expired_signer", "the SSH key has expired"),
             Self::ReplayedSignature => (401, "replayed_signature", "the signature was used before"),
+            Self::InsufficientMethods => (
+                401,
+                "insufficient_methods",
+                "one proof of who is calling is not enough here",
+            ),
+            Self::SubjectMismatch => (
+                403,
+                "subject_mismatch",
+                "the credentials name different callers",
+            ),
+            Self::NetworkDenied => (
+                403,
+                "network_denied",
+                "the request comes from a network that is not allowed",
+            ),
+            Self::AddressUnknown => (403, "address_unknown", "the caller's address is not known"),
             Self::UnknownRoute => (403, "unknown_route", "the route is not known"),
             Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
             Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),

@@ -131,3 +131,24 @@ fn a_mode_is_one_of_two() {
         assert!(!World::new(&wrong).configured, "{mode}");
     }
 }
+
+#[test]
+fn networks_and_methods_are_reported_too() {
+    let mut configuration = reporting();
+    configuration["network"] = json!({ "allow": ["10.0.0.0/8"] });
+    configuration["require"] = json!({ "at_least": 2, "of": ["network", "api_key"] });
+    let world = World::new(&configuration);
+    let token = jwt(json!({}));
+    for (address, credential, code) in [
+        ("10.0.0.1:5000", KEY, Value::Null),
+        ("10.0.0.1:5000", &token, json!("insufficient_methods")),
+        ("203.0.113.9:5000", KEY, json!("network_denied")),
+        ("10.0.0.1:0", KEY, json!("address_unknown")),
+    ] {
+        *world.gateway.0.address.borrow_mut() = ("source\0address".to_owned(), address.into());
+        let seen = world.bearer("GET", "/api/tags", credential);
+        assert_eq!(seen.verdict().0, 200, "nobody is refused");
+        let shown = (&seen.record["mode"], &seen.record["code"]);
+        assert_eq!(shown, (&json!("report"), &code), "{address}");
+    }
+}

@@ -142,6 +142,7 @@ impl Authenticators {
             claims: None,
             by_previous_secret: false,
             ambient: true,
+            allow_from: None,
         })
     }
 }

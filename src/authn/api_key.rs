@@ -4,6 +4,7 @@ use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
+use crate::policy::Ranges;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -28,6 +29,8 @@ pub struct ApiKey {
     pub expires_at: Option<(Timestamp, String)>,
     /// the place of the issuer whose tokens, in a header of their own, name the user behind it
     pub users: Option<usize>,
+    /// where it may be used from; from everywhere if there is none
+    pub allow_from: Option<Ranges>,
 }
 
 /// Every key, found in one step however many there are.
@@ -71,6 +74,11 @@ impl KeyRing {
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Every key, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &ApiKey> {
+        self.keys.values()
     }
 
     /// The key that `presented` is, if it is valid at `now`.
@@ -125,6 +133,7 @@ mod tests {
             not_before: Some(START),
             expires_at: Some((END, "then".into())),
             users: None,
+            allow_from: None,
         };
         assert_eq!(ring.insert(digest(b"sk-alice"), key), None);
         ring

@@ -6,12 +6,16 @@ pub mod basic;
 mod cache;
 pub mod jwt;
 pub mod ollama_cli;
+mod require;
+
+pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
 use crate::engine::{Now, Timestamp};
 use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
+use crate::policy::Ranges;
 use ambient::Ambient;
 use api_key::{ApiKey, KeyRing};
 use basic::Users;
@@ -33,6 +37,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// Each of them, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::ApiKey, Self::Jwt, Self::OllamaCli, Self::Basic];
+
     /// The name in logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,6 +68,8 @@ pub struct Identity<'e> {
     pub by_previous_secret: bool,
     /// whether a browser may have sent the proof by itself, on whatever page its user is
     pub ambient: bool,
+    /// where it may come from, beside the rules for everybody; of a key only
+    pub allow_from: Option<&'e Ranges>,
 }
 
 /// Everything that can prove an identity.
@@ -186,6 +195,7 @@ impl Authenticators {
             claims: None,
             by_previous_secret: false,
             ambient: false,
+            allow_from: None,
         })
     }
 
@@ -205,6 +215,7 @@ impl Authenticators {
             claims: Some(Rc::clone(&grant.forwarded)),
             by_previous_secret: grant.previous,
             ambient: false,
+            allow_from: None,
         })
     }
 
@@ -223,6 +234,7 @@ impl Authenticators {
             claims: None,
             by_previous_secret: false,
             ambient: false,
+            allow_from: key.allow_from.as_ref(),
         };
         let Some(issuer) = key.users else {
             return Ok(identity);

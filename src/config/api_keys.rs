@@ -2,6 +2,7 @@
 
 use super::field::{Field, Shape};
 use super::jwt::place_of_users;
+use super::network::{RANGES, ranges};
 use super::reader::{Node, Reader, Section};
 use super::value::SECRET;
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
@@ -54,8 +55,12 @@ pub(super) const KEY: &[Field] = &[
         "the `name` of the issuer in `jwt`, one with a `header`, whose tokens name the user behind this key. \
          Default: the key speaks for its `subject` alone",
     ),
+    Field::optional(
+        "allow_from",
+        RANGES,
+        "the networks that it may be used from, beside the rules of `network`; `[]` is none. Default: all",
+    ),
     Field::later("models"),
-    Field::later("allow_from"),
     Field::later("limits"),
 ];
 
@@ -117,6 +122,8 @@ fn read_record(
     {
         reader.refuse(&section.place("expires_at"), "is not after `not_before`");
     }
+    let allow_from = section.field("allow_from");
+    let allow_from = allow_from.map(|field| ranges(reader, &field));
     let users = section.field("users").and_then(|field| {
         let expected = "the `name` of an issuer in `jwt` that has a `header`";
         reader.parsed(&field, expected, |name| place_of_users(jwt, name))
@@ -129,6 +136,7 @@ fn read_record(
         not_before,
         expires_at,
         users,
+        allow_from,
     })
 }
 

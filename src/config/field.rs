@@ -33,6 +33,8 @@ pub enum Shape {
     Time,
     /// `true` or `false`
     Boolean,
+    /// a whole number within these bounds
+    Whole(u16, u16),
     /// one of these words
     Word(fn() -> Vec<&'static str>),
     /// a string, or an object that says where it is

@@ -5,10 +5,13 @@ use super::host::{self, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
-use super::{Environment, api_keys, basic, document, jwt, ollama_cli, routes, upstream, value};
-use crate::authn::Authenticators;
+use super::{
+    Environment, api_keys, basic, document, jwt, network, ollama_cli, require, routes, upstream,
+    value,
+};
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
+use crate::authn::{Authenticators, Method};
 use crate::engine::{Engine, Mode};
 use crate::http::is_visible_ascii;
 use crate::ollama::{Scope, ScopeSet};
@@ -38,6 +41,17 @@ pub(super) const ROOT: &[Field] = &[
         "ollama_cli",
         Shape::Object(ollama_cli::OLLAMA_CLI),
         "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
+    ),
+    Field::optional(
+        "network",
+        Shape::Object(network::NETWORK),
+        "where requests may come from. It restricts every request, the public ones too",
+    ),
+    Field::optional(
+        "require",
+        Shape::TextOr(require::REQUIRE),
+        "how many methods have to prove a caller: `\"any\"` credential, `\"all\"` kinds that are configured, or \
+         so many of those that are named, as an object. Default: `\"any\"`",
     ),
     Field::optional(
         "public",
@@ -75,9 +89,7 @@ pub(super) const ROOT: &[Field] = &[
         Shape::Object(host::HOST),
         "the gateway; written by the host packs",
     ),
-    Field::later("network"),
     Field::later("login"),
-    Field::later("require"),
     Field::later("cors"),
     Field::later("allow_anonymous"),
 ];
@@ -105,6 +117,8 @@ pub(super) const TABLES: &[Table] = &[
         value::SECRET,
     ),
     ("routes[]", routes::ROUTE),
+    ("network", network::NETWORK),
+    ("require as an object", require::REQUIRE),
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
     ("log", LOG),
@@ -124,6 +138,8 @@ pub struct Configuration {
     pub host: Option<HostName>,
     /// what to log at the start, a line each
     pub notices: Vec<String>,
+    /// what to log at the start so that nobody misses it
+    pub warnings: Vec<String>,
 }
 
 impl Configuration {
@@ -212,7 +228,20 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
                 .map(|known| known.1)
         })
     });
+    let network = network::read(reader, field("network").as_ref(), &keys, host);
+    let has = |method: &Method| match method {
+        Method::ApiKey => !keys.is_empty(),
+        Method::Jwt => issuers.iter().any(proves),
+        Method::OllamaCli => may_sign,
+        Method::Basic => !users.is_empty(),
+    };
+    let configured = require::Configured {
+        methods: Method::ALL.into_iter().filter(has).collect(),
+        network: network::counts(&network, &keys),
+    };
+    let require = require::read(reader, field("require").as_ref(), configured);
     Some(Configuration {
+        warnings: network::warnings(&network, &keys),
         notices: issuers
             .iter()
             .flat_map(Issuer::fingerprints)
@@ -221,6 +250,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         engine: Engine {
             authenticators: Authenticators::new(keys, Tokens::new(issuers, claims), users)
                 .with_signers(signers),
+            require,
+            network,
             public,
             upstream,
             path_prefix,

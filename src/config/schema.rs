@@ -75,6 +75,11 @@ fn shape(shape: Shape) -> Members {
         Shape::Name => vec![string(), member("pattern", text("^[!-~]{1,128}$"))],
         Shape::Time => vec![string(), member("format", text("date-time"))],
         Shape::Boolean => vec![member("type", text("boolean"))],
+        Shape::Whole(least, most) => vec![
+            member("type", text("integer")),
+            member("minimum", number(least)),
+            member("maximum", number(most)),
+        ],
         Shape::Word(words) => vec![member("enum", texts(&words()))],
         Shape::Object(fields) => section(fields),
         Shape::Open(fields) => {
@@ -131,6 +136,6 @@ fn texts(values: &[&str]) -> Json {
     Json::List(values.iter().map(|value| text(value)).collect())
 }
 
-fn number(value: u8) -> Json {
+fn number(value: u16) -> Json {
     Json::Number(value.into())
 }

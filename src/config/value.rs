@@ -86,6 +86,21 @@ impl Reader<'_> {
         }
     }
 
+    /// A whole number within `range`.
+    pub fn whole(&mut self, node: &Node<'_>, range: RangeInclusive<u16>) -> Option<u16> {
+        let value = match node.json {
+            Json::Number(number) => number.as_u64(),
+            _ => None,
+        };
+        let value = value.and_then(|value| u16::try_from(value).ok());
+        let value = value.filter(|value| range.contains(value));
+        if value.is_none() {
+            let expected = format!("a whole number of {} to {}", range.start(), range.end());
+            self.mismatch_shown(node, &expected);
+        }
+        value
+    }
+
     /// A moment, RFC 3339, rounded down to the second.
     pub fn time(&mut self, node: &Node<'_>) -> Option<Timestamp> {
         let expected = "a time such as \"2027-01-31T00:00:00Z\" (RFC 3339)";

@@ -8,7 +8,7 @@ use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::ollama::{Dialect, ErrorBody};
-use crate::policy;
+use crate::policy::{self, Connection, Visit};
 use crate::source::{Call, Response};
 use crate::upstream::{self, Admitted, TakenOut};
 
@@ -71,6 +71,8 @@ pub struct Setting<'a, 'v> {
     pub engine: &'a Engine,
     /// who computes signatures
     pub verifier: &'v dyn Verifier,
+    /// who tells where a request comes from
+    pub connection: &'v dyn Connection,
     /// what the clocks say
     pub now: Now,
 }
@@ -86,10 +88,11 @@ impl Exchange {
             head: Some(head),
             ..Facts::default()
         };
-        match setting
-            .engine
-            .decide(head, setting, &self.tried, &mut facts)
-        {
+        let engine = setting.engine;
+        let visit = Visit::new(&engine.network, setting.connection, head);
+        let decided = engine.decide(head, setting, &self.tried, &visit, &mut facts);
+        facts.address = visit.known_address();
+        match decided {
             Ok(admitted) => {
                 self.forwarded = true;
                 let Engine {
@@ -216,6 +219,7 @@ impl Engine {
         head: &RequestHead<'a>,
         setting: Setting<'_, '_>,
         tried: &[Tried],
+        visit: &Visit<'_>,
         facts: &mut Facts<'_, 'a>,
     ) -> Result<Admitted<'a>, Refusal> {
         let path = DecodedPath::read(head.path())
@@ -226,7 +230,7 @@ impl Engine {
             .local(path.as_str())
             .and_then(|local| self.routes.find(head.method(), local));
         facts.route = route;
-        match policy::public(self.public, route, head) {
+        match policy::public(self.public, route, head, visit) {
             Some(Ok(permit)) => {
                 return Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?);
             }
@@ -240,9 +244,11 @@ impl Engine {
             tried,
             target: self.local_target(head.path()),
         };
-        let identity = self.authenticators.identify(&presented, head, asking)?;
+        let identity =
+            self.require
+                .identify(&self.authenticators, &presented, head, asking, visit)?;
         let identity = facts.identity.insert(identity);
-        let permit = policy::decide(identity, route, head)?;
+        let permit = policy::decide(identity, route, head, visit)?;
         Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?)
     }
 

@@ -15,9 +15,10 @@ pub use record::Record;
 pub use reply::Reply;
 pub use time::{Now, Timestamp};
 
-use crate::authn::Authenticators;
+use crate::authn::{Authenticators, Requirement};
 use crate::config::PathPrefix;
 use crate::ollama::{Routes, ScopeSet};
+use crate::policy::NetworkRules;
 use crate::upstream::UpstreamRules;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.
@@ -25,6 +26,10 @@ use crate::upstream::UpstreamRules;
 pub struct Engine {
     /// who can prove who they are
     pub authenticators: Authenticators,
+    /// how many methods have to prove it
+    pub require: Requirement,
+    /// where requests may come from
+    pub network: NetworkRules,
     /// scopes open to anybody
     pub public: ScopeSet,
     /// what Ollama sees

@@ -7,6 +7,7 @@ use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
 use crate::json::ObjectWriter;
 use crate::ollama::Route;
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 /// The longest method, path, subject or id that a line holds, in bytes.
 const LONGEST: usize = 128;
@@ -33,6 +34,8 @@ pub struct Facts<'h, 'a> {
     pub route: Option<&'a Route>,
     /// whose it is, where that was proved
     pub identity: Option<Identity<'a>>,
+    /// the client's address, where a rule has asked for it
+    pub address: Option<IpAddr>,
 }
 
 impl Record {
@@ -103,6 +106,9 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         }
     } else if let Some(id) = denial.and_then(Denial::id) {
         line.text("id", id);
+    }
+    if let Some(address) = facts.address {
+        line.text("address", &address.to_string());
     }
     if let Some(id) = facts.head.and_then(request_id) {
         line.text("request_id", id);

@@ -1,5 +1,6 @@
 //! One request: turns callbacks into events, and does the one step that comes back.
 
+use super::address::HostConnection;
 use super::crypto::HostCrypto;
 use super::root::Ready;
 use super::{CallToken, Host, Pairs, Status, response};
@@ -7,8 +8,10 @@ use crate::authn::jwt::{Software, Verifier};
 use crate::denial::Level;
 use crate::engine::{Exchange, Now, Outcome, Record, Reply, RequestStep, Rest, Setting, Unread};
 use crate::http::{HeadError, RequestHead};
+use crate::policy::{Connection as _, Peer};
 use crate::source::Response;
 use crate::upstream::{Admitted, Edit};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// What a callback tells the gateway.
@@ -27,6 +30,8 @@ pub struct Filter<H> {
     ready: Option<Rc<Ready>>,
     exchange: Exchange,
     waiting: Option<Waiting>,
+    /// the other end of its connection, once a rule has asked
+    peer: Cell<Option<Peer>>,
 }
 
 /// A request that waits for its call.
@@ -45,6 +50,7 @@ impl<H: Host> Filter<H> {
             ready,
             exchange: Exchange::default(),
             waiting: None,
+            peer: Cell::new(None),
         }
     }
 
@@ -112,9 +118,12 @@ impl<H: Host> Filter<H> {
             true => &crypto,
             false => &Software,
         };
+        let tells = ready.capabilities.tells;
+        let connection = HostConnection::new(&self.host, tells, &self.peer);
         let setting = Setting {
             engine: &ready.engine,
             verifier,
+            connection: &connection,
             now: now.map_or(Now::unknown(), Now::from_wall_nanoseconds),
         };
         let mut outcome = match response {
@@ -138,6 +147,10 @@ impl<H: Host> Filter<H> {
         match flow {
             Ok(flow) => flow,
             Err(token) => {
+                if ready.engine.network.asks {
+                    // In a callback of the request; after the answer not every gateway tells it.
+                    HostConnection::new(&self.host, tells, &self.peer).peer();
+                }
                 self.waiting = Some(Waiting { token, map });
                 Flow::Pause
             }

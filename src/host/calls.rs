@@ -160,17 +160,18 @@ impl Host for Gateway {
     }
 
     fn probe_nginx_property(&self) -> Result<bool, Status> {
-        let path = "ngx\0nginx_version";
+        // What is found is freed at once; that it is there is the answer.
+        let found = self.request_property("ngx\0nginx_version")?;
+        Ok(found.is_some())
+    }
+
+    fn request_property(&self, path: &str) -> Result<Option<Vec<u8>>, Status> {
         let (mut data, mut size) = (null_mut(), 0);
         // SAFETY: `path` outlives the call, both out-pointers are valid for it.
         let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &mut data, &mut size) };
         match check(status) {
-            Err(Status::NOT_FOUND) => Ok(false),
-            status => status.map(|()| {
-                // What was found is freed at once; that it is there is the answer.
-                drop(take(data, size));
-                true
-            }),
+            Err(Status::NOT_FOUND) => Ok(None),
+            status => status.map(|()| Some(take(data, size))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the gateway is, and what follows for the calls.
 
+use super::address::Tells;
 use super::{Host, Status};
 use crate::config::HostName;
 use std::cell::Cell;
@@ -25,6 +26,8 @@ pub struct Capabilities {
     pub counts_on_ticks: bool,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
+    /// How it tells the client's address. `None`: it is not known, so it is not asked.
+    pub tells: Option<Tells>,
 }
 
 /// What fits into Kong's header map beside the pseudo headers.
@@ -32,6 +35,7 @@ const KONG_MOST_FIELDS: usize = 96;
 
 impl Capabilities {
     const ENVOY: Self = Self {
+        tells: Some(Tells::AddressAndPort),
         most_fields: None,
         authority_is_host: Some(true),
         counters: true,
@@ -42,6 +46,7 @@ impl Capabilities {
         blank_before_remove: false,
     };
     const APISIX: Self = Self {
+        tells: Some(Tells::RemoteAddr),
         most_fields: None,
         authority_is_host: Some(false),
         counters: false,
@@ -52,6 +57,7 @@ impl Capabilities {
         blank_before_remove: false,
     };
     const KONG: Self = Self {
+        tells: Some(Tells::SourceAddress),
         most_fields: Some(KONG_MOST_FIELDS),
         authority_is_host: Some(false),
         counters: true,
@@ -63,6 +69,7 @@ impl Capabilities {
     };
     /// Nothing that one of the gateways does not bear.
     const PORTABLE: Self = Self {
+        tells: None,
         most_fields: Some(KONG_MOST_FIELDS),
         authority_is_host: None,
         counters: true,

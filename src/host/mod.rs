@@ -5,6 +5,7 @@
 //! natively.
 
 mod adapter;
+mod address;
 mod capabilities;
 mod counters;
 mod crypto;
@@ -63,6 +64,9 @@ pub trait Host {
     /// Whether the request has the property `ngx.nginx_version`, as it has on Kong. (`worker_id` is
     /// there in debug builds only.) To be asked within a request: Kong crashes outside of one.
     fn probe_nginx_property(&self) -> Result<bool, Status>;
+    /// A property of the request, its path joined by zeros; none if there is none of this name. To be
+    /// asked within a request, and on a gateway that is known to have it.
+    fn request_property(&self, path: &str) -> Result<Option<Vec<u8>>, Status>;
     /// The request's header map, serialized (see [`Pairs`]).
     fn request_headers(&self) -> Result<Vec<u8>, Status>;
     /// The first value of one request header.

@@ -109,6 +109,9 @@ impl<H: Host + Clone> Root<H> {
         for line in &configuration.notices {
             self.host.log(Level::Info, &format!("ollama-gate: {line}"));
         }
+        for line in &configuration.warnings {
+            self.host.log(Level::Warn, &format!("ollama-gate: {line}"));
+        }
         let mode = configuration.engine.mode;
         if mode == Mode::Report {
             self.host.log(Level::Warn, REPORT);

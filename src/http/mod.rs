@@ -1,10 +1,12 @@
 //! The request as bytes: head, field names, path. Knows nothing of Ollama.
 
+mod address;
 mod cookie;
 mod field;
 mod head;
 mod path;
 
+pub use address::{forwarded_for, read_address};
 pub use cookie::{Repeated, cookie};
 pub use field::{FieldKind, Place, names_taken_out, resembles};
 pub use head::{Field, HeadError, MAX_FIELDS, RequestHead};

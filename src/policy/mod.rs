@@ -1,6 +1,11 @@
 //! From identity and request to a permit or a denial.
 
+mod network;
 mod origin;
+mod ranges;
+
+pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
+pub use ranges::{RangeError, Ranges};
 
 use crate::authn::Identity;
 use crate::denial::{Denial, Reason};
@@ -36,15 +41,18 @@ impl<'p, 'e> Permit<'p, 'e> {
 
 /// A permit for anybody, if the configuration opens the scope of `route`.
 ///
-/// `None` means that the caller has to prove who they are. The outer result is the browser rule:
-/// a page elsewhere can make a browser send a request that needs no credential.
+/// `None` means that the caller has to prove who they are. The outer result is the rule for
+/// networks, which the public is not free of, and the browser rule: a page elsewhere can make a
+/// browser send a request that needs no credential.
 pub fn public(
     open: ScopeSet,
     route: Option<&Route>,
     head: &RequestHead<'_>,
+    visit: &Visit<'_>,
 ) -> Option<Result<Permit<'static, 'static>, Denial>> {
     route.filter(|route| open.grants(route.scope()))?;
-    Some(origin::check(head).map(|()| Permit {
+    let checked = visit.check(None).and_then(|()| origin::check(head));
+    Some(checked.map(|()| Permit {
         caller: Caller::Public,
     }))
 }
@@ -52,13 +60,16 @@ pub fn public(
 /// A permit for `identity` on `route`.
 ///
 /// # Errors
-/// A page from elsewhere made the browser send it, the route is unknown, or the identity lacks its
+/// The request comes from elsewhere than it may, or a page from elsewhere made the browser send it,
+/// or the route is unknown, or the identity lacks its
 /// scope.
 pub fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
     route: Option<&Route>,
     head: &RequestHead<'_>,
+    visit: &Visit<'_>,
 ) -> Result<Permit<'p, 'e>, Denial> {
+    visit.check(Some(identity))?;
     if identity.ambient {
         origin::check_ambient(head)?;
     }
@@ -95,6 +106,16 @@ mod tests {
             claims: None,
             by_previous_secret: false,
             ambient: false,
+            allow_from: None,
+        }
+    }
+
+    /// A gateway that nobody may ask.
+    struct Unasked;
+
+    impl Connection for Unasked {
+        fn peer(&self) -> Peer {
+            unreachable!("no rule needs an address")
         }
     }
 
@@ -106,28 +127,32 @@ mod tests {
 
     #[test]
     fn every_route_is_denied_to_whoever_lacks_its_scope() {
+        let (rules, head) = (NetworkRules::default(), head(None));
+        let visit = Visit::new(&rules, &Unasked, &head);
         for route in ROUTES {
             for scope in Scope::ALL {
                 let identity = identity(ScopeSet::NONE.with(scope));
                 let granted = scope == route.scope() || route.scope() == Scope::Health;
                 assert_eq!(
-                    decide(&identity, Some(route), &head(None)).is_ok(),
+                    decide(&identity, Some(route), &head, &visit).is_ok(),
                     granted,
                     "{scope:?} on {}",
                     route.pattern()
                 );
             }
             let nothing = identity(ScopeSet::NONE);
-            let denial = decide(&nothing, Some(route), &head(None)).unwrap_err();
+            let denial = decide(&nothing, Some(route), &head, &visit).unwrap_err();
             assert_eq!(denial.reason(), Reason::ScopeDenied);
         }
     }
 
     #[test]
     fn an_unknown_route_is_denied_whatever_the_scopes() {
+        let (rules, head) = (NetworkRules::default(), head(None));
+        let visit = Visit::new(&rules, &Unasked, &head);
         let all = Scope::ALL.into_iter().collect();
         let identity = identity(all);
-        let denial = decide(&identity, None, &head(None)).unwrap_err();
+        let denial = decide(&identity, None, &head, &visit).unwrap_err();
         assert_eq!(denial.reason(), Reason::UnknownRoute);
     }
 
@@ -138,14 +163,19 @@ mod tests {
             ambient: true,
             ..meant.clone()
         };
+        let rules = NetworkRules::default();
         let foreign = head(Some(b"https://evil.example"));
+        let visit = Visit::new(&rules, &Unasked, &foreign);
         let routes = ROUTES.iter().map(Some).chain([None]);
         for route in routes {
-            let denial = decide(&ambient, route, &foreign).unwrap_err();
+            let denial = decide(&ambient, route, &foreign, &visit).unwrap_err();
             assert_eq!(denial.reason(), Reason::OriginDenied);
-            assert_eq!(decide(&meant, route, &foreign).is_ok(), route.is_some());
+            assert_eq!(
+                decide(&meant, route, &foreign, &visit).is_ok(),
+                route.is_some()
+            );
             for own in [None, Some(&b"http://h"[..])] {
-                let decided = decide(&ambient, route, &head(own));
+                let decided = decide(&ambient, route, &head(own), &visit);
                 assert_eq!(decided.is_ok(), route.is_some());
             }
         }
@@ -153,13 +183,14 @@ mod tests {
 
     #[test]
     fn only_an_open_scope_is_public() {
-        let head = head(None);
+        let (rules, head) = (NetworkRules::default(), head(None));
+        let visit = Visit::new(&rules, &Unasked, &head);
         let open = ScopeSet::NONE.with(Scope::Health);
         for route in ROUTES {
-            let public = public(open, Some(route), &head).is_some();
+            let public = public(open, Some(route), &head, &visit).is_some();
             assert_eq!(public, route.scope() == Scope::Health);
         }
-        assert!(super::public(open, None, &head).is_none());
-        assert!(super::public(ScopeSet::NONE, Route::find(b"GET", "/"), &head).is_none());
+        assert!(super::public(open, None, &head, &visit).is_none());
+        assert!(super::public(ScopeSet::NONE, Route::find(b"GET", "/"), &head, &visit).is_none());
     }
 }

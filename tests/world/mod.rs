@@ -44,6 +44,8 @@ pub struct State {
     pub is_apisix: Cell<bool>,
     pub refuses_headers: Cell<bool>,
     pub headers: RefCell<Vec<(String, String)>>,
+    /// what the gateway says of the client's address, and by which name of a property
+    pub address: RefCell<(String, Vec<u8>)>,
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
     pub counters: RefCell<Vec<(String, u64)>>,
@@ -94,6 +96,12 @@ impl Host for Gateway {
     fn probe_nginx_property(&self) -> Result<bool, Status> {
         self.0.call("probe_nginx_property")?;
         Ok(self.0.is_kong.get())
+    }
+
+    fn request_property(&self, path: &str) -> Result<Option<Vec<u8>>, Status> {
+        self.0.call("request_property")?;
+        let address = self.0.address.borrow();
+        Ok((address.0 == path).then(|| address.1.clone()))
     }
 
     fn request_headers(&self) -> Result<Vec<u8>, Status> {

@@ -85,18 +85,25 @@ pub struct Request {
 impl World {
     /// A request with `Authorization: Bearer` comes in. It may wait.
     pub fn ask(&self, token: &str) -> Request {
+        let bearer = format!("Bearer {token}");
+        self.ask_with("/api/tags", &[("authorization", &bearer)])
+    }
+
+    /// A request for `target` with these headers comes in. It may wait.
+    pub fn ask_with(&self, target: &str, fields: &[(&str, &str)]) -> Request {
         let usual = [
             (":method", "GET"),
-            (":path", "/api/tags"),
+            (":path", target),
             (":authority", "gate.example"),
             (":scheme", "http"),
-            ("authorization", &format!("Bearer {token}")),
         ];
-        let fields = usual.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let all = usual.iter().chain(fields);
         let mut request = Request {
             gateway: self.gateway.clone(),
             filter: self.root.filter(),
-            fields: fields.to_vec(),
+            fields: all
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             waits_for: None,
             seen: None,
         };

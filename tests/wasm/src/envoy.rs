@@ -146,8 +146,12 @@ impl Profile for Envoy {
 
 /// The peer as an Envoy without `use_remote_address` tells it.
 fn peer(stream: &Stream) -> Vec<u8> {
-    match map::first(&stream.headers, b"x-forwarded-for") {
-        Some(claimed) => [claimed.as_slice(), b":0"].concat(),
+    let claimed = map::values(&stream.headers, "x-forwarded-for");
+    let last = claimed
+        .last()
+        .and_then(|list| list.rsplit(|byte| *byte == b',').next());
+    match last {
+        Some(claimed) => [claimed.trim_ascii(), b":0"].concat(),
         None => b"203.0.113.9:51234".to_vec(),
     }
 }

@@ -198,9 +198,9 @@ pub fn five_errors_are_five_lines_with_their_paths() {
 pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
     on_every_host(|lab| {
         for changes in [
-            json!({"network": {"allow": ["10.0.0.0/8"]}}),
+            json!({"network": {"allow": ["10.0.0.1/8"]}}),
             json!({"basic": {"users": [{"name": "alice", "password_hash": "plain-text"}]}}),
-            json!({"require": "any"}),
+            json!({"require": "both"}),
             json!({"mode": "observe"}),
             json!({"login": {}}),
             json!({"public": ["read"]}),

@@ -23,6 +23,7 @@ mod issuer;
 mod ledger;
 mod lifecycle;
 mod misbehaviour;
+mod networks;
 mod profiles;
 mod remote;
 mod rules;

@@ -201,7 +201,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "client address",
         never: "trust an address with port 0: it is the client's own X-Forwarded-For",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &["networks::an_invented_address_is_not_believed"],
         noticed: |host| {
             let broken = head(
                 r"(drop (call $property @source\00address@ (i32.const 100) (i32.const 104)))

@@ -24,6 +24,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("hostile", include_str!("hostile.rs")),
     ("instances", include_str!("instances.rs")),
     ("lifecycle", include_str!("lifecycle.rs")),
+    ("networks", include_str!("networks.rs")),
     ("remote", include_str!("remote.rs")),
     ("rules", include_str!("rules.rs")),
     ("secrets", include_str!("secrets.rs")),

@@ -1,0 +1,159 @@
+//! `network`, and the networks of a key
+
+use super::field::{Field, Shape};
+use super::host::HostName;
+use super::reader::{Node, Reader, Section};
+use crate::authn::api_key::KeyRing;
+use crate::policy::{NetworkRules, RangeError, Ranges, proves};
+
+/// A range of addresses; what is in it the reader says.
+const RANGE: Shape = Shape::Pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$");
+/// A list of them.
+pub(super) const RANGES: Shape = Shape::List(&RANGE);
+
+pub(super) const NETWORK: &[Field] = &[
+    Field::any_of(
+        "allow",
+        RANGES,
+        "the networks that may come in, such as `192.168.1.0/24`, `2001:db8::/32` or one address; `[]` is none. \
+         Default: all",
+    ),
+    Field::any_of(
+        "deny",
+        RANGES,
+        "the networks that may not, whatever `allow` says. Default: none",
+    ),
+    Field::any_of(
+        "trusted_proxies",
+        Shape::Whole(0, MOST_PROXIES),
+        "how many proxies stand before the gateway, each of which adds the address that it sees to \
+         `X-Forwarded-For`. Default: `0`, the header is not looked at",
+    ),
+];
+
+/// More proxies than stand before any gateway.
+const MOST_PROXIES: u16 = 16;
+
+/// The rules in `network`. `keys` may have networks of their own.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    node: Option<&Node<'_>>,
+    keys: &KeyRing,
+    host: Option<HostName>,
+) -> NetworkRules {
+    let of_keys = keys.keys().any(|key| key.allow_from.is_some());
+    let section = node.and_then(|node| reader.section(node, NETWORK));
+    let field = |name| section.as_ref().and_then(|section| section.field(name));
+    let allow = field("allow").map(|node| ranges(reader, &node));
+    let deny = field("deny").map(|node| ranges(reader, &node));
+    let proxies = field("trusted_proxies").and_then(|node| reader.whole(&node, 0..=MOST_PROXIES));
+    let rules = NetworkRules {
+        asks: allow.is_some() || of_keys || deny.as_ref().is_some_and(|deny| !deny.is_empty()),
+        allow,
+        deny: deny.unwrap_or_default(),
+        trusted_proxies: proxies.unwrap_or_default().into(),
+    };
+    if let Some(section) = &section {
+        check(reader, section, of_keys);
+    }
+    if rules.asks && host.is_none() {
+        let root = "host.name";
+        reader.errors.add(
+            root.to_owned(),
+            "is missing: gateways tell the client's address each in its own way, so a rule for networks needs it"
+                .to_owned(),
+        );
+    }
+    rules
+}
+
+/// Refuses a section that says nothing.
+fn check(reader: &mut Reader<'_>, section: &Section<'_>, of_keys: bool) {
+    let has = |name| section.field(name).is_some();
+    let of_all = has("allow") || has("deny");
+    if !of_all && !has("trusted_proxies") {
+        reader.refuse(
+            &section.node,
+            "expected `allow` or `deny` (`\"allow\": []` lets nobody in)",
+        );
+    } else if !of_all && !of_keys {
+        let place = section.place("trusted_proxies");
+        reader.refuse(
+            &place,
+            "has no effect: there is no `allow`, no `deny`, and no key with `allow_from`",
+        );
+    }
+}
+
+/// A list of ranges. What is wrong is told of each.
+pub(super) fn ranges(reader: &mut Reader<'_>, node: &Node<'_>) -> Ranges {
+    let expected = "a network such as \"192.168.1.0/24\" or \"2001:db8::/32\", or an address";
+    let items = reader.list(node, "a list of networks");
+    let mut texts = Vec::new();
+    for item in &items {
+        if let Some(text) = reader.parsed(item, expected, Some) {
+            texts.push((item, text));
+        }
+    }
+    match Ranges::read(texts.iter().map(|(_, text)| *text)) {
+        Ok(ranges) => ranges,
+        Err(errors) => {
+            for (place, error) in errors {
+                let Some((item, _)) = texts.get(place) else {
+                    continue;
+                };
+                match error {
+                    RangeError::NoRange => {
+                        reader.parsed(item, expected, |_| None::<()>);
+                    }
+                    RangeError::Zone => reader.refuse(
+                        item,
+                        "has a zone (`%…`), which names a link of one machine: leave it out",
+                    ),
+                    RangeError::HostBits(meant) => {
+                        let message = format!("has bits behind its prefix, `{meant}` may be meant");
+                        reader.refuse(item, message);
+                    }
+                    RangeError::HoldsIpv4 => reader.refuse(
+                        item,
+                        "holds ::ffff:0:0/96, which is IPv4: write the networks of IPv4 by themselves",
+                    ),
+                }
+            }
+            Ranges::default()
+        }
+    }
+}
+
+/// Whether a network can count as a method: one is named that is not everybody's.
+pub(super) fn counts(rules: &NetworkRules, keys: &KeyRing) -> bool {
+    rules.prove()
+        || keys
+            .keys()
+            .any(|key| key.allow_from.as_ref().is_some_and(proves))
+}
+
+/// What the log says at the start of ranges that are everybody's.
+pub(super) fn warnings(rules: &NetworkRules, keys: &KeyRing) -> Vec<String> {
+    let mut lines = Vec::new();
+    let line = |place: &str| {
+        format!(
+            "{place} holds 0.0.0.0/0, ::/0 or as much: it keeps nobody on the internet out, and is no method"
+        )
+    };
+    if rules.allow.as_ref().is_some_and(|allow| !proves(allow)) {
+        lines.push(line("network.allow"));
+    }
+    let open = |allow: &Ranges| !proves(allow);
+    let mut ids: Vec<_> = keys
+        .keys()
+        .filter(|key| key.allow_from.as_ref().is_some_and(open))
+        .map(|key| key.id.as_str())
+        .collect();
+    ids.sort_unstable();
+    lines.extend(
+        ids.iter()
+            .map(|id| line(&format!("allow_from of the key {id}"))),
+    );
+    lines
+}
