@@ -1,5 +1,6 @@
 //! What the gate knows of Ollama: its routes and its dialects of error.
 
+pub mod body;
 mod dialect;
 mod route;
 mod routes;

@@ -1,0 +1,239 @@
+//! What a rule needs to know of a body, gathered while it passes.
+
+use super::field::{Field, OPTIONS, TOOLS, TOP};
+use super::kept::Kept;
+use super::lexer::{Kind, Sink};
+use super::{BodyError, KeepAlive, Number};
+
+/// What a body says, of that which matters. What it leaves out, or gives as null, is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// `model`; as it stands, so it may be empty
+    pub model: Option<String>,
+    /// `name`, another word for `model` on some routes; the same where both stand
+    pub name: Option<String>,
+    /// `source` of a copy
+    pub source: Option<String>,
+    /// `destination` of a copy
+    pub destination: Option<String>,
+    /// `from` of a model to create
+    pub from: Option<String>,
+    /// `keep_alive`
+    pub keep_alive: Option<KeepAlive>,
+    /// `options.num_ctx`
+    pub num_ctx: Option<Number>,
+    /// `options.num_predict`
+    pub num_predict: Option<Number>,
+    /// what asks for most of `max_tokens`, `max_completion_tokens` and `max_output_tokens`
+    pub max_tokens: Option<Number>,
+    /// `raw`
+    pub raw: Option<bool>,
+    /// `_debug_render_only`
+    pub debug_render_only: Option<bool>,
+    /// `stream`
+    pub stream: Option<bool>,
+    /// whether a tool is one of web search, which Ollama does on ollama.com
+    pub web_search: bool,
+    /// how long the body is
+    pub bytes: u64,
+}
+
+/// Gathers [`Members`].
+#[derive(Debug, Default)]
+pub struct Collector {
+    members: Members,
+    /// the members that have been there, outside `tools`; each is there once
+    seen: Vec<Field>,
+    depth: u32,
+    section: Section,
+    /// the member whose value is expected or being read
+    field: Option<Field>,
+}
+
+/// Where among the members of the body the reader is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Section {
+    #[default]
+    Other,
+    Options,
+    Tools,
+}
+
+impl Collector {
+    /// What was gathered.
+    ///
+    /// # Errors
+    /// When the body names two models.
+    pub fn finish(self, bytes: u64) -> Result<Members, BodyError> {
+        let members = self.members;
+        match (&members.model, &members.name) {
+            (Some(model), Some(name)) if model != name => Err(BodyError::TwoNames),
+            _ => Ok(Members { bytes, ..members }),
+        }
+    }
+
+    /// How many bytes of memory this holds beside itself.
+    pub fn held(&self) -> usize {
+        let Members {
+            model,
+            name,
+            source,
+            destination,
+            from,
+            ..
+        } = &self.members;
+        let texts = [model, name, source, destination, from];
+        let texts = texts.into_iter().flatten().map(String::capacity);
+        let fields = self.seen.capacity().saturating_mul(size_of::<Field>());
+        texts.sum::<usize>().saturating_add(fields)
+    }
+
+    /// The names that matter where the reader is.
+    const fn names(&self) -> &'static [Field] {
+        match (self.depth, self.section) {
+            (1, _) => &TOP,
+            (2, Section::Options) => &OPTIONS,
+            (_, Section::Tools) => &TOOLS,
+            _ => &[],
+        }
+    }
+
+    fn set_word(&mut self, field: Field, value: bool) {
+        match field {
+            Field::Raw => self.members.raw = Some(value),
+            Field::DebugRenderOnly => self.members.debug_render_only = Some(value),
+            Field::Stream => self.members.stream = Some(value),
+            _ => {}
+        }
+    }
+
+    fn set_text(&mut self, field: Field, text: &str) -> Result<(), BodyError> {
+        let members = &mut self.members;
+        let place = match field {
+            Field::Model => &mut members.model,
+            Field::Name => &mut members.name,
+            Field::Source => &mut members.source,
+            Field::Destination => &mut members.destination,
+            Field::From => &mut members.from,
+            Field::KeepAlive => {
+                let keep_alive = KeepAlive::of_text(text).ok_or(BodyError::KeepAlive)?;
+                members.keep_alive = Some(keep_alive);
+                return Ok(());
+            }
+            Field::ToolType => {
+                members.web_search |= is_web_search(text);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        *place = Some(text.to_owned());
+        Ok(())
+    }
+
+    fn set_number(&mut self, field: Field, text: &str) -> Result<(), BodyError> {
+        let members = &mut self.members;
+        let fits = |number: Option<Number>| number.ok_or(BodyError::OutOfRange(field.name()));
+        match field {
+            Field::NumCtx => members.num_ctx = Some(fits(Number::of_option(text))?),
+            Field::NumPredict => members.num_predict = Some(fits(Number::of_option(text))?),
+            Field::MaxTokens | Field::MaxCompletionTokens | Field::MaxOutputTokens => {
+                let number = fits(Number::of_integer(text))?;
+                let most = members.max_tokens.unwrap_or(number);
+                members.max_tokens = Some(most.or_more_tokens(number));
+            }
+            Field::KeepAlive => {
+                let keep_alive = KeepAlive::of_number(text).ok_or(BodyError::KeepAlive)?;
+                members.keep_alive = Some(keep_alive);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether a tool of this type searches the web: `web_search`, or `web_search_` and a date. Ollama
+/// takes off white space on one route and none on another.
+fn is_web_search(text: &str) -> bool {
+    const WEB_SEARCH: &str = "web_search";
+    let beginning = text.trim().get(..WEB_SEARCH.len());
+    beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(WEB_SEARCH))
+}
+
+impl Sink for Collector {
+    fn wants_name(&self) -> bool {
+        !self.names().is_empty()
+    }
+
+    fn name(&mut self, name: &Kept) -> Result<(), BodyError> {
+        if name.is_cut() {
+            // No name that matters is so long.
+            return Ok(());
+        }
+        let text = name.text("")?;
+        let Some(field) = Field::of(text, self.names()) else {
+            return Ok(());
+        };
+        if field != Field::ToolType {
+            if self.seen.contains(&field) {
+                return Err(BodyError::Duplicate(field.name()));
+            }
+            if text != field.name() {
+                return Err(BodyError::Spelling(field.name()));
+            }
+            self.seen.push(field);
+        }
+        self.field = Some(field);
+        Ok(())
+    }
+
+    fn begin(&mut self, kind: Kind) -> Result<bool, BodyError> {
+        let field = self.field.take();
+        if let Some(field) = field.filter(|field| !field.takes(kind)) {
+            return Err(BodyError::WrongType(field.name()));
+        }
+        match kind {
+            Kind::Object | Kind::List => {
+                self.depth = self.depth.saturating_add(1);
+                match field {
+                    Some(Field::Options) => self.section = Section::Options,
+                    Some(Field::Tools) => self.section = Section::Tools,
+                    _ => {}
+                }
+                Ok(false)
+            }
+            Kind::Bool(value) => {
+                if let Some(field) = field {
+                    self.set_word(field, value);
+                }
+                Ok(false)
+            }
+            Kind::Null => Ok(false),
+            Kind::Text | Kind::Number => {
+                self.field = field;
+                Ok(field.is_some())
+            }
+        }
+    }
+
+    fn text(&mut self, value: &Kept) -> Result<(), BodyError> {
+        match self.field.take() {
+            Some(field) => self.set_text(field, value.text(field.name())?),
+            None => Ok(()),
+        }
+    }
+
+    fn number(&mut self, value: &Kept) -> Result<(), BodyError> {
+        match self.field.take() {
+            // A parameter of a function, whose name is `type`.
+            None | Some(Field::ToolType) => Ok(()),
+            Some(field) => self.set_number(field, value.text(field.name())?),
+        }
+    }
+
+    fn end(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 1 {
+            self.section = Section::Other;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Why a body is refused, and what to do.
+
+use super::{MAX_DEPTH, MAX_KEPT};
+use std::fmt;
+
+/// Why a body is refused. The names in it are the gate's own words, never the body's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// there is none
+    Empty,
+    /// it ends before its object does
+    Truncated,
+    /// it is not JSON
+    Syntax,
+    /// it begins with a byte order mark
+    ByteOrderMark,
+    /// it is JSON, but no object
+    NotAnObject,
+    /// something follows the object
+    TrailingData,
+    /// objects and lists stand too deep in each other
+    TooDeep,
+    /// this member is there more than once
+    Duplicate(&'static str),
+    /// this member is spelled in another way, which some of Ollama's readers take and others do not
+    Spelling(&'static str),
+    /// the value of this member is of another type
+    WrongType(&'static str),
+    /// a name or a value that matters is not valid Unicode
+    NotUnicode,
+    /// the value of this member is too long
+    TooLong(&'static str),
+    /// the value of this member is no number that Ollama can hold
+    OutOfRange(&'static str),
+    /// `keep_alive` is no duration
+    KeepAlive,
+    /// `model` and `name` differ
+    TwoNames,
+}
+
+impl BodyError {
+    /// What to do about it, in one clause that quotes nothing of the body.
+    pub fn advice(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("send a JSON object as the body"),
+            Self::Truncated => f.write_str("send the whole JSON object, up to its closing brace"),
+            Self::Syntax => f.write_str("send valid JSON (RFC 8259)"),
+            Self::ByteOrderMark => f.write_str("send UTF-8 without a byte order mark"),
+            Self::NotAnObject => f.write_str("send a JSON object, and no other kind of value"),
+            Self::TrailingData => f.write_str("send nothing but white space after the JSON object"),
+            Self::TooDeep => write!(f, "send JSON of at most {MAX_DEPTH} levels"),
+            Self::Duplicate(name) => write!(f, "send `{name}` once"),
+            Self::Spelling(name) => write!(f, "spell `{name}` exactly so"),
+            Self::WrongType(name) => {
+                write!(f, "send `{name}` with a value of its type, or leave it out")
+            }
+            Self::NotUnicode => f.write_str(
+                "send names, models and durations in valid UTF-8, without lone surrogates",
+            ),
+            Self::TooLong(name) => write!(f, "send a `{name}` of at most {MAX_KEPT} bytes"),
+            Self::OutOfRange(name) => write!(f, "send a whole number of a usual size as `{name}`"),
+            Self::KeepAlive => f.write_str(
+                "send `keep_alive` as a duration, such as `5m`, or as a number of seconds",
+            ),
+            Self::TwoNames => f.write_str("send `model` or `name`, not two different ones"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
