@@ -1,7 +1,7 @@
 //! Numbers, durations and tools, as Ollama would take them.
 
 use crate::{all_refused, members, read};
-use ollama_gate::ollama::body::{BodyError, KeepAlive};
+use ollama_gate::ollama::body::{BodyError, KeepAlive, Number};
 use std::time::Duration;
 
 #[test]
@@ -86,19 +86,30 @@ fn a_negative_duration_is_forever_in_every_form() {
 }
 
 #[test]
-fn of_three_limits_the_one_that_asks_for_most_counts() {
-    for (body, most) in [
-        (r#"{"max_tokens": 5}"#, 5),
-        (r#"{"max_tokens": 5, "max_completion_tokens": 9}"#, 9),
-        (r#"{"max_output_tokens": 9, "max_tokens": 5}"#, 9),
+fn the_three_numbers_of_tokens_are_told_apart() {
+    let numbers = |body: &str| {
+        let members = members(body);
+        let all = [
+            members.max_tokens,
+            members.max_completion_tokens,
+            members.max_output_tokens,
+        ];
+        all.map(|number| number.map(Number::value))
+    };
+    for (body, expected) in [
+        (r#"{"max_tokens": 5}"#, [Some(5), None, None]),
+        (r#"{"max_completion_tokens": 5}"#, [None, Some(5), None]),
+        (r#"{"max_output_tokens": 5}"#, [None, None, Some(5)]),
         (
-            r#"{"max_tokens": 5, "max_completion_tokens": -1, "max_output_tokens": 9}"#,
-            -1,
+            r#"{"max_tokens": 5, "max_completion_tokens": -1, "max_output_tokens": 0}"#,
+            [Some(5), Some(-1), Some(0)],
         ),
-        (r#"{"max_output_tokens": 0, "max_tokens": 5}"#, 0),
-        (r#"{"max_output_tokens": null, "max_tokens": 5}"#, 5),
+        (
+            r#"{"max_output_tokens": null, "max_tokens": 5}"#,
+            [Some(5), None, None],
+        ),
     ] {
-        assert_eq!(members(body).max_tokens.unwrap().value(), most, "{body}");
+        assert_eq!(numbers(body), expected, "{body}");
     }
     let tokens = |body| members(body).max_tokens.unwrap().tokens();
     assert_eq!(tokens(r#"{"max_tokens": 5}"#), Some(5));

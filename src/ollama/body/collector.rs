@@ -24,8 +24,12 @@ pub struct Members {
     pub num_ctx: Option<Number>,
     /// `options.num_predict`
     pub num_predict: Option<Number>,
-    /// what asks for most of `max_tokens`, `max_completion_tokens` and `max_output_tokens`
+    /// `max_tokens`
     pub max_tokens: Option<Number>,
+    /// `max_completion_tokens`
+    pub max_completion_tokens: Option<Number>,
+    /// `max_output_tokens`
+    pub max_output_tokens: Option<Number>,
     /// `raw`
     pub raw: Option<bool>,
     /// `_debug_render_only`
@@ -136,10 +140,12 @@ impl Collector {
         match field {
             Field::NumCtx => members.num_ctx = Some(fits(Number::of_option(text))?),
             Field::NumPredict => members.num_predict = Some(fits(Number::of_option(text))?),
-            Field::MaxTokens | Field::MaxCompletionTokens | Field::MaxOutputTokens => {
-                let number = fits(Number::of_integer(text))?;
-                let most = members.max_tokens.unwrap_or(number);
-                members.max_tokens = Some(most.or_more_tokens(number));
+            Field::MaxTokens => members.max_tokens = Some(fits(Number::of_integer(text))?),
+            Field::MaxCompletionTokens => {
+                members.max_completion_tokens = Some(fits(Number::of_integer(text))?);
+            }
+            Field::MaxOutputTokens => {
+                members.max_output_tokens = Some(fits(Number::of_integer(text))?);
             }
             Field::KeepAlive => {
                 let keep_alive = KeepAlive::of_number(text).ok_or(BodyError::KeepAlive)?;

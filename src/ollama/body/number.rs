@@ -30,15 +30,6 @@ impl Number {
     pub fn tokens(self) -> Option<u64> {
         u64::try_from(self.0).ok().filter(|tokens| *tokens > 0)
     }
-
-    /// Of two numbers of tokens to predict, the one that asks for more.
-    pub(super) fn or_more_tokens(self, other: Self) -> Self {
-        let most = |number: Self| number.tokens().unwrap_or(u64::MAX);
-        match most(other) > most(self) {
-            true => other,
-            false => self,
-        }
-    }
 }
 
 /// `value` without its fraction, as Go's conversion to `int64`.
@@ -159,14 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_less_ask_for_more_tokens_than_any_number() {
-        let number = |value| Number(value);
-        assert_eq!(number(10).tokens(), Some(10));
-        assert_eq!((number(0).tokens(), number(-1).tokens()), (None, None));
-        assert_eq!(number(10).or_more_tokens(number(20)), number(20));
-        assert_eq!(number(20).or_more_tokens(number(10)), number(20));
-        assert_eq!(number(10).or_more_tokens(number(-1)), number(-1));
-        assert_eq!(number(-1).or_more_tokens(number(10)), number(-1));
-        assert_eq!(number(0).or_more_tokens(number(i64::MAX)), number(0));
+    fn zero_and_less_are_no_number_of_tokens() {
+        assert_eq!(Number(10).tokens(), Some(10));
+        assert_eq!((Number(0).tokens(), Number(-1).tokens()), (None, None));
     }
 }
