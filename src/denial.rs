@@ -51,6 +51,8 @@ pub enum Reason {
     AddressUnknown,
     UnknownRoute,
     ScopeDenied,
+    ModelDenied,
+    LimitExceeded,
     OriginDenied,
     UnsafeIdentity,
     TooManyPasswords,
@@ -63,7 +65,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousCredential,
@@ -98,6 +100,8 @@ impl Reason {
         Self::AddressUnknown,
         Self::UnknownRoute,
         Self::ScopeDenied,
+        Self::ModelDenied,
+        Self::LimitExceeded,
         Self::OriginDenied,
         Self::UnsafeIdentity,
         Self::TooManyPasswords,
@@ -199,6 +203,12 @@ impl Reason {
             Self::AddressUnknown => (403, "address_unknown", "the caller's address is not known"),
             Self::UnknownRoute => (403, "unknown_route", "the route is not known"),
             Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
+            Self::ModelDenied => (403, "model_denied", "the credential may not use the model"),
+            Self::LimitExceeded => (
+                403,
+                "limit_exceeded",
+                "the request asks for more than the credential may",
+            ),
             Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),
             Self::UnsafeIdentity => (
                 403,

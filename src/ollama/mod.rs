@@ -2,11 +2,15 @@
 
 pub mod body;
 mod dialect;
+mod model;
+mod naming;
 mod route;
 mod routes;
 mod scope;
 
 pub use dialect::{Dialect, ErrorBody};
+pub use model::{ModelName, ModelPattern, PatternError, Reading, names_cloud};
+pub use naming::{Named, Naming};
 pub use route::{ROUTES, Route};
 pub use routes::{Routes, Taken};
 pub use scope::{Scope, ScopeSet};

@@ -1,5 +1,6 @@
 //! Ollama's routes (its server/routes.go, August 2026). What is not listed is unknown, and denied.
 
+use super::naming::Naming;
 use super::scope::Scope;
 use std::borrow::Cow;
 
@@ -13,6 +14,7 @@ pub struct Route {
     /// whether everything below the fixed part belongs to it
     below: bool,
     scope: Scope,
+    naming: Naming,
 }
 
 const GET: &[&str] = &["GET"];
@@ -21,7 +23,12 @@ const POST: &[&str] = &["POST"];
 const POST_HEAD: &[&str] = &["POST", "HEAD"];
 const DELETE: &[&str] = &["DELETE"];
 
-const fn route(methods: &'static [&'static str], pattern: &'static str, scope: Scope) -> Route {
+const fn route(
+    methods: &'static [&'static str],
+    pattern: &'static str,
+    scope: Scope,
+    naming: Naming,
+) -> Route {
     let mut fixed: usize = 0;
     let mut rest = pattern.as_bytes();
     while let [byte, others @ ..] = rest {
@@ -37,41 +44,77 @@ const fn route(methods: &'static [&'static str], pattern: &'static str, scope: S
         fixed,
         below: false,
         scope,
+        naming,
     }
 }
 
 /// Every route that the gate knows. A segment in braces stands for one segment that is not empty.
 pub const ROUTES: &[Route] = &[
-    route(GET_HEAD, "/", Scope::Health),
-    route(GET_HEAD, "/api/version", Scope::Health),
-    route(GET, "/api/status", Scope::Read),
-    route(GET_HEAD, "/api/tags", Scope::Read),
-    route(GET, "/api/ps", Scope::Read),
-    route(POST, "/api/show", Scope::Read),
-    route(GET, "/v1/models", Scope::Read),
-    route(GET, "/v1/models/{model}", Scope::Read),
-    route(GET, "/api/experimental/model-recommendations", Scope::Read),
-    route(POST, "/api/generate", Scope::Inference),
-    route(POST, "/api/chat", Scope::Inference),
-    route(POST, "/api/embed", Scope::Inference),
-    route(POST, "/api/embeddings", Scope::Inference),
-    route(POST, "/v1/chat/completions", Scope::Inference),
-    route(POST, "/v1/completions", Scope::Inference),
-    route(POST, "/v1/embeddings", Scope::Inference),
-    route(POST, "/v1/responses", Scope::Inference),
-    route(POST, "/v1/messages", Scope::Inference),
-    route(POST, "/v1/audio/transcriptions", Scope::Inference),
-    route(POST, "/api/pull", Scope::Manage),
-    route(POST, "/api/push", Scope::Manage),
-    route(POST, "/api/create", Scope::Manage),
-    route(POST, "/api/copy", Scope::Manage),
-    route(DELETE, "/api/delete", Scope::Manage),
-    route(POST_HEAD, "/api/blobs/{digest}", Scope::Manage),
-    route(POST, "/api/me", Scope::Cloud),
-    route(POST, "/api/signout", Scope::Cloud),
-    route(DELETE, "/api/user/keys/{key}", Scope::Cloud),
-    route(POST, "/api/experimental/web_search", Scope::Cloud),
-    route(POST, "/api/experimental/web_fetch", Scope::Cloud),
+    route(GET_HEAD, "/", Scope::Health, Naming::Nowhere),
+    route(GET_HEAD, "/api/version", Scope::Health, Naming::Nowhere),
+    route(GET, "/api/status", Scope::Read, Naming::Nowhere),
+    route(GET_HEAD, "/api/tags", Scope::Read, Naming::Nowhere),
+    route(GET, "/api/ps", Scope::Read, Naming::Nowhere),
+    route(POST, "/api/show", Scope::Read, Naming::ModelOrName),
+    route(GET, "/v1/models", Scope::Read, Naming::Nowhere),
+    route(GET, "/v1/models/{model}", Scope::Read, Naming::Path),
+    route(
+        GET,
+        "/api/experimental/model-recommendations",
+        Scope::Read,
+        Naming::Nowhere,
+    ),
+    route(POST, "/api/generate", Scope::Inference, Naming::Model),
+    route(POST, "/api/chat", Scope::Inference, Naming::Model),
+    route(POST, "/api/embed", Scope::Inference, Naming::Model),
+    route(POST, "/api/embeddings", Scope::Inference, Naming::Model),
+    route(
+        POST,
+        "/v1/chat/completions",
+        Scope::Inference,
+        Naming::Model,
+    ),
+    route(POST, "/v1/completions", Scope::Inference, Naming::Model),
+    route(POST, "/v1/embeddings", Scope::Inference, Naming::Model),
+    route(POST, "/v1/responses", Scope::Inference, Naming::Model),
+    route(POST, "/v1/messages", Scope::Inference, Naming::Model),
+    route(
+        POST,
+        "/v1/audio/transcriptions",
+        Scope::Inference,
+        Naming::Form,
+    ),
+    route(POST, "/api/pull", Scope::Manage, Naming::ModelOrName),
+    route(POST, "/api/push", Scope::Manage, Naming::ModelOrName),
+    route(POST, "/api/create", Scope::Manage, Naming::Create),
+    route(POST, "/api/copy", Scope::Manage, Naming::Copy),
+    route(DELETE, "/api/delete", Scope::Manage, Naming::ModelOrName),
+    route(
+        POST_HEAD,
+        "/api/blobs/{digest}",
+        Scope::Manage,
+        Naming::Blob,
+    ),
+    route(POST, "/api/me", Scope::Cloud, Naming::Nowhere),
+    route(POST, "/api/signout", Scope::Cloud, Naming::Nowhere),
+    route(
+        DELETE,
+        "/api/user/keys/{key}",
+        Scope::Cloud,
+        Naming::Nowhere,
+    ),
+    route(
+        POST,
+        "/api/experimental/web_search",
+        Scope::Cloud,
+        Naming::Nowhere,
+    ),
+    route(
+        POST,
+        "/api/experimental/web_fetch",
+        Scope::Cloud,
+        Naming::Nowhere,
+    ),
 ];
 
 impl Route {
@@ -88,6 +131,7 @@ impl Route {
             fixed: path.len(),
             below,
             scope,
+            naming: Naming::Unknown,
         }
     }
 
@@ -135,6 +179,16 @@ impl Route {
     /// The scope that it needs.
     pub const fn scope(&self) -> Scope {
         self.scope
+    }
+
+    /// Where its requests name models.
+    pub const fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    /// The parameter in `path`, a path of this route: all that stands behind the fixed part.
+    pub fn parameter<'p>(&self, path: &'p str) -> &'p str {
+        path.get(self.fixed..).unwrap_or_default()
     }
 
     fn matches(&self, path: &str) -> bool {

@@ -1,11 +1,17 @@
 //! From identity and request to a permit or a denial.
 
+mod clamps;
+mod models;
 mod network;
 mod origin;
 mod ranges;
+mod rules;
 
+pub use clamps::Clamps;
+pub use models::ModelRule;
 pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
 pub use ranges::{RangeError, Ranges};
+pub use rules::{Asked, BodyKind, BodyRules, check};
 
 use crate::authn::Identity;
 use crate::denial::{Denial, Reason};

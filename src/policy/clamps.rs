@@ -1,0 +1,164 @@
+//! How much a caller may ask for.
+
+use crate::denial::{Denial, Reason};
+use crate::ollama::body::{KeepAlive, Members, Number};
+use crate::ollama::{Naming, Route, Scope};
+use std::time::Duration;
+
+/// The bounds of what a caller may ask for. What is not there is not bounded.
+///
+/// What a request leaves out is the server's default, which whoever runs Ollama sets; except for the
+/// number of tokens to predict, whose default is no bound at all: with [`Clamps::num_predict`] a
+/// request has to name one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clamps {
+    /// the longest `keep_alive`
+    pub keep_alive: Option<Duration>,
+    /// the greatest `num_ctx`
+    pub num_ctx: Option<u64>,
+    /// the greatest `num_predict`, `max_tokens`, `max_completion_tokens` and `max_output_tokens`
+    pub num_predict: Option<u64>,
+    /// whether `raw` is refused
+    pub no_raw: bool,
+    /// whether `_debug_render_only` is refused
+    pub no_debug_render: bool,
+    /// the longest body
+    pub request_bytes: Option<u64>,
+}
+
+impl Clamps {
+    /// Checks a body of `route`.
+    ///
+    /// # Errors
+    /// It asks for more, or leaves out what has to be bounded.
+    pub fn check(&self, route: &Route, members: &Members) -> Result<(), Denial> {
+        self.check_size(members.bytes)?;
+        self.check_keep_alive(members.keep_alive)?;
+        if let (Some(most), Some(asked)) = (self.num_ctx, members.num_ctx) {
+            check_number("options.num_ctx", asked, most)?;
+        }
+        if let Some(most) = self.num_predict {
+            check_tokens(most, Bounded::of(route), members)?;
+        }
+        for (refused, asked, name) in [
+            (self.no_raw, members.raw, "raw"),
+            (
+                self.no_debug_render,
+                members.debug_render_only,
+                "_debug_render_only",
+            ),
+        ] {
+            if refused && asked == Some(true) {
+                return Err(exceeded(format!("leave `{name}` out")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a body of `bytes`, or its beginning, is not too long.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_size(&self, bytes: u64) -> Result<(), Denial> {
+        match self.request_bytes {
+            Some(most) if bytes > most => Err(exceeded(format!(
+                "the body may have {most} bytes at the most"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_keep_alive(&self, asked: Option<KeepAlive>) -> Result<(), Denial> {
+        let (Some(most), Some(asked)) = (self.keep_alive, asked) else {
+            return Ok(());
+        };
+        let fit = match asked {
+            KeepAlive::Forever => false,
+            KeepAlive::For(asked) => asked <= most,
+        };
+        if fit {
+            return Ok(());
+        }
+        let most = humantime::format_duration(most);
+        let advice = format!("`keep_alive` may be from 0 to {most}, or left out");
+        Err(exceeded(advice))
+    }
+}
+
+/// Which member bounds the tokens that a request of a route may have predicted. Ollama passes over
+/// the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bounded {
+    /// none: nothing is predicted
+    Nothing,
+    /// `options.num_predict`
+    NumPredict,
+    /// `max_tokens`
+    MaxTokens,
+    /// `max_output_tokens`
+    MaxOutputTokens,
+    /// none, or none that the gate knows, although something is predicted
+    Unbounded,
+}
+
+impl Bounded {
+    fn of(route: &Route) -> Self {
+        match (route.naming(), route.pattern()) {
+            (Naming::Unknown, _) if route.scope() == Scope::Inference => Self::Unbounded,
+            (Naming::Form, _) => Self::Unbounded,
+            (Naming::Model, "/api/embed" | "/api/embeddings" | "/v1/embeddings") => Self::Nothing,
+            (Naming::Model, "/api/generate" | "/api/chat") => Self::NumPredict,
+            (Naming::Model, "/v1/responses") => Self::MaxOutputTokens,
+            (Naming::Model, "/v1/chat/completions" | "/v1/completions" | "/v1/messages") => {
+                Self::MaxTokens
+            }
+            (Naming::Model, _) => Self::Unbounded,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+fn check_tokens(most: u64, bounded: Bounded, members: &Members) -> Result<(), Denial> {
+    let all = [
+        ("options.num_predict", members.num_predict),
+        ("max_tokens", members.max_tokens),
+        ("max_completion_tokens", members.max_completion_tokens),
+        ("max_output_tokens", members.max_output_tokens),
+    ];
+    for (name, asked) in all {
+        if let Some(asked) = asked {
+            check_number(name, asked, most)?;
+        }
+    }
+    let needed = match bounded {
+        Bounded::Nothing => return Ok(()),
+        Bounded::NumPredict => ("options.num_predict", members.num_predict),
+        Bounded::MaxTokens => ("max_tokens", members.max_tokens),
+        Bounded::MaxOutputTokens => ("max_output_tokens", members.max_output_tokens),
+        Bounded::Unbounded => {
+            let advice = "this route takes no bound for what is predicted, and this credential \
+                          needs one";
+            return Err(exceeded(advice.to_owned()));
+        }
+    };
+    match needed {
+        (_, Some(_)) => Ok(()),
+        (name, None) => Err(exceeded(format!("send `{name}`, of 1 to {most}"))),
+    }
+}
+
+/// Zero and less have meanings of their own, all of them more than any number.
+fn check_number(name: &str, asked: Number, most: u64) -> Result<(), Denial> {
+    match u64::try_from(asked.value()) {
+        Ok(asked) if (1..=most).contains(&asked) => Ok(()),
+        _ => Err(exceeded(format!("`{name}` may be from 1 to {most}"))),
+    }
+}
+
+fn exceeded(advice: String) -> Denial {
+    Denial::new(Reason::LimitExceeded, advice)
+}
+
+#[cfg(test)]
+#[path = "clamps_tests.rs"]
+mod tests;

@@ -1,0 +1,226 @@
+use super::*;
+use crate::ollama::body::Scanner;
+use crate::ollama::{ROUTES, Route};
+
+fn members(body: &str) -> Members {
+    let mut scanner = Scanner::new();
+    scanner.feed(body.as_bytes()).unwrap();
+    scanner.finish().unwrap()
+}
+
+fn route(path: &str) -> &'static Route {
+    Route::find(b"POST", path).unwrap()
+}
+
+/// The sentence of the refusal, or nothing where there is none.
+fn refused(limits: &Clamps, path: &str, body: &str) -> String {
+    match limits.check(route(path), &members(body)) {
+        Ok(()) => String::new(),
+        Err(denial) => {
+            assert_eq!(denial.reason(), Reason::LimitExceeded);
+            denial.message()
+        }
+    }
+}
+
+fn passes(limits: &Clamps, path: &str, body: &str) {
+    assert_eq!(refused(limits, path, body), "", "{path} {body}");
+}
+
+const PREFIX: &str = "the request asks for more than the credential may: ";
+
+#[test]
+fn keep_alive_is_bounded_and_may_be_left_out() {
+    let limits = Clamps {
+        keep_alive: Some(Duration::from_secs(600)),
+        ..Clamps::default()
+    };
+    for value in [
+        "\"10m\"",
+        "600",
+        "600.0",
+        "6e2",
+        "599.999999999",
+        "\"9m59.9s\"",
+        "0",
+        "\"0\"",
+        "null",
+    ] {
+        passes(
+            &limits,
+            "/api/chat",
+            &format!(r#"{{"keep_alive": {value}}}"#),
+        );
+    }
+    passes(&limits, "/api/chat", "{}");
+    for value in [
+        "-1",
+        "-0.5",
+        "\"-1\\u0073\"",
+        "\"-1ns\"",
+        "601",
+        "600.000001",
+        "\"10m1ns\"",
+        "\"600001ms\"",
+        "\"1h\"",
+        "\"2562047h\"",
+        "9e9",
+    ] {
+        let body = format!(r#"{{"keep_alive": {value}}}"#);
+        let expected = format!("{PREFIX}`keep_alive` may be from 0 to 10m, or left out");
+        assert_eq!(refused(&limits, "/api/chat", &body), expected, "{value}");
+    }
+}
+
+#[test]
+fn num_ctx_is_bounded_and_may_be_left_out() {
+    let limits = Clamps {
+        num_ctx: Some(8192),
+        ..Clamps::default()
+    };
+    for value in ["8192", "8192.9", "8.192e3", "1", "1.9", "null"] {
+        let body = format!(r#"{{"options": {{"num_ctx": {value}}}}}"#);
+        passes(&limits, "/api/generate", &body);
+    }
+    for body in ["{}", r#"{"options": {}}"#, r#"{"num_ctx": 9000}"#] {
+        passes(&limits, "/api/generate", body);
+    }
+    for value in [
+        "8193",
+        "8193.0",
+        "1e4",
+        "9007199254740992",
+        "0",
+        "0.9",
+        "-0",
+        "-1",
+        "-8192",
+    ] {
+        let body = format!(r#"{{"options": {{"num_ctx": {value}}}}}"#);
+        let expected = format!("{PREFIX}`options.num_ctx` may be from 1 to 8192");
+        assert_eq!(refused(&limits, "/api/generate", &body), expected);
+    }
+}
+
+#[test]
+fn what_is_predicted_has_to_be_bounded_by_the_member_that_ollama_reads() {
+    let limits = Clamps {
+        num_predict: Some(100),
+        ..Clamps::default()
+    };
+    let all = [
+        ("options.num_predict", r#""options": {"num_predict": N}"#),
+        ("max_tokens", r#""max_tokens": N"#),
+        ("max_completion_tokens", r#""max_completion_tokens": N"#),
+        ("max_output_tokens", r#""max_output_tokens": N"#),
+    ];
+    for (path, own) in [
+        ("/api/generate", "options.num_predict"),
+        ("/api/chat", "options.num_predict"),
+        ("/v1/chat/completions", "max_tokens"),
+        ("/v1/completions", "max_tokens"),
+        ("/v1/messages", "max_tokens"),
+        ("/v1/responses", "max_output_tokens"),
+    ] {
+        let missing = format!("{PREFIX}send `{own}`, of 1 to 100");
+        for body in ["{}".to_owned(), null(own)] {
+            assert_eq!(refused(&limits, path, &body), missing, "{path} {body}");
+        }
+        for (name, member) in all {
+            let body = |value: &str| format!("{{{}}}", member.replace('N', value));
+            for value in ["1", "99", "100"] {
+                let expected = if name == own { "" } else { &missing };
+                let body = body(value);
+                assert_eq!(refused(&limits, path, &body), expected, "{path} {body}");
+            }
+            for value in ["101", "0", "-1", "-2", "9007199254740992"] {
+                let body = body(value);
+                let expected = format!("{PREFIX}`{name}` may be from 1 to 100");
+                assert_eq!(refused(&limits, path, &body), expected, "{path} {body}");
+            }
+        }
+        // One that is right does not make up for one that is not.
+        let body = r#"{"options": {"num_predict": 5}, "max_tokens": 5, "max_output_tokens": 5,
+                       "max_completion_tokens": 101}"#;
+        assert!(!refused(&limits, path, body).is_empty(), "{path}");
+    }
+    let fraction = r#"{"options": {"num_predict": 100.9}}"#;
+    passes(&limits, "/api/chat", fraction);
+}
+
+fn null(name: &str) -> String {
+    match name.split_once('.') {
+        Some((section, name)) => format!(r#"{{"{section}": {{"{name}": null}}}}"#),
+        None => format!(r#"{{"{name}": null}}"#),
+    }
+}
+
+#[test]
+fn every_route_that_predicts_is_bounded_or_refused() {
+    let limits = Clamps {
+        num_predict: Some(100),
+        ..Clamps::default()
+    };
+    let nothing = Members::default();
+    for route in ROUTES {
+        let embeds = route.pattern().contains("embed");
+        let predicts = route.scope() == Scope::Inference && !embeds;
+        let denial = limits.check(route, &nothing).err();
+        assert_eq!(denial.is_some(), predicts, "{}", route.pattern());
+    }
+    let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Inference);
+    let body = members(r#"{"max_tokens": 5, "options": {"num_predict": 5}}"#);
+    let denial = limits.check(&route, &body).unwrap_err();
+    assert!(denial.message().contains("takes no bound"));
+    let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Read);
+    assert_eq!(limits.check(&route, &body), Ok(()));
+}
+
+#[test]
+fn raw_and_debug_are_refused_only_where_they_are_asked_for() {
+    let no_raw = Clamps {
+        no_raw: true,
+        ..Clamps::default()
+    };
+    let no_debug = Clamps {
+        no_debug_render: true,
+        ..Clamps::default()
+    };
+    for (limits, other, name) in [
+        (&no_raw, &no_debug, "raw"),
+        (&no_debug, &no_raw, "_debug_render_only"),
+    ] {
+        let body = |value: &str| format!(r#"{{"{name}": {value}}}"#);
+        let expected = format!("{PREFIX}leave `{name}` out");
+        assert_eq!(refused(limits, "/api/generate", &body("true")), expected);
+        passes(limits, "/api/generate", &body("false"));
+        passes(limits, "/api/generate", &body("null"));
+        passes(limits, "/api/generate", "{}");
+        passes(other, "/api/generate", &body("true"));
+    }
+}
+
+#[test]
+fn a_body_is_too_long_from_one_byte_more_than_its_bound() {
+    let limits = Clamps {
+        request_bytes: Some(20),
+        ..Clamps::default()
+    };
+    for (bytes, fit) in [(0, true), (20, true), (21, false), (u64::MAX, false)] {
+        assert_eq!(limits.check_size(bytes).is_ok(), fit, "{bytes}");
+    }
+    passes(&limits, "/api/chat", "{                  }");
+    assert_eq!(
+        refused(&limits, "/api/chat", "{                   }"),
+        format!("{PREFIX}the body may have 20 bytes at the most")
+    );
+}
+
+#[test]
+fn what_is_not_bounded_passes() {
+    let body = r#"{"keep_alive": -1, "raw": true, "_debug_render_only": true, "max_tokens": -1,
+                   "options": {"num_ctx": 9000000, "num_predict": -2}}"#;
+    for route in ROUTES {
+        assert_eq!(Clamps::default().check(route, &members(body)), Ok(()));
+    }
+}

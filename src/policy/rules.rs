@@ -1,0 +1,123 @@
+//! What a caller may ask of Ollama within its scopes: which models, and how much.
+
+use super::models::check_cloud;
+use super::{Clamps, ModelRule};
+use crate::denial::{Denial, Reason};
+use crate::ollama::body::Members;
+use crate::ollama::{Naming, Route, ScopeSet};
+
+/// The rules of one credential that need the body of a request. All of them have to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BodyRules {
+    /// which models it may use; each rule has to allow them, and without any all are allowed
+    pub models: Vec<ModelRule>,
+    /// how much it may ask for
+    pub limits: Clamps,
+}
+
+/// What is to be read of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// a JSON object
+    Json,
+    /// a form, `multipart/form-data`
+    Form,
+    /// its length alone
+    Opaque,
+}
+
+/// What of a request's head these rules look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'r> {
+    /// its method
+    pub method: &'r [u8],
+    /// its decoded path, without the prefix that the gate is mounted at
+    pub path: &'r str,
+    /// whether it has a query
+    pub has_query: bool,
+}
+
+impl Asked<'_> {
+    /// Whether its method has no body to name a model in.
+    fn is_bodiless(&self) -> bool {
+        matches!(self.method, b"GET" | b"HEAD")
+    }
+}
+
+impl BodyRules {
+    /// Whether they hold for every request.
+    pub fn is_empty(&self) -> bool {
+        self.models.is_empty() && self.limits == Clamps::default()
+    }
+
+    /// What has to be read of the body of a request, if anything.
+    pub fn kind(&self, route: &Route, asked: Asked<'_>) -> Option<BodyKind> {
+        if self.is_empty() {
+            return None;
+        }
+        match route.naming() {
+            Naming::Model | Naming::ModelOrName | Naming::Create | Naming::Copy => {
+                Some(BodyKind::Json)
+            }
+            Naming::Form => Some(BodyKind::Form),
+            Naming::Unknown if !asked.is_bodiless() => Some(BodyKind::Json),
+            Naming::Unknown | Naming::Nowhere | Naming::Path | Naming::Blob => {
+                self.limits.request_bytes.map(|_| BodyKind::Opaque)
+            }
+        }
+    }
+
+    /// Checks what can be known without the body.
+    ///
+    /// # Errors
+    /// A model that is not allowed, or that nobody can be sure of.
+    pub fn check_head(&self, route: &Route, asked: Asked<'_>) -> Result<(), Denial> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        match route.naming() {
+            Naming::Path => self.check_path(route.parameter(asked.path)),
+            Naming::Blob => self.check_unnamed(),
+            Naming::Unknown if asked.is_bodiless() => self.check_unnamed(),
+            // Of a form's fields Ollama prefers those that stand in the query.
+            Naming::Form if asked.has_query => {
+                let advice = "send a form without a query in the path";
+                Err(Denial::new(Reason::MalformedRequest, advice))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks a body of `route`, of the [`BodyKind`] that was asked for.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(&self, route: &Route, kind: BodyKind, members: &Members) -> Result<(), Denial> {
+        if kind == BodyKind::Opaque {
+            return self.limits.check_size(members.bytes);
+        }
+        self.check_models(route.naming(), members)?;
+        self.limits.check(route, members)
+    }
+}
+
+/// Checks `members`, of a caller with `scopes`, against all of `rules`.
+///
+/// # Errors
+/// The first rule that they break; what leaves the machine goes first.
+pub fn check<'r>(
+    rules: impl IntoIterator<Item = &'r BodyRules>,
+    scopes: ScopeSet,
+    route: &Route,
+    kind: BodyKind,
+    members: &Members,
+) -> Result<(), Denial> {
+    check_cloud(scopes, members)?;
+    rules
+        .into_iter()
+        .try_for_each(|rules| rules.check(route, kind, members))
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;
