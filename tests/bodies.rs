@@ -4,6 +4,9 @@
 mod accepted;
 #[path = "bodies/chunks.rs"]
 mod chunks;
+mod generator;
+#[path = "bodies/random.rs"]
+mod random;
 #[path = "bodies/refused.rs"]
 mod refused;
 #[path = "bodies/values.rs"]

@@ -36,6 +36,14 @@ pub enum BodyError {
     KeepAlive,
     /// `model` and `name` differ
     TwoNames,
+    /// `Content-Type` announces no form, or not with one plain boundary
+    NotAForm,
+    /// the parts of the form are not set apart as RFC 7578 has it
+    FormSyntax,
+    /// the header of a part is too long, or written in a way that readers understand differently
+    FormHeader,
+    /// a part is encoded
+    FormEncoding,
 }
 
 impl BodyError {
@@ -49,7 +57,7 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("send a JSON object as the body"),
-            Self::Truncated => f.write_str("send the whole JSON object, up to its closing brace"),
+            Self::Truncated => f.write_str("send the whole body: it ends too early"),
             Self::Syntax => f.write_str("send valid JSON (RFC 8259)"),
             Self::ByteOrderMark => f.write_str("send UTF-8 without a byte order mark"),
             Self::NotAnObject => f.write_str("send a JSON object, and no other kind of value"),
@@ -68,9 +76,59 @@ impl fmt::Display for BodyError {
             Self::KeepAlive => f.write_str(
                 "send `keep_alive` as a duration, such as `5m`, or as a number of seconds",
             ),
+            Self::NotAForm => {
+                f.write_str("send `Content-Type: multipart/form-data` with one plain boundary")
+            }
+            Self::FormSyntax => f.write_str(
+                "send a form with nothing around its parts, and line breaks of CR and LF",
+            ),
+            Self::FormHeader => f.write_str(
+                "send each part with one short and plain `Content-Disposition`, with a name",
+            ),
+            Self::FormEncoding => {
+                f.write_str("send the parts of the form without a transfer encoding")
+            }
             Self::TwoNames => f.write_str("send `model` or `name`, not two different ones"),
         }
     }
 }
 
 impl std::error::Error for BodyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_advice_is_one_clause_of_its_own() {
+        let all = [
+            BodyError::Empty,
+            BodyError::Truncated,
+            BodyError::Syntax,
+            BodyError::ByteOrderMark,
+            BodyError::NotAnObject,
+            BodyError::TrailingData,
+            BodyError::TooDeep,
+            BodyError::Duplicate("model"),
+            BodyError::Spelling("model"),
+            BodyError::WrongType("model"),
+            BodyError::NotUnicode,
+            BodyError::TooLong("model"),
+            BodyError::OutOfRange("num_ctx"),
+            BodyError::KeepAlive,
+            BodyError::TwoNames,
+            BodyError::NotAForm,
+            BodyError::FormSyntax,
+            BodyError::FormHeader,
+            BodyError::FormEncoding,
+        ];
+        let mut seen = Vec::new();
+        for error in all {
+            let advice = error.advice();
+            let begins = advice.starts_with("send ") || advice.starts_with("spell ");
+            assert!(begins && !advice.ends_with('.'), "{advice}");
+            assert!(!seen.contains(&advice), "{advice}");
+            seen.push(advice);
+        }
+    }
+}

@@ -102,6 +102,11 @@ impl Field {
     }
 }
 
+/// Whether `name` is a spelling of `model`, white space around it included.
+pub fn folded_model(name: &str) -> bool {
+    folds_to(name.trim(), Field::Model.name())
+}
+
 /// Whether `name` is `known`, which is lower-case ASCII, under Unicode's simple folding.
 fn folds_to(name: &str, known: &str) -> bool {
     name.chars().map(fold).eq(known.chars())

@@ -18,11 +18,10 @@ impl Kept {
     /// Begins anew, with something that `is_wanted` or that is only passed over.
     pub fn begin(&mut self, is_wanted: bool) {
         self.bytes.clear();
-        *self = Self {
-            bytes: std::mem::take(&mut self.bytes),
-            is_wanted,
-            ..Self::default()
-        };
+        self.is_wanted = is_wanted;
+        self.is_cut = false;
+        self.is_broken = false;
+        self.high = None;
     }
 
     /// Adds bytes as they stand in the body.

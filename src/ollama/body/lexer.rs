@@ -65,8 +65,8 @@ enum State {
     InName,
     InText,
     InNumber(Digits),
-    /// what is still to come of `true`, `false` or `null`
-    InWord(&'static [u8]),
+    /// what is still to come of `true`, `false` or `null`, the next letter the lowest
+    InWord(u32),
 }
 
 impl Lexer {
@@ -81,28 +81,15 @@ impl Lexer {
                     }
                     None => return Ok(()),
                 },
-                State::InNumber(digits) => match digits.next(*byte) {
-                    Some(digits) => {
-                        self.text.push(*byte);
-                        self.state = State::InNumber(digits);
-                        rest
-                    }
-                    // The byte behind a number belongs to what comes next.
-                    None => {
-                        self.close_number(digits, sink)?;
-                        bytes
-                    }
-                },
-                State::InWord(word) => match word.split_first() {
-                    Some((expected, more)) if expected == byte => {
-                        self.state = match more {
-                            [] => State::CommaOrClose,
-                            more => State::InWord(more),
-                        };
-                        rest
-                    }
-                    _ => return Err(BodyError::Syntax),
-                },
+                State::InNumber(digits) => self.number(digits, bytes, sink)?,
+                State::InWord(word) if word & 0xFF == u32::from(*byte) => {
+                    self.state = match word.wrapping_shr(8) {
+                        0 => State::CommaOrClose,
+                        more => State::InWord(more),
+                    };
+                    rest
+                }
+                State::InWord(_) => return Err(BodyError::Syntax),
                 _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => rest,
                 _ => {
                     self.structure(*byte, sink)?;
@@ -159,9 +146,15 @@ impl Lexer {
             b'{' => return self.open(Kind::Object, sink),
             b'[' => return self.open(Kind::List, sink),
             b'"' => (Kind::Text, State::InText),
-            b't' => (Kind::Bool(true), State::InWord(b"rue")),
-            b'f' => (Kind::Bool(false), State::InWord(b"alse")),
-            b'n' => (Kind::Null, State::InWord(b"ull")),
+            b't' => (
+                Kind::Bool(true),
+                State::InWord(u32::from_le_bytes(*b"rue\0")),
+            ),
+            b'f' => (
+                Kind::Bool(false),
+                State::InWord(u32::from_le_bytes(*b"alse")),
+            ),
+            b'n' => (Kind::Null, State::InWord(u32::from_le_bytes(*b"ull\0"))),
             _ => {
                 let digits = Digits::first(byte).ok_or(BodyError::Syntax)?;
                 (Kind::Number, State::InNumber(digits))
@@ -174,6 +167,28 @@ impl Lexer {
         }
         self.state = state;
         Ok(())
+    }
+
+    /// Reads on in a number. Returns what follows it: the byte behind it belongs to what comes next.
+    fn number<'a>(
+        &mut self,
+        mut digits: Digits,
+        mut bytes: &'a [u8],
+        sink: &mut impl Sink,
+    ) -> Result<&'a [u8], BodyError> {
+        while let Some((byte, rest)) = bytes.split_first() {
+            let Some(next) = digits.next(*byte) else {
+                self.close_number(digits, sink)?;
+                return Ok(bytes);
+            };
+            if self.is_wanted {
+                self.text.push(*byte);
+            }
+            digits = next;
+            bytes = rest;
+        }
+        self.state = State::InNumber(digits);
+        Ok(bytes)
     }
 
     fn open(&mut self, kind: Kind, sink: &mut impl Sink) -> Result<(), BodyError> {

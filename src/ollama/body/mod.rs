@@ -21,7 +21,9 @@ mod field;
 mod keep_alive;
 mod kept;
 mod lexer;
+mod multipart;
 mod number;
+mod parameters;
 mod scanner;
 mod skip;
 mod text;
@@ -29,6 +31,7 @@ mod text;
 pub use collector::Members;
 pub use error::BodyError;
 pub use keep_alive::KeepAlive;
+pub use multipart::FormScanner;
 pub use number::Number;
 pub use scanner::Scanner;
 

@@ -1,43 +1,140 @@
 //! Passing over bytes that mean nothing, many at once.
 
-/// How many bytes of `bytes` stand before the first for which `stops` holds.
-#[inline]
-pub fn length_before(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
-    // The compiler makes vector instructions of blocks of these lengths.
-    let passed = clean_blocks::<64>(bytes, &stops);
-    let rest = bytes.get(passed..).unwrap_or_default();
-    let passed = passed.saturating_add(clean_blocks::<16>(rest, &stops));
-    let rest = bytes.get(passed..).unwrap_or_default();
-    let more = rest.iter().position(|byte| stops(*byte));
-    passed.saturating_add(more.unwrap_or(rest.len()))
+/// What ends a run of bytes that mean nothing.
+pub trait Stop {
+    /// Whether `byte` ends it.
+    fn is(byte: u8) -> bool;
+    /// For eight bytes, the first the lowest: the highest bit of each that ends it. Behind the first
+    /// of them others may be marked that do not.
+    fn marks(bytes: u64) -> u64;
 }
 
-/// The length of the blocks of `N` bytes at the beginning of `bytes` without a stop.
+/// The end of plain text inside a JSON string: a quote, a backslash, a control character.
+pub struct InText;
+
+/// A carriage return.
+pub struct Break;
+
+/// Eight times the same byte.
+const fn eight(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// Marks the bytes of `bytes` that are below `limit`, which is at most 128.
+const fn below(bytes: u64, limit: u8) -> u64 {
+    bytes.wrapping_sub(eight(limit)) & !bytes & eight(0x80)
+}
+
+impl Stop for InText {
+    fn is(byte: u8) -> bool {
+        byte < 0x20 || byte == b'"' || byte == b'\\'
+    }
+
+    fn marks(bytes: u64) -> u64 {
+        below(bytes, 0x20) | below(bytes ^ eight(b'"'), 1) | below(bytes ^ eight(b'\\'), 1)
+    }
+}
+
+impl Stop for Break {
+    fn is(byte: u8) -> bool {
+        byte == b'\r'
+    }
+
+    fn marks(bytes: u64) -> u64 {
+        below(bytes ^ eight(b'\r'), 1)
+    }
+}
+
+/// How many bytes of `bytes` stand before the first that is a stop.
 #[inline]
-fn clean_blocks<const N: usize>(bytes: &[u8], stops: &impl Fn(u8) -> bool) -> usize {
-    let (blocks, _) = bytes.as_chunks::<N>();
+pub fn length_before<S: Stop>(bytes: &[u8]) -> usize {
+    /// Most names and many texts end within these.
+    const SHORT: usize = 32;
+    let Some((short, long)) = bytes.split_at_checked(SHORT) else {
+        return in_words::<S>(bytes);
+    };
+    match in_words::<S>(short) {
+        SHORT => {
+            let clean = clean_blocks::<S>(long);
+            let rest = long.get(clean..).unwrap_or_default();
+            SHORT
+                .saturating_add(clean)
+                .saturating_add(in_words::<S>(rest))
+        }
+        length => length,
+    }
+}
+
+/// The same for few bytes, by eight.
+#[inline]
+fn in_words<S: Stop>(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut passed = 0_usize;
+    for word in words {
+        let marks = S::marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            let place = usize::try_from(marks.trailing_zeros().wrapping_shr(3));
+            return passed.saturating_add(place.unwrap_or_default());
+        }
+        passed = passed.saturating_add(8);
+    }
+    let more = tail.iter().position(|byte| S::is(*byte));
+    passed.saturating_add(more.unwrap_or(tail.len()))
+}
+
+/// The length of the blocks without a stop at the beginning of `bytes`.
+#[inline]
+fn clean_blocks<S: Stop>(bytes: &[u8]) -> usize {
+    /// The compiler makes vector instructions of blocks of this length.
+    const BLOCK: usize = 64;
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
     // No early return within a block: that is what lets it be looked at as a whole.
-    let has_stop = |block: &[u8; N]| block.iter().fold(false, |found, byte| found | stops(*byte));
+    let has_stop =
+        |block: &[u8; BLOCK]| block.iter().fold(false, |found, byte| found | S::is(*byte));
     let clean = blocks.iter().take_while(|block| !has_stop(block)).count();
-    clean.saturating_mul(N)
+    clean.saturating_mul(BLOCK)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_stop_is_found_wherever_it_stands() {
-        for length in [0, 1, 63, 64, 65, 127, 128, 200] {
+    fn holds<S: Stop>(stop: u8) {
+        for length in [0, 1, 7, 8, 31, 32, 33, 63, 64, 95, 96, 97, 160, 200] {
             let clean = vec![b'a'; length];
-            assert_eq!(length_before(&clean, |byte| byte == b'"'), length);
+            assert_eq!(length_before::<S>(&clean), length);
             for place in 0..length {
                 let mut bytes = clean.clone();
-                for byte in &mut bytes[place..] {
-                    *byte = b'"';
-                }
-                assert_eq!(length_before(&bytes, |byte| byte == b'"'), place);
+                bytes[place] = stop;
+                assert_eq!(length_before::<S>(&bytes), place);
+                bytes[place..].fill(stop);
+                assert_eq!(length_before::<S>(&bytes), place);
             }
         }
+    }
+
+    #[test]
+    fn the_first_stop_is_found_wherever_it_stands() {
+        holds::<InText>(b'"');
+        holds::<InText>(b'\\');
+        holds::<InText>(0);
+        holds::<InText>(0x1F);
+        holds::<Break>(b'\r');
+    }
+
+    /// The arithmetic on eight bytes has borrows between them.
+    #[test]
+    fn any_two_bytes_are_judged_as_each_alone() {
+        fn holds<S: Stop>() {
+            for first in 0..=255 {
+                for second in 0..=255 {
+                    let bytes = [b'a', b'b', first, second, b'c', b'd', b'e', b'f'];
+                    let expected = bytes.iter().position(|byte| S::is(*byte)).unwrap_or(8);
+                    assert_eq!(length_before::<S>(&bytes), expected, "{bytes:?}");
+                }
+            }
+        }
+        holds::<InText>();
+        holds::<Break>();
     }
 }

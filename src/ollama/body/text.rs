@@ -2,7 +2,7 @@
 
 use super::BodyError;
 use super::kept::Kept;
-use super::skip::length_before;
+use super::skip::{InText, length_before};
 
 /// A string, or a name, that is being read. Its opening quote has passed.
 #[derive(Debug, Default)]
@@ -44,8 +44,7 @@ impl Text {
         loop {
             if matches!(self.inside, Inside::Plain) {
                 // Images of tens of megabytes pass here.
-                let plain =
-                    length_before(bytes, |byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+                let plain = length_before::<InText>(bytes);
                 let (run, rest) = bytes.split_at_checked(plain).unwrap_or((bytes, &[]));
                 self.kept.push(run);
                 bytes = rest;
