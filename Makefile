@@ -24,8 +24,9 @@ key: ## make a new sk- key: the key once, and the record to paste
 test: test-native test-wasm test-e2e ## everything that must pass
 	@echo "make test: all three rings passed"
 
-test-native: ## ring 1: the engine, natively
+test-native: ## ring 1: the engine, natively, and its reader of bodies against Go's
 	cargo test --locked
+	@sh scripts/decoder.sh
 
 test-wasm: wasm ## ring 2: the built module under the rules of each gateway
 	cargo test --locked -p ollama-gate-wasm-tests

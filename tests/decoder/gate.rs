@@ -1,0 +1,80 @@
+//! What the gate believes of a body, held against what Go says.
+
+use ollama_gate::ollama::body::{KeepAlive, Members, Number};
+use serde_json::{Value, json};
+
+/// What differs between the gate's belief and Go's readings: a name for each difference.
+pub fn differences(members: &Members, go: &Value) -> Vec<&'static str> {
+    let Members { model, name, .. } = members;
+    let (named, copied, limited) = (&go["named"], &go["copied"], &go["limited"]);
+    let exact = model.as_deref().unwrap_or_default().trim();
+    let number = |number: Option<Number>| json!(number.map(Number::value));
+    let (tokens, completion) = (members.max_tokens, members.max_completion_tokens);
+    let output = members.max_output_tokens;
+    let holds = [
+        ("model", named["model"] == text(model)),
+        ("model", limited["model"] == text(model)),
+        ("model of the exact reader", go["exact"] == json!(exact)),
+        ("name", named["name"] == text(name)),
+        ("from", named["from"] == text(&members.from)),
+        ("source", copied["source"] == text(&members.source)),
+        (
+            "destination",
+            copied["destination"] == text(&members.destination),
+        ),
+        ("max_tokens", limited["max_tokens"] == number(tokens)),
+        (
+            "max_completion_tokens",
+            limited["max_completion_tokens"] == number(completion),
+        ),
+        (
+            "max_output_tokens",
+            limited["max_output_tokens"] == number(output),
+        ),
+        (
+            "web_search",
+            members.web_search || go["searching"] != json!(true),
+        ),
+    ];
+    // Ollama refuses what one of its structs cannot take; the gate has looked at every type. Only
+    // an option that it does not look into may be beyond what Go can hold.
+    let generate = &go["generate"];
+    let in_generate = match generate.is_string() {
+        true => Vec::new(),
+        false => in_generate(members, generate),
+    };
+    let all = holds.into_iter().chain(in_generate);
+    all.filter(|(_, holds)| !holds)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// What has to hold of `/api/generate`, each under a name.
+fn in_generate(members: &Members, generate: &Value) -> Vec<(&'static str, bool)> {
+    let flag = |flag: Option<bool>| json!(flag.unwrap_or_default());
+    let number = |number: Option<Number>| json!(number.map(Number::value));
+    let lasting = match members.keep_alive {
+        None => Value::Null,
+        Some(KeepAlive::Forever) => json!(i64::MAX),
+        Some(KeepAlive::For(duration)) => json!(u64::try_from(duration.as_nanos()).unwrap()),
+    };
+    let debug = flag(members.debug_render_only);
+    vec![
+        ("generate", generate.is_object()),
+        ("model", generate["model"] == text(&members.model)),
+        ("stream", generate["stream"] == json!(members.stream)),
+        ("raw", generate["raw"] == flag(members.raw)),
+        ("_debug_render_only", generate["debug"] == debug),
+        ("num_ctx", generate["num_ctx"] == number(members.num_ctx)),
+        (
+            "num_predict",
+            generate["num_predict"] == number(members.num_predict),
+        ),
+        ("keep_alive", generate["keep_alive"] == lasting),
+    ]
+}
+
+/// What Go makes of a string that may be left out.
+fn text(text: &Option<String>) -> Value {
+    json!(text.as_deref().unwrap_or_default())
+}
