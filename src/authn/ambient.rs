@@ -8,6 +8,7 @@ use super::{Authenticators, Identity, Method};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
+use crate::policy::HeldRules;
 use std::rc::Rc;
 
 /// What a browser may have sent by itself.
@@ -143,6 +144,7 @@ impl Authenticators {
             by_previous_secret: false,
             ambient: true,
             allow_from: None,
+            rules: HeldRules::own(&user.rules),
         })
     }
 }

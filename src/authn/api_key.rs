@@ -4,6 +4,7 @@ use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
+use crate::policy::BodyRules;
 use crate::policy::Ranges;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -31,6 +32,8 @@ pub struct ApiKey {
     pub users: Option<usize>,
     /// where it may be used from; from everywhere if there is none
     pub allow_from: Option<Ranges>,
+    /// which models it may use, and how much it may ask for
+    pub rules: Option<Rc<BodyRules>>,
 }
 
 /// Every key, found in one step however many there are.
@@ -134,6 +137,7 @@ mod tests {
             expires_at: Some((END, "then".into())),
             users: None,
             allow_from: None,
+            rules: None,
         };
         assert_eq!(ring.insert(digest(b"sk-alice"), key), None);
         ring

@@ -15,6 +15,7 @@ use crate::denial::{Denial, Reason};
 use crate::engine::{Now, Timestamp};
 use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
+use crate::policy::HeldRules;
 use crate::policy::Ranges;
 use ambient::Ambient;
 use api_key::{ApiKey, KeyRing};
@@ -70,6 +71,8 @@ pub struct Identity<'e> {
     pub ambient: bool,
     /// where it may come from, beside the rules for everybody; of a key only
     pub allow_from: Option<&'e Ranges>,
+    /// which models it may use, and how much it may ask for
+    pub rules: HeldRules,
 }
 
 /// Everything that can prove an identity.
@@ -196,6 +199,7 @@ impl Authenticators {
             by_previous_secret: false,
             ambient: false,
             allow_from: None,
+            rules: HeldRules::own(&signer.rules),
         })
     }
 
@@ -216,6 +220,7 @@ impl Authenticators {
             by_previous_secret: grant.previous,
             ambient: false,
             allow_from: None,
+            rules: HeldRules::own(&grant.rules),
         })
     }
 
@@ -235,6 +240,7 @@ impl Authenticators {
             by_previous_secret: false,
             ambient: false,
             allow_from: key.allow_from.as_ref(),
+            rules: HeldRules::own(&key.rules),
         };
         let Some(issuer) = key.users else {
             return Ok(identity);
@@ -258,6 +264,7 @@ impl Authenticators {
         identity.by_previous_secret = user.previous;
         // The user's token can take away, never give.
         identity.scopes = key.scopes.and(user.scopes);
+        identity.rules = identity.rules.and(HeldRules::own(&user.rules));
         Ok(identity)
     }
 }

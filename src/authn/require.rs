@@ -199,6 +199,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         by_previous_secret,
         ambient,
         allow_from,
+        rules,
     } = second;
     if subject != first.subject {
         let advice = format!(
@@ -214,6 +215,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         by_previous_secret: first.by_previous_secret || by_previous_secret,
         ambient: first.ambient || ambient,
         allow_from: first.allow_from.or(allow_from),
+        rules: first.rules.and(rules),
         ..first
     })
 }

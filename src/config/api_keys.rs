@@ -4,6 +4,7 @@ use super::field::{Field, Shape};
 use super::jwt::place_of_users;
 use super::network::{RANGES, ranges};
 use super::reader::{Node, Reader, Section};
+use super::rules::{self, LIMITS_FIELD, MODELS};
 use super::value::SECRET;
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
 use crate::credential::is_api_key;
@@ -60,8 +61,8 @@ pub(super) const KEY: &[Field] = &[
         RANGES,
         "the networks that it may be used from, beside the rules of `network`; `[]` is none. Default: all",
     ),
-    Field::later("models"),
-    Field::later("limits"),
+    MODELS,
+    LIMITS_FIELD,
 ];
 
 /// The shortest plain key. A key of `make key` has 46 characters.
@@ -128,6 +129,7 @@ fn read_record(
         let expected = "the `name` of an issuer in `jwt` that has a `header`";
         reader.parsed(&field, expected, |name| place_of_users(jwt, name))
     });
+    let rules = rules::read(reader, section);
     let id = id?;
     Some(ApiKey {
         subject: subject.unwrap_or_else(|| id.clone()).into(),
@@ -137,6 +139,7 @@ fn read_record(
         expires_at,
         users,
         allow_from,
+        rules,
     })
 }
 

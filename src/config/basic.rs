@@ -2,6 +2,7 @@
 
 use super::field::{Field, Shape};
 use super::reader::{Node, Reader, Section};
+use super::rules::{self, LIMITS_FIELD, MODELS};
 use super::value::SECRET;
 use crate::authn::basic::{PasswordHash, Unusable, User, Users};
 use crate::http::is_visible_ascii;
@@ -46,6 +47,8 @@ pub(super) const USER: &[Field] = &[
         Shape::List(&Shape::Word(Scope::names)),
         "what the user may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
     ),
+    MODELS,
+    LIMITS_FIELD,
 ];
 
 /// The most lines of an htpasswd file that one error names.
@@ -126,6 +129,7 @@ impl Found {
             })
             .ok()
         });
+        let rules = rules::read(reader, section);
         let Some(name) = name else { return };
         if !self.names.insert(name.clone()) {
             reader.refuse(&section.place("name"), "is taken by another user");
@@ -135,6 +139,7 @@ impl Found {
                 subject: subject.unwrap_or_else(|| name.clone()).into(),
                 name,
                 scopes,
+                rules,
                 hash,
             });
         }
@@ -179,6 +184,7 @@ impl Found {
             name: name.to_owned(),
             subject: name.into(),
             scopes: ScopeSet::DEFAULT,
+            rules: None,
             hash,
         })
     }

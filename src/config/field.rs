@@ -35,6 +35,8 @@ pub enum Shape {
     Boolean,
     /// a whole number within these bounds
     Whole(u16, u16),
+    /// a whole number from 1 up to [`MOST_COUNTED`]
+    Count,
     /// one of these words
     Word(fn() -> Vec<&'static str>),
     /// a string, or an object that says where it is
@@ -57,6 +59,9 @@ pub enum Shape {
 
 /// A number and a unit, once or more: what is left to the reader is whether there is such a unit.
 pub(super) const DURATION: Shape = Shape::Pattern("^ *[0-9]");
+
+/// The last whole number of which every JSON reader knows the next (RFC 8259 section 6).
+pub(super) const MOST_COUNTED: u64 = 9_007_199_254_740_991;
 
 /// One field of a section.
 #[derive(Clone, Copy, Debug)]

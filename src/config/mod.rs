@@ -16,6 +16,7 @@ mod report;
 mod require;
 mod root;
 mod routes;
+mod rules;
 mod schema;
 mod upstream;
 mod value;

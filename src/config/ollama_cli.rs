@@ -2,11 +2,14 @@
 
 use super::field::{DURATION, Field, Shape};
 use super::reader::{Node, Reader, Section};
+use super::rules::{self, LIMITS_FIELD, MODELS};
 use crate::authn::jwt::PublicKey;
 use crate::authn::ollama_cli::{KeyBytes, Signer, Signers, Windows, key_of_blob};
 use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
+use crate::policy::BodyRules;
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 pub(super) const OLLAMA_CLI: &[Field] = &[
@@ -49,6 +52,8 @@ pub(super) const KEY: &[Field] = &[
         Shape::Time,
         "the first moment at which it is no longer valid",
     ),
+    MODELS,
+    LIMITS_FIELD,
 ];
 
 /// A type of key that the CLI signs with.
@@ -123,6 +128,7 @@ struct Terms {
     subject: Option<String>,
     scopes: Option<ScopeSet>,
     expires_at: Option<(crate::engine::Timestamp, String)>,
+    rules: Option<Rc<BodyRules>>,
 }
 
 fn terms(reader: &mut Reader<'_>, section: &Section<'_>) -> Terms {
@@ -135,6 +141,7 @@ fn terms(reader: &mut Reader<'_>, section: &Section<'_>) -> Terms {
             let time = reader.time(&node)?;
             Some((time, node.json.text()?.to_owned()))
         }),
+        rules: rules::read(reader, section),
     }
 }
 
@@ -162,6 +169,7 @@ fn signer(
         subject: terms.subject.unwrap_or_else(|| id.clone()).into(),
         id,
         scopes: terms.scopes.unwrap_or(ScopeSet::DEFAULT),
+        rules: terms.rules,
         expires_at: terms.expires_at,
         key: line.key,
     };

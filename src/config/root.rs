@@ -6,8 +6,8 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
 use super::{
-    Environment, api_keys, basic, document, jwt, network, ollama_cli, require, routes, upstream,
-    value,
+    Environment, api_keys, basic, document, jwt, network, ollama_cli, require, routes, rules,
+    upstream, value,
 };
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -115,6 +115,10 @@ pub(super) const TABLES: &[Table] = &[
     (
         "api_keys.keys[].key, jwt[].secrets[], basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
+    ),
+    (
+        "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic.users[]",
+        rules::LIMITS,
     ),
     ("routes[]", routes::ROUTE),
     ("network", network::NETWORK),

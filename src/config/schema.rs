@@ -3,7 +3,7 @@
 //! Draft 4, because that is what Kong reads. It serves editors and Kong's Admin API, which then
 //! tell of a mistake at once. The gate does not use it: the reader is the judge.
 
-use super::field::{Field, Shape, Support};
+use super::field::{Field, MOST_COUNTED, Shape, Support};
 use super::root::ROOT;
 use crate::json::Json;
 
@@ -77,8 +77,13 @@ fn shape(shape: Shape) -> Members {
         Shape::Boolean => vec![member("type", text("boolean"))],
         Shape::Whole(least, most) => vec![
             member("type", text("integer")),
-            member("minimum", number(least)),
-            member("maximum", number(most)),
+            member("minimum", number(least.into())),
+            member("maximum", number(most.into())),
+        ],
+        Shape::Count => vec![
+            member("type", text("integer")),
+            member("minimum", number(1)),
+            member("maximum", number(MOST_COUNTED)),
         ],
         Shape::Word(words) => vec![member("enum", texts(&words()))],
         Shape::Object(fields) => section(fields),
@@ -136,6 +141,6 @@ fn texts(values: &[&str]) -> Json {
     Json::List(values.iter().map(|value| text(value)).collect())
 }
 
-fn number(value: u16) -> Json {
+fn number(value: u64) -> Json {
     Json::Number(value.into())
 }

@@ -7,6 +7,7 @@ use crate::http::is_visible_ascii;
 use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
 use crate::secret::Secret;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -87,12 +88,15 @@ impl Reader<'_> {
     }
 
     /// A whole number within `range`.
-    pub fn whole(&mut self, node: &Node<'_>, range: RangeInclusive<u16>) -> Option<u16> {
+    pub fn whole<N>(&mut self, node: &Node<'_>, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: Display + PartialOrd + TryFrom<u64>,
+    {
         let value = match node.json {
             Json::Number(number) => number.as_u64(),
             _ => None,
         };
-        let value = value.and_then(|value| u16::try_from(value).ok());
+        let value = value.and_then(|value| N::try_from(value).ok());
         let value = value.filter(|value| range.contains(value));
         if value.is_none() {
             let expected = format!("a whole number of {} to {}", range.start(), range.end());

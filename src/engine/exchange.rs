@@ -8,7 +8,7 @@ use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::ollama::{Dialect, ErrorBody};
-use crate::policy::{self, Connection, Visit};
+use crate::policy::{self, Asked, Connection, Verdict, Visit};
 use crate::source::{Call, Response};
 use crate::upstream::{self, Admitted, TakenOut};
 
@@ -226,9 +226,8 @@ impl Engine {
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
         let taken_out = TakenOut::collect(head, &self.upstream)?;
-        let route = self
-            .local(path.as_str())
-            .and_then(|local| self.routes.find(head.method(), local));
+        let local = self.local(path.as_str());
+        let route = local.and_then(|local| self.routes.find(head.method(), local));
         facts.route = route;
         match policy::public(self.public, route, head, visit) {
             Some(Ok(permit)) => {
@@ -248,7 +247,18 @@ impl Engine {
             self.require
                 .identify(&self.authenticators, &presented, head, asking, visit)?;
         let identity = facts.identity.insert(identity);
-        let permit = policy::decide(identity, route, head, visit)?;
+        let asked = Asked {
+            method: head.method(),
+            path: local.unwrap_or_default(),
+            has_query: head.path().contains(&b'?'),
+        };
+        let permit = match policy::decide(identity, route, head, visit)?.judge(asked)? {
+            Verdict::Permitted(permit) => permit,
+            Verdict::OnBody(_) => {
+                let advice = "it does not read bodies yet, and this credential has rules for them";
+                return Err(Denial::new(Reason::Misconfigured, advice).into());
+            }
+        };
         Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?)
     }
 

@@ -5,7 +5,7 @@ use super::scope::Scope;
 use std::borrow::Cow;
 
 /// One route of Ollama's, or one that the configuration maps.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     methods: Cow<'static, [&'static str]>,
     pattern: Cow<'static, str>,

@@ -1,6 +1,7 @@
 //! From identity and request to a permit or a denial.
 
 mod clamps;
+mod conditional;
 mod models;
 mod network;
 mod origin;
@@ -8,6 +9,7 @@ mod ranges;
 mod rules;
 
 pub use clamps::Clamps;
+pub use conditional::{Cleared, Condition, Conditional, HeldRules, Scoped, Verdict};
 pub use models::ModelRule;
 pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
 pub use ranges::{RangeError, Ranges};
@@ -63,7 +65,7 @@ pub fn public(
     }))
 }
 
-/// A permit for `identity` on `route`.
+/// `identity` on `route`, if its scope allows that. A permit comes of [`Scoped::judge`].
 ///
 /// # Errors
 /// The request comes from elsewhere than it may, or a page from elsewhere made the browser send it,
@@ -71,10 +73,10 @@ pub fn public(
 /// scope.
 pub fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
-    route: Option<&Route>,
+    route: Option<&'p Route>,
     head: &RequestHead<'_>,
     visit: &Visit<'_>,
-) -> Result<Permit<'p, 'e>, Denial> {
+) -> Result<Scoped<'p, 'e>, Denial> {
     visit.check(Some(identity))?;
     if identity.ambient {
         origin::check_ambient(head)?;
@@ -92,9 +94,7 @@ pub fn decide<'p, 'e>(
         );
         return Err(Denial::new(Reason::ScopeDenied, advice));
     }
-    Ok(Permit {
-        caller: Caller::Known(identity),
-    })
+    Ok(Scoped { identity, route })
 }
 
 #[cfg(test)]
@@ -113,6 +113,7 @@ mod tests {
             by_previous_secret: false,
             ambient: false,
             allow_from: None,
+            rules: HeldRules::default(),
         }
     }
 

@@ -46,6 +46,7 @@ fn identity(allow_from: Option<&Ranges>) -> Identity<'_> {
         by_previous_secret: false,
         ambient: false,
         allow_from,
+        rules: crate::policy::HeldRules::default(),
     }
 }
 

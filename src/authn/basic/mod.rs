@@ -20,6 +20,7 @@ use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
+use crate::policy::BodyRules;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -42,6 +43,8 @@ pub struct User {
     pub subject: Rc<str>,
     /// what the user may do
     pub scopes: ScopeSet,
+    /// which models the user may use, and how much requests may ask for
+    pub rules: Option<Rc<BodyRules>>,
     /// what the password has to fit
     pub hash: PasswordHash,
 }

@@ -15,6 +15,7 @@ fn user(name: &str, hash: &str) -> User {
         name: name.to_owned(),
         subject: name.into(),
         scopes: ScopeSet::DEFAULT,
+        rules: None,
         hash: PasswordHash::parse(hash).unwrap(),
     }
 }

@@ -7,6 +7,7 @@ use super::rules::{Refused, Rules, Stage};
 use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
 use crate::ollama::ScopeSet;
+use crate::policy::BodyRules;
 use std::rc::Rc;
 
 /// What the configuration says of one issuer.
@@ -36,6 +37,8 @@ pub struct Grant {
     pub subject: Rc<str>,
     /// what it may do
     pub scopes: ScopeSet,
+    /// which models it may use, and how much it may ask for
+    pub rules: Option<Rc<BodyRules>>,
     /// when
     pub times: Times,
     /// the claims that go into headers, in the order of the configuration
@@ -104,6 +107,7 @@ impl Issuer {
             issuer: place,
             subject: claimed.subject.into(),
             scopes: claimed.scopes,
+            rules: claimed.rules,
             times: claimed.times,
             forwarded: headers,
             previous: proof.by_a_previous_secret(),

@@ -5,7 +5,12 @@ use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::json::Json;
-use crate::ollama::{Scope, ScopeSet};
+use crate::ollama::{ModelPattern, Scope, ScopeSet};
+use crate::policy::{BodyRules, ModelRule};
+use std::rc::Rc;
+
+/// How many models a token may name.
+const MOST_MODELS: usize = 64;
 
 /// For whom a token may be.
 #[derive(Debug)]
@@ -53,6 +58,10 @@ pub struct Rules {
     pub scopes_claim: Option<ClaimPath>,
     /// what every token grants where no claim names the scopes
     pub default_scopes: ScopeSet,
+    /// which models every token may use, and how much it may ask for
+    pub body_rules: Option<Rc<BodyRules>>,
+    /// which claim names the models that a token may use, beside that
+    pub models_claim: Option<ClaimPath>,
     /// further conditions
     pub required_claims: Vec<RequiredClaim>,
     /// whether a token must have `exp`
@@ -72,6 +81,8 @@ pub struct Claimed {
     pub subject: String,
     /// what the caller may do
     pub scopes: ScopeSet,
+    /// which models it may use, and how much it may ask for
+    pub rules: Option<Rc<BodyRules>>,
     /// when
     pub times: Times,
 }
@@ -134,6 +145,7 @@ impl Rules {
         Ok(Claimed {
             subject: subject.to_owned(),
             scopes: self.scopes(claims)?,
+            rules: self.body_rules(claims)?,
             times,
         })
     }
@@ -236,6 +248,35 @@ impl Rules {
             .flat_map(str::split_ascii_whitespace)
             .filter_map(Scope::named)
             .collect())
+    }
+
+    /// Without the claim a token may use no model. One that cannot be read might mean anything, so
+    /// the token is refused.
+    fn body_rules(&self, claims: &Claims) -> Result<Option<Rc<BodyRules>>, Denial> {
+        let Some(path) = &self.models_claim else {
+            return Ok(self.body_rules.clone());
+        };
+        let unreadable = |what: &str| {
+            let advice = format!("its claim `{}` {what}", path.written());
+            Denial::new(Reason::MalformedToken, advice)
+        };
+        let claimed = claims.texts(path)?.unwrap_or_default();
+        let names = || {
+            claimed
+                .iter()
+                .flat_map(|text| text.split_ascii_whitespace())
+        };
+        if names().take(MOST_MODELS.saturating_add(1)).count() > MOST_MODELS {
+            return Err(unreadable("names too many models"));
+        }
+        let patterns = names()
+            .map(ModelPattern::parse)
+            .collect::<Result<Vec<_>, _>>();
+        let patterns = patterns
+            .map_err(|_| unreadable("holds something that is no name of a model and no pattern"))?;
+        let mut rules = self.body_rules.as_deref().cloned().unwrap_or_default();
+        rules.models.push(ModelRule::new(patterns));
+        Ok(Some(Rc::new(rules)))
     }
 }
 

@@ -12,6 +12,7 @@ use super::jwt::{Algorithm, PublicKey, Verifier, verify};
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
+use crate::policy::BodyRules;
 use proof::Proof;
 use seen::{Seen, Unfit};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +31,8 @@ pub struct Signer {
     pub subject: Rc<str>,
     /// what it may do
     pub scopes: ScopeSet,
+    /// which models it may use, and how much it may ask for
+    pub rules: Option<Rc<BodyRules>>,
     /// the first moment at which it is no longer valid, with the words of the configuration
     pub expires_at: Option<(Timestamp, String)>,
     /// the key

@@ -8,6 +8,7 @@ pub(super) use rules::claim;
 
 use super::field::{DURATION, Field, Shape};
 use super::reader::{Node, Reader, Section};
+use super::rules::{LIMITS_FIELD, MODELS};
 use super::upstream::{HEADER, header_name};
 use super::value::SECRET;
 use crate::authn::jwt::{Algorithm, Issuer};
@@ -77,6 +78,15 @@ pub(super) const ISSUER: &[Field] = &[
         "the claim that holds the scopes, a string with spaces or a list; unknown names in it are passed over. \
          Default: every token gets `read` and `inference`",
     ),
+    MODELS,
+    Field::optional(
+        "models_claim",
+        Shape::Name,
+        "the claim that holds the models that a token may use, written as in `models`: a string with spaces or a \
+         list. Both have to allow a model; a token without the claim may use none, and one whose claim cannot be \
+         read is refused. Default: no claim",
+    ),
+    LIMITS_FIELD,
     Field::optional(
         "required_claims",
         Shape::Map(&Shape::Claim),
@@ -112,7 +122,6 @@ pub(super) const ISSUER: &[Field] = &[
         Shape::Boolean,
         "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
     ),
-    Field::later("models_claim"),
 ];
 
 /// The name of a cookie (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).

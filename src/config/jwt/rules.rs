@@ -1,6 +1,7 @@
 //! What an issuer's tokens have to say
 
 use super::super::reader::{Node, Reader, Section};
+use super::super::rules;
 use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, Rules, media_type};
 use crate::json::Json;
 use crate::ollama::ScopeSet;
@@ -19,6 +20,7 @@ pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Rule
     let field = |name| section.field(name);
     let kinds = field("typ").map(|node| reader.texts(&node).unwrap_or_default());
     let subject_claim = field("subject_claim").and_then(|node| claim(reader, &node));
+    let models_claim = field("models_claim").and_then(|node| claim(reader, &node));
     let scopes_claim = field("scopes_claim").and_then(|node| claim(reader, &node));
     // An age of nothing would let nobody in.
     let ages = Duration::from_secs(1)..=MOST_AGE;
@@ -40,6 +42,8 @@ pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Rule
             true => ScopeSet::EVERY,
             false => ScopeSet::DEFAULT,
         },
+        body_rules: rules::read(reader, section),
+        models_claim,
         required_claims: match field("required_claims") {
             Some(node) => read_required(reader, &node),
             None => Vec::new(),

@@ -1,0 +1,163 @@
+//! Permits that depend on the body.
+
+use super::models::check_cloud_name;
+use super::rules::{Asked, BodyKind, BodyRules, check};
+use super::{Caller, Permit};
+use crate::authn::Identity;
+use crate::denial::Denial;
+use crate::ollama::body::Members;
+use crate::ollama::{Naming, Route, ScopeSet};
+use std::rc::Rc;
+
+/// The rules that an identity has for its requests' bodies: those of each credential that proves it,
+/// and of the user that it speaks for. All of them have to hold. Without any it allocates nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldRules(Vec<Rc<BodyRules>>);
+
+impl HeldRules {
+    /// Those of one credential.
+    pub fn own(rules: &Option<Rc<BodyRules>>) -> Self {
+        Self(rules.iter().cloned().collect())
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &BodyRules> {
+        self.0.iter().map(Rc::as_ref)
+    }
+}
+
+/// An identity on a route that its scope allows. No permit yet: its rules may need the body.
+#[derive(Debug)]
+pub struct Scoped<'p, 'e> {
+    pub(super) identity: &'p Identity<'e>,
+    pub(super) route: &'p Route,
+}
+
+/// What follows from the head of a request.
+#[derive(Debug)]
+pub enum Verdict<'p, 'e> {
+    /// it may go on
+    Permitted(Permit<'p, 'e>),
+    /// it may go on once its body was looked at
+    OnBody(Conditional<'p, 'e>),
+}
+
+/// A permit that depends on the body. Only this module makes one, of a [`Scoped`].
+///
+/// ```compile_fail
+/// // INVARIANT: nothing outside can write one.
+/// let conditional = ollama_gate::policy::Conditional { identity: todo!(), condition: todo!() };
+/// ```
+#[derive(Debug)]
+pub struct Conditional<'p, 'e> {
+    identity: &'p Identity<'e>,
+    condition: Condition,
+}
+
+/// What a body has to be like. It holds nothing of the request's head or of the configuration, so
+/// that it may wait for the body.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    rules: HeldRules,
+    scopes: ScopeSet,
+    route: Route,
+    kind: BodyKind,
+}
+
+/// Proof that a body is what it has to be. Only [`Condition::check`] makes one.
+#[derive(Debug)]
+pub struct Cleared(());
+
+impl<'p, 'e> Scoped<'p, 'e> {
+    /// What follows from all that is known without the body. What leaves the machine by the model in
+    /// the path needs the scope for it, whatever rules there are; of bodies nothing is known without.
+    ///
+    /// # Errors
+    /// The request is about a model that it may not be about.
+    pub fn judge(self, asked: Asked<'_>) -> Result<Verdict<'p, 'e>, Denial> {
+        let Self { identity, route } = self;
+        if route.naming() == Naming::Path {
+            check_cloud_name(identity.scopes, route.parameter(asked.path))?;
+        }
+        let rules = &identity.rules;
+        rules
+            .iter()
+            .try_for_each(|rules| rules.check_head(route, asked))?;
+        let kind = rules.iter().find_map(|rules| rules.kind(route, asked));
+        let Some(kind) = kind else {
+            return Ok(Verdict::Permitted(Permit {
+                caller: Caller::Known(identity),
+            }));
+        };
+        Ok(Verdict::OnBody(Conditional {
+            identity,
+            condition: Condition {
+                rules: rules.clone(),
+                scopes: identity.scopes,
+                route: route.clone(),
+                kind,
+            },
+        }))
+    }
+}
+
+impl<'p, 'e> Conditional<'p, 'e> {
+    /// Whose request it is.
+    pub const fn caller(&self) -> Caller<'p, 'e> {
+        Caller::Known(self.identity)
+    }
+
+    /// What its body has to be like, to be kept until that is there.
+    pub const fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// The permit, if the body is what it has to be. For a request without a body, `members` are
+    /// those of none.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn decide(self, members: &Members) -> Result<Permit<'p, 'e>, Denial> {
+        let Cleared(()) = self.condition.check(members)?;
+        Ok(Permit {
+            caller: self.caller(),
+        })
+    }
+}
+
+impl Condition {
+    /// What is to be read of the body.
+    pub const fn kind(&self) -> BodyKind {
+        self.kind
+    }
+
+    /// Checks that a body of which `bytes` are there, or announced, may go on growing.
+    ///
+    /// # Errors
+    /// It is too long already.
+    pub fn check_size(&self, bytes: u64) -> Result<(), Denial> {
+        self.rules
+            .iter()
+            .try_for_each(|rules| rules.limits.check_size(bytes))
+    }
+
+    /// Checks the whole body, read as [`Condition::kind`] says.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(&self, members: &Members) -> Result<Cleared, Denial> {
+        let rules = self.rules.iter();
+        check(rules, self.scopes, &self.route, self.kind, members)?;
+        Ok(Cleared(()))
+    }
+}
+
+#[cfg(test)]
+#[path = "conditional_tests.rs"]
+mod tests;
