@@ -55,6 +55,17 @@ impl Clamps {
         Ok(())
     }
 
+    /// Checks what needs no body.
+    ///
+    /// # Errors
+    /// What is predicted has to be bounded, and on `route` it cannot be.
+    pub fn check_route(&self, route: &Route) -> Result<(), Denial> {
+        match self.num_predict.is_some() && Bounded::of(route) == Bounded::Unbounded {
+            true => Err(unbounded()),
+            false => Ok(()),
+        }
+    }
+
     /// Checks that a body of `bytes`, or its beginning, is not too long.
     ///
     /// # Errors
@@ -135,11 +146,7 @@ fn check_tokens(most: u64, bounded: Bounded, members: &Members) -> Result<(), De
         Bounded::NumPredict => ("options.num_predict", members.num_predict),
         Bounded::MaxTokens => ("max_tokens", members.max_tokens),
         Bounded::MaxOutputTokens => ("max_output_tokens", members.max_output_tokens),
-        Bounded::Unbounded => {
-            let advice = "this route takes no bound for what is predicted, and this credential \
-                          needs one";
-            return Err(exceeded(advice.to_owned()));
-        }
+        Bounded::Unbounded => return Err(unbounded()),
     };
     match needed {
         (_, Some(_)) => Ok(()),
@@ -153,6 +160,11 @@ fn check_number(name: &str, asked: Number, most: u64) -> Result<(), Denial> {
         Ok(asked) if (1..=most).contains(&asked) => Ok(()),
         _ => Err(exceeded(format!("`{name}` may be from 1 to {most}"))),
     }
+}
+
+fn unbounded() -> Denial {
+    let advice = "this route takes no bound for what is predicted, and this credential needs one";
+    exceeded(advice.to_owned())
 }
 
 fn exceeded(advice: String) -> Denial {

@@ -168,7 +168,12 @@ fn every_route_that_predicts_is_bounded_or_refused() {
         let denial = limits.check(route, &nothing).err();
         assert_eq!(denial.is_some(), predicts, "{}", route.pattern());
     }
+    let form = Route::find(b"POST", "/v1/audio/transcriptions").unwrap();
+    assert!(limits.check_route(form).is_err());
+    assert_eq!(limits.check_route(route("/api/chat")), Ok(()));
+    assert_eq!(Clamps::default().check_route(form), Ok(()));
     let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Inference);
+    assert!(limits.check_route(&route).is_err());
     let body = members(r#"{"max_tokens": 5, "options": {"num_predict": 5}}"#);
     let denial = limits.check(&route, &body).unwrap_err();
     assert!(denial.message().contains("takes no bound"));

@@ -70,11 +70,12 @@ impl BodyRules {
     /// Checks what can be known without the body.
     ///
     /// # Errors
-    /// A model that is not allowed, or that nobody can be sure of.
+    /// A model that is not allowed, or that nobody can be sure of; or a bound that nothing can keep.
     pub fn check_head(&self, route: &Route, asked: Asked<'_>) -> Result<(), Denial> {
         if self.is_empty() {
             return Ok(());
         }
+        self.limits.check_route(route)?;
         match route.naming() {
             Naming::Path => self.check_path(route.parameter(asked.path)),
             Naming::Blob => self.check_unnamed(),

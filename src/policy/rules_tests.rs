@@ -368,6 +368,16 @@ fn a_mapped_route_has_to_name_a_model_in_its_body() {
     assert_eq!(refused(&one, &mapped, r#"{"model": "a"}"#), "");
     assert!(refused(&one, &mapped, r#"{"model": "b"}"#).starts_with("model_denied"));
     assert!(refused(&one, &mapped, r#"{"name": "a"}"#).starts_with("model_denied"));
+    let bounded = limits(Clamps {
+        num_predict: Some(1),
+        ..Clamps::default()
+    });
+    let runs = Route::mapped(vec!["GET", "POST"], "/v1/more", true, Scope::Inference);
+    for method in ["GET", "POST"] {
+        let denial = bounded.check_head(&runs, asked(method)).unwrap_err();
+        assert_eq!(denial.reason(), Reason::LimitExceeded, "{method}");
+    }
+    assert_eq!(bounded.check_head(&mapped, asked("GET")), Ok(()));
     // A known path with a method that only the configuration knows is a mapped route too.
     let chat = Route::mapped(vec!["PUT"], "/api/me", false, Scope::Read);
     assert_eq!(one.kind(&chat, asked("PUT")), Some(BodyKind::Json));
