@@ -19,6 +19,8 @@ pub enum Level {
 pub enum Reason {
     MalformedRequest,
     MalformedPath,
+    AmbiguousBody,
+    BodyTooLarge,
     AmbiguousCredential,
     MissingCredential,
     PlaceholderCredential,
@@ -65,9 +67,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::MalformedRequest,
         Self::MalformedPath,
+        Self::AmbiguousBody,
+        Self::BodyTooLarge,
         Self::AmbiguousCredential,
         Self::MissingCredential,
         Self::PlaceholderCredential,
@@ -117,6 +121,12 @@ impl Reason {
         match self {
             Self::MalformedRequest => (400, "malformed_request", "the request is malformed"),
             Self::MalformedPath => (400, "malformed_path", "the path is malformed"),
+            Self::AmbiguousBody => (
+                400,
+                "ambiguous_body",
+                "the body cannot be read in one way only",
+            ),
+            Self::BodyTooLarge => (413, "body_too_large", "the body is too large"),
             Self::AmbiguousCredential => (
                 400,
                 "ambiguous_credential",
@@ -340,7 +350,7 @@ mod tests {
     #[test]
     fn statuses_are_those_of_the_house_rules() {
         for reason in Reason::ALL {
-            assert!([400, 401, 403, 429, 500, 503].contains(&reason.status()));
+            assert!([400, 401, 403, 413, 429, 500, 503].contains(&reason.status()));
         }
     }
 

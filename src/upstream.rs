@@ -3,7 +3,7 @@
 
 use crate::denial::{Denial, Reason};
 use crate::http::{Field, RequestHead, is_visible_ascii, resembles};
-use crate::policy::{Caller, Permit};
+use crate::policy::{Caller, Conditional, Permit};
 use std::borrow::Cow;
 
 /// What the configuration says of the way to Ollama.
@@ -64,6 +64,19 @@ impl<'a> Admitted<'a> {
     }
 }
 
+/// What is done to the head of a request whose body decides. It is no right to go on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Prepared<'a> {
+    edits: Vec<Edit<'a>>,
+}
+
+impl<'a> Prepared<'a> {
+    /// As of [`Admitted::edits`].
+    pub fn edits(&self) -> &[Edit<'a>] {
+        &self.edits
+    }
+}
+
 /// The fields of a request that Ollama must not see, each name once.
 #[derive(Debug)]
 pub struct TakenOut<'a> {
@@ -113,8 +126,33 @@ pub fn admit<'a>(
     taken_out: TakenOut<'a>,
     rules: &'a UpstreamRules,
 ) -> Result<Admitted<'a>, Denial> {
+    let edits = edits(permit.caller(), head, taken_out, rules)?;
+    Ok(Admitted { edits })
+}
+
+/// Prepares the request with `head`, whose body has yet to be read: the head is edited in its own
+/// callback, since a later one is too late on Envoy.
+///
+/// # Errors
+/// As of [`admit`].
+pub fn prepare<'a>(
+    conditional: &Conditional<'_, 'a>,
+    head: &RequestHead<'a>,
+    taken_out: TakenOut<'a>,
+    rules: &'a UpstreamRules,
+) -> Result<Prepared<'a>, Denial> {
+    let edits = edits(conditional.caller(), head, taken_out, rules)?;
+    Ok(Prepared { edits })
+}
+
+fn edits<'a>(
+    caller: Caller<'_, 'a>,
+    head: &RequestHead<'a>,
+    taken_out: TakenOut<'a>,
+    rules: &'a UpstreamRules,
+) -> Result<Vec<Edit<'a>>, Denial> {
     let mut edits = taken_out.removals;
-    if let Caller::Known(identity) = permit.caller() {
+    if let Caller::Known(identity) = caller {
         // Setting replaces. On Kong a header that was blanked and then set would be there twice.
         let mut set = |name: &'a str, value: Cow<'a, str>| -> Result<(), Denial> {
             edits.retain(|edit| !is_of(edit, name.as_bytes()));
@@ -138,7 +176,7 @@ pub fn admit<'a>(
     if head.only_host() != Some(rules.host.as_bytes()) {
         edits.push(Edit::Host(&rules.host));
     }
-    Ok(Admitted { edits })
+    Ok(edits)
 }
 
 fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {

@@ -114,7 +114,7 @@ fn a_configuration_is_replaced_whole_and_requests_keep_theirs() {
     ];
     *world.gateway.0.headers.borrow_mut() =
         request.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
-    assert_eq!(under_way.request_head(4), Flow::Continue);
+    assert_eq!(under_way.request_head(4, true), Flow::Continue);
     assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 500);
     *world.gateway.0.configuration.borrow_mut() = configuration().to_string().into_bytes();
     assert!(world.root.configure());
@@ -125,7 +125,7 @@ fn a_configuration_is_replaced_whole_and_requests_keep_theirs() {
 fn the_rest_of_a_request_without_a_permit_is_held() {
     let world = World::new(&configuration());
     assert_eq!(
-        world.root.filter().request_rest(),
+        world.root.filter().request_trailers(),
         Flow::Pause,
         "a body before its head"
     );
@@ -312,7 +312,7 @@ fn no_allowed_request_is_counted_twice_or_not_at_all() {
     assert_eq!(told(&gateway), Some(4));
     let key = ("authorization".to_owned(), format!("Bearer {KEY}"));
     gateway.0.headers.borrow_mut().push(key);
-    let _ = last.request_head(0);
+    let _ = last.request_head(0, true);
     assert_eq!(
         told(&gateway),
         Some(5),

@@ -117,7 +117,7 @@ class Demo:
             "public": ["health"],
             "upstream": {"host": upstream_host},
             "log": {"allowed": True},
-            "host": {"name": "envoy"},
+            "host": {"name": "envoy", "hold_head": True, "body_limit": "64MiB"},
         }
 
     def environment(self) -> dict[str, str]:

@@ -63,6 +63,9 @@ pub(super) const DURATION: Shape = Shape::Pattern("^ *[0-9]");
 /// The last whole number of which every JSON reader knows the next (RFC 8259 section 6).
 pub(super) const MOST_COUNTED: u64 = 9_007_199_254_740_991;
 
+/// A number of bytes.
+pub(super) const SIZE: Shape = Shape::Pattern("^[0-9]{1,10} ?([KMG]i)?B$");
+
 /// One field of a section.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {

@@ -1,6 +1,6 @@
 //! `host`, and what follows from it for the rest of the document.
 
-use super::field::{Field, Shape};
+use super::field::{Field, SIZE, Shape};
 use super::reader::{Node, Reader, Section};
 use std::net::Ipv6Addr;
 
@@ -10,8 +10,29 @@ pub(super) const HOST: &[Field] = &[
         Shape::Word(HostName::names),
         "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
     ),
-    Field::later("hold_head"),
+    Field::optional(
+        "hold_head",
+        Shape::Boolean,
+        "on Envoy: the head waits until a body that a rule looks into was read, so that nothing of a refused request reaches Ollama. Needs `allow_on_headers_stop_iteration: true` in the filter's own configuration; without that such requests hang. Default: `false`, and the head goes on before the body",
+    ),
+    Field::optional(
+        "body_limit",
+        SIZE,
+        "how large a body may be that a rule looks into, such as `64MiB`; the gateway's own limit has to be as high. Default: `1MiB` on Envoy and Istio, `32MiB` on APISIX, `8KiB` elsewhere",
+    ),
 ];
+
+/// How bodies are held that a rule looks into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// the head waits with the body
+    pub hold_head: bool,
+    /// how large a body may be that a rule looks into, in bytes
+    pub limit: Option<u64>,
+}
+
+/// No host holds more of a body than this, in bytes: the module's memory ends at 4 GiB.
+const MOST_BODY: u64 = 1 << 30;
 
 /// A gateway, as the configuration names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +68,22 @@ impl HostName {
 }
 
 /// The gateway that is named, after everything was refused that it cannot do.
-pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HostName> {
+pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<(HostName, Holding)> {
     let host = root.field("host");
-    let host = host.and_then(|node| reader.section(&node, HOST));
-    let name = host.and_then(|host| host.field("name")).and_then(|node| {
+    let host = host.and_then(|node| reader.section(&node, HOST))?;
+    let name = host.field("name").and_then(|node| {
         reader.parsed(
             &node,
             "\"envoy\", \"istio\", \"apisix\" or \"kong\"",
             HostName::named,
         )
     })?;
+    let holding = Holding {
+        hold_head: hold_head(reader, &host, name),
+        limit: host
+            .field("body_limit")
+            .and_then(|node| reader.size(&node, MOST_BODY)),
+    };
     if name == HostName::Kong {
         let upstream_host = root.field("upstream").and_then(|node| node.member("host"));
         if let Some(node) = upstream_host {
@@ -73,7 +100,19 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HostNa
             check_server(reader, &issuer);
         }
     }
-    Some(name)
+    Some((name, holding))
+}
+
+fn hold_head(reader: &mut Reader<'_>, host: &Section<'_>, name: HostName) -> bool {
+    let Some(node) = host.field("hold_head") else {
+        return false;
+    };
+    let hold = reader.boolean(&node).unwrap_or_default();
+    let is_envoy = matches!(name, HostName::Envoy | HostName::Istio);
+    if hold && !is_envoy {
+        reader.refuse(&node, "is Envoy's and Istio's; leave it out here");
+    }
+    hold
 }
 
 /// On gateways of nginx an upstream for keys is a server. Kong traps at one that is none, within the

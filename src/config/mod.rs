@@ -22,7 +22,7 @@ mod upstream;
 mod value;
 
 pub use field::{Field, Shape, Support, reference};
-pub use host::HostName;
+pub use host::{Holding, HostName};
 pub use report::{ConfigError, ConfigErrors};
 pub use root::Configuration;
 pub use schema::schema;

@@ -1,7 +1,7 @@
 //! The top level, and what comes of it all.
 
 use super::field::{Field, Shape, Table};
-use super::host::{self, HostName};
+use super::host::{self, Holding, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
@@ -140,6 +140,8 @@ pub struct Configuration {
     pub engine: Engine,
     /// the gateway that it was written for, if it says
     pub host: Option<HostName>,
+    /// how bodies are held
+    pub holding: Holding,
     /// what to log at the start, a line each
     pub notices: Vec<String>,
     /// what to log at the start so that nobody misses it
@@ -223,7 +225,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let log_allowed = log
         .and_then(|log| log.field("allowed"))
         .and_then(|node| reader.boolean(&node));
-    let host = host::read(reader, &section);
+    let (host, holding) = host::read(reader, &section).unzip();
+    let holding = holding.unwrap_or_default();
     let mode = field("mode").and_then(|node| {
         reader.parsed(&node, "\"enforce\" or \"report\"", |text| {
             Mode::ALL
@@ -265,5 +268,6 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             mode: mode.unwrap_or_default(),
         },
         host,
+        holding,
     })
 }

@@ -140,6 +140,25 @@ impl Reader<'_> {
         })
     }
 
+    /// A number of bytes, of one to `most`.
+    pub fn size(&mut self, node: &Node<'_>, most: u64) -> Option<u64> {
+        let expected =
+            format!("a size such as \"64MiB\" (B, KiB, MiB or GiB), of 1 to {most} bytes");
+        self.parsed(node, &expected, |text| {
+            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, unit) = text.split_at_checked(digits)?;
+            let scale = match unit.strip_prefix(' ').unwrap_or(unit) {
+                "B" => 1,
+                "KiB" => 1 << 10,
+                "MiB" => 1 << 20,
+                "GiB" => 1 << 30,
+                _ => return None,
+            };
+            let bytes = number.parse::<u64>().ok()?.checked_mul(scale)?;
+            (1..=most).contains(&bytes).then_some(bytes)
+        })
+    }
+
     /// A list of scope names.
     pub fn scopes(&mut self, node: &Node<'_>, allowed: &[Scope]) -> ScopeSet {
         let names: Vec<_> = allowed.iter().map(|scope| scope.name()).collect();

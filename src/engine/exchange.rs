@@ -1,5 +1,6 @@
 //! One request's way through the gate.
 
+use super::body::{self, BodyTerms, Held};
 use super::record::{Facts, Record, request_id};
 use super::{Engine, Mode, Now, Reply, Watched};
 use crate::authn::Asking;
@@ -7,16 +8,21 @@ use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
-use crate::ollama::{Dialect, ErrorBody};
-use crate::policy::{self, Asked, Connection, Verdict, Visit};
+use crate::ollama::body::Members;
+use crate::ollama::{Dialect, ErrorBody, Route};
+use crate::policy::{self, Asked, Cleared, Connection, Verdict, Visit};
 use crate::source::{Call, Response};
-use crate::upstream::{self, Admitted, TakenOut};
+use crate::upstream::{self, Admitted, Prepared, TakenOut};
 
 /// What the host has to do with a request now. There is no "nothing": every callback ends in one.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RequestStep<'a> {
     /// edit the head, then let it go on
     Forward(Admitted<'a>),
+    /// edit the head, and hold the body until it was read to its end
+    Hold(Prepared<'a>),
+    /// let go on what was held: its body was read
+    Release(Cleared),
     /// let it go on as it came: nothing is enforced
     Watch(Watched),
     /// answer in Ollama's place
@@ -57,7 +63,9 @@ pub enum Unread {
 /// The states of one request. Dropping it gives up what it waits for.
 #[derive(Debug, Default)]
 pub struct Exchange {
-    forwarded: bool,
+    pub(super) forwarded: bool,
+    /// its body, if that decides
+    pub(super) held: Option<Box<Held>>,
     /// what it waits for
     pending: Option<Pending>,
     /// what it has waited for
@@ -75,6 +83,14 @@ pub struct Setting<'a, 'v> {
     pub connection: &'v dyn Connection,
     /// what the clocks say
     pub now: Now,
+    /// what can be had of a body
+    pub body: BodyTerms,
+}
+
+/// What the head came to.
+enum Decided<'a> {
+    Forward(Admitted<'a>),
+    Hold(Prepared<'a>, Box<Held>),
 }
 
 impl Exchange {
@@ -93,7 +109,7 @@ impl Exchange {
         let decided = engine.decide(head, setting, &self.tried, &visit, &mut facts);
         facts.address = visit.known_address();
         match decided {
-            Ok(admitted) => {
+            Ok(Decided::Forward(admitted)) => {
                 self.forwarded = true;
                 let Engine {
                     mode, log_allowed, ..
@@ -103,6 +119,10 @@ impl Exchange {
                     step: watched.unwrap_or(RequestStep::Forward(admitted)),
                     record: Some(Record::allowed(&facts, log_allowed, mode)),
                 }
+            }
+            Ok(Decided::Hold(prepared, mut held)) => {
+                held.address = facts.address;
+                self.hold(setting, prepared, held)
             }
             Err(Refusal::Await(begun)) => {
                 let (pending, call) = *begun;
@@ -132,6 +152,21 @@ impl Exchange {
             }
         }
         self.request_head(setting, head)
+    }
+
+    fn hold<'a>(
+        &mut self,
+        setting: Setting<'a, '_>,
+        prepared: Prepared<'a>,
+        held: Box<Held>,
+    ) -> Outcome<'a> {
+        let watched = setting.engine.mode.watched();
+        self.held = Some(held);
+        self.forwarded = watched.is_some();
+        Outcome {
+            step: watched.map_or(RequestStep::Hold(prepared), RequestStep::Watch),
+            record: None,
+        }
     }
 
     fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
@@ -178,7 +213,7 @@ impl Exchange {
         }
     }
 
-    fn refuse<'a>(
+    pub(super) fn refuse<'a>(
         &mut self,
         engine: Option<&Engine>,
         mode: Mode,
@@ -189,6 +224,7 @@ impl Exchange {
         let watched = mode.watched();
         self.forwarded = watched.is_some();
         self.pending = None;
+        self.held = None;
         let record = Some(Record::denied(facts, denial, mode));
         if let Some(watched) = watched {
             let step = RequestStep::Watch(watched);
@@ -221,17 +257,17 @@ impl Engine {
         tried: &[Tried],
         visit: &Visit<'_>,
         facts: &mut Facts<'_, 'a>,
-    ) -> Result<Admitted<'a>, Refusal> {
+    ) -> Result<Decided<'a>, Refusal> {
         let path = DecodedPath::read(head.path())
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
         let taken_out = TakenOut::collect(head, &self.upstream)?;
-        let local = self.local(path.as_str());
-        let route = local.and_then(|local| self.routes.find(head.method(), local));
+        let route = self.route_of(head, &path);
         facts.route = route;
         match policy::public(self.public, route, head, visit) {
             Some(Ok(permit)) => {
-                return Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?);
+                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                return Ok(Decided::Forward(admitted));
             }
             // A page that brings a credential is not a browser acting by itself.
             Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
@@ -249,17 +285,37 @@ impl Engine {
         let identity = facts.identity.insert(identity);
         let asked = Asked {
             method: head.method(),
-            path: local.unwrap_or_default(),
+            path: self.local(path.as_str()).unwrap_or_default(),
             has_query: head.path().contains(&b'?'),
         };
-        let permit = match policy::decide(identity, route, head, visit)?.judge(asked)? {
-            Verdict::Permitted(permit) => permit,
-            Verdict::OnBody(_) => {
-                let advice = "it does not read bodies yet, and this credential has rules for them";
-                return Err(Denial::new(Reason::Misconfigured, advice).into());
+        match policy::decide(identity, route, head, visit)?.judge(asked)? {
+            Verdict::Permitted(permit) => {
+                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                Ok(Decided::Forward(admitted))
             }
-        };
-        Ok(upstream::admit(&permit, head, taken_out, &self.upstream)?)
+            Verdict::OnBody(conditional) => {
+                let condition = conditional.condition().clone();
+                if body::is_absent(condition.kind(), head, setting.body)? {
+                    let permit = conditional.decide(&Members::default())?;
+                    let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                    return Ok(Decided::Forward(admitted));
+                }
+                let held = Held::new(condition, identity, head, setting.body)?;
+                let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
+                Ok(Decided::Hold(prepared, Box::new(held)))
+            }
+        }
+    }
+
+    /// The route of the request with `head`, if it has one that the gate knows.
+    pub(super) fn route(&self, head: &RequestHead<'_>) -> Option<&Route> {
+        let path = DecodedPath::read(head.path()).ok()?;
+        self.route_of(head, &path)
+    }
+
+    fn route_of(&self, head: &RequestHead<'_>, path: &DecodedPath<'_>) -> Option<&Route> {
+        let local = self.local(path.as_str())?;
+        self.routes.find(head.method(), local)
     }
 
     /// `target`, path and query as sent, without the prefix, if it is below it.

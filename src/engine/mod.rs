@@ -3,12 +3,14 @@
 //! Sans-io: no host call, no clock, no randomness. What came in is an argument, what to do next is
 //! the result.
 
+mod body;
 mod exchange;
 mod mode;
 mod record;
 mod reply;
 mod time;
 
+pub use body::{BodyTerms, Fed};
 pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
 pub use mode::{Mode, Watched};
 pub use record::Record;

@@ -1,16 +1,19 @@
 //! One request: turns callbacks into events, and does the one step that comes back.
 
 use super::address::HostConnection;
+use super::body::Body;
 use super::crypto::HostCrypto;
 use super::root::Ready;
 use super::{CallToken, Host, Pairs, Status, response};
 use crate::authn::jwt::{Software, Verifier};
 use crate::denial::Level;
-use crate::engine::{Exchange, Now, Outcome, Record, Reply, RequestStep, Rest, Setting, Unread};
+use crate::engine::{
+    BodyTerms, Exchange, Now, Outcome, Record, Reply, RequestStep, Setting, Unread,
+};
 use crate::http::{HeadError, RequestHead};
 use crate::policy::{Connection as _, Peer};
 use crate::source::Response;
-use crate::upstream::{Admitted, Edit};
+use crate::upstream::Edit;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -26,20 +29,27 @@ pub enum Flow {
 /// The context of one request. Dropping it gives up what it waits for.
 #[derive(Debug)]
 pub struct Filter<H> {
-    host: H,
-    ready: Option<Rc<Ready>>,
-    exchange: Exchange,
-    waiting: Option<Waiting>,
+    pub(super) host: H,
+    pub(super) ready: Option<Rc<Ready>>,
+    pub(super) exchange: Exchange,
+    /// the call that it waits for
+    pub(super) waiting: Option<CallToken>,
+    /// the header map as it was, while there is something yet to decide on it
+    pub(super) map: Vec<u8>,
+    pub(super) body: Body,
     /// the other end of its connection, once a rule has asked
-    peer: Cell<Option<Peer>>,
+    pub(super) peer: Cell<Option<Peer>>,
 }
 
-/// A request that waits for its call.
-#[derive(Debug)]
-struct Waiting {
-    token: CallToken,
-    /// its header map, as it was before
-    map: Vec<u8>,
+/// What has happened to a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event<'r> {
+    /// its head has come in
+    Head,
+    /// the call that it waits for was answered
+    CallDone(&'r Response<'r>),
+    /// its body has ended, or enough of it was read
+    BodyEnd,
 }
 
 impl<H: Host> Filter<H> {
@@ -50,12 +60,15 @@ impl<H: Host> Filter<H> {
             ready,
             exchange: Exchange::default(),
             waiting: None,
+            map: Vec::new(),
+            body: Body::default(),
             peer: Cell::new(None),
         }
     }
 
-    /// The head has come in, with `count` fields as the gateway counts them.
-    pub fn request_head(&mut self, count: usize) -> Flow {
+    /// The head has come in, with `count` fields as the gateway counts them. `ends` is whether it
+    /// says that nothing follows.
+    pub fn request_head(&mut self, count: usize, ends: bool) -> Flow {
         let ready = self.ready.clone();
         let Some(ready) = ready.as_deref() else {
             // The gateway is not known, so the header map, which can crash one, is not asked for.
@@ -68,8 +81,9 @@ impl<H: Host> Filter<H> {
             }
             return self.refuse_unread(Some(ready), Unread::Misconfigured, &self.path());
         }
+        self.body.absent = ready.capabilities.knows_the_end.then_some(ends);
         match self.read_map(ready, count) {
-            Ok(map) => self.decide(ready, map, None),
+            Ok(map) => self.decide(ready, map, Event::Head),
             Err(unread) => self.refuse_unread(Some(ready), unread, &self.path()),
         }
     }
@@ -79,30 +93,29 @@ impl<H: Host> Filter<H> {
     /// the decision falls here and now.
     pub fn call_done(&mut self, token: CallToken, size: usize) {
         let ready = self.ready.clone();
-        let waiting = self.waiting.take_if(|waiting| waiting.token == token);
-        let (Some(ready), Some(waiting)) = (ready.as_deref(), waiting) else {
+        if self.waiting.take_if(|waiting| *waiting == token).is_none() {
+            return;
+        }
+        let Some(ready) = ready.as_deref() else {
             return;
         };
         let body = response::body(&self.host, size);
         let response = response::read(&self.host, &body, size);
-        if self.decide(ready, waiting.map, Some(&response)) == Flow::Continue
-            && let Err(Status(status)) = self.host.resume()
-        {
+        let map = std::mem::take(&mut self.map);
+        if self.decide(ready, map, Event::CallDone(&response)) == Flow::Continue {
+            self.resume();
+        }
+    }
+
+    fn resume(&self) {
+        if let Err(Status(status)) = self.host.resume() {
             let line = format!("ollama-gate: the gateway resumes no request (status {status})");
             self.host.log(Level::Error, &line);
         }
     }
 
-    /// Body or trailers have come in. What was not permitted stays where it is.
-    pub const fn request_rest(&self) -> Flow {
-        match self.exchange.request_rest() {
-            Rest::Continue => Flow::Continue,
-            Rest::Stop => Flow::Pause,
-        }
-    }
-
-    /// Decides on the head in `map`: for the first time, or with the `response` that it waited for.
-    fn decide(&mut self, ready: &Ready, map: Vec<u8>, response: Option<&Response<'_>>) -> Flow {
+    /// Decides on the head in `map`, now that this has happened.
+    pub(super) fn decide(&mut self, ready: &Ready, map: Vec<u8>, event: Event<'_>) -> Flow {
         let head = match Pairs::read(&map, |pairs| RequestHead::read(pairs)) {
             Ok(Ok(head)) => head,
             Ok(Err(error)) => {
@@ -125,10 +138,15 @@ impl<H: Host> Filter<H> {
             verifier,
             connection: &connection,
             now: now.map_or(Now::unknown(), Now::from_wall_nanoseconds),
+            body: BodyTerms {
+                most: ready.bodies.most,
+                absent: self.body.absent,
+            },
         };
-        let mut outcome = match response {
-            None => self.exchange.request_head(setting, &head),
-            Some(response) => self.exchange.call_done(setting, &head, response),
+        let mut outcome = match event {
+            Event::Head => self.exchange.request_head(setting, &head),
+            Event::CallDone(response) => self.exchange.call_done(setting, &head, response),
+            Event::BodyEnd => self.exchange.body_end(setting, &head),
         };
         let flow = loop {
             match &outcome.step {
@@ -145,28 +163,37 @@ impl<H: Host> Filter<H> {
         };
         ready.tell_news(&self.host);
         match flow {
-            Ok(flow) => flow,
             Err(token) => {
                 if ready.engine.network.asks {
                     // In a callback of the request; after the answer not every gateway tells it.
                     HostConnection::new(&self.host, tells, &self.peer).peer();
                 }
-                self.waiting = Some(Waiting { token, map });
+                self.waiting = Some(token);
+                self.map = map;
                 Flow::Pause
             }
+            Ok(_) if self.exchange.reads_body() => {
+                self.map = map;
+                self.look_for_body(ready)
+            }
+            Ok(flow) => flow,
         }
     }
 
     fn finish(&mut self, ready: &Ready, outcome: &Outcome<'_>, head: &RequestHead<'_>) -> Flow {
         match &outcome.step {
-            RequestStep::Forward(admitted) => match self.apply(ready, admitted, head) {
+            RequestStep::Forward(admitted) => match self.apply(ready, admitted.edits(), head) {
                 Ok(()) => {
                     self.tell(Some(ready), outcome.record.as_ref());
                     Flow::Continue
                 }
                 Err(_) => self.refuse_unread(Some(ready), Unread::HostFailed, head.path()),
             },
-            RequestStep::Watch(_) => {
+            RequestStep::Hold(prepared) => match self.apply(ready, prepared.edits(), head) {
+                Ok(()) => Flow::Pause,
+                Err(_) => self.refuse_unread(Some(ready), Unread::HostFailed, head.path()),
+            },
+            RequestStep::Release(_) | RequestStep::Watch(_) => {
                 self.tell(Some(ready), outcome.record.as_ref());
                 Flow::Continue
             }
@@ -203,11 +230,11 @@ impl<H: Host> Filter<H> {
     fn apply(
         &self,
         ready: &Ready,
-        admitted: &Admitted<'_>,
+        edits: &[Edit<'_>],
         head: &RequestHead<'_>,
     ) -> Result<(), Status> {
         let capabilities = ready.capabilities;
-        for edit in admitted.edits() {
+        for edit in edits {
             match edit {
                 Edit::Remove(name) => {
                     if capabilities.blank_before_remove {
@@ -229,7 +256,12 @@ impl<H: Host> Filter<H> {
         Ok(())
     }
 
-    fn refuse_unread(&mut self, ready: Option<&Ready>, unread: Unread, path: &[u8]) -> Flow {
+    pub(super) fn refuse_unread(
+        &mut self,
+        ready: Option<&Ready>,
+        unread: Unread,
+        path: &[u8],
+    ) -> Flow {
         let engine = ready.map(|ready| &ready.engine);
         let outcome = self.exchange.unread(engine, unread, path);
         match &outcome.step {
@@ -239,7 +271,7 @@ impl<H: Host> Filter<H> {
                 Flow::Continue
             }
             // Without a head there is no permit, so there is nothing to forward or to wait for.
-            RequestStep::Forward(_) | RequestStep::Await(_) => Flow::Pause,
+            _ => Flow::Pause,
         }
     }
 

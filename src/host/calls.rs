@@ -57,6 +57,12 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
@@ -78,6 +84,7 @@ unsafe extern "C" {
 }
 
 const REQUEST_HEADERS: u32 = 0;
+const REQUEST_BODY: u32 = 0;
 const CALL_RESPONSE_HEADERS: u32 = 6;
 const CALL_RESPONSE_BODY: u32 = 4;
 const REQUEST_STREAM: u32 = 0;
@@ -110,9 +117,14 @@ fn take(data: *mut u8, size: usize) -> Vec<u8> {
 
 /// All bytes of a buffer.
 fn buffer(kind: u32) -> Result<Vec<u8>, Status> {
+    part(kind, 0, ALL)
+}
+
+/// At most `most` bytes of a buffer, from `start` on.
+fn part(kind: u32, start: usize, most: usize) -> Result<Vec<u8>, Status> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: both out-pointers are valid for the call.
-    let status = unsafe { proxy_get_buffer_bytes(kind, 0, ALL, &mut data, &mut size) };
+    let status = unsafe { proxy_get_buffer_bytes(kind, start, most, &mut data, &mut size) };
     check(status).map(|()| take(data, size))
 }
 
@@ -202,6 +214,16 @@ impl Host for Gateway {
     fn remove_request_header(&self, name: &str) -> Result<(), Status> {
         // SAFETY: `name` outlives the call.
         check(unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) })
+    }
+
+    fn ask_for_body(&self) -> Result<(), Status> {
+        let (path, value) = ("wasm_process_req_body", "true");
+        // SAFETY: `path` and `value` outlive the call.
+        check(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
+    }
+
+    fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
+        part(REQUEST_BODY, start, most)
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {

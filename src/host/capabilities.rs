@@ -24,11 +24,25 @@ pub struct Capabilities {
     pub ticks: bool,
     /// Allowed requests are counted on ticks, which saves a call in each.
     pub counts_on_ticks: bool,
+    /// The head's callback says rightly whether a body follows. On APISIX it says that none does, on
+    /// Kong that one does, whatever comes.
+    pub knows_the_end: bool,
+    /// A body is shown only when asked for in the head's callback (APISIX).
+    pub asks_for_bodies: bool,
+    /// How many bytes of a body it shows, unless the configuration says that it shows more.
+    pub most_body: u64,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
     /// How it tells the client's address. `None`: it is not known, so it is not asked.
     pub tells: Option<Tells>,
 }
+
+/// Envoy's own limit, `per_connection_buffer_limit_bytes`.
+const ENVOY_MOST_BODY: u64 = 1 << 20;
+/// nginx writes a larger one into a file (`client_body_buffer_size`), where Kong does not show it.
+const KONG_MOST_BODY: u64 = 8 << 10;
+/// APISIX shows it whole, from a file too, and the worker holds it in memory.
+const APISIX_MOST_BODY: u64 = 32 << 20;
 
 /// What fits into Kong's header map beside the pseudo headers.
 const KONG_MOST_FIELDS: usize = 96;
@@ -43,6 +57,9 @@ impl Capabilities {
         ticks: true,
         counts_on_ticks: true,
         host_before_map: false,
+        knows_the_end: true,
+        asks_for_bodies: false,
+        most_body: ENVOY_MOST_BODY,
         blank_before_remove: false,
     };
     const APISIX: Self = Self {
@@ -54,6 +71,9 @@ impl Capabilities {
         ticks: false,
         counts_on_ticks: false,
         host_before_map: true,
+        knows_the_end: false,
+        asks_for_bodies: true,
+        most_body: APISIX_MOST_BODY,
         blank_before_remove: false,
     };
     const KONG: Self = Self {
@@ -65,6 +85,9 @@ impl Capabilities {
         ticks: true,
         counts_on_ticks: false,
         host_before_map: false,
+        knows_the_end: false,
+        asks_for_bodies: false,
+        most_body: KONG_MOST_BODY,
         blank_before_remove: true,
     };
     /// Nothing that one of the gateways does not bear.
@@ -77,6 +100,9 @@ impl Capabilities {
         ticks: false,
         counts_on_ticks: false,
         host_before_map: false,
+        knows_the_end: false,
+        asks_for_bodies: false,
+        most_body: KONG_MOST_BODY,
         blank_before_remove: true,
     };
 

@@ -6,6 +6,7 @@
 
 mod adapter;
 mod address;
+mod body;
 mod capabilities;
 mod counters;
 mod crypto;
@@ -75,6 +76,11 @@ pub trait Host {
     fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Takes every field of this name out of the request.
     fn remove_request_header(&self, name: &str) -> Result<(), Status>;
+    /// Asks for the request's body to be shown, where the gateway does that only when asked.
+    fn ask_for_body(&self) -> Result<(), Status>;
+    /// At most `most` bytes of the request's body from `start` on. To be called within a callback
+    /// of the body, or while one is held.
+    fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status>;
     /// Answers in the upstream's place.
     fn reply(&self, reply: &Reply) -> Result<(), Status>;
     /// Writes to the gateway's log.

@@ -1,5 +1,6 @@
 //! The root context: holds the configuration, and fetches between requests.
 
+use super::body::Bodies;
 use super::capabilities::{Capabilities, Confirmation};
 use super::counters::Counters;
 use super::crypto::Proved;
@@ -25,6 +26,7 @@ pub struct Ready {
     pub(super) engine: Engine,
     pub(super) capabilities: Capabilities,
     pub(super) confirmation: Confirmation,
+    pub(super) bodies: Bodies,
     pub(super) counters: Counters,
     pub(super) crypto: Proved,
 }
@@ -120,6 +122,7 @@ impl<H: Host + Clone> Root<H> {
             engine: configuration.engine,
             capabilities,
             confirmation: Confirmation::of(configuration.host),
+            bodies: Bodies::new(capabilities, configuration.holding),
             crypto: Proved::default(),
             counters: match capabilities.counters {
                 true => Counters::define(&self.host, mode),

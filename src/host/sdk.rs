@@ -61,15 +61,15 @@ impl Context for Filter<Gateway> {
 }
 
 impl HttpContext for Filter<Gateway> {
-    fn on_http_request_headers(&mut self, count: usize, _end_of_stream: bool) -> Action {
-        self.request_head(count).into()
+    fn on_http_request_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
+        self.request_head(count, end_of_stream).into()
     }
 
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
-        self.request_rest().into()
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.request_body(size, end_of_stream).into()
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.request_rest().into()
+        self.request_trailers().into()
     }
 }

@@ -134,6 +134,12 @@ impl<'a> RequestHead<'a> {
         &self.fields
     }
 
+    /// The first value of the field called `name`.
+    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
+        let is_it = |field: &&Field<'a>| field.name.eq_ignore_ascii_case(name.as_bytes());
+        self.fields.iter().find(is_it).map(|field| field.value)
+    }
+
     /// The values of every field of `kind`, in order.
     pub fn values(&self, kind: FieldKind) -> impl Iterator<Item = &'a [u8]> {
         self.fields

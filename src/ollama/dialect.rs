@@ -67,7 +67,7 @@ impl Dialect {
 
     const fn error_type(reason: Reason) -> &'static str {
         match reason.status() {
-            400 => "invalid_request_error",
+            400 | 413 => "invalid_request_error",
             401 => "authentication_error",
             403 => "permission_error",
             429 => "rate_limit_error",

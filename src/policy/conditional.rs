@@ -1,11 +1,11 @@
 //! Permits that depend on the body.
 
 use super::models::check_cloud_name;
-use super::rules::{Asked, BodyKind, BodyRules, check};
+use super::rules::{Asked, BodyRules, check};
 use super::{Caller, Permit};
 use crate::authn::Identity;
 use crate::denial::Denial;
-use crate::ollama::body::Members;
+use crate::ollama::body::{BodyKind, Members};
 use crate::ollama::{Naming, Route, ScopeSet};
 use std::rc::Rc;
 
@@ -70,8 +70,9 @@ pub struct Condition {
     kind: BodyKind,
 }
 
-/// Proof that a body is what it has to be. Only [`Condition::check`] makes one.
-#[derive(Debug)]
+/// Proof that a body is what it has to be. Only [`Condition::check`] makes one, and letting go of a
+/// held request needs one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cleared(());
 
 impl<'p, 'e> Scoped<'p, 'e> {

@@ -13,7 +13,7 @@ pub use conditional::{Cleared, Condition, Conditional, HeldRules, Scoped, Verdic
 pub use models::ModelRule;
 pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
 pub use ranges::{RangeError, Ranges};
-pub use rules::{Asked, BodyKind, BodyRules, check};
+pub use rules::{Asked, BodyRules, check};
 
 use crate::authn::Identity;
 use crate::denial::{Denial, Reason};

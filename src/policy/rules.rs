@@ -3,7 +3,7 @@
 use super::models::check_cloud;
 use super::{Clamps, ModelRule};
 use crate::denial::{Denial, Reason};
-use crate::ollama::body::Members;
+use crate::ollama::body::{BodyKind, Members};
 use crate::ollama::{Naming, Route, ScopeSet};
 
 /// The rules of one credential that need the body of a request. All of them have to hold.
@@ -13,17 +13,6 @@ pub struct BodyRules {
     pub models: Vec<ModelRule>,
     /// how much it may ask for
     pub limits: Clamps,
-}
-
-/// What is to be read of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyKind {
-    /// a JSON object
-    Json,
-    /// a form, `multipart/form-data`
-    Form,
-    /// its length alone
-    Opaque,
 }
 
 /// What of a request's head these rules look at.

@@ -46,6 +46,7 @@ pub struct State {
     pub headers: RefCell<Vec<(String, String)>>,
     /// what the gateway says of the client's address, and by which name of a property
     pub address: RefCell<(String, Vec<u8>)>,
+    pub body: RefCell<Vec<u8>>,
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
     pub counters: RefCell<Vec<(String, u64)>>,
@@ -134,6 +135,17 @@ impl Host for Gateway {
         let mut headers = self.0.headers.borrow_mut();
         headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         Ok(())
+    }
+
+    fn ask_for_body(&self) -> Result<(), Status> {
+        self.0.call("ask_for_body")
+    }
+
+    fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
+        self.0.call("request_body")?;
+        let body = self.0.body.borrow();
+        let part = body.get(start..).ok_or(Status::NOT_FOUND)?;
+        Ok(part.iter().copied().take(most).collect())
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {
@@ -285,21 +297,57 @@ impl World {
 
     /// Sends a request with exactly these headers.
     pub fn send_raw(&self, fields: &[(&str, &str)]) -> Seen {
+        self.begin(fields);
+        let mut filter = self.root.filter();
+        let flow = filter.request_head(fields.len(), true);
+        assert_eq!(
+            filter.request_trailers(),
+            flow,
+            "the rest goes where the head went"
+        );
+        self.seen(flow)
+    }
+
+    /// Sends a POST whose body comes in these parts, each with the flow that came back. The gateway
+    /// holds what was stopped.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)], parts: &[&[u8]]) -> (Seen, Vec<Flow>) {
+        let usual = [
+            (":method", "POST"),
+            (":path", path),
+            (":authority", "gate.example"),
+        ];
+        let all: Vec<_> = usual.iter().chain(fields).copied().collect();
+        self.begin(&all);
+        let mut filter = self.root.filter();
+        let mut flows = vec![filter.request_head(all.len(), false)];
+        let state = &self.gateway.0;
+        for (place, part) in parts.iter().enumerate() {
+            // After Continue the gateway shows the new part only.
+            if flows.last() == Some(&Flow::Continue) {
+                state.body.borrow_mut().clear();
+            }
+            state.body.borrow_mut().extend_from_slice(part);
+            let size = state.body.borrow().len();
+            flows.push(filter.request_body(size, place + 1 == parts.len()));
+        }
+        let last = *flows.last().unwrap();
+        (self.seen(last), flows)
+    }
+
+    fn begin(&self, fields: &[(&str, &str)]) {
         let state = &self.gateway.0;
         state.replies.borrow_mut().clear();
         state.lines.borrow_mut().clear();
         state.calls.borrow_mut().clear();
+        state.body.borrow_mut().clear();
         *state.headers.borrow_mut() = fields
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let mut filter = self.root.filter();
-        let flow = filter.request_head(fields.len());
-        assert_eq!(
-            filter.request_rest(),
-            flow,
-            "the rest goes where the head went"
-        );
+    }
+
+    fn seen(&self, flow: Flow) -> Seen {
+        let state = &self.gateway.0;
         let upstream = (flow == Flow::Continue).then(|| state.headers.borrow().clone());
         let reply = state.replies.borrow().first().cloned();
         assert!(

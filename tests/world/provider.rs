@@ -108,7 +108,7 @@ impl World {
             seen: None,
         };
         let count = request.fields.len();
-        request.step(|filter| Some(filter.request_head(count)));
+        request.step(|filter| Some(filter.request_head(count, true)));
         request
     }
 
@@ -208,11 +208,11 @@ impl Request {
         state.calls.borrow_mut().clear();
         *state.headers.borrow_mut() = self.fields.clone();
         let known = state.http_calls.borrow().len();
-        let went_on = self.filter.request_rest() == Flow::Continue;
+        let went_on = self.filter.request_trailers() == Flow::Continue;
         let flow = callback(&mut self.filter);
         let resumed = state.calls.borrow().contains(&"resume");
         let goes_on = flow == Some(Flow::Continue) || resumed;
-        let rest = self.filter.request_rest();
+        let rest = self.filter.request_trailers();
         assert_eq!(
             rest == Flow::Continue,
             goes_on || went_on,

@@ -24,6 +24,7 @@ mod lexer;
 mod multipart;
 mod number;
 mod parameters;
+mod reader;
 mod scanner;
 mod skip;
 mod text;
@@ -33,6 +34,7 @@ pub use error::BodyError;
 pub use keep_alive::KeepAlive;
 pub use multipart::FormScanner;
 pub use number::Number;
+pub use reader::{BodyKind, Reader};
 pub use scanner::Scanner;
 
 /// How deep objects and lists may stand in each other.

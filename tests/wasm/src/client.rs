@@ -13,8 +13,8 @@ pub struct ClientRequest {
     pub host: Option<Vec<u8>>,
     /// The other headers, in order, names as the client spelled them.
     pub headers: Pairs,
-    /// Whether a body follows the head.
-    pub has_body: bool,
+    /// The body that follows the head, if one does.
+    pub body: Option<Vec<u8>>,
 }
 
 impl ClientRequest {
@@ -26,7 +26,7 @@ impl ClientRequest {
             target: Some(target.into()),
             host: Some(b"gate.example.com".to_vec()),
             headers: Pairs::new(),
-            has_body: false,
+            body: None,
         }
     }
 
@@ -40,8 +40,17 @@ impl ClientRequest {
     #[must_use]
     pub fn post(target: &str) -> Self {
         let mut request = Self::new("POST", target);
-        request.has_body = true;
+        request.body = Some(b"{\"model\":\"llama3.2\"}".to_vec());
         request
+    }
+
+    /// The request with this body and its length.
+    #[must_use]
+    pub fn with_body(mut self, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref().to_vec();
+        let length = body.len().to_string();
+        self.body = Some(body);
+        self.header("Content-Length", length)
     }
 
     /// The request with one more header.

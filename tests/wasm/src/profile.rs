@@ -156,7 +156,7 @@ pub trait Profile: Send + Sync {
 
     /// Whether `end_of_stream` is set in the header phase of this request.
     fn ends_with_the_head(&self, request: &ClientRequest) -> bool {
-        !request.has_body
+        request.body.is_none()
     }
 
     /// An HTTP call of a stream or, without one, of a root context that has had

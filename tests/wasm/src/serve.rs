@@ -47,14 +47,14 @@ impl Gateway {
         let stream = &self.store.data().streams[&id];
         let profile = self.store.data().profile.clone();
         let held = stream.reply.is_none() && profile.shows_the_body_of_a_held_head();
-        let shown = (stream.released || held)
-            && stream.request.has_body
-            && self.dead.is_none()
-            && profile.shows_request_body(stream);
-        if shown {
-            self.request_body(id, b"{\"model\":\"llama3.2\"}", true);
+        let body = stream.request.body.clone().filter(|_| {
+            let may = stream.released || held;
+            may && self.dead.is_none() && profile.shows_request_body(stream)
+        });
+        if let Some(body) = &body {
+            self.request_body(id, body, true);
         }
-        shown
+        body.is_some()
     }
 
     /// Opens a stream; the gateway's own refusal comes back as an outcome.
@@ -99,6 +99,7 @@ impl Gateway {
     pub fn request_body(&mut self, id: u32, body: &[u8], ends: bool) -> bool {
         if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
             stream.body = body.to_vec();
+            stream.body_was_shown = true;
         }
         let size = u32::try_from(body.len()).expect("under 4 GB");
         self.phase(id, "proxy_on_request_body", &[id, size, u32::from(ends)])

@@ -65,6 +65,8 @@ pub struct Stream {
     pub response: Pairs,
     /// Body bytes that the module may read.
     pub body: Vec<u8>,
+    /// whether a callback of the body has come
+    pub body_was_shown: bool,
     /// The module's local reply.
     pub reply: Option<Reply>,
     /// HTTP calls that were sent and not answered.
@@ -127,6 +129,7 @@ impl Stream {
             left_behind: Pairs::new(),
             response: Pairs::new(),
             body: Vec::new(),
+            body_was_shown: false,
             reply: None,
             in_flight: 0,
             properties: BTreeMap::new(),

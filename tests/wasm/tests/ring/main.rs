@@ -6,6 +6,7 @@
 
 mod answers;
 mod basic;
+mod bodies;
 mod broken;
 mod budget;
 #[path = "../../../signatures/table.rs"]

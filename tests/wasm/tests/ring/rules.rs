@@ -166,8 +166,8 @@ pub fn the_filter_asks_for_no_property_outside_a_request() {
 pub fn no_request_is_ever_held() {
     on_every_host(|lab| {
         for mut request in of_every_kind() {
-            for has_body in [false, true] {
-                request.has_body = has_body;
+            for body in [None, Some(b"{}".to_vec())] {
+                request.body = body;
                 let verdict = lab.send(&request).verdict;
                 assert!(
                     !matches!(verdict, Verdict::Held | Verdict::Crashed(_)),

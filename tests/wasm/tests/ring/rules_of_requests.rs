@@ -93,7 +93,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "request body",
         never: "edit headers after Continue",
-        held_by: &["lifecycle::a_body_in_pieces_and_trailers_pass_after_an_allowed_head"],
+        held_by: &[
+            "lifecycle::a_body_in_pieces_and_trailers_pass_after_an_allowed_head",
+            "bodies::the_body_decides_on_every_gateway",
+        ],
         noticed: |host| {
             let body = "(drop (call $replace (i32.const 0) @x-header@ @body@)) (i32.const 0)";
             Broken { body, ..OPEN }.crashes(host, &ClientRequest::post("/api/chat"))
@@ -106,6 +109,7 @@ pub const RULES: &[Rule] = &[
         held_by: &[
             "lifecycle::body_and_trailers_after_a_denial_are_never_let_through",
             "lifecycle::trailers_before_the_head_are_never_let_through",
+            "bodies::envoy_holds_the_head_with_the_body_where_that_is_configured",
         ],
         noticed: |host| {
             let body =
@@ -133,7 +137,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "request body",
         never: "let a body through that reads as none: it may be in a file",
-        held_by: &["rules::the_filter_makes_no_call_but_these"],
+        held_by: &[
+            "bodies::a_body_that_reads_as_none_is_refused",
+            "bodies::a_body_that_the_gateway_does_not_hold_is_a_413",
+        ],
         noticed: |host| {
             let body = "(if (result i32) (call $buffer (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 100) (i32.const 104))
                 (then (i32.const 0)) (else (call $deny)))";
@@ -149,7 +156,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "request body",
         never: "decide in the body callback, where it is not asked for: it never comes",
-        held_by: &["rules::no_request_is_ever_held"],
+        held_by: &[
+            "rules::no_request_is_ever_held",
+            "bodies::only_apisix_is_asked_to_show_a_body_and_a_refusal_is_closed",
+        ],
         noticed: |host| {
             Broken {
                 body: "(call $deny)",

@@ -15,6 +15,7 @@ use crate::*;
 const SOURCES: &[(&str, &str)] = &[
     ("answers", include_str!("answers.rs")),
     ("basic", include_str!("basic.rs")),
+    ("bodies", include_str!("bodies.rs")),
     ("configuration", include_str!("configuration.rs")),
     ("contexts", include_str!("contexts.rs")),
     ("decisions", include_str!("decisions.rs")),

@@ -1,0 +1,262 @@
+//! The body of a request whose head passed, and whose rules look into the body.
+
+use super::exchange::{Exchange, Outcome, RequestStep, Setting};
+use super::record::{Facts, Record};
+use crate::authn::{Identity, Method};
+use crate::denial::{Denial, Reason};
+use crate::http::RequestHead;
+use crate::ollama::ScopeSet;
+use crate::ollama::body::{BodyError, BodyKind, Reader};
+use crate::policy::{Cleared, Condition, HeldRules};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// What the gateway can hold of a body, and what it says of this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyTerms {
+    /// how many bytes it can hold
+    pub most: u64,
+    /// whether there is none; `None` where the gateway does not say
+    pub absent: Option<bool>,
+}
+
+/// What a part of a body came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fed {
+    /// more is needed to decide
+    More,
+    /// it can be decided already
+    Enough,
+}
+
+/// A request that waits for its body to be read.
+#[derive(Debug)]
+pub(super) struct Held {
+    condition: Condition,
+    owner: Owner,
+    /// the client's address, where a rule has asked for it
+    pub address: Option<IpAddr>,
+    /// what reads the body, or why it is refused
+    reader: Result<Reader, Denial>,
+    read: u64,
+    most: u64,
+}
+
+/// An identity that does not borrow from the request that proved it.
+#[derive(Debug)]
+struct Owner {
+    method: Method,
+    id: String,
+    subject: Rc<str>,
+    scopes: ScopeSet,
+    by_previous_secret: bool,
+    ambient: bool,
+}
+
+impl Owner {
+    fn of(identity: &Identity<'_>) -> Self {
+        Self {
+            method: identity.method,
+            id: identity.id.to_owned(),
+            subject: Rc::clone(&identity.subject),
+            scopes: identity.scopes,
+            by_previous_secret: identity.by_previous_secret,
+            ambient: identity.ambient,
+        }
+    }
+
+    /// What is told of it. Its rules were applied, and stand in the condition.
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            method: self.method,
+            id: &self.id,
+            subject: Rc::clone(&self.subject),
+            scopes: self.scopes,
+            claims: None,
+            by_previous_secret: self.by_previous_secret,
+            ambient: self.ambient,
+            allow_from: None,
+            rules: HeldRules::default(),
+        }
+    }
+}
+
+impl Held {
+    /// The request with `head`, which `identity` may send if its body fits `condition`.
+    ///
+    /// # Errors
+    /// The head says already that the body cannot be held or read, or is too long.
+    pub fn new(
+        condition: Condition,
+        identity: &Identity<'_>,
+        head: &RequestHead<'_>,
+        terms: BodyTerms,
+    ) -> Result<Self, Denial> {
+        if condition.kind() != BodyKind::Opaque
+            && head.value("content-encoding").is_some_and(is_coded)
+        {
+            let advice = "a compressed body cannot be read, send it as it is";
+            return Err(Denial::new(Reason::AmbiguousBody, advice));
+        }
+        if let Some(length) = announced(head) {
+            condition.check_size(length)?;
+            if length > terms.most {
+                return Err(too_large(terms.most));
+            }
+        }
+        let content_type = head.value("content-type").unwrap_or_default();
+        let reader = Reader::new(condition.kind(), content_type).map_err(|error| unfit(&error))?;
+        Ok(Self {
+            condition,
+            owner: Owner::of(identity),
+            address: None,
+            reader: Ok(reader),
+            read: 0,
+            most: terms.most,
+        })
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Fed {
+        let Ok(reader) = &mut self.reader else {
+            return Fed::Enough;
+        };
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.read = self.read.saturating_add(length);
+        let fed = match self.read > self.most {
+            true => Err(too_large(self.most)),
+            false => self.condition.check_size(self.read),
+        };
+        let fed = fed.and_then(|()| reader.feed(bytes).map_err(|error| unfit(&error)));
+        match fed {
+            Ok(()) => Fed::More,
+            Err(denial) => {
+                self.reader = Err(denial);
+                Fed::Enough
+            }
+        }
+    }
+
+    /// What becomes of the request.
+    fn decide(condition: &Condition, reader: Result<Reader, Denial>) -> Result<Cleared, Denial> {
+        let members = reader?.finish().map_err(|error| unfit(&error))?;
+        condition.check(&members)
+    }
+}
+
+/// Whether the request with `head` has no body.
+///
+/// # Errors
+/// There is none, and the rules look into one; or nobody can know. Where the gateway does not say,
+/// the head does (RFC 9112 section 6.3), except over HTTP/2, and then Content-Length has to.
+pub(super) fn is_absent(
+    kind: BodyKind,
+    head: &RequestHead<'_>,
+    terms: BodyTerms,
+) -> Result<bool, Denial> {
+    let announced = announced(head);
+    let silent = announced.is_none() && head.value("transfer-encoding").is_none();
+    let unknown = terms.absent.is_none() && silent;
+    let absent = terms.absent.unwrap_or(announced == Some(0));
+    // Ollama reads no body of these.
+    let reads_none = matches!(head.method(), b"GET" | b"HEAD");
+    let advice = match kind {
+        BodyKind::Opaque if unknown && !reads_none => "send a Content-Length",
+        BodyKind::Opaque => return Ok(absent || unknown),
+        _ if absent || unknown => "it has none, and the rules for this credential look into one",
+        _ => return Ok(false),
+    };
+    Err(Denial::new(Reason::AmbiguousBody, advice))
+}
+
+fn announced(head: &RequestHead<'_>) -> Option<u64> {
+    let length = head.value("content-length")?;
+    // A length that is no number is the gateway's to refuse; here it is larger than anything.
+    let length = std::str::from_utf8(length).ok().map(str::parse);
+    Some(length.and_then(Result::ok).unwrap_or(u64::MAX))
+}
+
+/// RFC 9110 section 8.4: `identity` is no coding.
+fn is_coded(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
+}
+
+fn too_large(most: u64) -> Denial {
+    let advice = format!(
+        "of a body that a rule looks into the gate takes {most} bytes, send less, or ask whoever \
+         runs it to raise `host.body_limit`"
+    );
+    Denial::new(Reason::BodyTooLarge, advice)
+}
+
+fn unfit(error: &BodyError) -> Denial {
+    Denial::new(Reason::AmbiguousBody, error.advice())
+}
+
+impl Exchange {
+    /// Whether the body of this request is read.
+    pub const fn reads_body(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// The next part of the body.
+    pub fn feed(&mut self, bytes: &[u8]) -> Fed {
+        let held = self.held.as_mut();
+        held.map_or(Fed::Enough, |held| held.feed(bytes))
+    }
+
+    /// The gateway does not show the body, or not all of it.
+    pub fn body_hidden(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.reader = Err(too_large(held.most));
+        }
+    }
+
+    /// The body has ended, or enough of it was read to refuse it.
+    pub fn body_end<'a>(
+        &mut self,
+        setting: Setting<'a, '_>,
+        head: &RequestHead<'a>,
+    ) -> Outcome<'a> {
+        let engine = setting.engine;
+        let Some(held) = self.held.take() else {
+            let advice = "ask whoever runs it to look into its log";
+            let denial = Denial::new(Reason::HostFailure, advice);
+            return self.refuse(
+                Some(engine),
+                engine.mode,
+                head.path(),
+                &Facts::default(),
+                &denial,
+            );
+        };
+        let Held {
+            condition,
+            owner,
+            address,
+            reader,
+            ..
+        } = *held;
+        let facts = Facts {
+            head: Some(head),
+            route: engine.route(head),
+            identity: Some(owner.identity()),
+            address,
+        };
+        match Held::decide(&condition, reader) {
+            Ok(cleared) => {
+                self.forwarded = true;
+                let step = match engine.mode.watched() {
+                    Some(watched) => RequestStep::Watch(watched),
+                    None => RequestStep::Release(cleared),
+                };
+                let record = Record::allowed(&facts, engine.log_allowed, engine.mode);
+                Outcome {
+                    step,
+                    record: Some(record),
+                }
+            }
+            Err(denial) => self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial),
+        }
+    }
+}

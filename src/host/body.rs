@@ -1,0 +1,133 @@
+//! The body of one request, as the gateway shows it.
+
+use super::adapter::Event;
+use super::capabilities::Capabilities;
+use super::root::Ready;
+use super::{Filter, Flow, Host};
+use crate::config::Holding;
+use crate::engine::{Fed, Rest, Unread};
+
+/// As much of a body as is copied out of the gateway at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// How bodies are read under one configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bodies {
+    /// how many bytes of one are looked into
+    pub most: u64,
+    /// whether the head can wait with it
+    hold_head: bool,
+    /// whether the gateway shows it only when asked
+    ask: bool,
+}
+
+impl Bodies {
+    pub fn new(capabilities: Capabilities, holding: Holding) -> Self {
+        Self {
+            most: holding.limit.unwrap_or(capabilities.most_body),
+            hold_head: holding.hold_head,
+            ask: capabilities.asks_for_bodies,
+        }
+    }
+}
+
+/// What has come in of a body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Body {
+    /// whether there is none, where the gateway says so with the head
+    pub absent: Option<bool>,
+    /// whether a part of it was shown while the head waited
+    shown: bool,
+    /// how much of it is there to be read
+    size: usize,
+    /// how much of that was read
+    read: usize,
+    ended: bool,
+}
+
+impl<H: Host> Filter<H> {
+    /// A part of the body has come in: `size` bytes are there to be read, and `ends` is whether it
+    /// is the last. What was held before is there with it; what went on is not.
+    pub fn request_body(&mut self, size: usize, ends: bool) -> Flow {
+        if self.waiting.is_some() {
+            self.body.shown = true;
+        } else if !self.exchange.reads_body() {
+            return self.request_rest();
+        } else if self.exchange.request_rest() == Rest::Continue {
+            self.body.read = 0;
+        }
+        self.body.size = size;
+        self.body.ended |= ends;
+        self.go_on_reading()
+    }
+
+    /// The trailers have come in, and with them the end. Over HTTP/2 a body that has trailers ends
+    /// nowhere else.
+    pub fn request_trailers(&mut self) -> Flow {
+        if self.waiting.is_some() {
+            self.body.shown = true;
+        } else if !self.exchange.reads_body() {
+            return self.request_rest();
+        }
+        self.body.ended = true;
+        self.go_on_reading()
+    }
+
+    /// What was not permitted stays where it is.
+    fn request_rest(&self) -> Flow {
+        match self.exchange.request_rest() {
+            Rest::Continue => Flow::Continue,
+            Rest::Stop => Flow::Pause,
+        }
+    }
+
+    fn go_on_reading(&mut self) -> Flow {
+        match self.ready.clone() {
+            Some(ready) if self.waiting.is_none() => self.read_body(&ready),
+            _ => Flow::Pause,
+        }
+    }
+
+    /// The head went well, and the body decides. What of it came while the head waited is read now:
+    /// once the head goes on, the gateway does not show that part again.
+    pub(super) fn look_for_body(&mut self, ready: &Ready) -> Flow {
+        if ready.bodies.ask && self.host.ask_for_body().is_err() {
+            return self.refuse_unread(Some(ready), Unread::HostFailed, b"");
+        }
+        if self.body.shown {
+            return self.read_body(ready);
+        }
+        match ready.bodies.hold_head {
+            true => self.request_rest(),
+            false => Flow::Continue,
+        }
+    }
+
+    fn read_body(&mut self, ready: &Ready) -> Flow {
+        while let Some(left) = self.body.size.checked_sub(self.body.read)
+            && left > 0
+        {
+            match self.host.request_body(self.body.read, left.min(PIECE)) {
+                Ok(piece) if !piece.is_empty() => {
+                    self.body.read = self.body.read.saturating_add(piece.len());
+                    if self.exchange.feed(&piece) == Fed::Enough {
+                        return self.end_body(ready);
+                    }
+                }
+                _ => {
+                    self.exchange.body_hidden();
+                    return self.end_body(ready);
+                }
+            }
+        }
+        match self.body.ended {
+            true => self.end_body(ready),
+            false => self.request_rest(),
+        }
+    }
+
+    fn end_body(&mut self, ready: &Ready) -> Flow {
+        let map = std::mem::take(&mut self.map);
+        self.decide(ready, map, Event::BodyEnd)
+    }
+}

@@ -1,0 +1,154 @@
+//! Rules that look into bodies: each gateway shows them in its own way.
+
+use ollama_gate_wasm_tests::world::{Fault, Which};
+use ollama_gate_wasm_tests::{ClientRequest, Outcome};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+const GOOD: &str = r#"{"messages":[],"model":"llama3.2"}"#;
+const OTHER: &str = r#"{"messages":[],"model":"qwen3"}"#;
+
+/// One key that may run one model.
+fn ruled() -> Value {
+    let key = json!({ "id": "alice-laptop", "key": ALICE, "models": ["llama3.2"] });
+    with(plain(), json!({ "api_keys": { "keys": [key] } }))
+}
+
+fn chat(body: impl AsRef<[u8]>) -> ClientRequest {
+    let request = ClientRequest::new("POST", "/api/chat").bearer(ALICE);
+    request.with_body(body)
+}
+
+fn reads(outcome: &Outcome) -> usize {
+    let calls = outcome.record.calls.iter();
+    calls
+        .filter(|call| call.name == "proxy_get_buffer_bytes")
+        .count()
+}
+
+#[test]
+pub fn the_body_decides_on_every_gateway() {
+    on_every_host_with(&ruled(), |lab| {
+        let outcome = lab.allowed(&chat(GOOD));
+        assert_eq!(reads(&outcome), 1, "{}", lab.host);
+        lab.denied(&chat(OTHER), 403, "model_denied");
+        lab.denied(&chat("{}"), 403, "model_denied");
+        lab.denied(&chat(format!("{GOOD}{{}}")), 400, "ambiguous_body");
+        lab.denied(&chat(GOOD.replace("model", "Model")), 400, "ambiguous_body");
+        let twice = r#"{"model":"llama3.2","model":"qwen3"}"#;
+        lab.denied(&chat(twice), 400, "ambiguous_body");
+        let packed = chat(GOOD).header("Content-Encoding", "gzip");
+        lab.denied(&packed, 400, "ambiguous_body");
+        lab.allowed(&chat(GOOD));
+    });
+}
+
+#[test]
+pub fn a_request_without_a_body_is_refused_where_a_rule_looks_into_one() {
+    on_every_host_with(&ruled(), |lab| {
+        let empty = ClientRequest::new("POST", "/api/chat").bearer(ALICE);
+        lab.denied(&empty, 400, "ambiguous_body");
+        let zero = empty.clone().header("Content-Length", "0");
+        lab.denied(&zero, 400, "ambiguous_body");
+        lab.allowed(&ClientRequest::get("/api/tags").bearer(ALICE));
+    });
+}
+
+#[test]
+pub fn a_body_that_the_gateway_does_not_hold_is_a_413() {
+    on_every_host_with(&ruled(), |lab| {
+        let long = |size: usize| {
+            let filler = "x".repeat(size);
+            chat(format!(r#"{{"prompt":"{filler}","model":"llama3.2"}}"#))
+        };
+        let most = match lab.host {
+            "kong" => 8 << 10,
+            "apisix" => 32 << 20,
+            _ => 1 << 20,
+        };
+        lab.denied(&long(most), 413, "body_too_large");
+        lab.allowed(&long(most / 2));
+        // One that does not say how long it is.
+        let mut silent = long(most);
+        silent.headers.retain(|(name, _)| name != b"Content-Length");
+        silent = silent.header("Transfer-Encoding", "chunked");
+        lab.denied(&silent, 413, "body_too_large");
+        lab.allowed(&chat(GOOD));
+    });
+}
+
+#[test]
+pub fn a_body_that_reads_as_none_is_refused() {
+    on_every_host_with(&ruled(), |lab| {
+        for status in [1, 2, 7, 10, 12] {
+            lab.world().fault = Some(Fault {
+                which: Which::Named("buffer_bytes"),
+                status,
+            });
+            lab.denied(&chat(GOOD), 413, "body_too_large");
+            lab.world().fault = None;
+            lab.allowed(&chat(GOOD));
+        }
+    });
+}
+
+#[test]
+pub fn only_apisix_is_asked_to_show_a_body_and_a_refusal_is_closed() {
+    on_every_host_with(&ruled(), |lab| {
+        let asks = |outcome: &Outcome| {
+            let calls = outcome.record.calls.iter();
+            calls
+                .filter(|call| call.name == "proxy_set_property")
+                .count()
+        };
+        let asked = usize::from(lab.host == "apisix");
+        assert_eq!(asks(&lab.allowed(&chat(GOOD))), asked, "{}", lab.host);
+        assert_eq!(
+            asks(&lab.allowed(&ClientRequest::get("/api/tags").bearer(ALICE))),
+            0
+        );
+        if lab.host == "apisix" {
+            lab.world().fault = Some(Fault {
+                which: Which::Named("set_property"),
+                status: 2,
+            });
+            lab.denied(&chat(GOOD), 500, "host_failure");
+        }
+    });
+}
+
+#[test]
+pub fn who_has_no_rule_is_not_read() {
+    let key = json!({ "id": "alice-laptop", "key": ALICE });
+    let free = with(plain(), json!({ "api_keys": { "keys": [key] } }));
+    on_every_host_with(&free, |lab| {
+        let outcome = lab.allowed(&chat(OTHER));
+        assert_eq!(reads(&outcome), 0, "{}", lab.host);
+    });
+}
+
+#[test]
+pub fn envoy_holds_the_head_with_the_body_where_that_is_configured() {
+    let mut lab = Lab::unconfigured(HOSTS[ENVOY]());
+    let held = with(
+        ruled(),
+        json!({ "host": { "name": "envoy", "hold_head": true } }),
+    );
+    assert!(lab.gateway.configure_json(&held).accepted);
+    for (body, goes_on) in [(GOOD, true), (OTHER, false)] {
+        let root = lab.root();
+        let Ok(id) = lab.gateway.open(root, &chat(body)) else {
+            panic!("refused by the gateway");
+        };
+        assert!(!lab.gateway.request_headers(id));
+        let (first, _) = body.split_at(9);
+        assert!(!lab.gateway.request_body(id, first.as_bytes(), false));
+        assert!(!lab.gateway.request_body(id, body.as_bytes(), false));
+        // Over HTTP/2 the end comes with the trailers.
+        assert_eq!(lab.gateway.request_trailers(id), goes_on, "{body}");
+        let outcome = lab.gateway.close(id);
+        lab.check(&chat(body), &outcome);
+        assert_eq!(outcome.forwarded(), goes_on);
+    }
+}
