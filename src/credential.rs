@@ -105,6 +105,13 @@ impl<'a> Presented<'a> {
         Ok(presented)
     }
 
+    /// Remembers what is no credential, the first of it. A placeholder says less than anything else.
+    fn leave(&mut self, leftover: Leftover) {
+        if matches!(self.leftover, None | Some(Leftover::Placeholder(_))) {
+            self.leftover = Some(leftover);
+        }
+    }
+
     fn add(&mut self, place: Place, value: &'a [u8]) -> Result<(), Denial> {
         let mut basic = false;
         let value = match place {
@@ -120,7 +127,7 @@ impl<'a> Presented<'a> {
                     value
                 }
                 Authorization::Other => {
-                    self.leftover.get_or_insert(Leftover::Scheme);
+                    self.leave(Leftover::Scheme);
                     return Ok(());
                 }
             },
@@ -132,7 +139,7 @@ impl<'a> Presented<'a> {
         let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
         let text = std::str::from_utf8(value).ok().filter(|_| fit);
         let Some(text) = text else {
-            self.leftover.get_or_insert(Leftover::Malformed(place));
+            self.leave(Leftover::Malformed(place));
             return Ok(());
         };
         if basic {
@@ -144,7 +151,7 @@ impl<'a> Presented<'a> {
             Shape::Token => &mut self.token,
             Shape::Signature => &mut self.signature,
             Shape::Other(leftover) => {
-                self.leftover.get_or_insert(leftover);
+                self.leave(leftover);
                 return Ok(());
             }
         };

@@ -1,6 +1,7 @@
 //! From a credential to an identity.
 
 mod ambient;
+mod anonymous;
 pub mod api_key;
 pub mod basic;
 mod cache;
@@ -18,6 +19,7 @@ use crate::ollama::ScopeSet;
 use crate::policy::HeldRules;
 use crate::policy::Ranges;
 use ambient::Ambient;
+pub use anonymous::Anonymous;
 use api_key::{ApiKey, KeyRing};
 use basic::Users;
 use jwt::{Asked, Context, Refusal, Tokens, Tried, Verifier};
@@ -35,10 +37,12 @@ pub enum Method {
     OllamaCli,
     /// a name and a password
     Basic,
+    /// nothing: the configuration lets in whoever brings no credential
+    Anonymous,
 }
 
 impl Method {
-    /// Each of them, in the order in which they are tried.
+    /// Each that proves somebody, in the order in which they are tried.
     pub const ALL: [Self; 4] = [Self::ApiKey, Self::Jwt, Self::OllamaCli, Self::Basic];
 
     /// The name in logs.
@@ -48,6 +52,7 @@ impl Method {
             Self::Jwt => "jwt",
             Self::OllamaCli => "ollama_cli",
             Self::Basic => "basic",
+            Self::Anonymous => "anonymous",
         }
     }
 }

@@ -181,6 +181,7 @@ fn only<'a>(presented: &Presented<'a>, method: Method, cookie: bool) -> Option<P
             ..nothing
         }),
         Method::Basic => basic.map(|_| Presented { basic, ..nothing }),
+        Method::Anonymous => None,
     }
 }
 

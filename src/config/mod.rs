@@ -3,6 +3,7 @@
 //! Each section has a table of its fields; the reader, the suggestions for unknown names and the
 //! reference in `docs/configuration.md` and the JSON Schema all come from these tables.
 
+mod allow_anonymous;
 mod api_keys;
 mod basic;
 mod document;

@@ -6,8 +6,8 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
 use super::{
-    Environment, api_keys, basic, document, jwt, network, ollama_cli, require, routes, rules,
-    upstream, value,
+    Environment, allow_anonymous, api_keys, basic, document, jwt, network, ollama_cli, require,
+    routes, rules, upstream, value,
 };
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -41,6 +41,11 @@ pub(super) const ROOT: &[Field] = &[
         "ollama_cli",
         Shape::Object(ollama_cli::OLLAMA_CLI),
         "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
+    ),
+    Field::any_of(
+        "allow_anonymous",
+        Shape::Object(allow_anonymous::ALLOW_ANONYMOUS),
+        "lets in whoever brings no credential, for the scopes in it. Default: nobody",
     ),
     Field::optional(
         "network",
@@ -91,7 +96,6 @@ pub(super) const ROOT: &[Field] = &[
     ),
     Field::later("login"),
     Field::later("cors"),
-    Field::later("allow_anonymous"),
 ];
 
 const LOG: &[Field] = &[Field::optional(
@@ -117,9 +121,10 @@ pub(super) const TABLES: &[Table] = &[
         value::SECRET,
     ),
     (
-        "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic.users[]",
+        "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic.users[], allow_anonymous",
         rules::LIMITS,
     ),
+    ("allow_anonymous", allow_anonymous::ALLOW_ANONYMOUS),
     ("routes[]", routes::ROUTE),
     ("network", network::NETWORK),
     ("require as an object", require::REQUIRE),
@@ -194,9 +199,10 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let users = basic::read(reader, field("basic").as_ref());
     let signers = field("ollama_cli").and_then(|node| ollama_cli::read(reader, &node));
     let may_sign = signers.as_ref().is_some_and(|signers| !signers.is_empty());
+    let anonymous = field("allow_anonymous").and_then(|node| allow_anonymous::read(reader, &node));
     let proves = |issuer: &Issuer| issuer.header.is_none();
     let none = keys.is_empty() && users.is_empty() && !may_sign && !issuers.iter().any(proves);
-    if none && reader.errors.is_empty() {
+    if none && anonymous.is_none() && reader.errors.is_empty() {
         reader.refuse(
             root,
             "expected at least one key in `api_keys` or `ollama_cli`, one issuer in `jwt`, or one user in `basic`: without any nobody could come in",
@@ -241,6 +247,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Method::Jwt => issuers.iter().any(proves),
         Method::OllamaCli => may_sign,
         Method::Basic => !users.is_empty(),
+        Method::Anonymous => false,
     };
     let configured = require::Configured {
         methods: Method::ALL.into_iter().filter(has).collect(),
@@ -248,7 +255,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     };
     let require = require::read(reader, field("require").as_ref(), configured);
     Some(Configuration {
-        warnings: network::warnings(&network, &keys),
+        warnings: anonymous
+            .iter()
+            .map(allow_anonymous::warning)
+            .chain(network::warnings(&network, &keys))
+            .collect(),
         notices: issuers
             .iter()
             .flat_map(Issuer::fingerprints)
@@ -259,6 +270,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
                 .with_signers(signers),
             require,
             network,
+            anonymous,
             public,
             upstream,
             path_prefix,

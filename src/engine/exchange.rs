@@ -279,9 +279,15 @@ impl Engine {
             tried,
             target: self.local_target(head.path()),
         };
-        let identity =
-            self.require
-                .identify(&self.authenticators, &presented, head, asking, visit)?;
+        let identity = self
+            .require
+            .identify(&self.authenticators, &presented, head, asking, visit);
+        let identity = identity.or_else(|refusal| {
+            let anonymous = self.anonymous.as_ref();
+            anonymous
+                .and_then(|anonymous| anonymous.in_place_of(&refusal, &presented, route))
+                .ok_or(refusal)
+        })?;
         let identity = facts.identity.insert(identity);
         let asked = Asked {
             method: head.method(),

@@ -17,7 +17,7 @@ pub use record::Record;
 pub use reply::Reply;
 pub use time::{Now, Timestamp};
 
-use crate::authn::{Authenticators, Requirement};
+use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::config::PathPrefix;
 use crate::ollama::{Routes, ScopeSet};
 use crate::policy::NetworkRules;
@@ -32,6 +32,8 @@ pub struct Engine {
     pub require: Requirement,
     /// where requests may come from
     pub network: NetworkRules,
+    /// whether somebody may come in who proves nothing
+    pub anonymous: Option<Anonymous>,
     /// scopes open to anybody
     pub public: ScopeSet,
     /// what Ollama sees

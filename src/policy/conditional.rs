@@ -93,7 +93,7 @@ impl<'p, 'e> Scoped<'p, 'e> {
         let kind = rules.iter().find_map(|rules| rules.kind(route, asked));
         let Some(kind) = kind else {
             return Ok(Verdict::Permitted(Permit {
-                caller: Caller::Known(identity),
+                caller: Caller::behind(identity),
             }));
         };
         Ok(Verdict::OnBody(Conditional {
@@ -111,7 +111,7 @@ impl<'p, 'e> Scoped<'p, 'e> {
 impl<'p, 'e> Conditional<'p, 'e> {
     /// Whose request it is.
     pub const fn caller(&self) -> Caller<'p, 'e> {
-        Caller::Known(self.identity)
+        Caller::behind(self.identity)
     }
 
     /// What its body has to be like, to be kept until that is there.

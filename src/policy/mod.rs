@@ -15,7 +15,7 @@ pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
 pub use ranges::{RangeError, Ranges};
 pub use rules::{Asked, BodyRules, check};
 
-use crate::authn::Identity;
+use crate::authn::{Identity, Method};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::ollama::{Route, ScopeSet};
@@ -34,10 +34,20 @@ pub struct Permit<'p, 'e> {
 /// Who may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller<'p, 'e> {
-    /// anybody, on a route that the configuration opens
+    /// somebody who proved nothing, where the configuration opens the route
     Public,
     /// somebody who proved who they are
     Known(&'p Identity<'e>),
+}
+
+impl<'p, 'e> Caller<'p, 'e> {
+    /// Who it is behind `identity`: of those who proved nothing there is nothing to tell.
+    const fn behind(identity: &'p Identity<'e>) -> Self {
+        match identity.method {
+            Method::Anonymous => Self::Public,
+            _ => Self::Known(identity),
+        }
+    }
 }
 
 impl<'p, 'e> Permit<'p, 'e> {
@@ -69,8 +79,7 @@ pub fn public(
 ///
 /// # Errors
 /// The request comes from elsewhere than it may, or a page from elsewhere made the browser send it,
-/// or the route is unknown, or the identity lacks its
-/// scope.
+/// or the route is unknown, or the identity lacks its scope.
 pub fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
     route: Option<&'p Route>,
@@ -79,7 +88,10 @@ pub fn decide<'p, 'e>(
 ) -> Result<Scoped<'p, 'e>, Denial> {
     visit.check(Some(identity))?;
     if identity.ambient {
-        origin::check_ambient(head)?;
+        match identity.method {
+            Method::Anonymous => origin::check(head)?,
+            _ => origin::check_ambient(head)?,
+        }
     }
     let route = route.ok_or_else(|| {
         let advice = "this method and path are no route of Ollama that the gate knows";
@@ -100,7 +112,6 @@ pub fn decide<'p, 'e>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::Method;
     use crate::ollama::{ROUTES, Scope};
 
     fn identity(scopes: ScopeSet) -> Identity<'static> {

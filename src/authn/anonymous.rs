@@ -1,0 +1,66 @@
+//! Those who bring no credential, where the configuration lets them in.
+
+use super::jwt::Refusal;
+use super::{Identity, Method};
+use crate::credential::Presented;
+use crate::denial::Reason;
+use crate::ollama::{Route, ScopeSet};
+use crate::policy::{BodyRules, HeldRules};
+use std::rc::Rc;
+
+/// Their name in logs.
+const NAME: &str = "anonymous";
+
+/// What is open to whoever brings no credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anonymous {
+    scopes: ScopeSet,
+    rules: Option<Rc<BodyRules>>,
+    subject: Rc<str>,
+}
+
+impl Anonymous {
+    /// They may do this, within the `rules` for models and amounts.
+    pub fn new(scopes: ScopeSet, rules: Option<Rc<BodyRules>>) -> Self {
+        Self {
+            scopes,
+            rules,
+            subject: NAME.into(),
+        }
+    }
+
+    /// What they may do.
+    pub const fn scopes(&self) -> ScopeSet {
+        self.scopes
+    }
+
+    /// The identity of a caller who was refused, if that was for want of a credential, and if
+    /// `route` is open to such callers. A credential that is no good makes nobody anonymous: who
+    /// sends one is to hear of it.
+    pub fn in_place_of(
+        &self,
+        refusal: &Refusal,
+        presented: &Presented<'_>,
+        route: Option<&Route>,
+    ) -> Option<Identity<'_>> {
+        let Refusal::Denied(denial) = refusal else {
+            return None;
+        };
+        let without = matches!(
+            denial.reason(),
+            Reason::MissingCredential | Reason::PlaceholderCredential
+        );
+        let open = route.is_some_and(|route| self.scopes.grants(route.scope()));
+        (without && presented.is_empty() && open).then(|| Identity {
+            method: Method::Anonymous,
+            id: NAME,
+            subject: Rc::clone(&self.subject),
+            scopes: self.scopes,
+            claims: None,
+            by_previous_secret: false,
+            ambient: true,
+            allow_from: None,
+            rules: HeldRules::own(&self.rules),
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! `allow_anonymous`
+
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader};
+use super::rules::{self, LIMITS_FIELD, MODELS};
+use crate::authn::Anonymous;
+use crate::ollama::{Scope, ScopeSet};
+
+pub(super) const ALLOW_ANONYMOUS: &[Field] = &[
+    Field::required(
+        "scopes",
+        Shape::Filled(&Shape::Word(Scope::names)),
+        "what they may do. There is no default: what is open to everybody is named",
+    ),
+    MODELS,
+    LIMITS_FIELD,
+];
+
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Anonymous> {
+    let section = reader.section(node, ALLOW_ANONYMOUS)?;
+    let rules = rules::read(reader, &section);
+    let scopes = section.field("scopes")?;
+    let set = reader.scopes(&scopes, &Scope::ALL);
+    if set == ScopeSet::NONE && reader.errors.is_empty() {
+        let message =
+            "expected a non-empty list of scopes, found none: leave `allow_anonymous` out";
+        reader.refuse(&scopes, message);
+    }
+    Some(Anonymous::new(set, rules))
+}
+
+/// What is said at the start, so that nobody has this open without knowing.
+pub(super) fn warning(anonymous: &Anonymous) -> String {
+    format!(
+        "allow_anonymous: ANYBODY MAY COME IN WITHOUT A CREDENTIAL, and has {}",
+        anonymous.scopes()
+    )
+}
