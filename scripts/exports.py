@@ -3,7 +3,8 @@
 The SDK exports all callbacks of proxy-wasm. A gateway calls what is there: with one that does
 nothing it still leaves its own code for the module's, four times in a request. Envoy skips what is
 not there. Kong crashes at some that are not there, and APISIX writes an error line at one, so the
-copy is for Envoy, Istio and Envoy Gateway alone.
+copy is for Envoy, Istio and Envoy Gateway alone. It is told so, and refuses a configuration that
+needs what it lacks.
 
     python3 scripts/exports.py MODULE COPY
 """
@@ -27,6 +28,9 @@ KEPT = {
     "proxy_on_request_trailers",
     "proxy_on_delete",
 }
+# What the module reads to know which of the two it is (src/host/calls.rs), and what the copy reads.
+EVERY = b"ollama-gate exports: every"
+FEWER = b"ollama-gate exports: fewer"
 HEADER = 8
 EXPORTS = 7
 FUNCTION = 0
@@ -82,7 +86,15 @@ def trimmed(module: bytes) -> bytes:
         if kind == EXPORTS:
             contents = kept_exports(contents)
         out.append(bytes([kind]) + number(len(contents)) + contents)
-    return b"".join(out)
+    return told(b"".join(out))
+
+
+def told(module: bytes) -> bytes:
+    """In: a module with fewer exports. Out: the same, which knows it."""
+    found = module.count(EVERY)
+    if found != 1:
+        raise SystemExit(f"exports: the module says {found} times which exports it has, not once")
+    return module.replace(EVERY, FEWER)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@
 //! * [`config`] turns the plugin JSON into an engine, or into every error in it at once.
 //! * [`http`], [`ollama`], [`credential`], [`authn`], [`policy`], [`upstream`] are the stations of
 //!   the decision, in this order.
+//! * [`cors`] is what pages of other sites are told, where the configuration lists them.
 //! * [`denial`] is the closed list of reasons to refuse.
 //!
 //! INVARIANT: a request goes on only with an [`upstream::Admitted`]; only [`upstream::admit`]
@@ -41,6 +42,7 @@
 
 pub mod authn;
 pub mod config;
+pub mod cors;
 pub mod credential;
 pub mod denial;
 pub mod engine;

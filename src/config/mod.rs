@@ -6,6 +6,7 @@
 mod allow_anonymous;
 mod api_keys;
 mod basic;
+mod cors;
 mod document;
 mod field;
 mod host;

@@ -36,6 +36,13 @@ impl ConfigErrors {
         errors
     }
 
+    /// One error at `path`.
+    pub fn at(path: &str, message: String) -> Self {
+        let mut errors = Self::default();
+        errors.add(path.to_owned(), message);
+        errors
+    }
+
     /// Adds an error, unless one is known for the same path: the first says why.
     pub(super) fn add(&mut self, path: String, message: String) {
         if self.errors.iter().any(|known| known.path == path) {

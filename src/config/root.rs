@@ -6,8 +6,8 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
 use super::{
-    Environment, allow_anonymous, api_keys, basic, document, jwt, network, ollama_cli, require,
-    routes, rules, upstream, value,
+    Environment, allow_anonymous, api_keys, basic, cors, document, jwt, network, ollama_cli,
+    require, routes, rules, upstream, value,
 };
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -64,6 +64,11 @@ pub(super) const ROOT: &[Field] = &[
         "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
     ),
     Field::optional(
+        "cors",
+        Shape::Object(cors::CORS),
+        "the pages of other sites that may use the gate. Default: none",
+    ),
+    Field::optional(
         "upstream",
         Shape::Object(upstream::UPSTREAM),
         "what Ollama sees",
@@ -95,7 +100,6 @@ pub(super) const ROOT: &[Field] = &[
         "the gateway; written by the host packs",
     ),
     Field::later("login"),
-    Field::later("cors"),
 ];
 
 const LOG: &[Field] = &[Field::optional(
@@ -125,6 +129,7 @@ pub(super) const TABLES: &[Table] = &[
         rules::LIMITS,
     ),
     ("allow_anonymous", allow_anonymous::ALLOW_ANONYMOUS),
+    ("cors", cors::CORS),
     ("routes[]", routes::ROUTE),
     ("network", network::NETWORK),
     ("require as an object", require::REQUIRE),
@@ -216,6 +221,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
     upstream.token_headers = headers.collect();
     let path_prefix = field("path_prefix").and_then(|node| PathPrefix::read(reader, &node));
+    let cors = field("cors").and_then(|node| cors::read(reader, &node));
     let routes = field("routes").map(|node| routes::read(reader, &node));
     let signin_url = field("signin_url").and_then(|node| {
         reader.parsed(
@@ -271,6 +277,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             require,
             network,
             anonymous,
+            cors,
             public,
             upstream,
             path_prefix,

@@ -5,6 +5,7 @@ use super::record::{Facts, Record, request_id};
 use super::{Engine, Mode, Now, Reply, Watched};
 use crate::authn::Asking;
 use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
+use crate::cors;
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
@@ -13,6 +14,7 @@ use crate::ollama::{Dialect, ErrorBody, Route};
 use crate::policy::{self, Asked, Cleared, Connection, Verdict, Visit};
 use crate::source::{Call, Response};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
+use std::rc::Rc;
 
 /// What the host has to do with a request now. There is no "nothing": every callback ends in one.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Exchange {
     pending: Option<Pending>,
     /// what it has waited for
     tried: Vec<Tried>,
+    /// the page's origin, where it is to be told that it may read the response
+    pub(super) origin: Option<Rc<str>>,
 }
 
 /// What stays the same over all events of one request.
@@ -100,6 +104,9 @@ impl Exchange {
         setting: Setting<'a, '_>,
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
+        if let Some(outcome) = self.look_at_page(setting.engine, head) {
+            return outcome;
+        }
         let mut facts = Facts {
             head: Some(head),
             ..Facts::default()
@@ -169,6 +176,36 @@ impl Exchange {
         }
     }
 
+    /// Remembers who has to be told that the response may be read, and answers a browser that asks
+    /// what a page may send.
+    fn look_at_page<'a>(&mut self, engine: &Engine, head: &RequestHead<'a>) -> Option<Outcome<'a>> {
+        let origin = engine.cors.as_ref()?.allowed(head);
+        let watched = engine.mode.watched();
+        self.origin = origin.clone().filter(|_| watched.is_none());
+        // A malformed path is told first, whoever asks.
+        if !cors::is_preflight(head) || DecodedPath::read(head.path()).is_err() {
+            return None;
+        }
+        let Some(origin) = origin else {
+            let advice = "its pages may not use this gate, `cors.allow_origins` says which may";
+            let denial = Denial::new(Reason::OriginDenied, advice);
+            let facts = Facts {
+                head: Some(head),
+                ..Facts::default()
+            };
+            return Some(self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial));
+        };
+        self.origin = None;
+        self.forwarded = watched.is_some();
+        Some(Outcome {
+            step: match watched {
+                Some(watched) => RequestStep::Watch(watched),
+                None => RequestStep::Reply(Reply::to_preflight(&origin, head)),
+            },
+            record: None,
+        })
+    }
+
     fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
         self.pending = Some(pending);
         Outcome {
@@ -230,6 +267,7 @@ impl Exchange {
             let step = RequestStep::Watch(watched);
             return Outcome { step, record };
         }
+        let origin = self.origin.take();
         let local = engine.map_or(path, |engine| engine.local_target(path));
         let extra = ErrorBody {
             signin_url: engine.and_then(|engine| engine.signin_url.as_deref()),
@@ -238,6 +276,9 @@ impl Exchange {
         let mut reply = Reply::refusing(denial, Dialect::of(without_query(local)), extra);
         if engine.is_some_and(|engine| !engine.authenticators.users().is_empty()) {
             reply.offer_basic();
+        }
+        if let Some(origin) = origin {
+            reply.headers.extend(cors::of_reply(&origin));
         }
         Outcome {
             step: RequestStep::Reply(reply),
@@ -264,7 +305,7 @@ impl Engine {
         let taken_out = TakenOut::collect(head, &self.upstream)?;
         let route = self.route_of(head, &path);
         facts.route = route;
-        match policy::public(self.public, route, head, visit) {
+        match policy::public(self.public, route, head, visit, self.cors.as_ref()) {
             Some(Ok(permit)) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 return Ok(Decided::Forward(admitted));
@@ -294,7 +335,7 @@ impl Engine {
             path: self.local(path.as_str()).unwrap_or_default(),
             has_query: head.path().contains(&b'?'),
         };
-        match policy::decide(identity, route, head, visit)?.judge(asked)? {
+        match policy::decide(identity, route, head, visit, self.cors.as_ref())?.judge(asked)? {
             Verdict::Permitted(permit) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 Ok(Decided::Forward(admitted))

@@ -8,6 +8,7 @@ mod exchange;
 mod mode;
 mod record;
 mod reply;
+mod response;
 mod time;
 
 pub use body::{BodyTerms, Fed};
@@ -15,10 +16,12 @@ pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
 pub use mode::{Mode, Watched};
 pub use record::Record;
 pub use reply::Reply;
+pub use response::ResponseStep;
 pub use time::{Now, Timestamp};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::config::PathPrefix;
+use crate::cors::Cors;
 use crate::ollama::{Routes, ScopeSet};
 use crate::policy::NetworkRules;
 use crate::upstream::UpstreamRules;
@@ -34,6 +37,8 @@ pub struct Engine {
     pub network: NetworkRules,
     /// whether somebody may come in who proves nothing
     pub anonymous: Option<Anonymous>,
+    /// the pages of other sites that may use the gate, if there are any
+    pub cors: Option<Cors>,
     /// scopes open to anybody
     pub public: ScopeSet,
     /// what Ollama sees

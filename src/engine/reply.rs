@@ -1,6 +1,8 @@
 //! The gate's own answers.
 
+use crate::cors;
 use crate::denial::{Denial, Reason};
+use crate::http::RequestHead;
 use crate::ollama::{Dialect, ErrorBody};
 
 /// An answer in Ollama's place.
@@ -15,6 +17,17 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The answer to a browser's preflight with `head`, for a page of `origin`.
+    pub fn to_preflight(origin: &str, head: &RequestHead<'_>) -> Self {
+        let mut headers = vec![("content-type", "text/plain".to_owned())];
+        headers.extend(cors::of_preflight(origin, head));
+        Self {
+            status: 200,
+            headers,
+            body: b"ok\n".to_vec(),
+        }
+    }
+
     /// The refusal `denial`, in the words of `dialect`.
     pub fn refusing(denial: &Denial, dialect: Dialect, extra: ErrorBody<'_>) -> Self {
         let reason = denial.reason();

@@ -6,9 +6,10 @@ use super::crypto::HostCrypto;
 use super::root::Ready;
 use super::{CallToken, Host, Pairs, Status, response};
 use crate::authn::jwt::{Software, Verifier};
+use crate::cors::ResponseEdit;
 use crate::denial::Level;
 use crate::engine::{
-    BodyTerms, Exchange, Now, Outcome, Record, Reply, RequestStep, Setting, Unread,
+    BodyTerms, Exchange, Now, Outcome, Record, Reply, RequestStep, ResponseStep, Setting, Unread,
 };
 use crate::http::{HeadError, RequestHead};
 use crate::policy::{Connection as _, Peer};
@@ -112,6 +113,24 @@ impl<H: Host> Filter<H> {
             let line = format!("ollama-gate: the gateway resumes no request (status {status})");
             self.host.log(Level::Error, &line);
         }
+    }
+
+    /// The head of the response has come. It goes on whatever becomes of the edits: without them a
+    /// page of another site cannot read it.
+    pub fn response_head(&self) -> Flow {
+        if let ResponseStep::Edit(edits) = self.exchange.response_head() {
+            let done = edits.into_iter().try_for_each(|edit| match edit {
+                ResponseEdit::Remove(name) => self.host.remove_response_header(name),
+                ResponseEdit::Set(name, value) => self.host.set_response_header(name, value),
+                ResponseEdit::Add(name, value) => self.host.add_response_header(name, value),
+            });
+            if let Err(Status(status)) = done {
+                let line =
+                    format!("ollama-gate: the gateway changes no response (status {status})");
+                self.host.log(Level::Error, &line);
+            }
+        }
+        Flow::Continue
     }
 
     /// Decides on the head in `map`, now that this has happened.

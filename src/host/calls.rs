@@ -11,6 +11,7 @@ use crate::engine::Reply;
 use crate::source::Call;
 use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::types::Status as SdkStatus;
+use std::hint::black_box;
 use std::ptr::{null, null_mut};
 use std::time::Duration;
 
@@ -34,6 +35,13 @@ unsafe extern "C" {
         size: *mut usize,
     ) -> u32;
     fn proxy_replace_header_map_value(
+        kind: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
         kind: u32,
         name: *const u8,
         name_size: usize,
@@ -85,6 +93,7 @@ unsafe extern "C" {
 
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_BODY: u32 = 0;
+const RESPONSE_HEADERS: u32 = 2;
 const CALL_RESPONSE_HEADERS: u32 = 6;
 const CALL_RESPONSE_BODY: u32 = 4;
 const REQUEST_STREAM: u32 = 0;
@@ -95,6 +104,9 @@ const CLOCK_REALTIME: u32 = 0;
 const NO_GRPC_STATUS: i32 = -1;
 /// The clock may be this coarse, in nanoseconds.
 const PRECISION: u64 = 1_000_000;
+/// Which exports the module has. `scripts/exports.py` writes `fewer` into the copy for Envoy, so it
+/// is read where the compiler cannot see what it is.
+const EXPORTS: &[u8] = b"ollama-gate exports: every";
 /// More than any buffer has. APISIX takes the number for a signed one, and refuses one below 1.
 const ALL: usize = 0x7fff_ffff;
 
@@ -139,6 +151,20 @@ fn header(kind: u32, name: &str) -> Result<Option<Vec<u8>>, Status> {
         Err(Status::NOT_FOUND) => Ok(None),
         status => status.map(|()| Some(take(data, size))),
     }
+}
+
+/// Makes `value` the only value of the header `name` in the map `kind`.
+fn replace(kind: u32, name: &str, value: &str) -> Result<(), Status> {
+    // SAFETY: `name` and `value` outlive the call.
+    check(unsafe {
+        proxy_replace_header_map_value(kind, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Takes the header `name` out of the map `kind`.
+fn remove(kind: u32, name: &str) -> Result<(), Status> {
+    // SAFETY: `name` outlives the call.
+    check(unsafe { proxy_remove_header_map_value(kind, name.as_ptr(), name.len()) })
 }
 
 /// The gateway that runs this module.
@@ -199,10 +225,26 @@ impl Host for Gateway {
     }
 
     fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status> {
+        replace(REQUEST_HEADERS, name, value)
+    }
+
+    fn remove_request_header(&self, name: &str) -> Result<(), Status> {
+        remove(REQUEST_HEADERS, name)
+    }
+
+    fn sees_responses(&self) -> bool {
+        black_box(EXPORTS).ends_with(b"every")
+    }
+
+    fn set_response_header(&self, name: &str, value: &str) -> Result<(), Status> {
+        replace(RESPONSE_HEADERS, name, value)
+    }
+
+    fn add_response_header(&self, name: &str, value: &str) -> Result<(), Status> {
         // SAFETY: `name` and `value` outlive the call.
         check(unsafe {
-            proxy_replace_header_map_value(
-                REQUEST_HEADERS,
+            proxy_add_header_map_value(
+                RESPONSE_HEADERS,
                 name.as_ptr(),
                 name.len(),
                 value.as_ptr(),
@@ -211,9 +253,8 @@ impl Host for Gateway {
         })
     }
 
-    fn remove_request_header(&self, name: &str) -> Result<(), Status> {
-        // SAFETY: `name` outlives the call.
-        check(unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) })
+    fn remove_response_header(&self, name: &str) -> Result<(), Status> {
+        remove(RESPONSE_HEADERS, name)
     }
 
     fn ask_for_body(&self) -> Result<(), Status> {

@@ -81,6 +81,14 @@ pub trait Host {
     /// At most `most` bytes of the request's body from `start` on. To be called within a callback
     /// of the body, or while one is held.
     fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status>;
+    /// Whether this module is called for responses: one of its two files is not.
+    fn sees_responses(&self) -> bool;
+    /// Makes `value` the only value of a response header.
+    fn set_response_header(&self, name: &str, value: &str) -> Result<(), Status>;
+    /// Adds a field to the response.
+    fn add_response_header(&self, name: &str, value: &str) -> Result<(), Status>;
+    /// Takes every field of this name out of the response.
+    fn remove_response_header(&self, name: &str) -> Result<(), Status>;
     /// Answers in the upstream's place.
     fn reply(&self, reply: &Reply) -> Result<(), Status>;
     /// Writes to the gateway's log.

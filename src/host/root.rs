@@ -17,6 +17,10 @@ use std::time::Duration;
 /// How often a gateway with ticks looks whether something is due.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Why what concerns responses is refused by the file of the module that is not called for them.
+const FEWER: &str = "needs the callbacks for responses, which `ollama_gate_envoy.wasm` leaves out: load \
+                     `ollama_gate.wasm` in its place";
+
 const REPORT: &str =
     "ollama-gate: mode is `report`: NOTHING IS ENFORCED, every request goes to Ollama as it came";
 
@@ -106,6 +110,9 @@ impl<H: Host + Clone> Root<H> {
         })?;
         let environment = |name: &str| self.host.environment(name);
         let configuration = Configuration::read(&document, &environment, self.host.entropy())?;
+        if configuration.engine.cors.is_some() && !self.host.sees_responses() {
+            return Err(ConfigErrors::at("cors", FEWER.to_owned()));
+        }
         let capabilities = Capabilities::find(&self.host, configuration.host)
             .map_err(ConfigErrors::of_document)?;
         for line in &configuration.notices {

@@ -72,4 +72,8 @@ impl HttpContext for Filter<Gateway> {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         self.request_trailers().into()
     }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        self.response_head().into()
+    }
 }

@@ -59,7 +59,7 @@ fn decide<'p, 'e>(
 ) -> Result<Scoped<'p, 'e>, Denial> {
     let (rules, head) = (NetworkRules::default(), head());
     let visit = Visit::new(&rules, &Unasked, &head);
-    super::super::decide(identity, route, &head, &visit)
+    super::super::decide(identity, route, &head, &visit, None)
 }
 
 fn asked<'r>(method: &'r str, path: &'r str) -> Asked<'r> {

@@ -16,6 +16,7 @@ pub use ranges::{RangeError, Ranges};
 pub use rules::{Asked, BodyRules, check};
 
 use crate::authn::{Identity, Method};
+use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::ollama::{Route, ScopeSet};
@@ -67,9 +68,10 @@ pub fn public(
     route: Option<&Route>,
     head: &RequestHead<'_>,
     visit: &Visit<'_>,
+    cors: Option<&Cors>,
 ) -> Option<Result<Permit<'static, 'static>, Denial>> {
     route.filter(|route| open.grants(route.scope()))?;
-    let checked = visit.check(None).and_then(|()| origin::check(head));
+    let checked = visit.check(None).and_then(|()| origin::check(head, cors));
     Some(checked.map(|()| Permit {
         caller: Caller::Public,
     }))
@@ -85,12 +87,13 @@ pub fn decide<'p, 'e>(
     route: Option<&'p Route>,
     head: &RequestHead<'_>,
     visit: &Visit<'_>,
+    cors: Option<&Cors>,
 ) -> Result<Scoped<'p, 'e>, Denial> {
     visit.check(Some(identity))?;
     if identity.ambient {
         match identity.method {
-            Method::Anonymous => origin::check(head)?,
-            _ => origin::check_ambient(head)?,
+            Method::Anonymous => origin::check(head, cors)?,
+            _ => origin::check_ambient(head, cors)?,
         }
     }
     let route = route.ok_or_else(|| {
@@ -152,14 +155,14 @@ mod tests {
                 let identity = identity(ScopeSet::NONE.with(scope));
                 let granted = scope == route.scope() || route.scope() == Scope::Health;
                 assert_eq!(
-                    decide(&identity, Some(route), &head, &visit).is_ok(),
+                    decide(&identity, Some(route), &head, &visit, None).is_ok(),
                     granted,
                     "{scope:?} on {}",
                     route.pattern()
                 );
             }
             let nothing = identity(ScopeSet::NONE);
-            let denial = decide(&nothing, Some(route), &head, &visit).unwrap_err();
+            let denial = decide(&nothing, Some(route), &head, &visit, None).unwrap_err();
             assert_eq!(denial.reason(), Reason::ScopeDenied);
         }
     }
@@ -170,7 +173,7 @@ mod tests {
         let visit = Visit::new(&rules, &Unasked, &head);
         let all = Scope::ALL.into_iter().collect();
         let identity = identity(all);
-        let denial = decide(&identity, None, &head, &visit).unwrap_err();
+        let denial = decide(&identity, None, &head, &visit, None).unwrap_err();
         assert_eq!(denial.reason(), Reason::UnknownRoute);
     }
 
@@ -186,14 +189,14 @@ mod tests {
         let visit = Visit::new(&rules, &Unasked, &foreign);
         let routes = ROUTES.iter().map(Some).chain([None]);
         for route in routes {
-            let denial = decide(&ambient, route, &foreign, &visit).unwrap_err();
+            let denial = decide(&ambient, route, &foreign, &visit, None).unwrap_err();
             assert_eq!(denial.reason(), Reason::OriginDenied);
             assert_eq!(
-                decide(&meant, route, &foreign, &visit).is_ok(),
+                decide(&meant, route, &foreign, &visit, None).is_ok(),
                 route.is_some()
             );
             for own in [None, Some(&b"http://h"[..])] {
-                let decided = decide(&ambient, route, &head(own), &visit);
+                let decided = decide(&ambient, route, &head(own), &visit, None);
                 assert_eq!(decided.is_ok(), route.is_some());
             }
         }
@@ -205,10 +208,19 @@ mod tests {
         let visit = Visit::new(&rules, &Unasked, &head);
         let open = ScopeSet::NONE.with(Scope::Health);
         for route in ROUTES {
-            let public = public(open, Some(route), &head, &visit).is_some();
+            let public = public(open, Some(route), &head, &visit, None).is_some();
             assert_eq!(public, route.scope() == Scope::Health);
         }
-        assert!(super::public(open, None, &head, &visit).is_none());
-        assert!(super::public(ScopeSet::NONE, Route::find(b"GET", "/"), &head, &visit).is_none());
+        assert!(super::public(open, None, &head, &visit, None).is_none());
+        assert!(
+            super::public(
+                ScopeSet::NONE,
+                Route::find(b"GET", "/"),
+                &head,
+                &visit,
+                None
+            )
+            .is_none()
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! pages. So it takes over that duty: where no credential proves that the client meant it, a
 //! request of a page from elsewhere is refused.
 
+use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead};
 
@@ -15,18 +16,20 @@ const AMBIENT: &str = "a page from elsewhere may not use the cookie or password 
 ///
 /// # Errors
 /// [`Reason::OriginDenied`].
-pub fn check_ambient(head: &RequestHead<'_>) -> Result<(), Denial> {
-    check(head).map_err(|denial| Denial::new(denial.reason(), AMBIENT))
+pub fn check_ambient(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> {
+    check(head, cors).map_err(|denial| Denial::new(denial.reason(), AMBIENT))
 }
 
-/// Passes a request without `Origin`, or with that of the host it is sent to.
+/// Passes a request without `Origin`, with that of the host it is sent to, or with one that the
+/// configuration lists.
 ///
 /// # Errors
 /// [`Reason::OriginDenied`] for any other, `null` included.
-pub fn check(head: &RequestHead<'_>) -> Result<(), Denial> {
+pub fn check(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> {
+    let listed = |origin| cors.is_some_and(|cors| cors.knows(origin).is_some());
     if head
         .values(FieldKind::Origin)
-        .all(|origin| is_own(origin, head.host()))
+        .all(|origin| is_own(origin, head.host()) || listed(origin))
     {
         return Ok(());
     }

@@ -43,10 +43,12 @@ pub struct State {
     pub is_kong: Cell<bool>,
     pub is_apisix: Cell<bool>,
     pub refuses_headers: Cell<bool>,
+    pub has_fewer_exports: Cell<bool>,
     pub headers: RefCell<Vec<(String, String)>>,
     /// what the gateway says of the client's address, and by which name of a property
     pub address: RefCell<(String, Vec<u8>)>,
     pub body: RefCell<Vec<u8>>,
+    pub response: RefCell<Vec<(String, String)>>,
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
     pub counters: RefCell<Vec<(String, u64)>>,
@@ -146,6 +148,32 @@ impl Host for Gateway {
         let body = self.0.body.borrow();
         let part = body.get(start..).ok_or(Status::NOT_FOUND)?;
         Ok(part.iter().copied().take(most).collect())
+    }
+
+    fn sees_responses(&self) -> bool {
+        !self.0.has_fewer_exports.get()
+    }
+
+    fn set_response_header(&self, name: &str, value: &str) -> Result<(), Status> {
+        self.0.call("set_response_header")?;
+        let mut response = self.0.response.borrow_mut();
+        response.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        response.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    fn add_response_header(&self, name: &str, value: &str) -> Result<(), Status> {
+        self.0.call("add_response_header")?;
+        let mut response = self.0.response.borrow_mut();
+        response.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    fn remove_response_header(&self, name: &str) -> Result<(), Status> {
+        self.0.call("remove_response_header")?;
+        let mut response = self.0.response.borrow_mut();
+        response.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        Ok(())
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {

@@ -14,7 +14,7 @@ from demo import credentials
 from demo.envoy import validate
 from demo.pack import ROOT, WASM_TYPE, mappings
 
-from .world import World
+from .world import FULL, World
 
 SKIPPED = {".git", ".venv", ".run", "target", "dist", "node_modules", "__pycache__", ".pytest_cache", ".ruff_cache"}
 FENCE = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -112,6 +112,7 @@ def parse(world: World, text: str) -> tuple[bool, str]:
     """
     text, names = resolved(text)
     pack = world.pack(plugin=text)
+    pack.module(FULL)
     pack.environment(sorted(names))
     path = world.folder / "parsed.yaml"
     pack.write(path)

@@ -20,6 +20,8 @@ from .keyring import Keyring
 from .wire import Answer, Connection, build
 
 WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
+# The file with every export, which `cors` needs.
+FULL = ROOT / "dist" / "ollama_gate.wasm"
 CHAT = json.dumps({"model": "llama3.2", "messages": [{"role": "user", "content": "hello"}], "stream": False}).encode()
 START_SECONDS = 20.0
 T = TypeVar("T")

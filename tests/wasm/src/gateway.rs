@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use wasmi::{Extern, Instance, Linker, Module, Store, Val};
 
+use crate::module::Build;
 use crate::profile::Profile;
 use crate::record::Record;
 use crate::world::World;
@@ -41,6 +42,15 @@ impl Gateway {
     #[must_use]
     pub fn new(profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
         Self::of(module::compiled(profile.build()), profile, env)
+    }
+
+    /// The same with this file of the module, whichever the gateway usually loads.
+    ///
+    /// # Panics
+    /// When the module does not load.
+    #[must_use]
+    pub fn loading(build: Build, profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
+        Self::of(module::compiled(build), profile, env)
     }
 
     /// The same with another module, to try a profile by one that misbehaves.

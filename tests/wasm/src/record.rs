@@ -151,6 +151,8 @@ pub struct Outcome {
     pub reply: Option<Reply>,
     /// The header pairs that the gateway sends on; empty unless forwarded.
     pub upstream: Pairs,
+    /// The header pairs of the response that the client gets, the module's edits included.
+    pub response: Pairs,
     /// What the module did on the way.
     pub record: Record,
 }
@@ -160,6 +162,15 @@ impl Outcome {
     #[must_use]
     pub fn forwarded(&self) -> bool {
         self.verdict == Verdict::Forwarded
+    }
+
+    /// The values of a response header.
+    #[must_use]
+    pub fn response_text(&self, name: &str) -> Vec<String> {
+        let values = map::values(&self.response, name).into_iter();
+        values
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .collect()
     }
 
     /// The status of the module's reply, 0 without one.

@@ -67,6 +67,7 @@ impl Gateway {
                     verdict: Verdict::RefusedByHost(status),
                     reply: None,
                     upstream: Pairs::new(),
+                    response: Pairs::new(),
                     record: self.end(),
                 }));
             }
@@ -166,9 +167,9 @@ impl Gateway {
     pub fn close(&mut self, id: u32) -> Outcome {
         let stream = self.store.data().streams[&id].clone();
         if stream.released && stream.reply.is_none() {
-            let json = (b"content-type".to_vec(), b"application/json".to_vec());
-            if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
-                stream.response = vec![json];
+            let world = self.store.data_mut();
+            if let Some(stream) = world.streams.get_mut(&id) {
+                stream.response = world.upstream_response.clone();
             }
         }
         if stream.released || stream.reply.is_some() {
@@ -209,6 +210,7 @@ impl Gateway {
             verdict,
             reply: stream.reply.map(|reply| profile.sent(reply)),
             upstream,
+            response: stream.response,
             record: self.end(),
         }
     }

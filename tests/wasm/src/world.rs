@@ -89,6 +89,8 @@ pub struct World {
     pub fault: Option<Fault>,
     /// Bytes to hand out in the place of the request's map.
     pub raw_map: Option<Vec<u8>>,
+    /// The header of the upstream's responses.
+    pub upstream_response: Pairs,
     /// What is being recorded.
     pub record: Record,
     /// Plugin configuration by root context.
@@ -150,6 +152,7 @@ impl World {
             clock: Clock::At(NOON),
             fault: None,
             raw_map: None,
+            upstream_response: vec![(b"content-type".to_vec(), b"application/json".to_vec())],
             record: Record::default(),
             configurations: BTreeMap::new(),
             streams: BTreeMap::new(),

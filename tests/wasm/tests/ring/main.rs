@@ -8,6 +8,7 @@ mod answers;
 mod basic;
 mod bodies;
 mod broken;
+mod browsers;
 mod budget;
 #[path = "../../../signatures/table.rs"]
 mod cases;

@@ -69,7 +69,7 @@ const EXPORTED: &[(&str, &str)] = &[
     ("proxy_on_delete", "i:"),
 ];
 
-/// What does nothing, and which Envoy passes over if it is not there. On Kong that is a null pointer
+/// What does nothing without `cors`, and which Envoy passes over if it is not there. On Kong that is a null pointer
 /// which is called all the same. APISIX passes over it as well, but without `proxy_on_done` it
 /// writes an error line for each request.
 const LEFT_OUT_FOR_ENVOY: &[(&str, &str)] = &[
@@ -170,6 +170,29 @@ pub fn the_module_needs_no_feature_that_wasmtime_0_38_lacks() {
                 .unwrap_or_default()
         );
     }
+}
+
+#[test]
+pub fn the_two_files_differ_in_their_exports_and_in_what_they_say_of_them() {
+    let (every, envoy) = (module::bytes(Build::Every), module::bytes(Build::Envoy));
+    let says = |bytes: &[u8], what: &str| {
+        let marker = format!("ollama-gate exports: {what}");
+        let windows = bytes.windows(marker.len());
+        windows.filter(|part| *part == marker.as_bytes()).count()
+    };
+    assert_eq!((says(every, "every"), says(every, "fewer")), (1, 0));
+    assert_eq!((says(envoy, "every"), says(envoy, "fewer")), (0, 1));
+    // The code is the same: what is called for responses is there, and nobody calls it.
+    assert_eq!(code(every), code(envoy));
+}
+
+fn code(module: &[u8]) -> &[u8] {
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::CodeSectionStart { range, .. } = payload.expect("a whole module") {
+            return &module[range];
+        }
+    }
+    panic!("a module without code");
 }
 
 #[test]

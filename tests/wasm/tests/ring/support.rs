@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ollama_gate_wasm_tests::gateway::Configured;
+use ollama_gate_wasm_tests::module::Build;
 use ollama_gate_wasm_tests::world::{Clock, NOON, World};
 use ollama_gate_wasm_tests::{
     Apisix, ClientRequest, Envoy, Gateway, Istio, Kong, Outcome, Profile, Record, Verdict,
@@ -59,6 +60,16 @@ impl Lab {
             configured.record.everything()
         );
         lab
+    }
+
+    /// The same with this file of the module.
+    pub fn loading(build: Build, profile: Arc<dyn Profile>) -> Self {
+        let host = profile.name();
+        Self {
+            gateway: Gateway::loading(build, profile, ENVIRONMENT),
+            host,
+            extra: Vec::new(),
+        }
     }
 
     /// A gateway without configuration.

@@ -1,0 +1,144 @@
+//! `cors`
+
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader};
+use crate::cors::Cors;
+use std::net::Ipv6Addr;
+use std::rc::Rc;
+
+pub(super) const CORS: &[Field] = &[Field::optional(
+    "allow_origins",
+    Shape::List(&Shape::Pattern("^[a-z][a-z0-9+.-]*://[a-z0-9._:\\[\\]-]+$")),
+    "the sites whose pages may use the gate with a credential of their own, each as browsers write it: \
+     `https://app.example.com`, `http://localhost:3000`. No patterns. Default: none",
+)];
+
+/// The longest origin.
+const LONGEST: usize = 256;
+
+/// The sites, if there is one.
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
+    let list = reader.section(node, CORS)?.field("allow_origins")?;
+    let mut origins: Vec<Rc<str>> = Vec::new();
+    for node in reader.list(&list, "a list of origins") {
+        let Some(origin) = read_origin(reader, &node) else {
+            continue;
+        };
+        match origins.iter().any(|other| **other == *origin) {
+            true => reader.refuse(&node, "is listed already"),
+            false => origins.push(origin.into()),
+        }
+    }
+    (!origins.is_empty()).then(|| Cors::new(origins))
+}
+
+fn read_origin<'j>(reader: &mut Reader<'_>, node: &Node<'j>) -> Option<&'j str> {
+    let why_not = match node.json.text() {
+        Some("null") => "is the origin of every page that hides its own, and cannot be listed",
+        Some(text) if text.contains('*') => {
+            "stands for sites that nobody has listed, write out each origin"
+        }
+        _ => {
+            let expected = "an origin as browsers write it, such as \"https://app.example.com\": in lower case, \
+                            without a slash or a path behind it, and without the scheme's own port";
+            return reader.parsed(node, expected, |text| is_origin(text).then_some(text));
+        }
+    };
+    reader.refuse(node, why_not);
+    None
+}
+
+/// An origin in the form in which browsers send it (RFC 6454 section 6.2): scheme, host, and the port
+/// unless it is the scheme's own.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return false;
+    };
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let of_scheme = |byte: u8| lower(byte) || b"+.-".contains(&byte);
+    let scheme_fits = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(of_scheme);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host_fits = match address {
+        Some(address) => {
+            address.parse::<Ipv6Addr>().is_ok()
+                && address.bytes().all(|byte| lower(byte) || byte == b':')
+        }
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|byte| lower(byte) || b"._-".contains(&byte))
+        }
+    };
+    let port_fits = |port: &str| {
+        let own = matches!((scheme, port), ("https", "443") | ("http", "80"));
+        let canonical = port
+            .parse::<u16>()
+            .is_ok_and(|number| number.to_string() == port);
+        canonical && port != "0" && !own
+    };
+    text.len() <= LONGEST && scheme_fits && host_fits && port.is_none_or(port_fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_would_send() {
+        for origin in [
+            "https://app.example.com",
+            "http://localhost:3000",
+            "http://127.0.0.1",
+            "https://a.example:8443",
+            "http://[::1]:5173",
+            "https://xn--bcher-kva.example",
+            "app://obsidian.md",
+            "chrome-extension://abcdefghijklmnop",
+            "https://a.example:80",
+        ] {
+            assert!(is_origin(origin), "{origin}");
+        }
+        let long = format!("https://{}", "a".repeat(LONGEST));
+        for other in [
+            "",
+            "https://",
+            "app.example.com",
+            "//app.example.com",
+            "https:app.example.com",
+            "https://app.example.com/",
+            "https://app.example.com/a",
+            "https://app.example.com?a",
+            "https://app.example.com#a",
+            "https://App.example.com",
+            "HTTPS://app.example.com",
+            "https://app.example.com:443",
+            "http://app.example.com:80",
+            "https://app.example.com:0",
+            "https://app.example.com:08443",
+            "https://app.example.com:65536",
+            "https://app.example.com:",
+            "https://app.example.com:+1",
+            "https://u@app.example.com",
+            "https://b\u{fc}cher.example",
+            "https://a b",
+            "https://a, https://b",
+            "https://[::1",
+            "https://::1",
+            "https://[::G]",
+            "https://[::A]",
+            "1https://a",
+            "file://",
+            &long,
+        ] {
+            assert!(!is_origin(other), "{other}");
+        }
+    }
+}
