@@ -28,6 +28,11 @@ HEADERS = [
 ]
 
 
+# The sizes of the bodies that a rule looks into, in kB.
+BODIES = (1, 16, 256)
+NETWORKS = ["192.168.0.0/16", "172.16.0.0/12", "127.0.0.0/8", "fd00::/8"]
+
+
 @dataclass
 class Contender:
     """One listener: its filter, and the credentials that its requests carry in turn.
@@ -41,17 +46,25 @@ class Contender:
     filter: dict[str, Any] | None
     credentials: list[str]
     status: int = 200
+    body: bytes = b""
     port: int = 0
     samples: list[float] = field(default_factory=list)
     next: int = 0
+
+    def share(self, requests: int) -> int:
+        """In: requests to send in a round. Out: how many of them it gets: fewer of those with large bodies."""
+        return max(100, requests * 2048 // (2048 + len(self.body)))
 
     def requests(self) -> bytes:
         """Out: the requests as the load generator reads them."""
         parts = []
         for credential in self.credentials:
-            fields = [*HEADERS, ("authorization", credential)] if credential else HEADERS
+            fields = [*HEADERS, ("authorization", credential)] if credential else [*HEADERS]
+            if self.body:
+                fields[0] = (":method", "POST")
+                fields[3] = (":path", "/v1/chat/completions")
             block = b"".join(_literal(name, value) for name, value in fields)
-            parts.append(f"{len(block)}\n".encode() + block)
+            parts.append(f"{len(block)} {len(self.body)}\n".encode() + block + self.body)
         return b"".join(parts)
 
 
@@ -107,12 +120,19 @@ def _issuer(algorithm: str, **keys: Any) -> list[dict[str, Any]]:
     return [{"name": "bench", "algorithms": [ALGORITHMS[algorithm]], **rules, **keys}]
 
 
-def _keys(count: int) -> dict[str, Any]:
+def _chat(size: int) -> bytes:
+    """Out: a chat of about so many bytes, most of them prose, and the model at its end."""
+    prose = "The quick brown fox jumps over the lazy dog.\n"
+    content = prose * (size // (len(prose) + 1))
+    return json.dumps({"messages": [{"role": "user", "content": content}], "model": "llama3.2"}).encode()
+
+
+def _keys(count: int, **rules: Any) -> dict[str, Any]:
     def digest(key: str) -> str:
         return hashlib.sha256(key.encode()).hexdigest()
 
     others = [{"id": f"key-{number}", "sha256": digest(f"sk-other-{number}")} for number in range(count - 1)]
-    return {"keys": [*others, {"id": "bench", "sha256": digest(API_KEY), "subject": "alice"}]}
+    return {"keys": [*others, {"id": "bench", "sha256": digest(API_KEY), "subject": "alice", **rules}]}
 
 
 def _jwt_authn(name: str, keys: str, cached: bool = False) -> dict[str, Any]:
@@ -135,11 +155,16 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
     traffic = {name: [f"Bearer {token}" for token in tokens] for name, tokens in made.tokens.items()}
     traffic |= {"key": [f"Bearer {API_KEY}"], "nothing": [""], "password": [basic()]}
     traffic |= {"forged": [f"Bearer {made.forged}"]}
-    found = [Contender(f"none-{kind}", kind, None, credentials) for kind, credentials in traffic.items()]
+    bodies = {f"body-{size}k": _chat(size * 1024) for size in BODIES}
+    traffic |= {kind: traffic["key"] for kind in bodies}
+    found = [
+        Contender(f"none-{kind}", kind, None, credentials, body=bodies.get(kind, b""))
+        for kind, credentials in traffic.items()
+    ]
 
     def add(name: str, kind: str, config: dict[str, Any], status: int = 200, repeated: bool = False) -> None:
         credentials = traffic[kind][:1] if repeated else traffic[kind]
-        found.append(Contender(name, kind, config, credentials, status))
+        found.append(Contender(name, kind, config, credentials, status, bodies.get(kind, b"")))
 
     def add_gate(
         name: str, kind: str, status: int = 200, logged: bool = False, repeated: bool = False, **sections: Any
@@ -150,6 +175,16 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
     add_gate("gate-key", "key", api_keys=_keys(3))
     add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
     add_gate("gate-key-host", "key", api_keys=_keys(3), upstream={"host": "ollama.internal:11434"})
+    add_gate("gate-key-scopes", "key", api_keys=_keys(3, scopes=["read", "inference", "manage", "cloud"]))
+    add_gate("gate-key-network", "key", api_keys=_keys(3), network={"allow": NETWORKS, "deny": ["10.6.6.0/24"]})
+    # A rule for models, and a request without a body; then with one of 1 kB and more.
+    models = _keys(3, models=["llama3.2", "qwen3:*"])
+    add_gate("gate-model-get", "key", api_keys=models)
+    for kind in bodies:
+        add_gate(f"gate-model-{kind}", kind, api_keys=models)
+        add_gate(f"gate-key-{kind}", kind, api_keys=_keys(3))
+        buffer = {"@type": f"{TYPES}.buffer.v3.Buffer", "max_request_bytes": 1 << 24}
+        add(f"native-buffer-{kind}", kind, {"name": "buffer", "typed_config": buffer})
     every = _gate("gate-key-every", modules.gate_for_every_gateway, False, api_keys=_keys(3))
     add("gate-key-every", "key", every)
     for name in ALGORITHMS:

@@ -55,7 +55,12 @@ def table(results: list[Result]) -> str:
 def chart(results: list[Result]) -> str:
     """Out: bars, as SVG that can be read on light and on dark."""
     rows = [
-        one for one in results if one.name in SHOWN or one.name.endswith(("-warm", "-cold")) or "native" in one.name
+        one
+        for one in results
+        if one.name in SHOWN
+        or one.name.endswith(("-warm", "-cold"))
+        or one.name.startswith("native-")
+        and "body" not in one.name
     ]
     rows.sort(key=lambda one: one.median)
     height, left, width = 26, 250, 470

@@ -1,8 +1,9 @@
 //! Sends prepared requests over one HTTP/2 connection, many at a time, and counts the answers.
 //!
-//! `bench-load PORT REQUESTS FIRST FILE` reads from FILE header blocks (HPACK, RFC 7541, without the
-//! dynamic table), each with its length in bytes on a line before it; sends REQUESTS of them to
-//! 127.0.0.1:PORT, beginning with number FIRST and going round; and prints `{"200": 1000, "other": 0}`.
+//! `bench-load PORT REQUESTS FIRST FILE` reads requests from FILE, each a header block (HPACK, RFC 7541,
+//! without the dynamic table) and a body, with the length of both in bytes on a line before them;
+//! sends REQUESTS of them to 127.0.0.1:PORT, beginning with number FIRST and going round; and prints
+//! `{"200": 1000, "other": 0}`.
 //!
 //! HTTP/2, because many requests then share one read and one write of the server: what its kernel
 //! does for each is the same for all contenders, and would only blur the difference. What the
@@ -13,8 +14,12 @@ use std::net::TcpStream;
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// How many requests are under way at a time.
+/// How many requests are under way at a time,
 const BATCH: usize = 64;
+/// and how many bytes of their bodies, which is well below the windows of the server.
+const BATCH_BYTES: usize = 1 << 20;
+/// The largest frame that every server takes (RFC 9113 section 6.5.2).
+const LARGEST: usize = 16_384;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
@@ -45,10 +50,12 @@ fn main() -> Result<()> {
     let (mut left, mut next, mut id) = (number(requests)?, number(first)?, 1_u32);
     let (mut good, mut other) = (0_usize, 0_usize);
     while left > 0 {
-        let now = left.min(BATCH);
+        let largest = prepared.iter().map(|one| one.body.len()).max();
+        let room = BATCH_BYTES / largest.unwrap_or_default().max(1);
+        let now = left.min(BATCH).min(room.max(1));
         let mut batch = Vec::new();
-        for block in (next..next + now).map(|number| &prepared[number % prepared.len()]) {
-            put_frame(&mut batch, HEADERS, END_STREAM | END_HEADERS, id, block);
+        for request in (next..next + now).map(|number| &prepared[number % prepared.len()]) {
+            put_request(&mut batch, id, request);
             id += 2;
         }
         stream.write_all(&batch)?;
@@ -69,16 +76,38 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn read(file: &str) -> Result<Vec<Vec<u8>>> {
+struct Request {
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+fn read(file: &str) -> Result<Vec<Request>> {
     let mut input = BufReader::new(std::fs::File::open(file)?);
     let (mut prepared, mut line) = (Vec::new(), String::new());
     while input.read_line(&mut line)? > 0 {
-        let mut request = vec![0; line.trim().parse().map_err(Error::other)?];
-        input.read_exact(&mut request)?;
-        prepared.push(request);
+        let lengths: Vec<&str> = line.split_whitespace().collect();
+        let [head, body] = lengths.as_slice() else {
+            return Err(Error::other("expected two lengths on a line"));
+        };
+        let mut part = |length: &str| -> Result<Vec<u8>> {
+            let mut part = vec![0; length.parse().map_err(Error::other)?];
+            input.read_exact(&mut part).map(|()| part)
+        };
+        let (head, body) = (part(head)?, part(body)?);
+        prepared.push(Request { head, body });
         line.clear();
     }
     Ok(prepared)
+}
+
+fn put_request(bytes: &mut Vec<u8>, stream: u32, request: &Request) {
+    let ends = u8::from(request.body.is_empty()) * END_STREAM;
+    put_frame(bytes, HEADERS, ends | END_HEADERS, stream, &request.head);
+    let mut parts = request.body.chunks(LARGEST).peekable();
+    while let Some(part) = parts.next() {
+        let ends = u8::from(parts.peek().is_none()) * END_STREAM;
+        put_frame(bytes, DATA, ends, stream, part);
+    }
 }
 
 /// The preface, no dynamic table for answers, a large window (RFC 9113 sections 3.4, 6.5.2, 6.9).
