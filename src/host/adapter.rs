@@ -240,7 +240,7 @@ impl<H: Host> Filter<H> {
     }
 
     /// The path by itself, where there is no map. Safe on every gateway.
-    fn path(&self) -> Vec<u8> {
+    pub(super) fn path(&self) -> Vec<u8> {
         let path = self.host.request_header(":path");
         path.ok().flatten().unwrap_or_default()
     }

@@ -92,7 +92,7 @@ impl<H: Host> Filter<H> {
     /// once the head goes on, the gateway does not show that part again.
     pub(super) fn look_for_body(&mut self, ready: &Ready) -> Flow {
         if ready.bodies.ask && self.host.ask_for_body().is_err() {
-            return self.refuse_unread(Some(ready), Unread::HostFailed, b"");
+            return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path());
         }
         if self.body.shown {
             return self.read_body(ready);
