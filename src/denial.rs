@@ -223,7 +223,7 @@ impl Reason {
             Self::UnsafeIdentity => (
                 403,
                 "unsafe_identity",
-                "the caller's name cannot be put into a header",
+                "the caller's name cannot be passed on",
             ),
             Self::TooManyPasswords => (
                 429,

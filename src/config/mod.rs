@@ -20,6 +20,7 @@ mod root;
 mod routes;
 mod rules;
 mod schema;
+mod share;
 mod upstream;
 mod value;
 

@@ -7,7 +7,7 @@ use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
 use super::{
     Environment, allow_anonymous, api_keys, basic, cors, document, jwt, network, ollama_cli,
-    require, routes, rules, upstream, value,
+    require, routes, rules, share, upstream, value,
 };
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Tokens};
@@ -98,6 +98,11 @@ pub(super) const ROOT: &[Field] = &[
         "host",
         Shape::Object(host::HOST),
         "the gateway; written by the host packs",
+    ),
+    Field::optional(
+        "share_identity",
+        Shape::Boolean,
+        "on Envoy and Istio: whether the gateway's other filters and its access log are told who calls, as filter state. Default: `false`",
     ),
     Field::later("login"),
 ];
@@ -239,6 +244,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         .and_then(|node| reader.boolean(&node));
     let (host, holding) = host::read(reader, &section).unzip();
     let holding = holding.unwrap_or_default();
+    let share_identity = field("share_identity").map(|node| share::read(reader, &node, host));
     let mode = field("mode").and_then(|node| {
         reader.parsed(&node, "\"enforce\" or \"report\"", |text| {
             Mode::ALL
@@ -285,6 +291,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             signin_url,
             log_allowed: log_allowed.unwrap_or(true),
             mode: mode.unwrap_or_default(),
+            share_identity: share_identity.unwrap_or_default(),
         },
         host,
         holding,

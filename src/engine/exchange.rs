@@ -2,6 +2,7 @@
 
 use super::body::{self, BodyTerms, Held};
 use super::record::{Facts, Record, request_id};
+use super::share::{self, Shared};
 use super::{Engine, Mode, Now, Reply, Watched};
 use crate::authn::Asking;
 use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
@@ -74,6 +75,8 @@ pub struct Exchange {
     tried: Vec<Tried>,
     /// the page's origin, where it is to be told that it may read the response
     pub(super) origin: Option<Rc<str>>,
+    /// what the rest of the gateway has yet to be told
+    shared: Option<Box<Shared>>,
 }
 
 /// What stays the same over all events of one request.
@@ -115,6 +118,9 @@ impl Exchange {
         let visit = Visit::new(&engine.network, setting.connection, head);
         let decided = engine.decide(head, setting, &self.tried, &visit, &mut facts);
         facts.address = visit.known_address();
+        if engine.share_identity {
+            self.shared = Some(Box::new(Shared::of(&facts)));
+        }
         match decided {
             Ok(Decided::Forward(admitted)) => {
                 self.forwarded = true;
@@ -204,6 +210,11 @@ impl Exchange {
             },
             record: None,
         })
+    }
+
+    /// What the rest of the gateway has to be told before the step is done.
+    pub const fn take_shared(&mut self) -> Option<Box<Shared>> {
+        self.shared.take()
     }
 
     fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
@@ -329,6 +340,9 @@ impl Engine {
                 .and_then(|anonymous| anonymous.in_place_of(&refusal, &presented, route))
                 .ok_or(refusal)
         })?;
+        if self.share_identity {
+            share::check(&identity)?;
+        }
         let identity = facts.identity.insert(identity);
         let asked = Asked {
             method: head.method(),

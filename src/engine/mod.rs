@@ -9,6 +9,7 @@ mod mode;
 mod record;
 mod reply;
 mod response;
+mod share;
 mod time;
 
 pub use body::{BodyTerms, Fed};
@@ -17,6 +18,7 @@ pub use mode::{Mode, Watched};
 pub use record::Record;
 pub use reply::Reply;
 pub use response::ResponseStep;
+pub use share::Shared;
 pub use time::{Now, Timestamp};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
@@ -53,4 +55,6 @@ pub struct Engine {
     pub log_allowed: bool,
     /// what becomes of decisions
     pub mode: Mode,
+    /// whether the rest of the gateway is told who calls
+    pub share_identity: bool,
 }

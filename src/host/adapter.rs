@@ -9,7 +9,8 @@ use crate::authn::jwt::{Software, Verifier};
 use crate::cors::ResponseEdit;
 use crate::denial::Level;
 use crate::engine::{
-    BodyTerms, Exchange, Now, Outcome, Record, Reply, RequestStep, ResponseStep, Setting, Unread,
+    BodyTerms, Exchange, Now, Outcome, Record, Reply, RequestStep, ResponseStep, Setting, Shared,
+    Unread,
 };
 use crate::http::{HeadError, RequestHead};
 use crate::policy::{Connection as _, Peer};
@@ -200,6 +201,13 @@ impl<H: Host> Filter<H> {
     }
 
     fn finish(&mut self, ready: &Ready, outcome: &Outcome<'_>, head: &RequestHead<'_>) -> Flow {
+        if let Some(shared) = self.exchange.take_shared()
+            && self.share(&shared).is_err()
+            && !matches!(outcome.step, RequestStep::Reply(_))
+        {
+            // Rules elsewhere may deny whoever is named.
+            return self.refuse_unread(Some(ready), Unread::HostFailed, head.path());
+        }
         match &outcome.step {
             RequestStep::Forward(admitted) => match self.apply(ready, admitted.edits(), head) {
                 Ok(()) => {
@@ -219,6 +227,13 @@ impl<H: Host> Filter<H> {
             RequestStep::Reply(reply) => self.reply(Some(ready), reply, outcome.record.as_ref()),
             RequestStep::Await(_) => Flow::Pause,
         }
+    }
+
+    /// Tells the rest of the gateway. Only a gateway that is known to be Envoy is asked to.
+    #[inline(never)] // or those who share nothing pay for it
+    fn share(&self, shared: &Shared) -> Result<(), Status> {
+        let mut pairs = shared.pairs().iter();
+        pairs.try_for_each(|(name, value)| self.host.set_property(name, value))
     }
 
     /// The header map, by the calls that are safe on this gateway.

@@ -257,10 +257,13 @@ impl Host for Gateway {
         remove(RESPONSE_HEADERS, name)
     }
 
+    fn set_property(&self, name: &str, value: &str) -> Result<(), Status> {
+        // SAFETY: `name` and `value` outlive the call.
+        check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+    }
+
     fn ask_for_body(&self) -> Result<(), Status> {
-        let (path, value) = ("wasm_process_req_body", "true");
-        // SAFETY: `path` and `value` outlive the call.
-        check(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
+        self.set_property("wasm_process_req_body", "true")
     }
 
     fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {

@@ -89,6 +89,8 @@ pub trait Host {
     fn add_response_header(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Takes every field of this name out of the response.
     fn remove_response_header(&self, name: &str) -> Result<(), Status>;
+    /// Makes a property of this name for the request. On Envoy it is the filter state `wasm.<name>`.
+    fn set_property(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Answers in the upstream's place.
     fn reply(&self, reply: &Reply) -> Result<(), Status>;
     /// Writes to the gateway's log.

@@ -57,6 +57,7 @@ pub struct State {
     pub answer: RefCell<Option<(u16, Vec<u8>)>>,
     pub foreign: RefCell<Option<Foreign>>,
     pub failing: RefCell<HashMap<&'static str, Status>>,
+    pub properties: RefCell<Vec<(String, String)>>,
 }
 
 impl State {
@@ -173,6 +174,13 @@ impl Host for Gateway {
         self.0.call("remove_response_header")?;
         let mut response = self.0.response.borrow_mut();
         response.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        Ok(())
+    }
+
+    fn set_property(&self, name: &str, value: &str) -> Result<(), Status> {
+        self.0.call("set_property")?;
+        let mut properties = self.0.properties.borrow_mut();
+        properties.push((name.to_owned(), value.to_owned()));
         Ok(())
     }
 
@@ -368,6 +376,7 @@ impl World {
         state.lines.borrow_mut().clear();
         state.calls.borrow_mut().clear();
         state.body.borrow_mut().clear();
+        state.properties.borrow_mut().clear();
         *state.headers.borrow_mut() = fields
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -33,6 +33,7 @@ mod rules_of_calls;
 mod rules_of_requests;
 mod secrets;
 mod shape;
+mod share;
 mod signatures;
 mod structs;
 mod support;
