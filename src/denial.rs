@@ -57,6 +57,7 @@ pub enum Reason {
     LimitExceeded,
     OriginDenied,
     UnsafeIdentity,
+    TooManyFailures,
     TooManyPasswords,
     Misconfigured,
     HostFailure,
@@ -67,7 +68,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousBody,
@@ -108,6 +109,7 @@ impl Reason {
         Self::LimitExceeded,
         Self::OriginDenied,
         Self::UnsafeIdentity,
+        Self::TooManyFailures,
         Self::TooManyPasswords,
         Self::Misconfigured,
         Self::HostFailure,
@@ -225,6 +227,7 @@ impl Reason {
                 "unsafe_identity",
                 "the caller's name cannot be passed on",
             ),
+            Self::TooManyFailures => (429, "too_many_failures", "too many credentials were wrong"),
             Self::TooManyPasswords => (
                 429,
                 "too_many_passwords",

@@ -2,6 +2,7 @@
 
 mod world;
 
+use ollama_gate::authn::Attempts;
 use ollama_gate::authn::jwt::{Algorithm, Asked, Context, PublicKey, Refusal, Software, Verifier};
 use ollama_gate::config::Configuration;
 use ollama_gate::engine::{Engine, Timestamp};
@@ -64,6 +65,7 @@ impl Gate {
             now: Timestamp::from_seconds(self.now.get()),
             verifier: &self.verifier,
             tried: &[],
+            attempts: Attempts::free(),
         };
         let tokens = self.engine.authenticators.tokens();
         let code = match tokens.verify(token, Asked::Credential, context) {

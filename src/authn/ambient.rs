@@ -4,7 +4,7 @@
 
 use super::basic::{Login, Users};
 use super::jwt::{Asked, Context, Refusal, Tokens};
-use super::{Authenticators, Identity, Method};
+use super::{Authenticators, Identity, Method, told};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
@@ -127,13 +127,13 @@ impl Authenticators {
                 Err(denial) => return Err(denial.into()),
             }
         }
-        let user = match self.users.verify(text, &login, context.now) {
+        let user = match self
+            .users
+            .verify(text, &login, context.now, context.attempts)
+        {
             Ok(user) => user,
             // Of what could not be checked nothing is known.
-            Err(denial) if denial.reason() == Reason::TooManyPasswords => {
-                return Err(denial.into());
-            }
-            Err(denial) => return Err(unknown_key.unwrap_or(denial).into()),
+            Err(denial) => return Err(told(unknown_key, denial).into()),
         };
         Ok(Identity {
             method: Method::Basic,

@@ -3,12 +3,14 @@
 mod ambient;
 mod anonymous;
 pub mod api_key;
+mod back_off;
 pub mod basic;
 mod cache;
 pub mod jwt;
 pub mod ollama_cli;
 mod require;
 
+pub use back_off::{Attempts, BackOff, Limits, Origin};
 pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
@@ -87,6 +89,7 @@ pub struct Authenticators {
     tokens: Tokens,
     signers: Option<Signers>,
     users: Users,
+    back_off: Option<BackOff>,
 }
 
 impl Authenticators {
@@ -97,6 +100,7 @@ impl Authenticators {
             tokens,
             signers: None,
             users,
+            back_off: None,
         }
     }
 
@@ -104,6 +108,20 @@ impl Authenticators {
     #[must_use]
     pub fn with_signers(self, signers: Option<Signers>) -> Self {
         Self { signers, ..self }
+    }
+
+    /// Whoever is wrong again and again is held back, within these limits.
+    #[must_use]
+    pub fn with_back_off(self, limits: Option<Limits>) -> Self {
+        Self {
+            back_off: limits.map(BackOff::new),
+            ..self
+        }
+    }
+
+    /// What is remembered of failures, where anybody is held back.
+    pub const fn back_off(&self) -> Option<&BackOff> {
+        self.back_off.as_ref()
     }
 
     /// Those who log in with a password.
@@ -147,6 +165,7 @@ impl Authenticators {
             now,
             verifier: asking.verifier,
             tried: asking.tried,
+            attempts: Attempts::new(self.back_off.as_ref(), asking.origin),
         };
         let mut refusal = None;
         if let Some(key) = presented.api_key {
@@ -158,7 +177,7 @@ impl Authenticators {
         if let Some(token) = presented.token {
             match self.behind_token(token, Asked::Credential, context) {
                 Ok(identity) => return Ok(identity),
-                Err(Refusal::Denied(denial)) => refusal = refusal.or(Some(denial)),
+                Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
                 Err(pending) => return Err(pending),
             }
         }
@@ -170,9 +189,7 @@ impl Authenticators {
         }
         if let Some(ambient) = by_browser {
             match self.behind_ambient(*ambient, head, context) {
-                Err(Refusal::Denied(denial)) if denial.reason() != Reason::TooManyPasswords => {
-                    refusal = refusal.or(Some(denial));
-                }
+                Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
                 // Let in, or not known yet.
                 decided => return decided,
             }
@@ -283,8 +300,20 @@ pub struct Asking<'c> {
     pub verifier: &'c dyn Verifier,
     /// what this request has had fetched already
     pub tried: &'c [Tried],
+    /// who knows the client's address
+    pub origin: &'c dyn Origin,
     /// path and query as sent, without the prefix that the gate is mounted at
     pub target: &'c [u8],
+}
+
+/// Of two refusals the one that is told: the first, unless a later one was not looked at. Of what was
+/// not looked at nothing is known, and it may be right.
+fn told(first: Option<Denial>, later: Denial) -> Denial {
+    let open = |denial: &Denial| denial.reason().status() == 429;
+    match first {
+        Some(first) if open(&first) || !open(&later) => first,
+        _ => later,
+    }
 }
 
 /// The value of the header `name`, if it has one. That it stands there once is checked before.

@@ -3,7 +3,7 @@
 use super::ambient::Ambient;
 use super::basic::Login;
 use super::jwt::Refusal;
-use super::{Asking, Authenticators, Identity, Method, without_credential};
+use super::{Asking, Authenticators, Identity, Method, told, without_credential};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
@@ -117,7 +117,7 @@ impl Requirement {
                         },
                     });
                 }
-                Err(Refusal::Denied(denial)) => refusal = refusal.or(Some(denial)),
+                Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
                 Err(pending) => return Err(pending),
             }
         }

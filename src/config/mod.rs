@@ -5,6 +5,7 @@
 
 mod allow_anonymous;
 mod api_keys;
+mod back_off;
 mod basic;
 mod cors;
 mod document;

@@ -39,6 +39,7 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     node: Option<&Node<'_>>,
     keys: &KeyRing,
+    back_off: bool,
     host: Option<HostName>,
 ) -> NetworkRules {
     let of_keys = keys.keys().any(|key| key.allow_from.is_some());
@@ -48,15 +49,18 @@ pub(super) fn read(
     let deny = field("deny").map(|node| ranges(reader, &node));
     let proxies = field("trusted_proxies").and_then(|node| reader.whole(&node, 0..=MOST_PROXIES));
     let rules = NetworkRules {
-        asks: allow.is_some() || of_keys || deny.as_ref().is_some_and(|deny| !deny.is_empty()),
+        asks: back_off
+            || allow.is_some()
+            || of_keys
+            || deny.as_ref().is_some_and(|deny| !deny.is_empty()),
         allow,
         deny: deny.unwrap_or_default(),
         trusted_proxies: proxies.unwrap_or_default().into(),
     };
     if let Some(section) = &section {
-        check(reader, section, of_keys);
+        check(reader, section, of_keys || back_off);
     }
-    if rules.asks && host.is_none() {
+    if rules.asks && !back_off && host.is_none() {
         let root = "host.name";
         reader.errors.add(
             root.to_owned(),
@@ -68,7 +72,7 @@ pub(super) fn read(
 }
 
 /// Refuses a section that says nothing.
-fn check(reader: &mut Reader<'_>, section: &Section<'_>, of_keys: bool) {
+fn check(reader: &mut Reader<'_>, section: &Section<'_>, others_ask: bool) {
     let has = |name| section.field(name).is_some();
     let of_all = has("allow") || has("deny");
     if !of_all && !has("trusted_proxies") {
@@ -76,11 +80,11 @@ fn check(reader: &mut Reader<'_>, section: &Section<'_>, of_keys: bool) {
             &section.node,
             "expected `allow` or `deny` (`\"allow\": []` lets nobody in)",
         );
-    } else if !of_all && !of_keys {
+    } else if !of_all && !others_ask {
         let place = section.place("trusted_proxies");
         reader.refuse(
             &place,
-            "has no effect: there is no `allow`, no `deny`, and no key with `allow_from`",
+            "has no effect: there is no `allow`, no `deny`, no `back_off`, and no key with `allow_from`",
         );
     }
 }

@@ -6,11 +6,11 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
 use super::{
-    Environment, allow_anonymous, api_keys, basic, cors, document, jwt, network, ollama_cli,
-    require, routes, rules, share, upstream, value,
+    Environment, allow_anonymous, api_keys, back_off, basic, cors, document, jwt, network,
+    ollama_cli, require, routes, rules, share, upstream, value,
 };
 use crate::authn::api_key::KeyRing;
-use crate::authn::jwt::{Issuer, Tokens};
+use crate::authn::jwt::{Issuer, Keys, Tokens};
 use crate::authn::{Authenticators, Method};
 use crate::engine::{Engine, Mode};
 use crate::http::is_visible_ascii;
@@ -100,6 +100,11 @@ pub(super) const ROOT: &[Field] = &[
         "the gateway; written by the host packs",
     ),
     Field::optional(
+        "back_off",
+        Shape::Object(back_off::BACK_OFF),
+        "whoever is wrong again and again is not looked at for a while. Default: nobody is held back",
+    ),
+    Field::optional(
         "share_identity",
         Shape::Boolean,
         "on Envoy and Istio: whether the gateway's other filters and its access log are told who calls, as filter state. Default: `false`",
@@ -137,6 +142,7 @@ pub(super) const TABLES: &[Table] = &[
     ("cors", cors::CORS),
     ("routes[]", routes::ROUTE),
     ("network", network::NETWORK),
+    ("back_off", back_off::BACK_OFF),
     ("require as an object", require::REQUIRE),
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
@@ -253,7 +259,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
                 .map(|known| known.1)
         })
     });
-    let network = network::read(reader, field("network").as_ref(), &keys, host);
+    let dear = |issuer: &Issuer| !matches!(issuer.keys, Keys::Secrets(_));
+    let dear = !users.is_empty() || issuers.iter().any(dear);
+    let back_off = field("back_off").and_then(|node| back_off::read(reader, &node, dear, host));
+    let asks = back_off.is_some();
+    let network = network::read(reader, field("network").as_ref(), &keys, asks, host);
     let has = |method: &Method| match method {
         Method::ApiKey => !keys.is_empty(),
         Method::Jwt => issuers.iter().any(proves),
@@ -279,7 +289,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             .collect(),
         engine: Engine {
             authenticators: Authenticators::new(keys, Tokens::new(issuers, claims), users)
-                .with_signers(signers),
+                .with_signers(signers)
+                .with_back_off(back_off),
             require,
             network,
             anonymous,

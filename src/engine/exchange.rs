@@ -329,6 +329,7 @@ impl Engine {
             now: setting.now,
             verifier: setting.verifier,
             tried,
+            origin: visit,
             target: self.local_target(head.path()),
         };
         let identity = self

@@ -5,6 +5,7 @@ use super::capabilities::{Capabilities, Confirmation};
 use super::counters::Counters;
 use super::crypto::Proved;
 use super::{CallToken, Filter, Host, Status, response};
+use crate::authn::BackOff;
 use crate::authn::jwt::{Answered, Pending};
 use crate::config::{ConfigErrors, Configuration};
 use crate::denial::Level;
@@ -40,6 +41,10 @@ impl Ready {
     pub(super) fn tell_news(&self, host: &impl Host) {
         let tokens = self.engine.authenticators.tokens();
         for news in tokens.take_news() {
+            host.log(news.level, &news.line);
+        }
+        let back_off = self.engine.authenticators.back_off();
+        if let Some(news) = back_off.and_then(BackOff::take_news) {
             host.log(news.level, &news.line);
         }
         for worked in tokens.take_ended() {

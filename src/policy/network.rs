@@ -45,7 +45,7 @@ pub struct NetworkRules {
     pub deny: Ranges,
     /// how many proxies before the gateway each add an entry to `X-Forwarded-For`
     pub trusted_proxies: usize,
-    /// whether any rule asks for an address, one of a key among them
+    /// whether anything asks for an address, a rule of a key and back-off among them
     pub asks: bool,
 }
 
@@ -126,7 +126,8 @@ impl<'r> Visit<'r> {
         Ok(())
     }
 
-    fn address(&self) -> Option<IpAddr> {
+    /// The client's address, if it can be known.
+    pub fn address(&self) -> Option<IpAddr> {
         let found = || {
             client(
                 self.connection.peer(),

@@ -16,6 +16,7 @@ pub use budget::Budget;
 pub use hash::{PasswordHash, Unusable};
 pub use login::Login;
 
+use super::back_off::{Attempts, Kind};
 use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
@@ -95,8 +96,15 @@ impl Users {
     /// The user behind `login`, which came as `text`.
     ///
     /// # Errors
-    /// It cannot be right, it is wrong, or too much was hashed in the last seconds to know.
-    pub fn verify(&self, text: &str, login: &Login, now: Timestamp) -> Result<&User, Denial> {
+    /// It cannot be right, it is wrong, or it was not looked at: too many for this name were wrong, or
+    /// too much was hashed in the last seconds.
+    pub fn verify(
+        &self,
+        text: &str,
+        login: &Login,
+        now: Timestamp,
+        attempts: Attempts<'_>,
+    ) -> Result<&User, Denial> {
         if self.is_empty() {
             return Err(Self::unsupported());
         }
@@ -114,12 +122,18 @@ impl Users {
         let Some(user) = tested.and_then(|place| self.users.get(place)) else {
             return Err(self.wrong_password(None));
         };
+        // Whoever is held back spends nothing of the time for the others.
+        attempts
+            .check(Kind::Password, login.user(), now)
+            .map_err(|denial| self.named(denial, place))?;
         self.spend(&user.hash, now)?;
         let fits = user.hash.fits(login.password());
         let Some(place) = place.filter(|_| fits) else {
+            attempts.failed(Kind::Password, login.user(), now);
             self.wrong.borrow_mut().insert(text, place);
             return Err(self.wrong_password(place));
         };
+        attempts.succeeded(Kind::Password, login.user());
         self.known.borrow_mut().insert(text, place);
         Ok(user)
     }
@@ -152,6 +166,10 @@ impl Users {
     /// The same words for a user that there is and for one that there is not. Only the log names one.
     fn wrong_password(&self, place: Option<usize>) -> Denial {
         let denial = Denial::new(Reason::WrongPassword, "check how both were written");
+        self.named(denial, place)
+    }
+
+    fn named(&self, denial: Denial, place: Option<usize>) -> Denial {
         match place.and_then(|place| self.users.get(place)) {
             Some(user) => denial.of(&user.name),
             None => denial,

@@ -98,10 +98,11 @@ impl Issuer {
             })?;
         let proof = self
             .keys
-            .check(token, checker)
+            .check(token, &claimed.subject, checker)
             .map_err(|unproved| match unproved {
                 Unproved::Refused(refused) => Unproved::Refused(self.named(refused)),
-                needs => needs,
+                Unproved::Held(denial) => Unproved::Held(denial.of(&self.name)),
+                Unproved::Needs(need) => Unproved::Needs(need),
             })?;
         Ok(Grant {
             issuer: place,

@@ -5,6 +5,7 @@ use super::remote::Remote;
 use super::rules::{Refused, Stage};
 use super::signature::{self, HmacKey, Verifier};
 use super::token::UnverifiedToken;
+use crate::authn::back_off::{Attempts, Kind};
 use crate::denial::{Denial, Reason};
 use crate::engine::Timestamp;
 
@@ -51,6 +52,8 @@ pub enum Need {
 pub enum Unproved {
     /// the token is refused
     Refused(Refused),
+    /// the token was not looked at: too many of its subject's were wrong
+    Held(Denial),
     /// keys have to be fetched first
     Needs(Need),
 }
@@ -66,16 +69,21 @@ pub struct Checker<'c> {
     pub fetched: Option<bool>,
     /// whether requests have to refresh what grows old, as the gateway has no ticks
     pub refreshes: bool,
+    /// who is trying
+    pub attempts: Attempts<'c>,
+    /// the place of the issuer in the configuration
+    pub issuer: usize,
 }
 
 impl Keys {
-    /// Proof that one of these keys signed `token`.
+    /// Proof that one of these keys signed `token`, which claims to be `subject`'s.
     ///
     /// # Errors
     /// None did, or it cannot be known without fetching keys.
     pub fn check(
         &self,
         token: &UnverifiedToken<'_>,
+        subject: &str,
         checker: Checker<'_>,
     ) -> Result<Proof, Unproved> {
         match self {
@@ -90,9 +98,9 @@ impl Keys {
                     .ok_or_else(|| forged("it was signed with another secret, sign in again"))
             }
             Self::Public(keys) => {
-                try_keys(keys, token, checker.verifier).unwrap_or_else(|| Err(unknown_kid()))
+                try_keys(keys, token, subject, checker).unwrap_or_else(|| Err(unknown_kid()))
             }
-            Self::Remote(remote) => check_remote(remote, token, checker),
+            Self::Remote(remote) => check_remote(remote, token, subject, checker),
         }
     }
 }
@@ -100,6 +108,7 @@ impl Keys {
 fn check_remote(
     remote: &Remote,
     token: &UnverifiedToken<'_>,
+    subject: &str,
     checker: Checker<'_>,
 ) -> Result<Proof, Unproved> {
     let (keys, stale) = remote.keys(checker.now);
@@ -112,7 +121,7 @@ fn check_remote(
     if stale && checker.refreshes && checker.fetched.is_none() {
         return Err(Unproved::Needs(Need::Fresh));
     }
-    if let Some(result) = try_keys(&keys, token, checker.verifier) {
+    if let Some(result) = try_keys(&keys, token, subject, checker) {
         return result;
     }
     let kid = token.kid.as_deref().unwrap_or_default();
@@ -130,19 +139,34 @@ fn check_remote(
 fn try_keys(
     keys: &KeySet,
     token: &UnverifiedToken<'_>,
-    verifier: &dyn Verifier,
+    subject: &str,
+    checker: Checker<'_>,
 ) -> Option<Result<Proof, Unproved>> {
     let candidates = match keys.candidates(token.algorithm, token.kid.as_deref()) {
         Candidates::UnknownKid => return None,
         Candidates::Keys(candidates) => candidates,
     };
+    let Checker { now, attempts, .. } = checker;
+    let kind = Kind::Token(checker.issuer);
+    if let Err(held) = attempts.check(kind, subject, now) {
+        return Some(Err(Unproved::Held(held)));
+    }
     let input = token.signing_input.as_bytes();
-    let right = candidates
-        .into_iter()
-        .any(|key| signature::verify(verifier, token.algorithm, key, input, &token.signature));
-    Some(match right {
-        true => Ok(Proof { previous: false }),
-        false => Err(forged("no key of its issuer made it, sign in again")),
+    let right = candidates.into_iter().any(|key| {
+        signature::verify(
+            checker.verifier,
+            token.algorithm,
+            key,
+            input,
+            &token.signature,
+        )
+    });
+    Some(if right {
+        attempts.succeeded(kind, subject);
+        Ok(Proof { previous: false })
+    } else {
+        attempts.failed(kind, subject, now);
+        Err(forged("no key of its issuer made it, sign in again"))
     })
 }
 

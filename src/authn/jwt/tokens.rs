@@ -7,6 +7,7 @@ use super::remote::Remote;
 use super::rules::{Refused, Stage};
 use super::signature::Verifier;
 use super::token::UnverifiedToken;
+use crate::authn::back_off::Attempts;
 use crate::authn::cache::Cache;
 use crate::denial::{Denial, Level, Reason};
 use crate::engine::Timestamp;
@@ -38,6 +39,8 @@ pub struct Context<'c> {
     pub verifier: &'c dyn Verifier,
     /// what this request has had fetched already
     pub tried: &'c [Tried],
+    /// who is trying
+    pub attempts: Attempts<'c>,
 }
 
 /// Whose tokens are asked for.
@@ -156,6 +159,7 @@ impl Tokens {
         let mut furthest: Option<Refused> = None;
         let mut needs = Vec::new();
         let mut may_become_right = false;
+        let mut held = None;
         for (place, issuer) in self.issuers.iter().enumerate() {
             if !self.is_asked(asked, place, issuer) {
                 continue;
@@ -163,6 +167,7 @@ impl Tokens {
             match self.try_issuer(place, issuer, &token, context) {
                 Ok(grant) => return Ok(self.remember(text, grant)),
                 Err(Unproved::Needs(need)) => needs.push((place, need)),
+                Err(Unproved::Held(denial)) => held = held.or(Some(denial)),
                 Err(Unproved::Refused(refused)) => {
                     may_become_right |= refused.denial.reason() == Reason::TokenNotYetValid;
                     match &furthest {
@@ -174,6 +179,10 @@ impl Tokens {
         }
         if let Some(refusal) = self.fetch_one(&needs, context.now) {
             return Err(refusal);
+        }
+        // Nothing is known of it, so it is not remembered as forged.
+        if let Some(denial) = held {
+            return Err(denial.into());
         }
         let refused = furthest.map(|refused| (refused.stage, refused.denial));
         let Some((stage, denial)) = refused else {
@@ -242,6 +251,8 @@ impl Tokens {
             verifier: context.verifier,
             fetched: tried(context.tried, place),
             refreshes: !self.ticks.get(),
+            attempts: context.attempts,
+            issuer: place,
         };
         if let Keys::Remote(remote) = &issuer.keys {
             // Somebody else is fetching, or it was tried a moment ago: the old keys still hold.

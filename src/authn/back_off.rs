@@ -1,0 +1,274 @@
+//! Back-off: whoever was wrong again and again is not looked at for a while.
+//!
+//! Only what is dear and not known yet can be held back: the hash of a password, the public-key
+//! signature of a token. What is proved cheaply, an API key or what was good before, never comes
+//! here.
+//!
+//! INVARIANT: a right credential is not refused because others were wrong. What is counted is a pair,
+//! the client's address and the name that is claimed. Somebody else behind the same address has
+//! another name, and the same person elsewhere has another address. Where the address is not known,
+//! nothing is counted.
+
+use crate::denial::{Denial, Level, Reason};
+use crate::engine::Timestamp;
+use crate::policy::Visit;
+use crate::source::News;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+
+/// How many pairs a generation of a memory holds. One pair takes about 50 bytes.
+const MOST: usize = 2048;
+
+/// What the configuration says of repeated failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// so many failures
+    pub after: u32,
+    /// within so many seconds
+    pub within: i64,
+    /// hold a pair back for so many seconds
+    pub hold: i64,
+}
+
+/// What was wrong. Each has a memory of its own, so that one cannot push the other out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// a password, by the name of its user
+    Password,
+    /// a token, by the place of its issuer and its subject
+    Token(usize),
+}
+
+/// What is remembered of failures. Holds all its state itself.
+#[derive(Debug)]
+pub struct BackOff {
+    limits: Limits,
+    hasher: RandomState,
+    passwords: RefCell<Memory>,
+    tokens: RefCell<Memory>,
+    blind: Cell<Blind>,
+}
+
+/// Whether it was in vain, since the gateway does not tell an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blind {
+    No,
+    Untold,
+    Told,
+}
+
+/// Two generations, as of [`super::cache::Cache`]: it never holds more than twice [`MOST`].
+#[derive(Debug, Default)]
+struct Memory {
+    young: HashMap<u64, Failures>,
+    old: HashMap<u64, Failures>,
+}
+
+/// The failures of one pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Failures {
+    count: u32,
+    /// where the window begins
+    since: Timestamp,
+    /// not looked at before
+    until: Option<Timestamp>,
+}
+
+impl BackOff {
+    /// With these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            hasher: RandomState::new(),
+            passwords: RefCell::default(),
+            tokens: RefCell::default(),
+            blind: Cell::new(Blind::No),
+        }
+    }
+
+    /// What there is to log since this was asked last.
+    pub fn take_news(&self) -> Option<News> {
+        if self.blind.get() != Blind::Untold {
+            return None;
+        }
+        self.blind.set(Blind::Told);
+        let line = "ollama-gate: back_off: the gateway does not tell the client's address, so nobody is held back";
+        Some(News {
+            level: Level::Warn,
+            line: line.to_owned(),
+        })
+    }
+
+    fn memory(&self, kind: Kind) -> &RefCell<Memory> {
+        match kind {
+            Kind::Password => &self.passwords,
+            Kind::Token(_) => &self.tokens,
+        }
+    }
+
+    /// How long the pair at `place` is still held back, in seconds.
+    fn left(&self, failures: Failures, now: Timestamp) -> Option<i64> {
+        let left = failures.until?.seconds().saturating_sub(now.seconds());
+        // A clock that was put back holds nobody for longer than that.
+        (1..=self.limits.hold).contains(&left).then_some(left)
+    }
+
+    /// `known`, and one failure more.
+    fn one_more(&self, known: Option<Failures>, now: Timestamp) -> Failures {
+        let Limits {
+            after,
+            within,
+            hold,
+        } = self.limits;
+        if let Some(held) = known.filter(|known| self.left(*known, now).is_some()) {
+            return held;
+        }
+        let goes_on = |failures: &Failures| {
+            let age = now.seconds().saturating_sub(failures.since.seconds());
+            (0..within).contains(&age)
+        };
+        let mut failures = known.filter(goes_on).unwrap_or(Failures {
+            count: 0,
+            since: now,
+            until: None,
+        });
+        failures.count = failures.count.saturating_add(1);
+        if failures.count >= after {
+            let until = now.plus(hold);
+            // Whoever is wrong again right after that is held back again at once.
+            failures = Failures {
+                count: after.saturating_sub(1),
+                since: until,
+                until: Some(until),
+            };
+        }
+        failures
+    }
+}
+
+impl Memory {
+    fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
+    }
+
+    fn get(&self, place: u64) -> Option<Failures> {
+        let found = self.young.get(&place).or_else(|| self.old.get(&place));
+        found.copied()
+    }
+
+    fn put(&mut self, place: u64, failures: Failures) {
+        if self.young.len() >= MOST && !self.young.contains_key(&place) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&place);
+        self.young.insert(place, failures);
+    }
+
+    fn remove(&mut self, place: u64) {
+        self.young.remove(&place);
+        self.old.remove(&place);
+    }
+}
+
+/// Whoever is trying something in one request. The address is asked for only where a failure is
+/// there to be remembered, or to be looked up.
+#[derive(Clone, Copy)]
+pub struct Attempts<'c> {
+    /// none if nothing is held back
+    watched: Option<(&'c BackOff, &'c dyn Origin)>,
+}
+
+/// Who knows the client's address.
+pub trait Origin {
+    /// It, if it can be known.
+    fn address(&self) -> Option<IpAddr>;
+}
+
+impl Origin for Visit<'_> {
+    fn address(&self) -> Option<IpAddr> {
+        Self::address(self)
+    }
+}
+
+impl<'c> Attempts<'c> {
+    /// Those of a client from `origin`.
+    pub fn new(back_off: Option<&'c BackOff>, origin: &'c dyn Origin) -> Self {
+        Self {
+            watched: back_off.map(|back_off| (back_off, origin)),
+        }
+    }
+
+    /// Without any limit.
+    pub const fn free() -> Self {
+        Self { watched: None }
+    }
+
+    /// Whether what costs much may be done for `name`.
+    ///
+    /// # Errors
+    /// [`Reason::TooManyFailures`]: it was wrong too often from this address.
+    pub fn check(self, kind: Kind, name: &str, now: Timestamp) -> Result<(), Denial> {
+        let Some((back_off, _)) = self.watched else {
+            return Ok(());
+        };
+        if back_off.memory(kind).borrow().is_empty() {
+            return Ok(());
+        }
+        let known = self.place(kind, name);
+        let known = known.and_then(|place| back_off.memory(kind).borrow().get(place));
+        let left = known.and_then(|failures| back_off.left(failures, now));
+        left.map_or(Ok(()), |seconds| {
+            let advice = format!(
+                "this name was tried from this address too often, and nothing was looked at, try \
+                 again in {seconds} seconds"
+            );
+            Err(Denial::new(Reason::TooManyFailures, advice).retry_after(seconds))
+        })
+    }
+
+    /// It was done, and `name` was wrong.
+    pub fn failed(self, kind: Kind, name: &str, now: Timestamp) {
+        let Some((back_off, _)) = self.watched else {
+            return;
+        };
+        let Some(place) = self.place(kind, name) else {
+            if back_off.blind.get() == Blind::No {
+                back_off.blind.set(Blind::Untold);
+            }
+            return;
+        };
+        let mut memory = back_off.memory(kind).borrow_mut();
+        let failures = back_off.one_more(memory.get(place), now);
+        memory.put(place, failures);
+    }
+
+    /// It was done, and `name` was right: what was wrong before is forgotten.
+    pub fn succeeded(self, kind: Kind, name: &str) {
+        let Some((back_off, _)) = self.watched else {
+            return;
+        };
+        if back_off.memory(kind).borrow().is_empty() {
+            return;
+        }
+        if let Some(place) = self.place(kind, name) {
+            back_off.memory(kind).borrow_mut().remove(place);
+        }
+    }
+
+    /// Where the pair is remembered: a hash that nobody outside can foresee.
+    fn place(self, kind: Kind, name: &str) -> Option<u64> {
+        let (back_off, origin) = self.watched?;
+        let address = origin.address()?;
+        let issuer = match kind {
+            Kind::Password => None,
+            Kind::Token(issuer) => Some(issuer),
+        };
+        Some(back_off.hasher.hash_one((address, issuer, name)))
+    }
+}
+
+#[cfg(test)]
+#[path = "back_off_tests.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+//! Who is held back, for how long, and who never is.
+
+use super::*;
+
+const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+const LIMITS: Limits = Limits {
+    after: 3,
+    within: 60,
+    hold: 30,
+};
+
+/// A client, and how often its address was asked for.
+struct From(Option<IpAddr>, Cell<usize>);
+
+impl Origin for From {
+    fn address(&self) -> Option<IpAddr> {
+        self.1.set(self.1.get() + 1);
+        self.0
+    }
+}
+
+fn from(address: &str) -> From {
+    From(address.parse().ok(), Cell::new(0))
+}
+
+fn fail(back_off: &BackOff, client: &From, name: &str, times: usize, now: Timestamp) {
+    for _ in 0..times {
+        Attempts::new(Some(back_off), client).failed(Kind::Password, name, now);
+    }
+}
+
+/// For how long `name` is held back, in seconds.
+fn held(back_off: &BackOff, client: &From, name: &str, now: Timestamp) -> Option<i64> {
+    held_as(Kind::Password, back_off, client, name, now)
+}
+
+fn held_as(
+    kind: Kind,
+    back_off: &BackOff,
+    client: &From,
+    name: &str,
+    now: Timestamp,
+) -> Option<i64> {
+    let checked = Attempts::new(Some(back_off), client).check(kind, name, now);
+    checked.err().map(|denial| {
+        assert_eq!(denial.reason(), Reason::TooManyFailures);
+        denial.seconds_to_wait()
+    })
+}
+
+#[test]
+fn a_pair_is_held_back_after_so_many_failures_for_so_long() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 2, START);
+    assert_eq!(held(&back_off, &client, "alice", START), None);
+    fail(&back_off, &client, "alice", 1, START.plus(59));
+    for (after, left) in [(59, Some(30)), (60, Some(29)), (88, Some(1)), (89, None)] {
+        let now = START.plus(after);
+        assert_eq!(held(&back_off, &client, "alice", now), left, "{after}");
+    }
+}
+
+#[test]
+fn failures_that_are_far_apart_hold_nobody_back() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    for round in 0..20 {
+        let now = START.plus(round * 60);
+        fail(&back_off, &client, "alice", 2, now);
+        assert_eq!(held(&back_off, &client, "alice", now), None, "{round}");
+    }
+}
+
+#[test]
+fn whoever_goes_on_gets_one_try_at_a_time() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 3, START);
+    for round in 1..10 {
+        let now = START.plus(round * 30);
+        assert_eq!(held(&back_off, &client, "alice", now), None, "{round}");
+        fail(&back_off, &client, "alice", 1, now);
+        assert_eq!(held(&back_off, &client, "alice", now), Some(30), "{round}");
+    }
+    let later = START.plus(9 * 30 + 30 + 60);
+    fail(&back_off, &client, "alice", 2, later);
+    assert_eq!(held(&back_off, &client, "alice", later), None, "forgiven");
+}
+
+#[test]
+fn another_name_another_address_and_another_kind_are_other_pairs() {
+    let back_off = BackOff::new(LIMITS);
+    let (near, far) = (from("10.0.0.1"), from("10.0.0.2"));
+    fail(&back_off, &near, "alice", 100, START);
+    assert_eq!(held(&back_off, &near, "alice", START), Some(30));
+    for name in ["bob", "Alice", "alice ", ""] {
+        assert_eq!(held(&back_off, &near, name, START), None, "{name}");
+    }
+    assert_eq!(held(&back_off, &far, "alice", START), None);
+    for kind in [Kind::Token(0), Kind::Token(1)] {
+        let held = held_as(kind, &back_off, &near, "alice", START);
+        assert_eq!(held, None, "{kind:?}");
+    }
+    for _ in 0..3 {
+        let attempts = Attempts::new(Some(&back_off), &near);
+        attempts.failed(Kind::Token(0), "bob", START);
+    }
+    let held = |kind| held_as(kind, &back_off, &near, "bob", START);
+    assert_eq!(held(Kind::Token(0)), Some(30));
+    assert_eq!([held(Kind::Token(1)), held(Kind::Password)], [None; 2]);
+}
+
+#[test]
+fn who_was_right_has_a_clean_slate() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 2, START);
+    fail(&back_off, &client, "bob", 2, START);
+    Attempts::new(Some(&back_off), &client).succeeded(Kind::Password, "alice");
+    fail(&back_off, &client, "alice", 1, START);
+    fail(&back_off, &client, "bob", 1, START);
+    assert_eq!(held(&back_off, &client, "alice", START), None);
+    assert_eq!(held(&back_off, &client, "bob", START), Some(30));
+}
+
+#[test]
+fn without_an_address_nobody_is_held_back_and_it_is_said_once() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("unknown"));
+    assert!(back_off.take_news().is_none());
+    fail(&back_off, &client, "alice", 100, START);
+    assert_eq!(held(&back_off, &client, "alice", START), None);
+    let news = back_off.take_news().unwrap();
+    assert!(news.line.contains("back_off"), "{}", news.line);
+    fail(&back_off, &client, "alice", 100, START);
+    assert!(back_off.take_news().is_none());
+}
+
+#[test]
+fn the_address_is_asked_for_only_when_there_was_a_failure() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    let attempts = Attempts::new(Some(&back_off), &client);
+    assert!(attempts.check(Kind::Password, "alice", START).is_ok());
+    attempts.succeeded(Kind::Password, "alice");
+    assert_eq!(client.1.get(), 0);
+    attempts.failed(Kind::Token(0), "alice", START);
+    assert_eq!(client.1.get(), 1);
+    assert!(attempts.check(Kind::Password, "alice", START).is_ok());
+    assert_eq!(client.1.get(), 1, "of the other kind there was none");
+    let free = Attempts::new(None, &client);
+    free.failed(Kind::Password, "alice", START);
+    assert!(free.check(Kind::Password, "alice", START).is_ok());
+    assert_eq!(client.1.get(), 1);
+}
+
+#[test]
+fn memory_is_bounded_and_one_kind_does_not_push_the_other_out() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 3, START);
+    let attempts = Attempts::new(Some(&back_off), &client);
+    for number in 0..20_000 {
+        attempts.failed(Kind::Token(0), &number.to_string(), START);
+    }
+    let tokens = back_off.tokens.borrow();
+    assert_eq!(tokens.young.len() + tokens.old.len(), 20_000 % MOST + MOST);
+    assert_eq!(held(&back_off, &client, "alice", START), Some(30));
+    fail(&back_off, &client, "bob", 3, START);
+    for number in 0..MOST {
+        fail(&back_off, &client, &number.to_string(), 1, START);
+    }
+    assert_eq!(held(&back_off, &client, "bob", START), Some(30));
+    let passwords = back_off.passwords.borrow();
+    assert!(passwords.young.len() <= MOST && passwords.old.len() <= MOST);
+}
+
+#[test]
+fn a_clock_that_jumps_holds_nobody_for_ever() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 3, START);
+    for jump in [-1, -86_400, 86_400] {
+        let now = START.plus(jump);
+        assert_eq!(held(&back_off, &client, "alice", now), None, "{jump}");
+    }
+    let before = START.plus(-86_400);
+    fail(&back_off, &client, "alice", 2, before);
+    assert_eq!(held(&back_off, &client, "alice", before), None);
+    for end in [i64::MAX, i64::MIN] {
+        let end = Timestamp::from_seconds(end);
+        fail(&back_off, &client, "bob", 3, end);
+        let _ = held(&back_off, &client, "bob", end);
+    }
+}
+
+#[test]
+fn after_one_means_the_first() {
+    let limits = Limits { after: 1, ..LIMITS };
+    let (back_off, client) = (BackOff::new(limits), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 1, START);
+    assert_eq!(held(&back_off, &client, "alice", START), Some(30));
+    assert_eq!(held(&back_off, &client, "alice", START.plus(30)), None);
+}
