@@ -1,20 +1,18 @@
 //! One request's way through the gate.
 
-use super::body::{self, BodyTerms, Held};
+use super::body::{BodyTerms, Held};
+use super::decision::Decided;
 use super::record::{Facts, Record, request_id};
-use super::share::{self, Shared};
+use super::share::Shared;
 use super::{Engine, Mode, Now, Reply, Watched};
-use crate::authn::Asking;
 use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::cors;
-use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
-use crate::ollama::body::Members;
-use crate::ollama::{Dialect, ErrorBody, Route};
-use crate::policy::{self, Asked, Cleared, Connection, Verdict, Visit};
+use crate::ollama::{Dialect, ErrorBody};
+use crate::policy::{Cleared, Connection, Visit};
 use crate::source::{Call, Response};
-use crate::upstream::{self, Admitted, Prepared, TakenOut};
+use crate::upstream::{Admitted, Prepared};
 use std::rc::Rc;
 
 /// What the host has to do with a request now. There is no "nothing": every callback ends in one.
@@ -92,12 +90,6 @@ pub struct Setting<'a, 'v> {
     pub now: Now,
     /// what can be had of a body
     pub body: BodyTerms,
-}
-
-/// What the head came to.
-enum Decided<'a> {
-    Forward(Admitted<'a>),
-    Hold(Prepared<'a>, Box<Held>),
 }
 
 impl Exchange {
@@ -294,104 +286,6 @@ impl Exchange {
         Outcome {
             step: RequestStep::Reply(reply),
             record,
-        }
-    }
-}
-
-impl Engine {
-    /// The one decision. What is learnt on the way goes into `facts`, for the record.
-    ///
-    /// The order of refusal is the house rule: malformed, then who, then what.
-    fn decide<'a>(
-        &'a self,
-        head: &RequestHead<'a>,
-        setting: Setting<'_, '_>,
-        tried: &[Tried],
-        visit: &Visit<'_>,
-        facts: &mut Facts<'_, 'a>,
-    ) -> Result<Decided<'a>, Refusal> {
-        let path = DecodedPath::read(head.path())
-            .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
-        let presented = Presented::collect(head)?;
-        let taken_out = TakenOut::collect(head, &self.upstream)?;
-        let route = self.route_of(head, &path);
-        facts.route = route;
-        match policy::public(self.public, route, head, visit, self.cors.as_ref()) {
-            Some(Ok(permit)) => {
-                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
-                return Ok(Decided::Forward(admitted));
-            }
-            // A page that brings a credential is not a browser acting by itself.
-            Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
-            _ => {}
-        }
-        let asking = Asking {
-            now: setting.now,
-            verifier: setting.verifier,
-            tried,
-            origin: visit,
-            target: self.local_target(head.path()),
-        };
-        let identity = self
-            .require
-            .identify(&self.authenticators, &presented, head, asking, visit);
-        let identity = identity.or_else(|refusal| {
-            let anonymous = self.anonymous.as_ref();
-            anonymous
-                .and_then(|anonymous| anonymous.in_place_of(&refusal, &presented, route))
-                .ok_or(refusal)
-        })?;
-        if self.share_identity {
-            share::check(&identity)?;
-        }
-        let identity = facts.identity.insert(identity);
-        let asked = Asked {
-            method: head.method(),
-            path: self.local(path.as_str()).unwrap_or_default(),
-            has_query: head.path().contains(&b'?'),
-        };
-        match policy::decide(identity, route, head, visit, self.cors.as_ref())?.judge(asked)? {
-            Verdict::Permitted(permit) => {
-                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
-                Ok(Decided::Forward(admitted))
-            }
-            Verdict::OnBody(conditional) => {
-                let condition = conditional.condition().clone();
-                if body::is_absent(condition.kind(), head, setting.body)? {
-                    let permit = conditional.decide(&Members::default())?;
-                    let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
-                    return Ok(Decided::Forward(admitted));
-                }
-                let held = Held::new(condition, identity, head, setting.body)?;
-                let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
-                Ok(Decided::Hold(prepared, Box::new(held)))
-            }
-        }
-    }
-
-    /// The route of the request with `head`, if it has one that the gate knows.
-    pub(super) fn route(&self, head: &RequestHead<'_>) -> Option<&Route> {
-        let path = DecodedPath::read(head.path()).ok()?;
-        self.route_of(head, &path)
-    }
-
-    fn route_of(&self, head: &RequestHead<'_>, path: &DecodedPath<'_>) -> Option<&Route> {
-        let local = self.local(path.as_str())?;
-        self.routes.find(head.method(), local)
-    }
-
-    /// `target`, path and query as sent, without the prefix, if it is below it.
-    fn local_target<'p>(&self, target: &'p [u8]) -> &'p [u8] {
-        let prefix = self.path_prefix.as_ref();
-        let below = prefix.and_then(|prefix| prefix.strip_bytes(target));
-        below.unwrap_or(target)
-    }
-
-    /// `path` as Ollama will know it, or `None` if it is not below the prefix.
-    fn local<'p>(&self, path: &'p str) -> Option<&'p str> {
-        match &self.path_prefix {
-            Some(prefix) => prefix.strip(path),
-            None => Some(path),
         }
     }
 }

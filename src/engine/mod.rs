@@ -4,6 +4,7 @@
 //! the result.
 
 mod body;
+mod decision;
 mod exchange;
 mod mode;
 mod record;
