@@ -12,7 +12,7 @@ from demo.pack import Pack, mappings
 from support.frames import Stream
 from support.oidc import Provider, cluster, issuer
 from support.wire import Answer, Connection, build
-from support.world import CHAT, Gate, Reach, World
+from support.world import CHAT, WATCHED_HOST, Gate, Reach, World
 
 OTHER = CHAT.replace(b"llama3.2", b"qwen3")
 LIMIT = 256 * 1024
@@ -145,7 +145,7 @@ def test_report_mode_reads_bodies_and_holds_none(world: World) -> None:
     pack = ruled(world, False, mode="report")
     for node in mappings(pack.document):
         if "cluster" in node.get("route", {}):
-            node["route"]["host_rewrite_literal"] = "ollama.internal:11434"
+            node["route"]["host_rewrite_literal"] = WATCHED_HOST
     gate = world.start("bodies-report", pack)
     with Reach(world.standin, gate) as reach:
         for body in (CHAT, OTHER, chat("qwen3", 3 * LIMIT)):

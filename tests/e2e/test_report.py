@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from demo.pack import Pack, mappings
-from support.world import CHAT, Gate, Reach, World, eventually, settled
+from support.world import CHAT, WATCHED_HOST, Gate, Reach, World, eventually, settled
 
 ROUNDS = 40
 
@@ -17,7 +17,7 @@ def running(world: World, plugin: dict[str, Any] | None = None) -> Pack:
     pack = world.pack(plugin=plugin)
     for node in mappings(pack.document):
         if "cluster" in node.get("route", {}):
-            node["route"]["host_rewrite_literal"] = "ollama.internal:11434"
+            node["route"]["host_rewrite_literal"] = WATCHED_HOST
     return pack
 
 

@@ -24,6 +24,8 @@ WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
 FULL = ROOT / "dist" / "ollama_gate.wasm"
 CHAT = json.dumps({"model": "llama3.2", "messages": [{"role": "user", "content": "hello"}], "stream": False}).encode()
 START_SECONDS = 20.0
+# What an Envoy asks Ollama with whose gate only reports, and so takes nothing out.
+WATCHED_HOST = "watched.internal:11434"
 T = TypeVar("T")
 
 
