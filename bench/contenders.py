@@ -111,8 +111,11 @@ def _wasm(module: Path, vm: str, configuration: dict[str, Any] | None) -> dict[s
 
 
 def _gate(name: str, module: Path, logged: bool, **sections: Any) -> dict[str, Any]:
-    host = {"name": "envoy"}
-    return _wasm(module, name, {**sections, "host": host, "log": {"allowed": logged}})
+    # Heads are held as in the packs: the router here answers a head at once, and nobody would read the body.
+    host = {"name": "envoy", "hold_head": True}
+    gate = _wasm(module, name, {**sections, "host": host, "log": {"allowed": logged}})
+    gate["typed_config"]["config"]["allow_on_headers_stop_iteration"] = True
+    return gate
 
 
 def _issuer(algorithm: str, **keys: Any) -> list[dict[str, Any]]:
