@@ -6,7 +6,7 @@ use crate::authn::{Identity, Method};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
-use crate::ollama::body::{BodyError, BodyKind, Reader};
+use crate::ollama::body::{BodyError, BodyKind, Reader, reads_none};
 use crate::policy::{Cleared, Condition, HeldRules};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ pub(super) struct Held {
     condition: Condition,
     owner: Owner,
     /// the client's address, where a rule has asked for it
-    pub address: Option<IpAddr>,
+    address: Option<IpAddr>,
     /// what reads the body, or why it is refused
     reader: Result<Reader, Denial>,
     read: u64,
@@ -82,13 +82,15 @@ impl Owner {
 }
 
 impl Held {
-    /// The request with `head`, which `identity` may send if its body fits `condition`.
+    /// The request with `head`, which `identity` may send if its body fits `condition`; `address` is
+    /// the client's, where a rule has asked for it.
     ///
     /// # Errors
     /// The head says already that the body cannot be held or read, or is too long.
     pub fn new(
         condition: Condition,
         identity: &Identity<'_>,
+        address: Option<IpAddr>,
         head: &RequestHead<'_>,
         terms: BodyTerms,
     ) -> Result<Self, Denial> {
@@ -109,7 +111,7 @@ impl Held {
         Ok(Self {
             condition,
             owner: Owner::of(identity),
-            address: None,
+            address,
             reader: Ok(reader),
             read: 0,
             most: terms.most,
@@ -157,10 +159,8 @@ pub(super) fn is_absent(
     let silent = announced.is_none() && head.value("transfer-encoding").is_none();
     let unknown = terms.absent.is_none() && silent;
     let absent = terms.absent.unwrap_or(announced == Some(0));
-    // Ollama reads no body of these.
-    let reads_none = matches!(head.method(), b"GET" | b"HEAD");
     let advice = match kind {
-        BodyKind::Opaque if unknown && !reads_none => "send a Content-Length",
+        BodyKind::Opaque if unknown && !reads_none(head.method()) => "send a Content-Length",
         BodyKind::Opaque => return Ok(absent || unknown),
         _ if absent || unknown => "it has none, and the rules for this credential look into one",
         _ => return Ok(false),

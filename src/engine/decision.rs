@@ -85,7 +85,13 @@ impl Engine {
                     let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                     return Ok(Decided::Forward(admitted));
                 }
-                let held = Held::new(condition, identity, head, setting.body)?;
+                let held = Held::new(
+                    condition,
+                    identity,
+                    visit.known_address(),
+                    head,
+                    setting.body,
+                )?;
                 let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }

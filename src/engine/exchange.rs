@@ -118,23 +118,19 @@ impl Exchange {
                 self.forwarded = true;
                 let Engine {
                     mode, log_allowed, ..
-                } = *setting.engine;
+                } = *engine;
                 let watched = mode.watched().map(RequestStep::Watch);
                 Outcome {
                     step: watched.unwrap_or(RequestStep::Forward(admitted)),
                     record: Some(Record::allowed(&facts, log_allowed, mode)),
                 }
             }
-            Ok(Decided::Hold(prepared, mut held)) => {
-                held.address = facts.address;
-                self.hold(setting, prepared, held)
-            }
+            Ok(Decided::Hold(prepared, held)) => self.hold(engine.mode, prepared, held),
             Err(Refusal::Await(begun)) => {
                 let (pending, call) = *begun;
                 self.wait(pending, call)
             }
             Err(Refusal::Denied(denial)) => {
-                let engine = setting.engine;
                 self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial)
             }
         }
@@ -159,13 +155,8 @@ impl Exchange {
         self.request_head(setting, head)
     }
 
-    fn hold<'a>(
-        &mut self,
-        setting: Setting<'a, '_>,
-        prepared: Prepared<'a>,
-        held: Box<Held>,
-    ) -> Outcome<'a> {
-        let watched = setting.engine.mode.watched();
+    fn hold<'a>(&mut self, mode: Mode, prepared: Prepared<'a>, held: Box<Held>) -> Outcome<'a> {
+        let watched = mode.watched();
         self.held = Some(held);
         self.forwarded = watched.is_some();
         Outcome {

@@ -3,7 +3,7 @@
 use super::models::check_cloud;
 use super::{Clamps, ModelRule};
 use crate::denial::{Denial, Reason};
-use crate::ollama::body::{BodyKind, Members};
+use crate::ollama::body::{BodyKind, Members, reads_none};
 use crate::ollama::{Naming, Route, ScopeSet};
 
 /// The rules of one credential that need the body of a request. All of them have to hold.
@@ -26,13 +26,6 @@ pub struct Asked<'r> {
     pub has_query: bool,
 }
 
-impl Asked<'_> {
-    /// Whether its method has no body to name a model in.
-    fn is_bodiless(&self) -> bool {
-        matches!(self.method, b"GET" | b"HEAD")
-    }
-}
-
 impl BodyRules {
     /// Whether they hold for every request.
     pub fn is_empty(&self) -> bool {
@@ -49,7 +42,7 @@ impl BodyRules {
                 Some(BodyKind::Json)
             }
             Naming::Form => Some(BodyKind::Form),
-            Naming::Unknown if !asked.is_bodiless() => Some(BodyKind::Json),
+            Naming::Unknown if !reads_none(asked.method) => Some(BodyKind::Json),
             Naming::Unknown | Naming::Nowhere | Naming::Path | Naming::Blob => {
                 self.limits.request_bytes.map(|_| BodyKind::Opaque)
             }
@@ -68,7 +61,7 @@ impl BodyRules {
         match route.naming() {
             Naming::Path => self.check_path(route.parameter(asked.path)),
             Naming::Blob => self.check_unnamed(),
-            Naming::Unknown if asked.is_bodiless() => self.check_unnamed(),
+            Naming::Unknown if reads_none(asked.method) => self.check_unnamed(),
             // Of a form's fields Ollama prefers those that stand in the query.
             Naming::Form if asked.has_query => {
                 let advice = "send a form without a query in the path";

@@ -37,6 +37,11 @@ pub use number::Number;
 pub use reader::{BodyKind, Reader};
 pub use scanner::Scanner;
 
+/// Whether Ollama reads no body of a request with this method.
+pub const fn reads_none(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD")
+}
+
 /// How deep objects and lists may stand in each other.
 pub const MAX_DEPTH: u32 = 128;
 
