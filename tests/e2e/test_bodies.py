@@ -76,8 +76,10 @@ def test_a_model_of_the_key_is_run_and_another_is_not(world: World, bodies: Gate
     with Reach(world.standin, bodies) as reach:
         answer = post(CHAT)
         assert (answer.status, answer.json()["done"]) == (200, True)
-        assert len(reach.targets()) == 1
-        assert [event["bytes"] for event in world.standin.events() if event["event"] == "body"][-1] == len(CHAT)
+        # Where heads go first, that of a request refused just before may come to Ollama only now. It has no body.
+        numbers = {entry["request"] for entry in reach.requests()}
+        bodies_read = [event for event in world.standin.events() if event["event"] == "body"]
+        assert [event["bytes"] for event in bodies_read if event["request"] in numbers] == [len(CHAT)]
     answer = post(OTHER)
     assert (answer.status, answer.code) == (403, "model_denied")
     answer = post(OTHER, "/v1/chat/completions")
