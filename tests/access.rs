@@ -186,7 +186,9 @@ fn a_key_has_a_beginning_and_an_end() {
 
 #[test]
 fn without_a_clock_nothing_that_expires_is_let_in() {
-    let world = World::new(&with("/public", json!(["health"])));
+    let mut configuration = with("/public", json!(["health"]));
+    configuration["api_keys"]["keys"][0]["expires_at"] = json!("2030-01-01T00:00:00Z");
+    let world = World::new(&configuration);
     let not_set = |world: &World| world.bearer("GET", "/api/tags", KEY);
     world.gateway.0.seconds.set(0);
     let seen = not_set(&world);
@@ -205,6 +207,18 @@ fn without_a_clock_nothing_that_expires_is_let_in() {
         .borrow_mut()
         .insert("wall_clock", ollama_gate::host::Status(10));
     assert_eq!(not_set(&world).verdict().0, 503);
+    assert_eq!(
+        world
+            .bearer("GET", "/api/tags", &jwt(json!({})))
+            .verdict()
+            .0,
+        503
+    );
+    assert_eq!(
+        world.bearer("GET", "/api/tags", READ_KEY).verdict().0,
+        200,
+        "of this key nothing expires"
+    );
     assert_eq!(
         world.send("GET", "/", &[]).verdict().0,
         200,

@@ -5,12 +5,17 @@ mod world;
 use ollama_gate::denial::Level;
 use ollama_gate::host::{Flow, Status};
 use serde_json::{Value, json};
-use world::{Gateway, KEY, READ_KEY, Seen, World, configuration, with};
+use world::{Gateway, KEY, READ_KEY, Seen, World, configuration, jwt, with};
 
 const FAILURES: [Status; 3] = [Status(2), Status(10), Status::UNIMPLEMENTED];
 
+/// `configuration()` with a key that has an end.
+fn dated() -> Value {
+    with("/api_keys/keys/0/expires_at", json!("2030-01-01T00:00:00Z"))
+}
+
 fn failing(call: &'static str, status: Status) -> Seen {
-    let world = World::new(&configuration());
+    let world = World::new(&dated());
     world.gateway.0.failing.borrow_mut().insert(call, status);
     world.send(
         "POST",
@@ -142,7 +147,6 @@ fn a_request_costs_what_the_budget_says() {
     ];
     let expected = [
         "request_headers",
-        "wall_clock",
         "remove_request_header",
         "set_request_header",
         "log",
@@ -160,16 +164,21 @@ fn a_request_costs_what_the_budget_says() {
     let _ = chat_so();
     assert_eq!(
         chat_so(),
-        [
-            "request_headers",
-            "wall_clock",
-            "remove_request_header",
-            "log"
-        ],
+        ["request_headers", "remove_request_header", "log"],
         "a Host that stands there already is not written"
     );
-    let denied = ["request_headers", "wall_clock", "log", "count", "reply"];
+    let denied = ["request_headers", "log", "count", "reply"];
     assert_eq!(chat(&[]), denied);
+    let dated = World::new(&dated());
+    let clock_reads = |fields: &[(&str, &str)]| {
+        let calls = dated.send("POST", "/v1/chat/completions", fields).calls;
+        calls.iter().filter(|call| **call == "wall_clock").count()
+    };
+    assert_eq!(clock_reads(&allowed), 1, "a key with an end");
+    let token = format!("Bearer {}", jwt(json!({})));
+    assert_eq!(clock_reads(&[("authorization", &token)]), 1, "a token");
+    let both = [("authorization", token.as_str()), ("x-api-key", KEY)];
+    assert_eq!(clock_reads(&both), 1, "once, whoever asks");
 }
 
 #[test]
@@ -258,7 +267,7 @@ fn a_record_tells_who_what_and_why_and_no_secret() {
 
 #[test]
 fn levels_and_counters_follow_the_decision() {
-    let mut world = World::new(&configuration());
+    let mut world = World::new(&dated());
     let level = |world: &World| world.gateway.0.lines.borrow()[0].0;
     let _ = world.bearer("GET", "/", KEY);
     assert_eq!(level(&world), Level::Info);

@@ -182,7 +182,8 @@ fn every_refusal_can_be_read_by_a_page_of_a_listed_site_and_by_no_other() {
         assert_eq!(read("none", status, &seen), None);
     }
     world.gateway.0.seconds.set(0);
-    let seen = world.send("GET", "/", &[("origin", APP), ("x-api-key", KEY)]);
+    let token = jwt(json!({}));
+    let seen = world.send("GET", "/", &[("origin", APP), ("x-api-key", &token)]);
     assert_eq!(read(APP, 503, &seen).as_deref(), Some(APP));
     let failing = [("remove_request_header", Status(2))];
     *world.gateway.0.failing.borrow_mut() = failing.into();

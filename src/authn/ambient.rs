@@ -3,8 +3,8 @@
 //! Whoever is recognised by one is marked so, and policy refuses pages from elsewhere.
 
 use super::basic::{Login, Users};
-use super::jwt::{Asked, Context, Refusal, Tokens};
-use super::{Authenticators, Identity, Method, told};
+use super::jwt::{Asked, Refusal, Tokens};
+use super::{Asking, Authenticators, Identity, Method, told};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
@@ -86,12 +86,12 @@ impl Authenticators {
         &'e self,
         ambient: Ambient<'_>,
         head: &RequestHead<'_>,
-        context: Context<'_>,
+        asking: Asking<'_>,
     ) -> Result<Identity<'e>, Refusal> {
         let identity = match ambient {
-            Ambient::Login(text, login) => self.behind_login(text, login, head, context),
+            Ambient::Login(text, login) => self.behind_login(text, login, head, asking),
             Ambient::Cookie(issuer, token) => {
-                self.behind_token(token, Asked::Cookie(issuer), context)
+                self.behind_token(token, Asked::Cookie(issuer), self.context(asking)?)
             }
         };
         Ok(Identity {
@@ -108,7 +108,7 @@ impl Authenticators {
         text: &str,
         login: Result<Login, Denial>,
         head: &RequestHead<'_>,
-        context: Context<'_>,
+        asking: Asking<'_>,
     ) -> Result<Identity<'e>, Refusal> {
         let login = match login {
             // Nobody is told how to write what is not taken at all.
@@ -117,16 +117,15 @@ impl Authenticators {
         };
         let mut unknown_key = None;
         if let Some(key) = login.key().filter(|_| !self.keys.is_empty()) {
-            match self.keys.verify(key, context.now) {
-                Ok(key) => {
-                    return self.behind_key(key, head, context);
-                }
+            match self.keys.verify(key, asking.clock) {
+                Ok(key) => return self.behind_key(key, head, asking),
                 Err(denial) if denial.reason() == Reason::UnknownKey => {
                     unknown_key = Some(denial);
                 }
                 Err(denial) => return Err(denial.into()),
             }
         }
+        let context = self.context(asking)?;
         let user = match self
             .users
             .verify(text, &login, context.now, context.attempts)

@@ -2,7 +2,7 @@
 
 use super::cache::Cache;
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
+use crate::engine::{Clock, Timestamp};
 use crate::ollama::ScopeSet;
 use crate::policy::BodyRules;
 use crate::policy::Ranges;
@@ -39,9 +39,11 @@ pub struct ApiKey {
 /// Every key, found in one step however many there are.
 #[derive(Debug)]
 pub struct KeyRing {
-    keys: HashMap<KeyDigest, ApiKey>,
-    /// the digests of good keys that came a while ago, so that they are not computed each time
-    recent: RefCell<Cache<KeyDigest>>,
+    keys: Vec<ApiKey>,
+    /// where in `keys` each is
+    places: HashMap<KeyDigest, usize>,
+    /// where good keys are that came a while ago, so that no digest is computed each time
+    recent: RefCell<Cache<usize>>,
 }
 
 /// How much of good keys is remembered, in bytes per generation: some 300 keys.
@@ -50,7 +52,8 @@ const RECENT: usize = 1 << 16;
 impl Default for KeyRing {
     fn default() -> Self {
         Self {
-            keys: HashMap::new(),
+            keys: Vec::new(),
+            places: HashMap::new(),
             recent: RefCell::new(Cache::new(RECENT)),
         }
     }
@@ -65,10 +68,11 @@ impl KeyRing {
     /// Adds `key`. Gives back the id of the key that already has this digest, if one does.
     pub fn insert(&mut self, digest: KeyDigest, key: ApiKey) -> Option<&str> {
         use std::collections::hash_map::Entry;
-        match self.keys.entry(digest) {
-            Entry::Occupied(taken) => Some(&taken.into_mut().id),
+        match self.places.entry(digest) {
+            Entry::Occupied(taken) => self.keys.get(*taken.get()).map(|key| key.id.as_str()),
             Entry::Vacant(free) => {
-                free.insert(key);
+                free.insert(self.keys.len());
+                self.keys.push(key);
                 None
             }
         }
@@ -79,16 +83,16 @@ impl KeyRing {
         self.keys.is_empty()
     }
 
-    /// Every key, in no order.
+    /// Every key, in the order of the configuration.
     pub fn keys(&self) -> impl Iterator<Item = &ApiKey> {
-        self.keys.values()
+        self.keys.iter()
     }
 
-    /// The key that `presented` is, if it is valid at `now`.
+    /// The key that `presented` is, if it is valid now. The clock is read for a key with dates.
     ///
     /// # Errors
-    /// Unknown, expired or not yet valid.
-    pub fn verify(&self, presented: &str, now: Timestamp) -> Result<&ApiKey, Denial> {
+    /// Unknown, expired or not yet valid, or nobody knows because there is no clock.
+    pub fn verify(&self, presented: &str, clock: &dyn Clock) -> Result<&ApiKey, Denial> {
         if self.is_empty() {
             return Err(Denial::new(
                 Reason::UnsupportedCredential,
@@ -96,27 +100,42 @@ impl KeyRing {
             ));
         }
         let known = self.recent.borrow_mut().get(presented);
-        let digest = known.unwrap_or_else(|| digest(presented.as_bytes()));
-        let key = self.keys.get(&digest).ok_or_else(|| {
+        let find = || self.places.get(&digest(presented.as_bytes())).copied();
+        let place = known.or_else(find);
+        let found = place.and_then(|place| Some((place, self.keys.get(place)?)));
+        let (place, key) = found.ok_or_else(|| {
             Denial::new(
                 Reason::UnknownKey,
                 "check that it was copied whole, or ask for a new one",
             )
         })?;
         if known.is_none() {
-            self.recent.borrow_mut().insert(presented, digest);
+            self.recent.borrow_mut().insert(presented, place);
         }
-        if let Some((end, written)) = &key.expires_at
+        if key.is_dated() {
+            key.check_dates(clock.now().map_err(|denial| denial.of(&key.id))?)?;
+        }
+        Ok(key)
+    }
+}
+
+impl ApiKey {
+    const fn is_dated(&self) -> bool {
+        self.expires_at.is_some() || self.not_before.is_some()
+    }
+
+    fn check_dates(&self, now: Timestamp) -> Result<(), Denial> {
+        if let Some((end, written)) = &self.expires_at
             && now >= *end
         {
             let advice = format!("it was valid until {written}, ask for a new one");
-            return Err(Denial::new(Reason::ExpiredKey, advice).of(&key.id));
+            return Err(Denial::new(Reason::ExpiredKey, advice).of(&self.id));
         }
-        if key.not_before.is_some_and(|start| now < start) {
+        if self.not_before.is_some_and(|start| now < start) {
             let advice = "try again later, or use the key that it will replace";
-            return Err(Denial::new(Reason::KeyNotYetValid, advice).of(&key.id));
+            return Err(Denial::new(Reason::KeyNotYetValid, advice).of(&self.id));
         }
-        Ok(key)
+        Ok(())
     }
 }
 
@@ -146,8 +165,8 @@ mod tests {
     #[test]
     fn a_key_is_valid_from_its_start_up_to_its_end() {
         let ring = ring();
-        let reason = |now| {
-            ring.verify("sk-alice", now)
+        let reason = |now: Timestamp| {
+            ring.verify("sk-alice", &now)
                 .map_err(|denial| denial.reason())
         };
         assert_eq!(reason(START.plus(-1)), Err(Reason::KeyNotYetValid));
@@ -166,36 +185,52 @@ mod tests {
             "",
             "laptop",
         ] {
-            let denial = ring().verify(wrong, START).unwrap_err();
+            let denial = ring().verify(wrong, &START).unwrap_err();
             assert_eq!((denial.reason(), denial.id()), (Reason::UnknownKey, None));
         }
     }
 
     #[test]
-    fn what_is_remembered_of_a_key_is_its_digest_and_no_decision() {
+    fn what_is_remembered_of_a_key_is_its_place_and_no_decision() {
         let ring = ring();
         for _ in 0..3 {
-            assert!(ring.verify("sk-alice", START).is_ok());
-            assert!(ring.verify("sk-alicE", START).is_err());
-            let late = ring.verify("sk-alice", END).unwrap_err();
+            assert!(ring.verify("sk-alice", &START).is_ok());
+            assert!(ring.verify("sk-alicE", &START).is_err());
+            let late = ring.verify("sk-alice", &END).unwrap_err();
             assert_eq!(late.reason(), Reason::ExpiredKey);
         }
         let mut recent = ring.recent.borrow_mut();
-        assert_eq!(recent.get("sk-alice"), Some(digest(b"sk-alice")));
+        assert_eq!(recent.get("sk-alice"), Some(0));
         assert_eq!(recent.get("sk-alicE"), None, "a stranger fills nothing");
+    }
+
+    #[test]
+    fn only_a_key_with_dates_needs_a_clock() {
+        let (mut ring, none) = (ring(), None);
+        let denial = ring.verify("sk-alice", &none).unwrap_err();
+        assert_eq!(
+            (denial.reason(), denial.id()),
+            (Reason::ClockUnavailable, Some("laptop"))
+        );
+        for (start, end) in [(None, true), (Some(START), false), (None, false)] {
+            ring.keys[0].not_before = start;
+            ring.keys[0].expires_at = end.then(|| (END, "then".into()));
+            let dated = start.is_some() || end;
+            assert_eq!(ring.verify("sk-alice", &none).is_err(), dated);
+        }
     }
 
     #[test]
     fn a_digest_is_held_once() {
         let mut ring = ring();
-        let again = ring.keys.values().next().unwrap().clone();
+        let again = ring.keys[0].clone();
         assert_eq!(ring.insert(digest(b"sk-alice"), again), Some("laptop"));
     }
 
     #[test]
     fn a_refusal_names_the_key_that_it_recognised() {
         assert_eq!(
-            ring().verify("sk-alice", END).unwrap_err().id(),
+            ring().verify("sk-alice", &END).unwrap_err().id(),
             Some("laptop")
         );
     }

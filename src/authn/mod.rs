@@ -15,7 +15,7 @@ pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
-use crate::engine::{Now, Timestamp};
+use crate::engine::Clock;
 use crate::http::RequestHead;
 use crate::ollama::ScopeSet;
 use crate::policy::HeldRules;
@@ -155,40 +155,28 @@ impl Authenticators {
         if presented.is_empty() && by_browser.is_none() {
             return Err(without_credential(presented.leftover).into());
         }
-        let now = asking.now.wall().ok_or_else(|| {
-            Denial::new(
-                Reason::ClockUnavailable,
-                "expiry cannot be checked, try again later",
-            )
-        })?;
-        let context = Context {
-            now,
-            verifier: asking.verifier,
-            tried: asking.tried,
-            attempts: Attempts::new(self.back_off.as_ref(), asking.origin),
-        };
         let mut refusal = None;
         if let Some(key) = presented.api_key {
-            match self.keys.verify(key, now) {
-                Ok(key) => return self.behind_key(key, head, context),
+            match self.keys.verify(key, asking.clock) {
+                Ok(key) => return self.behind_key(key, head, asking),
                 Err(denial) => refusal = Some(denial),
             }
         }
         if let Some(token) = presented.token {
-            match self.behind_token(token, Asked::Credential, context) {
+            match self.behind_token(token, Asked::Credential, self.context(asking)?) {
                 Ok(identity) => return Ok(identity),
                 Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
                 Err(pending) => return Err(pending),
             }
         }
         if let Some(signature) = presented.signature {
-            match self.behind_signature(signature, head, asking, now) {
+            match self.behind_signature(signature, head, asking) {
                 Ok(identity) => return Ok(identity),
                 Err(denial) => refusal = refusal.or(Some(denial)),
             }
         }
         if let Some(ambient) = by_browser {
-            match self.behind_ambient(*ambient, head, context) {
+            match self.behind_ambient(*ambient, head, asking) {
                 Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
                 // Let in, or not known yet.
                 decided => return decided,
@@ -199,19 +187,28 @@ impl Authenticators {
             .into())
     }
 
+    /// What the dear checks need of `asking`.
+    fn context<'c>(&'c self, asking: Asking<'c>) -> Result<Context<'c>, Denial> {
+        Ok(Context {
+            now: asking.clock.now()?,
+            verifier: asking.verifier,
+            tried: asking.tried,
+            attempts: Attempts::new(self.back_off.as_ref(), asking.origin),
+        })
+    }
+
     fn behind_signature(
         &self,
         signature: &str,
         head: &RequestHead<'_>,
         asking: Asking<'_>,
-        now: Timestamp,
     ) -> Result<Identity<'_>, Denial> {
         let signers = self.signers.as_ref().ok_or_else(ollama_cli::not_taken)?;
         let signed = Signed {
             method: head.method(),
             target: asking.target,
         };
-        let signer = signers.verify(signature, signed, now, asking.verifier)?;
+        let signer = signers.verify(signature, signed, asking.clock.now()?, asking.verifier)?;
         Ok(Identity {
             method: Method::OllamaCli,
             id: &signer.id,
@@ -251,7 +248,7 @@ impl Authenticators {
         &'e self,
         key: &'e ApiKey,
         head: &RequestHead<'_>,
-        context: Context<'_>,
+        asking: Asking<'_>,
     ) -> Result<Identity<'e>, Refusal> {
         let mut identity = Identity {
             method: Method::ApiKey,
@@ -272,6 +269,7 @@ impl Authenticators {
         let Some(token) = header.and_then(|name| only_value(head, name)) else {
             return Ok(identity);
         };
+        let context = self.context(asking)?;
         let user = std::str::from_utf8(token)
             .map_err(|_| Denial::new(Reason::MalformedToken, "the user's token is not ASCII"))
             .map_err(Refusal::from)
@@ -294,8 +292,8 @@ impl Authenticators {
 /// What the checks need beside the request.
 #[derive(Clone, Copy)]
 pub struct Asking<'c> {
-    /// what the clocks say
-    pub now: Now,
+    /// who tells the time
+    pub clock: &'c dyn Clock,
     /// who computes signatures
     pub verifier: &'c dyn Verifier,
     /// what this request has had fetched already

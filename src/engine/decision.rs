@@ -49,7 +49,7 @@ impl Engine {
             _ => {}
         }
         let asking = Asking {
-            now: setting.now,
+            clock: setting.clock,
             verifier: setting.verifier,
             tried,
             origin: visit,

@@ -4,7 +4,7 @@ use super::body::{BodyTerms, Held};
 use super::decision::Decided;
 use super::record::{Facts, Record, request_id};
 use super::share::Shared;
-use super::{Engine, Mode, Now, Reply, Watched};
+use super::{Clock, Engine, Mode, Reply, Watched};
 use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::cors;
 use crate::denial::{Denial, Reason};
@@ -86,8 +86,8 @@ pub struct Setting<'a, 'v> {
     pub verifier: &'v dyn Verifier,
     /// who tells where a request comes from
     pub connection: &'v dyn Connection,
-    /// what the clocks say
-    pub now: Now,
+    /// who tells the time
+    pub clock: &'v dyn Clock,
     /// what can be had of a body
     pub body: BodyTerms,
 }
@@ -146,7 +146,7 @@ impl Exchange {
     ) -> Outcome<'a> {
         let tokens = setting.engine.authenticators.tokens();
         // Without a clock there was nothing to wait for, and the decision says so.
-        if let (Some(pending), Some(now)) = (self.pending.take(), setting.now.wall()) {
+        if let (Some(pending), Some(now)) = (self.pending.take(), setting.clock.wall()) {
             match tokens.answer(pending, response, now) {
                 Answered::Follow(pending, call) => return self.wait(pending, call),
                 Answered::Done(tried) => self.tried.push(tried),

@@ -1,7 +1,7 @@
 //! The engine: everything that decides, and nothing that talks to a gateway.
 //!
-//! Sans-io: no host call, no clock, no randomness. What came in is an argument, what to do next is
-//! the result.
+//! Sans-io: no host call, no clock, no randomness. What came in is an argument or a port, what to do
+//! next is the result.
 
 mod body;
 mod decision;
@@ -20,7 +20,7 @@ pub use record::Record;
 pub use reply::Reply;
 pub use response::ResponseStep;
 pub use share::Shared;
-pub use time::{Now, Timestamp};
+pub use time::{Clock, Timestamp};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::config::PathPrefix;

@@ -1,4 +1,6 @@
-//! Time as an argument: the engine reads no clock.
+//! Time as a port: the engine asks, the host reads.
+
+use crate::denial::{Denial, Reason};
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds (RFC 7519 section 2, NumericDate).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -8,6 +10,13 @@ impl Timestamp {
     /// From whole seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds)
+    }
+
+    /// What a wall clock says that is at `nanoseconds` since the epoch. A moment before this
+    /// software existed is a clock that was never set, and counts as none.
+    pub fn from_wall_nanoseconds(nanoseconds: u64) -> Option<Self> {
+        let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok()?;
+        Some(Self(seconds)).filter(|wall| *wall >= PLAUSIBLE)
     }
 
     /// Whole seconds since the epoch.
@@ -22,36 +31,38 @@ impl Timestamp {
     }
 }
 
-/// What the clocks said when an event came in.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    wall: Option<Timestamp>,
+/// A wall clock. Reading one is a call of the gateway, so it is read where something has a date.
+pub trait Clock {
+    /// What it says, if it can be believed.
+    fn wall(&self) -> Option<Timestamp>;
+
+    /// As of [`Self::wall`].
+    ///
+    /// # Errors
+    /// [`Reason::ClockUnavailable`] without a clock that can be believed.
+    fn now(&self) -> Result<Timestamp, Denial> {
+        self.wall().ok_or_else(|| {
+            let advice = "expiry cannot be checked, try again later";
+            Denial::new(Reason::ClockUnavailable, advice)
+        })
+    }
+}
+
+/// What a clock said.
+impl Clock for Option<Timestamp> {
+    fn wall(&self) -> Option<Timestamp> {
+        *self
+    }
+}
+
+impl Clock for Timestamp {
+    fn wall(&self) -> Option<Timestamp> {
+        Some(*self)
+    }
 }
 
 /// 2020-09-13: a clock that says less has not been set.
 const PLAUSIBLE: Timestamp = Timestamp::from_seconds(1_600_000_000);
-
-impl Now {
-    /// A wall clock that says `nanoseconds` since the epoch. A moment before this software
-    /// existed is a clock that was never set, and counts as no clock.
-    pub fn from_wall_nanoseconds(nanoseconds: u64) -> Self {
-        let wall = i64::try_from(nanoseconds / 1_000_000_000)
-            .map(Timestamp::from_seconds)
-            .ok()
-            .filter(|wall| *wall >= PLAUSIBLE);
-        Self { wall }
-    }
-
-    /// No usable clock.
-    pub const fn unknown() -> Self {
-        Self { wall: None }
-    }
-
-    /// The wall clock, where there is one that can be believed.
-    pub const fn wall(self) -> Option<Timestamp> {
-        self.wall
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -59,13 +70,15 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_never_set_is_no_clock() {
-        assert_eq!(Now::from_wall_nanoseconds(0).wall(), None);
-        assert_eq!(
-            Now::from_wall_nanoseconds(1_599_999_999_999_999_999).wall(),
-            None
-        );
-        let set = Now::from_wall_nanoseconds(1_700_000_000_900_000_000).wall();
+        for unset in [0, 1_599_999_999_999_999_999] {
+            let clock = Timestamp::from_wall_nanoseconds(unset);
+            assert_eq!(clock.wall(), None);
+            let reason = clock.now().map_err(|denial| denial.reason());
+            assert_eq!(reason, Err(Reason::ClockUnavailable));
+        }
+        let set = Timestamp::from_wall_nanoseconds(1_700_000_000_900_000_000);
         assert_eq!(set, Some(Timestamp::from_seconds(1_700_000_000)));
+        assert_eq!(set.now().ok(), set);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::address::HostConnection;
 use super::body::Body;
+use super::clock::HostClock;
 use super::crypto::HostCrypto;
 use super::root::Ready;
 use super::{CallToken, Host, Pairs, Status, response};
@@ -9,8 +10,7 @@ use crate::authn::jwt::{Software, Verifier};
 use crate::cors::ResponseEdit;
 use crate::denial::Level;
 use crate::engine::{
-    BodyTerms, Exchange, Now, Outcome, Record, Reply, RequestStep, ResponseStep, Setting, Shared,
-    Unread,
+    BodyTerms, Exchange, Outcome, Record, Reply, RequestStep, ResponseStep, Setting, Shared, Unread,
 };
 use crate::http::{HeadError, RequestHead};
 use crate::policy::{Connection as _, Peer};
@@ -145,7 +145,7 @@ impl<H: Host> Filter<H> {
             }
             Err(_) => return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path()),
         };
-        let now = self.host.wall_clock();
+        let clock = HostClock::new(&self.host);
         let crypto = HostCrypto::new(&self.host, &ready.crypto);
         let verifier: &dyn Verifier = match ready.capabilities.foreign_functions {
             true => &crypto,
@@ -157,7 +157,7 @@ impl<H: Host> Filter<H> {
             engine: &ready.engine,
             verifier,
             connection: &connection,
-            now: now.map_or(Now::unknown(), Now::from_wall_nanoseconds),
+            clock: &clock,
             body: BodyTerms {
                 most: ready.bodies.most,
                 absent: self.body.absent,

@@ -8,6 +8,7 @@ mod adapter;
 mod address;
 mod body;
 mod capabilities;
+mod clock;
 mod counters;
 mod crypto;
 mod response;

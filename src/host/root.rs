@@ -9,7 +9,7 @@ use crate::authn::BackOff;
 use crate::authn::jwt::{Answered, Pending};
 use crate::config::{ConfigErrors, Configuration};
 use crate::denial::Level;
-use crate::engine::{Engine, Mode, Now};
+use crate::engine::{Engine, Mode, Timestamp};
 use crate::source::{Call, Response};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -209,9 +209,9 @@ impl<H: Host + Clone> Root<H> {
         }
     }
 
-    fn now(&self) -> Option<crate::engine::Timestamp> {
+    fn now(&self) -> Option<Timestamp> {
         let now = self.host.wall_clock().ok()?;
-        Now::from_wall_nanoseconds(now).wall()
+        Timestamp::from_wall_nanoseconds(now)
     }
 
     /// The context of one request. It keeps the configuration that it began with.

@@ -136,7 +136,7 @@ const NOT_COMPARED: &[(&str, &str)] = &[
         "gateways make different calls, and each is failed",
     ),
     (
-        "faults::a_clock_that_fails_is_503_for_those_with_a_credential",
+        "faults::a_clock_that_fails_is_503_for_those_whose_credential_has_dates",
         "gateways make different calls, and each is failed",
     ),
     (

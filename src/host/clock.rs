@@ -1,0 +1,31 @@
+//! The gateway's clock, read once for each event of a request, and only if something asks.
+
+use super::Host;
+use crate::engine::{Clock, Timestamp};
+use std::cell::OnceCell;
+
+/// The clock of the gateway.
+#[derive(Debug)]
+pub struct HostClock<'h, H> {
+    host: &'h H,
+    said: OnceCell<Option<Timestamp>>,
+}
+
+impl<'h, H: Host> HostClock<'h, H> {
+    /// Of `host`, not read yet.
+    pub const fn new(host: &'h H) -> Self {
+        Self {
+            host,
+            said: OnceCell::new(),
+        }
+    }
+}
+
+impl<H: Host> Clock for HostClock<'_, H> {
+    fn wall(&self) -> Option<Timestamp> {
+        *self.said.get_or_init(|| {
+            let nanoseconds = self.host.wall_clock().ok()?;
+            Timestamp::from_wall_nanoseconds(nanoseconds)
+        })
+    }
+}
