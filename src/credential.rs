@@ -232,14 +232,15 @@ fn shape(text: &str) -> Shape {
     if text.starts_with("sk-") {
         return Shape::ApiKey;
     }
-    // In 16 bits, which is enough for [`MAX_CREDENTIAL`], so that it is done many bytes at a time.
-    let dots = text
-        .bytes()
-        .fold(0_u16, |dots, byte| dots.wrapping_add((byte == b'.').into()));
-    if dots == 2 || (dots > 0 && text.starts_with("eyJ")) {
-        Shape::Token
-    } else {
-        Shape::ApiKey
+    let mut dots = text.bytes().filter(|byte| *byte == b'.');
+    let is_token = match text.starts_with("eyJ") {
+        // The first dot is not far, and the others say no more.
+        true => dots.next().is_some(),
+        false => dots.count() == 2,
+    };
+    match is_token {
+        true => Shape::Token,
+        false => Shape::ApiKey,
     }
 }
 

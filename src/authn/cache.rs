@@ -1,5 +1,6 @@
 //! What was learnt of credentials, so that it need not be learnt at each request.
 
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -12,13 +13,14 @@ const OVERHEAD: usize = 160;
 const TAIL: usize = 48;
 
 /// A bounded memory of credentials, keyed by the credential itself: entries are found by a hash of
-/// its end and hold only if every byte agrees. The hash has a random key and the comparison takes
-/// the same time wherever the first difference is.
+/// its end and hold only if every byte agrees. The hash is a fast one with a random key: whoever finds
+/// two credentials for one place has made the gate forget one of them, no more. The comparison takes the
+/// same time wherever the first difference is.
 ///
 /// Two generations: what is used moves into the young one; once that is full, it becomes the old
 /// one, and what was in there is forgotten. So it never holds more than twice its size.
 pub struct Cache<V> {
-    hasher: RandomState,
+    hasher: FixedState,
     young: HashMap<u64, Entry<V>, AsItIs>,
     old: HashMap<u64, Entry<V>, AsItIs>,
     /// what the young generation holds, in bytes
@@ -45,7 +47,7 @@ impl<V: Clone> Cache<V> {
     /// Of generations of at most `most` bytes.
     pub fn new(most: usize) -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: FixedState::with_seed(RandomState::new().hash_one(most)),
             young: HashMap::default(),
             old: HashMap::default(),
             bytes: 0,

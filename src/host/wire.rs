@@ -46,22 +46,18 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let [n0, n1, n2, n3, v0, v1, v2, v3] = *self.sizes.next()?;
-        let mut bytes = self.bytes.take()?;
-        let name = take_text(&mut bytes, size([n0, n1, n2, n3])?)?;
-        let value = take_text(&mut bytes, size([v0, v1, v2, v3])?)?;
-        self.bytes = Some(bytes);
+        let bytes = self.bytes.take()?;
+        let (name, bytes) = bytes.split_at_checked(size([n0, n1, n2, n3])?)?;
+        let (value, bytes) = bytes
+            .strip_prefix(b"\0")?
+            .split_at_checked(size([v0, v1, v2, v3])?)?;
+        self.bytes = Some(bytes.strip_prefix(b"\0")?);
         Some((name, value))
     }
 }
 
 fn size(bytes: [u8; 4]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes)).ok()
-}
-
-fn take_text<'a>(bytes: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
-    let (text, rest) = bytes.split_at_checked(size)?;
-    *bytes = rest.strip_prefix(b"\0")?;
-    Some(text)
 }
 
 /// The wire form of `pairs`; `None` if one is over 4 GB.

@@ -65,29 +65,28 @@ impl<'a> RequestHead<'a> {
     /// The first defect, if it cannot be used.
     pub fn read(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Self, HeadError> {
         let (mut method, mut path, mut authority, mut host) = (None, None, None, None);
-        let mut ordinary = 0_usize;
         let mut fields = Vec::with_capacity(24);
         for (name, value) in pairs {
             let kind = FieldKind::of(name);
-            let pseudo = name.starts_with(b":");
-            let slot = match kind {
-                FieldKind::Method => Some(&mut method),
-                FieldKind::Path => Some(&mut path),
-                FieldKind::Host if pseudo => Some(&mut authority),
-                FieldKind::Host => Some(&mut host),
-                _ => None,
-            };
-            if let Some(slot) = slot
-                && slot.replace(value).is_some()
-            {
-                return Err(HeadError::Repeated);
-            }
+            let pseudo = name.first() == Some(&b':');
             if !pseudo {
-                ordinary = ordinary.saturating_add(1);
                 fields.push(Field { name, value, kind });
             }
+            if kind == FieldKind::Other {
+                continue;
+            }
+            let slot = match kind {
+                FieldKind::Method => &mut method,
+                FieldKind::Path => &mut path,
+                FieldKind::Host if pseudo => &mut authority,
+                FieldKind::Host => &mut host,
+                _ => continue,
+            };
+            if slot.replace(value).is_some() {
+                return Err(HeadError::Repeated);
+            }
         }
-        if ordinary > MAX_FIELDS {
+        if fields.len() > MAX_FIELDS {
             return Err(HeadError::TooManyFields);
         }
         let present = |value: Option<&'a [u8]>| value.filter(|value| !value.is_empty());

@@ -89,15 +89,47 @@ impl<'a> DecodedPath<'a> {
     }
 }
 
+/// What a byte of a path is at first sight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Plain,
+    Slash,
+    Dot,
+    Odd,
+}
+
+/// Of each byte.
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)] // a panic here fails the build; `byte` is below 256
+const SEEN: [Seen; 256] = {
+    let mut seen = [Seen::Odd; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        seen[byte] = match byte as u8 {
+            b'/' => Seen::Slash,
+            b'.' => Seen::Dot,
+            b'%' | b'\\' | b'#' => Seen::Odd,
+            0x21..=0x7e => Seen::Plain,
+            _ => Seen::Odd,
+        };
+        byte += 1;
+    }
+    seen
+};
+
 /// Whether `raw`, which begins with `/`, is sound at first sight: nothing encoded, no byte that is
 /// refused, no segment that is empty or begins with a dot. Nearly every path is.
 fn is_plain(raw: &[u8]) -> bool {
-    // Without an early end, so that it is done many bytes at a time.
-    let plain = |byte: u8| matches!(byte, 0x21..=0x7e) & !matches!(byte, b'%' | b'\\' | b'#');
-    let bytes = raw.iter().fold(true, |fit, byte| fit & plain(*byte));
-    let pairs = raw.iter().zip(raw.iter().skip(1));
-    let odd = |(one, next): (&u8, &u8)| (*one == b'/') & matches!(next, b'/' | b'.');
-    bytes & !pairs.fold(false, |found, pair| found | odd(pair))
+    let mut before = Seen::Plain;
+    raw.iter().all(|byte| {
+        let seen = SEEN.get(usize::from(*byte)).copied().unwrap_or(Seen::Odd);
+        let begins_segment = before == Seen::Slash;
+        before = seen;
+        seen == Seen::Plain || (seen != Seen::Odd && !begins_segment)
+    })
 }
 
 fn decode(raw: &[u8]) -> Result<String, PathError> {

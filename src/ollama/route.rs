@@ -191,7 +191,17 @@ impl Route {
         path.get(self.fixed..).unwrap_or_default()
     }
 
+    #[inline]
     fn matches(&self, path: &str) -> bool {
+        // Most routes are told apart by their length alone.
+        let exact = self.fixed == self.pattern.len();
+        match exact && !self.below && path.len() != self.fixed {
+            true => false,
+            false => self.matches_text(path),
+        }
+    }
+
+    fn matches_text(&self, path: &str) -> bool {
         match self.pattern.split_at_checked(self.fixed) {
             Some((before, _)) if self.below => path
                 .strip_prefix(before)
