@@ -53,7 +53,7 @@ fn read_form(form: &FormBody, draw: &mut Draw) -> Option<Option<String>> {
 fn whatever_the_gate_accepts_go_reads_the_same() {
     let mut draw = Draw::new(5);
     let bodies: Vec<_> = (0..BODIES).map(|_| generator::body(&mut draw)).collect();
-    let (mut tally, mut wrong) = (Tally::default(), Vec::new());
+    let (mut tally, mut wrong, mut elsewhere) = (Tally::default(), Vec::new(), 0);
     let frames = bodies.iter().map(|body| (b'j', body.bytes.clone()));
     go::ask(frames, |place, line| {
         let body = &bodies[place];
@@ -64,12 +64,15 @@ fn whatever_the_gate_accepts_go_reads_the_same() {
         };
         let go: Value = serde_json::from_str(line).unwrap();
         let found = differences(&members, &go);
+        let host = members.remote_host.unwrap_or_default();
+        elsewhere += usize::from(!host.is_empty());
         if !found.is_empty() {
             let text = String::from_utf8_lossy(&body.bytes).into_owned();
             wrong.push(format!("{found:?} {:?}\n{text}\n{line}", body.kinds));
         }
     });
     tally.print();
+    println!("with a remote host: {elsewhere}");
     let few = wrong
         .iter()
         .take(5)
@@ -84,6 +87,7 @@ fn whatever_the_gate_accepts_go_reads_the_same() {
     let (accepted, refused) = tally.of("nothing");
     assert!(accepted > 10_000 && refused == 0, "a usual body is refused");
     assert!((30..=70).contains(&tally.share()), "{}", tally.share());
+    assert!(elsewhere > 1000, "a remote host is rare: {elsewhere}");
     for kind in generator::kinds() {
         let (accepted, refused) = tally.of(kind);
         assert!(accepted + refused > 500, "{kind} is rare");

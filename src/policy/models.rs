@@ -106,10 +106,14 @@ impl BodyRules {
     }
 }
 
-/// Refuses what leaves for ollama.com to whoever lacks the scope for it.
+/// Refuses what leaves for ollama.com or another host to whoever lacks the scope for it.
 pub(super) fn check_cloud(scopes: ScopeSet, members: &Members) -> Result<(), Denial> {
     for text in Named::ALL.iter().filter_map(|named| named.of(members)) {
         check_cloud_name(scopes, text)?;
+    }
+    let host = members.remote_host.as_deref().unwrap_or_default();
+    if !host.is_empty() && !scopes.grants(Scope::Cloud) {
+        return Err(lacks_cloud("a model with a `remote_host`", scopes));
     }
     if members.web_search && !scopes.grants(Scope::Cloud) {
         return Err(lacks_cloud("a tool of web search", scopes));

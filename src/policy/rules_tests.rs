@@ -306,6 +306,10 @@ fn what_leaves_the_machine_needs_cloud_whatever_the_models() {
         (r#"{"model": "a", "source": "b:cloud"}"#, true),
         (r#"{"model": "a", "destination": "b:8b-cloud"}"#, true),
         (r#"{"model": "a-cloud"}"#, false),
+        (r#"{"model": "a", "from": "b", "remote_host": "x"}"#, true),
+        (r#"{"model": "a", "from": "b", "remote_host": " "}"#, true),
+        (r#"{"model": "a", "from": "b", "remote_host": ""}"#, false),
+        (r#"{"model": "a", "from": "b", "remote_host": null}"#, false),
         (
             r#"{"model": "a", "tools": [{"type": "web_search_20250305"}]}"#,
             true,

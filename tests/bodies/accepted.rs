@@ -72,7 +72,7 @@ fn what_stands_inside_other_members_is_none_of_the_bodys() {
 #[test]
 fn null_leaves_a_member_out() {
     let body = r#"{"model": null, "name": "a", "source": null, "destination": null, "from": null,
-        "keep_alive": null, "raw": null, "_debug_render_only": null, "stream": null,
+        "remote_host": null, "keep_alive": null, "raw": null, "_debug_render_only": null, "stream": null,
         "max_tokens": null, "max_completion_tokens": null, "max_output_tokens": null,
         "options": {"num_ctx": null, "num_predict": null}, "tools": null}"#;
     let expected = Members {

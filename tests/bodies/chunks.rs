@@ -3,7 +3,7 @@
 use crate::{members, read_in};
 use ollama_gate::ollama::body::{BodyError, MAX_KEPT, Scanner};
 
-/// All that a reader may hold, of whatever body: five names of models, and one text in two sizes.
+/// All that a reader may hold, of whatever body: six names, and one text in two sizes.
 const MOST: usize = 8 * MAX_KEPT + 1024;
 
 const BODIES: [&[u8]; 6] = [
@@ -97,7 +97,14 @@ fn nothing_that_a_body_can_hold_grows_what_is_held() {
     let spaces = std::iter::repeat_n(vec![b' '; 65536], 10);
     stream([b"{\"model\"".to_vec()].into_iter().chain(spaces));
     let full = "a".repeat(MAX_KEPT);
-    let models = ["model", "name", "source", "destination", "from"];
+    let models = [
+        "model",
+        "name",
+        "source",
+        "destination",
+        "from",
+        "remote_host",
+    ];
     let models = models
         .map(|name| format!(r#""{name}": "{full}""#))
         .join(",");

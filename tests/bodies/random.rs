@@ -17,6 +17,7 @@ fn agrees(members: &Members, other: &Value) -> bool {
         ("source", &members.source),
         ("destination", &members.destination),
         ("from", &members.from),
+        ("remote_host", &members.remote_host),
     ];
     let flags = [
         ("raw", members.raw),

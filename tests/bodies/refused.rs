@@ -4,12 +4,13 @@ use crate::{all_refused, read, read_in};
 use ollama_gate::ollama::body::{BodyError, MAX_DEPTH, MAX_KEPT, Scanner};
 
 /// The members of the body that matter, each with a good value.
-const TOP: [(&str, &str); 14] = [
+const TOP: [(&str, &str); 15] = [
     ("model", r#""a""#),
     ("name", r#""a""#),
     ("source", r#""a""#),
     ("destination", r#""a""#),
     ("from", r#""a""#),
+    ("remote_host", r#""a""#),
     ("keep_alive", "1"),
     ("raw", "true"),
     ("_debug_render_only", "false"),

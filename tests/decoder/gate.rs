@@ -17,6 +17,10 @@ pub fn differences(members: &Members, go: &Value) -> Vec<&'static str> {
         ("model of the exact reader", go["exact"] == json!(exact)),
         ("name", named["name"] == text(name)),
         ("from", named["from"] == text(&members.from)),
+        (
+            "remote_host",
+            named["remote_host"] == text(&members.remote_host),
+        ),
         ("source", copied["source"] == text(&members.source)),
         (
             "destination",

@@ -23,6 +23,15 @@ pub const MODELS: [&str; 14] = [
     r#""https://registry.ollama.ai/library/x:latest""#,
 ];
 
+/// Other hosts, as JSON strings; an empty one is none.
+const HOSTS: [&str; 5] = [
+    r#""https://ollama.com:443""#,
+    r#""10.0.0.7:11434""#,
+    r#""\u0078""#,
+    r#""""#,
+    "null",
+];
+
 /// Values of `keep_alive` that Ollama takes.
 const LASTING: [&str; 14] = [
     "0",
@@ -77,6 +86,7 @@ pub fn member(name: &str, value: impl Into<Vec<u8>>) -> Member {
 pub fn value(name: &str, draw: &mut Draw) -> Vec<u8> {
     let text = match name {
         "model" | "name" | "source" | "destination" | "from" => draw.of(&MODELS),
+        "remote_host" => draw.of(&HOSTS),
         "keep_alive" => draw.of(&LASTING),
         "raw" | "_debug_render_only" | "stream" => draw.of(&["true", "false", "null"]),
         "tools" => draw.of(&TOOLS),
@@ -135,7 +145,7 @@ pub fn usual(draw: &mut Draw) -> Vec<Member> {
         2 => &["model", "max_tokens", "max_completion_tokens", "stream"],
         3 => &["model", "max_tokens", "tools", "max_output_tokens"],
         4 => &["source", "destination"],
-        _ => &["from", "stream"],
+        _ => &["from", "remote_host", "stream"],
     };
     let mut members = Vec::new();
     for name in names {

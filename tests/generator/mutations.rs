@@ -176,7 +176,7 @@ pub const OF_MEMBERS: [(&str, OfMembers); 18] = [
     }),
     ("long value", |members, draw| {
         // 1024 bytes are kept: those that fit, and those that do not.
-        let name = draw.of(&MATTER[..5]);
+        let name = draw.of(&MATTER[..6]);
         let (letter, count) = draw.of(&[("a", 1020), ("\\u0061", 1020), ("\u{20AC}", 340)]);
         let more = draw.below(8);
         put(
@@ -254,12 +254,13 @@ pub const OF_BYTES: [(&str, OfBytes); 8] = [
 /// Bytes that mean something in JSON, and some that do not.
 const SYNTAX: &[u8] = b"{}[]\",:\\/ \n\t\r0123456789.-+eEtrufalsenm_\0\x1f\x7f\x80\xc3\xe2\xff";
 
-const MATTER: [&str; 14] = [
+const MATTER: [&str; 15] = [
     "model",
     "name",
     "source",
     "destination",
     "from",
+    "remote_host",
     "keep_alive",
     "raw",
     "_debug_render_only",

@@ -18,6 +18,8 @@ pub struct Members {
     pub destination: Option<String>,
     /// `from` of a model to create
     pub from: Option<String>,
+    /// `remote_host` of a model to create: where it runs. An empty one is none, as it is for Ollama
+    pub remote_host: Option<String>,
     /// `keep_alive`
     pub keep_alive: Option<KeepAlive>,
     /// `options.num_ctx`
@@ -84,9 +86,10 @@ impl Collector {
             source,
             destination,
             from,
+            remote_host,
             ..
         } = &self.members;
-        let texts = [model, name, source, destination, from];
+        let texts = [model, name, source, destination, from, remote_host];
         let texts = texts.into_iter().flatten().map(String::capacity);
         let fields = self.seen.capacity().saturating_mul(size_of::<Field>());
         texts.sum::<usize>().saturating_add(fields)
@@ -119,6 +122,7 @@ impl Collector {
             Field::Source => &mut members.source,
             Field::Destination => &mut members.destination,
             Field::From => &mut members.from,
+            Field::RemoteHost => &mut members.remote_host,
             Field::KeepAlive => {
                 let keep_alive = KeepAlive::of_text(text).ok_or(BodyError::KeepAlive)?;
                 members.keep_alive = Some(keep_alive);

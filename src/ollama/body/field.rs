@@ -11,6 +11,7 @@ pub enum Field {
     Source,
     Destination,
     From,
+    RemoteHost,
     KeepAlive,
     Raw,
     DebugRenderOnly,
@@ -27,12 +28,13 @@ pub enum Field {
 }
 
 /// Those of the body itself.
-pub const TOP: [Field; 14] = [
+pub const TOP: [Field; 15] = [
     Field::Model,
     Field::Name,
     Field::Source,
     Field::Destination,
     Field::From,
+    Field::RemoteHost,
     Field::KeepAlive,
     Field::Raw,
     Field::DebugRenderOnly,
@@ -59,6 +61,7 @@ impl Field {
             Self::Source => "source",
             Self::Destination => "destination",
             Self::From => "from",
+            Self::RemoteHost => "remote_host",
             Self::KeepAlive => "keep_alive",
             Self::Raw => "raw",
             Self::DebugRenderOnly => "_debug_render_only",
@@ -84,9 +87,12 @@ impl Field {
     pub const fn takes(self, kind: Kind) -> bool {
         match self {
             _ if matches!(kind, Kind::Null) => true,
-            Self::Model | Self::Name | Self::Source | Self::Destination | Self::From => {
-                matches!(kind, Kind::Text)
-            }
+            Self::Model
+            | Self::Name
+            | Self::Source
+            | Self::Destination
+            | Self::From
+            | Self::RemoteHost => matches!(kind, Kind::Text),
             Self::KeepAlive => matches!(kind, Kind::Text | Kind::Number),
             Self::Raw | Self::DebugRenderOnly | Self::Stream => matches!(kind, Kind::Bool(_)),
             Self::MaxTokens
@@ -132,6 +138,7 @@ mod tests {
             ("MODEL", Field::Model),
             ("mOdeL", Field::Model),
             ("\u{17F}ource", Field::Source),
+            ("Remote_Ho\u{17F}t", Field::RemoteHost),
             ("\u{212A}eep_alive", Field::KeepAlive),
             ("MAX_TO\u{212A}EN\u{17F}", Field::MaxTokens),
             ("_DEBUG_render_only", Field::DebugRenderOnly),

@@ -64,9 +64,10 @@ type Generate struct {
 
 // Named is what pull, push, delete, show and create take.
 type Named struct {
-	Model string `json:"model"`
-	From  string `json:"from"`
-	Name  string `json:"name"`
+	Model      string `json:"model"`
+	From       string `json:"from"`
+	RemoteHost string `json:"remote_host"`
+	Name       string `json:"name"`
 }
 
 // Copied is what /api/copy takes.
