@@ -33,6 +33,7 @@ test-wasm: wasm ## ring 2: the built module under the rules of each gateway
 
 test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/python-env.sh test
+	@sh scripts/htpasswd.sh
 	.venv/bin/python -m pytest tests/e2e
 
 bench: ## measure the filter on a real Envoy beside others (an hour); quickly: make bench BENCH=--quick

@@ -22,6 +22,7 @@ from support.world import Gate, Reach, World, eventually
 FILE_ENV = "E2E_HTPASSWD"
 FOREIGN = ("Origin", "https://evil.example.com")
 HTPASSWD = shutil.which("htpasswd")
+NO_HTPASSWD = "there is no `htpasswd` here: apt install apache2-utils, or sh scripts/htpasswd.sh"
 OPENSSL = shutil.which("openssl")
 # One user for each kind that the two programs make: its name, and what makes its line.
 HTPASSWD_KINDS = {
@@ -123,7 +124,7 @@ def users(world: World, tmp_path_factory: pytest.TempPathFactory) -> Users:
     return users
 
 
-@pytest.mark.skipif(not HTPASSWD, reason="htpasswd (apache2-utils) is not installed")
+@pytest.mark.skipif(not HTPASSWD, reason=NO_HTPASSWD)
 def test_a_file_of_htpasswd_works_as_it_is(world: World, users: Users) -> None:
     text = users.of_htpasswd()
     world.secrets += [line.partition(":")[2] for line in text.splitlines()]
@@ -271,7 +272,7 @@ def refusals(world: World, name: str, users: Any) -> list[str]:
     return [line for line in output.splitlines() if "ollama-gate: configuration" in line]
 
 
-@pytest.mark.skipif(not HTPASSWD, reason="htpasswd (apache2-utils) is not installed")
+@pytest.mark.skipif(not HTPASSWD, reason=NO_HTPASSWD)
 @pytest.mark.parametrize(("option", "kind"), [("-d", "crypt"), ("-p", "plain text")])
 def test_a_line_of_another_kind_is_refused_by_its_number_and_user(world: World, option: str, kind: str) -> None:
     assert HTPASSWD
@@ -283,7 +284,7 @@ def test_a_line_of_another_kind_is_refused_by_its_number_and_user(world: World, 
     assert not [line for line in lines if hashed in line]
 
 
-@pytest.mark.skipif(not HTPASSWD, reason="htpasswd (apache2-utils) is not installed")
+@pytest.mark.skipif(not HTPASSWD, reason=NO_HTPASSWD)
 def test_a_slow_hash_is_refused_unless_the_dangerous_word_is_there(world: World) -> None:
     assert HTPASSWD
     password = secrets.token_urlsafe(12)
