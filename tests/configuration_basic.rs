@@ -198,6 +198,79 @@ fn users_have_one_name_each_without_a_colon() {
 }
 
 #[test]
+fn a_user_without_a_hash_has_a_line_in_the_file() {
+    let bob = json!({ "name": "bob", "scopes": ["read"] });
+    assert!(is_taken(
+        json!({ "users": [bob], "htpasswd": format!("alice:{HASH}\nbob:{HASH}") })
+    ));
+    let missing = "basic.users[0].password_hash: is missing";
+    let no_line = format!("{missing}, and `htpasswd` has no line for this name");
+    for (basic, told) in [
+        (json!({ "users": [bob] }), missing),
+        (
+            json!({ "users": [bob], "htpasswd": format!("alice:{HASH}\nBob:{HASH}\nbob2:{HASH}") }),
+            no_line.as_str(),
+        ),
+        (
+            json!({ "users": [bob], "htpasswd": { "env": "UNSET", "optional": true } }),
+            no_line.as_str(),
+        ),
+        (
+            json!({ "users": [bob], "htpasswd": format!("bob:{HASH}\nbob:{HASH}") }),
+            "basic.htpasswd: line 2: `bob` is taken by another user",
+        ),
+        (
+            json!({ "users": [bob, bob], "htpasswd": format!("bob:{HASH}") }),
+            "basic.users[1].name: is taken by another user",
+        ),
+        (
+            json!({ "users": [bob, user("bob", HASH)], "htpasswd": format!("bob:{HASH}") }),
+            "basic.users[1].name: is taken by another user",
+        ),
+    ] {
+        assert_eq!(error("/basic", basic), told);
+    }
+    // What is wrong with the line is told once, and every other name too.
+    let carol = json!({ "name": "carol" });
+    let told = errors(&with(
+        "/basic",
+        json!({ "users": [bob, carol], "htpasswd": "bob:plain" }),
+    ));
+    assert!(told[0].starts_with("basic.htpasswd: line 1: the hash of `bob` is of a kind"));
+    assert_eq!(told[1], no_line.replace("users[0]", "users[1]").as_str());
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn what_all_users_have_is_told_with_its_place() {
+    for (field, value, told) in [
+        (
+            "scopes",
+            json!(["everything"]),
+            "basic.scopes[0]: expected one of health, read, inference, manage, cloud, found `everything`",
+        ),
+        (
+            "scopes",
+            json!("read"),
+            "basic.scopes: expected a list of scopes, found a string",
+        ),
+        (
+            "limits",
+            json!({ "num_ctx": 0 }),
+            "basic.limits.num_ctx: expected a whole number of 1 to 9007199254740991, found `0`",
+        ),
+        (
+            "model",
+            json!([]),
+            "basic.model: unknown field, did you mean `models`?",
+        ),
+    ] {
+        let basic = json!({ "htpasswd": format!("bob:{HASH}"), field: value });
+        assert_eq!(error("/basic", basic), told);
+    }
+}
+
+#[test]
 fn the_section_has_users_or_a_file_and_nothing_else() {
     for empty in [
         json!({}),

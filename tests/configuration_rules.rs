@@ -17,7 +17,8 @@ fn places() -> Value {
 /// SHA-1 of `secret`.
 const HASH: &str = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=";
 
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); 5] = [
+    ("/basic", "basic"),
     ("/basic/users/0", "basic.users[0]"),
     ("/api_keys/keys/0", "api_keys.keys[0]"),
     ("/jwt/0", "jwt[0]"),

@@ -7,7 +7,9 @@ use super::value::SECRET;
 use crate::authn::basic::{PasswordHash, Unusable, User, Users};
 use crate::http::is_visible_ascii;
 use crate::ollama::{Scope, ScopeSet};
-use std::collections::HashSet;
+use crate::policy::BodyRules;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 pub(super) const BASIC: &[Field] = &[
     Field::any_of(
@@ -18,8 +20,24 @@ pub(super) const BASIC: &[Field] = &[
     Field::any_of(
         "htpasswd",
         Shape::Secret(SECRET),
-        "the text of an htpasswd file, with its line breaks; best as `{\"env\": \"NAME\"}`. Its users have the \
-         scopes `read` and `inference`",
+        "the text of an htpasswd file, with its line breaks; best as `{\"env\": \"NAME\"}`. An entry of `users` \
+         without a `password_hash` says what one of its users may do",
+    ),
+    Field::optional(
+        "scopes",
+        Shape::List(&Shape::Word(Scope::names)),
+        "what a user may do who has no `scopes` of its own, of the file or of `users`. Default: \
+         `[\"read\", \"inference\"]`; `[]` is nothing",
+    ),
+    Field::optional(
+        "models",
+        MODELS.shape,
+        "the models of a user who has no `models` of its own, of the file or of `users`. Default: all",
+    ),
+    Field::optional(
+        "limits",
+        LIMITS_FIELD.shape,
+        "the limits of a user who has no `limits` of its own, of the file or of `users`. Default: none",
     ),
     Field::optional(
         "danger_allow_slow_hash",
@@ -35,20 +53,29 @@ pub(super) const USER: &[Field] = &[
         Shape::Name,
         "the name that the user logs in with, and the name in logs, unique; without a colon",
     ),
-    Field::required(
+    Field::optional(
         "password_hash",
         Shape::Secret(SECRET),
         "what follows the name and the colon in a line of `htpasswd -nB -C 5`. bcrypt (`$2y$`, `$2b$`, `$2a$`) of \
-         cost 4 to 8, what `openssl passwd` makes (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` of old files",
+         cost 4 to 8, what `openssl passwd` makes (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` of old files. Left \
+         out for a user of the `htpasswd` file, and for no other",
     ),
     Field::optional("subject", Shape::Name, "who that is. Default: the `name`"),
     Field::optional(
         "scopes",
         Shape::List(&Shape::Word(Scope::names)),
-        "what the user may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
+        "what the user may do. Default: the `scopes` of `basic`; `[]` is nothing",
     ),
-    MODELS,
-    LIMITS_FIELD,
+    Field::optional(
+        "models",
+        MODELS.shape,
+        "the models that the user may use, in the place of those of `basic`; `[]` is none",
+    ),
+    Field::optional(
+        "limits",
+        LIMITS_FIELD.shape,
+        "how much the user's requests may ask for, in the place of all `limits` of `basic`",
+    ),
 ];
 
 /// The most lines of an htpasswd file that one error names.
@@ -70,6 +97,9 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
         users: Vec::new(),
         names: HashSet::new(),
         slow,
+        common: Rights::read(reader, &section, &Rights::USUAL),
+        has_file: file.is_some(),
+        awaited: BTreeMap::new(),
     };
     let items = list.map(|node| reader.list(&node, "a list of users"));
     for item in items.unwrap_or_default() {
@@ -85,6 +115,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
             reader.refuse(&node, problems.join("; "));
         }
     }
+    for awaited in found.awaited.values() {
+        let message = "is missing, and `htpasswd` has no line for this name";
+        reader.refuse(&awaited.hash, message);
+    }
     Users::new(found.users)
 }
 
@@ -96,15 +130,53 @@ pub(super) fn notices(users: &Users) -> Option<String> {
     })
 }
 
-struct Found {
+/// What a user may do.
+#[derive(Clone, Debug)]
+struct Rights {
+    scopes: ScopeSet,
+    rules: Option<Rc<BodyRules>>,
+}
+
+impl Rights {
+    const USUAL: Self = Self {
+        scopes: ScopeSet::DEFAULT,
+        rules: None,
+    };
+
+    /// Those in `section`; what it leaves out is that of `common`.
+    fn read(reader: &mut Reader<'_>, section: &Section<'_>, common: &Self) -> Self {
+        Self {
+            scopes: match section.field("scopes") {
+                Some(node) => reader.scopes(&node, &Scope::ALL),
+                None => common.scopes,
+            },
+            rules: rules::read_over(reader, section, common.rules.as_ref()),
+        }
+    }
+}
+
+/// A user whose hash has to be in the file.
+struct Awaited<'j> {
+    subject: Rc<str>,
+    rights: Rights,
+    /// where the hash would stand
+    hash: Node<'j>,
+}
+
+struct Found<'j> {
     users: Vec<User>,
     names: HashSet<String>,
     /// whether slow hashes are taken
     slow: bool,
+    /// what a user may do who has nothing of its own
+    common: Rights,
+    has_file: bool,
+    /// the users that are listed without a hash, by name
+    awaited: BTreeMap<String, Awaited<'j>>,
 }
 
-impl Found {
-    fn read_user(&mut self, reader: &mut Reader<'_>, section: &Section<'_>) {
+impl<'j> Found<'j> {
+    fn read_user(&mut self, reader: &mut Reader<'_>, section: &Section<'j>) {
         let name = section.field("name").and_then(|node| {
             let name = reader.name(&node)?;
             if name.contains(':') {
@@ -115,11 +187,12 @@ impl Found {
         });
         let subject = section.field("subject");
         let subject = subject.and_then(|node| reader.name(&node));
-        let scopes = match section.field("scopes") {
-            Some(node) => reader.scopes(&node, &Scope::ALL),
-            None => ScopeSet::DEFAULT,
-        };
-        let hash = section.field("password_hash").and_then(|node| {
+        let given = section.field("password_hash");
+        let in_file = given.is_none() && self.has_file;
+        if given.is_none() && !in_file {
+            reader.refuse(&section.place("password_hash"), "is missing");
+        }
+        let hash = given.and_then(|node| {
             let text = reader.secret(&node)?;
             let hash = self.usable(text.expose().trim());
             hash.map_err(|problem| {
@@ -129,17 +202,27 @@ impl Found {
             })
             .ok()
         });
-        let rules = rules::read(reader, section);
+        let rights = Rights::read(reader, section, &self.common);
         let Some(name) = name else { return };
         if !self.names.insert(name.clone()) {
             reader.refuse(&section.place("name"), "is taken by another user");
+            return;
         }
-        if let Some(hash) = hash {
+        let subject = Rc::from(subject.unwrap_or_else(|| name.clone()));
+        if in_file {
+            let hash = section.place("password_hash");
+            let awaited = Awaited {
+                subject,
+                rights,
+                hash,
+            };
+            self.awaited.insert(name, awaited);
+        } else if let Some(hash) = hash {
             self.users.push(User {
-                subject: subject.unwrap_or_else(|| name.clone()).into(),
                 name,
-                scopes,
-                rules,
+                subject,
+                scopes: rights.scopes,
+                rules: rights.rules,
                 hash,
             });
         }
@@ -172,19 +255,24 @@ impl Found {
         let fit = is_visible_ascii(name.as_bytes()) && name.len() <= 128;
         let whose = shown(name).filter(|_| fit);
         let whose = whose.ok_or("begins with no name of 1 to 128 characters of visible ASCII")?;
+        let awaited = self.awaited.remove(name);
         // What follows a second colon is a remark.
         let hash = rest.split(':').next().unwrap_or_default();
         let hash = self
             .usable(hash.trim())
             .map_err(|problem| format!("the hash of {whose} {problem}"))?;
-        if !self.names.insert(name.to_owned()) {
+        if awaited.is_none() && !self.names.insert(name.to_owned()) {
             return Err(format!("{whose} is taken by another user"));
         }
+        let (subject, rights) = match awaited {
+            Some(awaited) => (awaited.subject, awaited.rights),
+            None => (name.into(), self.common.clone()),
+        };
         Ok(User {
             name: name.to_owned(),
-            subject: name.into(),
-            scopes: ScopeSet::DEFAULT,
-            rules: None,
+            subject,
+            scopes: rights.scopes,
+            rules: rights.rules,
             hash,
         })
     }

@@ -135,7 +135,7 @@ pub(super) const TABLES: &[Table] = &[
         value::SECRET,
     ),
     (
-        "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic.users[], allow_anonymous",
+        "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic, basic.users[], allow_anonymous",
         rules::LIMITS,
     ),
     ("allow_anonymous", allow_anonymous::ALLOW_ANONYMOUS),

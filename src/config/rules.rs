@@ -53,11 +53,29 @@ const MOST_KEEP_ALIVE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The rules in `section`, if it has some.
 pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Rc<BodyRules>> {
-    let models = section.field("models").map(|node| models(reader, &node));
-    let limits = section.field("limits").map(|node| limits(reader, &node));
+    read_over(reader, section, None)
+}
+
+/// The rules in `section`, with those of `common` in the place of `models` or `limits` if that is
+/// left out.
+pub(super) fn read_over(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    common: Option<&Rc<BodyRules>>,
+) -> Option<Rc<BodyRules>> {
+    let (own_models, own_limits) = (section.field("models"), section.field("limits"));
+    if own_models.is_none() && own_limits.is_none() {
+        return common.cloned();
+    }
+    let BodyRules {
+        models: common_models,
+        limits: common_limits,
+    } = common
+        .map(|rules| BodyRules::clone(rules))
+        .unwrap_or_default();
     let rules = BodyRules {
-        models: models.into_iter().collect(),
-        limits: limits.unwrap_or_default(),
+        models: own_models.map_or(common_models, |node| vec![models(reader, &node)]),
+        limits: own_limits.map_or(common_limits, |node| limits(reader, &node)),
     };
     (!rules.is_empty()).then(|| Rc::new(rules))
 }

@@ -17,7 +17,7 @@ from demo import envoy as envoys
 from demo.envoy import validate
 from support.keyring import Keyring
 from support.wire import Connection, build
-from support.world import Gate, Reach, World, eventually
+from support.world import CHAT, Gate, Reach, World, eventually
 
 FILE_ENV = "E2E_HTPASSWD"
 FOREIGN = ("Origin", "https://evil.example.com")
@@ -130,6 +130,35 @@ def test_a_file_of_htpasswd_works_as_it_is(world: World, users: Users) -> None:
     world.secrets += [line.partition(":")[2] for line in text.splitlines()]
     gate = start(world, "htpasswd", plugin(world.keys, {"htpasswd": {"env": FILE_ENV}}), **{FILE_ENV: text})
     check(gate, world, {kind: users.passwords[kind] for kind in HTPASSWD_KINDS})
+    gate.envoy.stop()
+
+
+@pytest.mark.skipif(not HTPASSWD, reason=NO_HTPASSWD)
+def test_users_of_a_file_have_models_all_of_them_or_by_name(world: World, users: Users) -> None:
+    text = users.of_htpasswd()
+    world.secrets += [line.partition(":")[2] for line in text.splitlines()]
+    section = {
+        "htpasswd": {"env": FILE_ENV},
+        "models": ["llama3.2"],
+        "users": [{"name": "sha", "models": ["qwen3"]}, {"name": "bcrypt4", "scopes": ["read"]}],
+    }
+    gate = start(world, "htpasswd-models", plugin(world.keys, section), **{FILE_ENV: text})
+    own = {"bcrypt5": b"llama3.2", "md5": b"llama3.2", "sha": b"qwen3"}
+    for user, model in own.items():
+        login = basic(user, users.passwords[user])
+        other = b"qwen3" if model == b"llama3.2" else b"llama3.2"
+        with Reach(world.standin, gate) as reach:
+            for body in (CHAT.replace(b"llama3.2", other), CHAT.replace(b"llama3.2", other + b":cloud")):
+                answer = gate.post("/api/chat", body=body, headers=[login])
+                assert answer.status == 403, (user, answer.body)
+                assert answer.code == ("scope_denied" if b"cloud" in body else "model_denied"), user
+            assert gate.post("/api/chat", body=CHAT.replace(b"llama3.2", model), headers=[login]).status == 200
+            # Where heads are not held, that of a refused request goes to Ollama without its body.
+            bodies = [event for event in world.standin.events() if event["event"] == "body"]
+            numbers = {entry["request"] for entry in reach.requests()}
+            assert len([event for event in bodies if event["request"] in numbers and event["bytes"]]) == 1, user
+    answer = gate.post("/api/chat", headers=[basic("bcrypt4", users.passwords["bcrypt4"])])
+    assert (answer.status, answer.code) == (403, "scope_denied")
     gate.envoy.stop()
 
 
