@@ -172,6 +172,21 @@ fn a_compressed_body_and_one_that_is_not_there_are_refused_by_the_head() {
 }
 
 #[test]
+fn of_two_codings_either_may_compress_the_body() {
+    let world = World::new(&configuration(json!({ "hold_head": true })));
+    let key = format!("Bearer {KEY}");
+    for (first, second) in [("identity", "zstd"), ("gzip", "identity"), ("", "br")] {
+        let fields = [
+            ("authorization", key.as_str()),
+            ("content-encoding", first),
+            ("Content-Encoding", second),
+        ];
+        let (seen, _) = world.post("/api/chat", &fields, &[CHAT]);
+        assert_eq!(refusal(&seen), (400, "ambiguous_body".into()), "{second}");
+    }
+}
+
+#[test]
 fn without_a_body_callback_nothing_goes_on_after_the_trailers() {
     let world = World::new(&configuration(json!({ "hold_head": true })));
     let mut filter = world.root.filter();

@@ -94,9 +94,7 @@ impl Held {
         head: &RequestHead<'_>,
         terms: BodyTerms,
     ) -> Result<Self, Denial> {
-        if condition.kind() != BodyKind::Opaque
-            && head.value("content-encoding").is_some_and(is_coded)
-        {
+        if condition.kind() != BodyKind::Opaque && values(head, "content-encoding").any(is_coded) {
             let advice = "a compressed body cannot be read, send it as it is";
             return Err(Denial::new(Reason::AmbiguousBody, advice));
         }
@@ -106,7 +104,14 @@ impl Held {
                 return Err(too_large(terms.most));
             }
         }
-        let content_type = head.value("content-type").unwrap_or_default();
+        // Nobody looks at that of JSON. Of two boundaries Ollama takes the first; whoever stands
+        // between may take another, or join the two.
+        let mut types = values(head, "content-type");
+        let content_type = types.next().unwrap_or_default();
+        if condition.kind() == BodyKind::Form && types.next().is_some() {
+            let advice = "send `Content-Type` once";
+            return Err(Denial::new(Reason::AmbiguousBody, advice));
+        }
         let reader = Reader::new(condition.kind(), content_type).map_err(|error| unfit(&error))?;
         Ok(Self {
             condition,
@@ -166,6 +171,13 @@ pub(super) fn is_absent(
         _ => return Ok(false),
     };
     Err(Denial::new(Reason::AmbiguousBody, advice))
+}
+
+/// The values of every field called `name`, in order.
+fn values<'a>(head: &RequestHead<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let fields = head.fields().iter();
+    let named = fields.filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()));
+    named.map(|field| field.value)
 }
 
 fn announced(head: &RequestHead<'_>) -> Option<u64> {

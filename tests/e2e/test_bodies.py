@@ -128,6 +128,33 @@ def test_a_compressed_body_is_refused(bodies: Gate) -> None:
     assert (answer.status, answer.code) == (400, "ambiguous_body")
 
 
+def test_a_form_has_one_content_type(world: World, bodies: Gate) -> None:
+    def transcribe(key: str, *types: str) -> Answer:
+        head = b'Content-Disposition: form-data; name="model"\r\n\r\n'
+        body = b"--ours\r\n" + head + b"llama3.2\r\n--ours--\r\n"
+        fields = [("Authorization", f"Bearer {key}"), *(("Content-Type", kind) for kind in types)]
+        with Connection(bodies.port) as connection:
+            connection.send(build("POST", "/v1/audio/transcriptions", fields, body))
+            return connection.answer()
+
+    ours, theirs = (f"multipart/form-data; boundary={name}" for name in ("ours", "theirs"))
+    assert transcribe(bodies.keys.inference, ours).status == 200
+    with Reach(world.standin, bodies) as reach:
+        for types in ([ours, theirs], [theirs, ours], [ours, ours], [f"{ours}, {theirs}"], [f'{ours}; a="', '"']):
+            answer = transcribe(bodies.keys.inference, *types)
+            if types[-1] == '"':
+                # Envoy joins the two, and sends on what the gate has read: a form with one boundary.
+                assert answer.status == 200
+            else:
+                assert (answer.status, answer.code) == (400, "ambiguous_body"), types
+        seen = {
+            value for entry in reach.requests() for name, value in entry["headers"] if name.lower() == "content-type"
+        }
+    assert f'{ours}; a=","' in seen
+    # Who has no rule is not looked at.
+    assert transcribe(bodies.keys.jwt, ours, theirs).status == 200
+
+
 def test_who_has_no_rule_is_not_held_and_not_limited(bodies: Gate) -> None:
     token = bodies.keys.jwt
     assert bodies.post("/api/chat", token, OTHER).status == 200

@@ -233,7 +233,7 @@ pub fn form(draw: &mut Draw) -> FormBody {
 }
 
 fn content_type(boundary: &str, draw: &mut Draw, kinds: &mut Vec<&'static str>) -> Vec<u8> {
-    const TYPES: [&str; 9] = [
+    const TYPES: [&str; 14] = [
         "Multipart/Form-Data; Boundary=\"XX\"",
         "multipart/form-data; charset=utf-8; boundary=XX",
         "multipart/form-data; boundary=XX; boundary=other",
@@ -243,6 +243,12 @@ fn content_type(boundary: &str, draw: &mut Draw, kinds: &mut Vec<&'static str>) 
         "multipart/form-data; boundary=XX;",
         "multipart/form-data; boundary=\"XX\\\"",
         "multipart/form-data; boundary=",
+        // Two fields that somebody has joined.
+        "multipart/form-data; boundary=XX, multipart/form-data; boundary=other",
+        "multipart/form-data; boundary=other,multipart/form-data; boundary=XX",
+        "multipart/form-data; boundary=\"XX\",multipart/form-data; boundary=\"other\"",
+        "multipart/form-data; boundary=XX; a=\",multipart/form-data; boundary=\"other",
+        "multipart/form-data,multipart/form-data; boundary=XX",
     ];
     let usual = "multipart/form-data; boundary=XX";
     let value = match draw.chance(10) {
