@@ -61,6 +61,7 @@ pub enum Reason {
     TooManyPasswords,
     Misconfigured,
     HostFailure,
+    UnreadableList,
     ClockUnavailable,
     KeysUnavailable,
     KeysPending,
@@ -68,7 +69,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousBody,
@@ -113,6 +114,7 @@ impl Reason {
         Self::TooManyPasswords,
         Self::Misconfigured,
         Self::HostFailure,
+        Self::UnreadableList,
         Self::ClockUnavailable,
         Self::KeysUnavailable,
         Self::KeysPending,
@@ -235,6 +237,7 @@ impl Reason {
             ),
             Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
             Self::HostFailure => (500, "host_failure", "the gateway failed the gate"),
+            Self::UnreadableList => (502, "unreadable_list", "the list of models cannot be read"),
             Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
             Self::KeysUnavailable => (
                 503,
@@ -353,7 +356,7 @@ mod tests {
     #[test]
     fn statuses_are_those_of_the_house_rules() {
         for reason in Reason::ALL {
-            assert!([400, 401, 403, 413, 429, 500, 503].contains(&reason.status()));
+            assert!([400, 401, 403, 413, 429, 500, 502, 503].contains(&reason.status()));
         }
     }
 

@@ -56,7 +56,15 @@ pub struct Admitted<'a> {
     edits: Vec<Edit<'a>>,
 }
 
+/// Without the field, any coding would do (RFC 9110 section 12.5.3).
+const PLAIN: Edit<'static> = Edit::Set("accept-encoding", Cow::Borrowed("identity"));
+
 impl<'a> Admitted<'a> {
+    /// Has the response asked for without compression.
+    pub fn ask_for_plain_body(&mut self) {
+        self.edits.push(PLAIN);
+    }
+
     /// What has to be done to the head, in this order, before it may go on. If one edit fails, the
     /// request must not.
     pub fn edits(&self) -> &[Edit<'a>] {
@@ -71,6 +79,11 @@ pub struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
+    /// As of [`Admitted::ask_for_plain_body`].
+    pub fn ask_for_plain_body(&mut self) {
+        self.edits.push(PLAIN);
+    }
+
     /// As of [`Admitted::edits`].
     pub fn edits(&self) -> &[Edit<'a>] {
         &self.edits

@@ -10,6 +10,7 @@ mod basic;
 mod cors;
 mod document;
 mod field;
+mod filter_lists;
 mod host;
 mod jwt;
 mod network;

@@ -6,8 +6,8 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::upstream::PathPrefix;
 use super::{
-    Environment, allow_anonymous, api_keys, back_off, basic, cors, document, jwt, network,
-    ollama_cli, require, routes, rules, share, upstream, value,
+    Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, jwt,
+    network, ollama_cli, require, routes, rules, share, upstream, value,
 };
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Keys, Tokens};
@@ -108,6 +108,12 @@ pub(super) const ROOT: &[Field] = &[
         "share_identity",
         Shape::Boolean,
         "on Envoy and Istio: whether the gateway's other filters and its access log are told who calls, as filter state. Default: `false`",
+    ),
+    Field::optional(
+        "filter_lists",
+        Shape::Boolean,
+        "on Envoy and Istio: whether `/api/tags`, `/api/ps` and `/v1/models` show a caller with a rule for models only \
+         those that it may use. Default: `false`, and they show all",
     ),
     Field::later("login"),
 ];
@@ -251,6 +257,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let (host, holding) = host::read(reader, &section).unzip();
     let holding = holding.unwrap_or_default();
     let share_identity = field("share_identity").map(|node| share::read(reader, &node, host));
+    let filter_lists = field("filter_lists").map(|node| filter_lists::read(reader, &node, host));
     let mode = field("mode").and_then(|node| {
         reader.parsed(&node, "\"enforce\" or \"report\"", |text| {
             Mode::ALL
@@ -303,6 +310,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             log_allowed: log_allowed.unwrap_or(true),
             mode: mode.unwrap_or_default(),
             share_identity: share_identity.unwrap_or_default(),
+            filter_lists: filter_lists.unwrap_or_default(),
         },
         host,
         holding,

@@ -44,7 +44,7 @@ pub(super) struct Held {
 
 /// An identity that does not borrow from the request that proved it.
 #[derive(Debug)]
-struct Owner {
+pub(super) struct Owner {
     method: Method,
     id: String,
     subject: Rc<str>,
@@ -54,7 +54,7 @@ struct Owner {
 }
 
 impl Owner {
-    fn of(identity: &Identity<'_>) -> Self {
+    pub fn of(identity: &Identity<'_>) -> Self {
         Self {
             method: identity.method,
             id: identity.id.to_owned(),
@@ -66,7 +66,7 @@ impl Owner {
     }
 
     /// What is told of it. Its rules were applied, and stand in the condition.
-    fn identity(&self) -> Identity<'_> {
+    pub fn identity(&self) -> Identity<'_> {
         Identity {
             method: self.method,
             id: &self.id,

@@ -21,6 +21,16 @@ pub(super) enum Decided<'a> {
     Hold(Prepared<'a>, Box<Held>),
 }
 
+impl Decided<'_> {
+    /// Has Ollama asked for a response that can be read.
+    pub fn ask_for_plain_body(&mut self) {
+        match self {
+            Self::Forward(admitted) => admitted.ask_for_plain_body(),
+            Self::Hold(prepared, _) => prepared.ask_for_plain_body(),
+        }
+    }
+}
+
 impl Engine {
     /// The one decision. What is learnt on the way goes into `facts`, for the record.
     ///

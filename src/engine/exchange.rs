@@ -2,6 +2,7 @@
 
 use super::body::{BodyTerms, Held};
 use super::decision::Decided;
+use super::list::List;
 use super::record::{Facts, Record, request_id};
 use super::share::Shared;
 use super::{Clock, Engine, Mode, Reply, Watched};
@@ -75,6 +76,8 @@ pub struct Exchange {
     pub(super) origin: Option<Rc<str>>,
     /// what the rest of the gateway has yet to be told
     shared: Option<Box<Shared>>,
+    /// the list in the response, where its caller is shown a part of it
+    pub(super) list: Option<Box<List>>,
 }
 
 /// What stays the same over all events of one request.
@@ -108,10 +111,15 @@ impl Exchange {
         };
         let engine = setting.engine;
         let visit = Visit::new(&engine.network, setting.connection, head);
-        let decided = engine.decide(head, setting, &self.tried, &visit, &mut facts);
+        let mut decided = engine.decide(head, setting, &self.tried, &visit, &mut facts);
         facts.address = visit.known_address();
         if engine.share_identity {
             self.shared = Some(Box::new(Shared::of(&facts)));
+        }
+        if engine.filter_lists
+            && let Ok(decided) = &mut decided
+        {
+            self.expect_list(engine.mode, &facts, decided);
         }
         match decided {
             Ok(Decided::Forward(admitted)) => {

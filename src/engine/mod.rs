@@ -6,6 +6,7 @@
 mod body;
 mod decision;
 mod exchange;
+mod list;
 mod mode;
 mod record;
 mod reply;
@@ -15,6 +16,7 @@ mod time;
 
 pub use body::{BodyTerms, Fed};
 pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
+pub use list::{ListHead, Listing};
 pub use mode::{Mode, Watched};
 pub use record::Record;
 pub use reply::Reply;
@@ -58,4 +60,6 @@ pub struct Engine {
     pub mode: Mode,
     /// whether the rest of the gateway is told who calls
     pub share_identity: bool,
+    /// whether lists of models show a caller only those that it may use
+    pub filter_lists: bool,
 }

@@ -116,9 +116,18 @@ impl<H: Host> Filter<H> {
         }
     }
 
-    /// The head of the response has come. It goes on whatever becomes of the edits: without them a
-    /// page of another site cannot read it.
-    pub fn response_head(&self) -> Flow {
+    /// The head of the response has come, and `ends` is whether nothing follows.
+    pub fn response_head(&mut self, ends: bool) -> Flow {
+        if self.exchange.filters_list() {
+            return self.list_head(ends);
+        }
+        self.edit_for_page();
+        Flow::Continue
+    }
+
+    /// The response goes on whatever becomes of the edits: without them a page of another site cannot
+    /// read it.
+    pub(super) fn edit_for_page(&self) {
         if let ResponseStep::Edit(edits) = self.exchange.response_head() {
             let done = edits.into_iter().try_for_each(|edit| match edit {
                 ResponseEdit::Remove(name) => self.host.remove_response_header(name),
@@ -131,7 +140,6 @@ impl<H: Host> Filter<H> {
                 self.host.log(Level::Error, &line);
             }
         }
-        Flow::Continue
     }
 
     /// Decides on the head in `map`, now that this has happened.
@@ -196,7 +204,12 @@ impl<H: Host> Filter<H> {
                 self.map = map;
                 self.look_for_body(ready)
             }
-            Ok(flow) => flow,
+            Ok(flow) => {
+                if self.exchange.filters_list() {
+                    self.map = map;
+                }
+                flow
+            }
         }
     }
 
@@ -313,7 +326,12 @@ impl<H: Host> Filter<H> {
     ///
     /// If the gateway refuses the answer, a bare one is tried. Should that fail too, the request
     /// stays paused: closed.
-    fn reply(&self, ready: Option<&Ready>, reply: &Reply, record: Option<&Record>) -> Flow {
+    pub(super) fn reply(
+        &self,
+        ready: Option<&Ready>,
+        reply: &Reply,
+        record: Option<&Record>,
+    ) -> Flow {
         self.tell(ready, record);
         if self.host.reply(reply).is_err() {
             let bare = Reply {

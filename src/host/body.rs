@@ -8,7 +8,7 @@ use crate::config::Holding;
 use crate::engine::{Fed, Rest, Unread};
 
 /// As much of a body as is copied out of the gateway at a time, in bytes.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// How bodies are read under one configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Bodies {
     /// how many bytes of one are looked into
     pub most: u64,
     /// whether the head can wait with it
-    hold_head: bool,
+    pub hold_head: bool,
     /// whether the gateway shows it only when asked
     ask: bool,
 }

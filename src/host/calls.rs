@@ -26,6 +26,13 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_buffer_bytes(
+        kind: u32,
+        start: usize,
+        most: usize,
+        data: *const u8,
+        size: usize,
+    ) -> u32;
     fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_header_map_value(
         kind: u32,
@@ -93,6 +100,7 @@ unsafe extern "C" {
 
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_BODY: u32 = 0;
+const RESPONSE_BODY: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
 const CALL_RESPONSE_HEADERS: u32 = 6;
 const CALL_RESPONSE_BODY: u32 = 4;
@@ -236,6 +244,10 @@ impl Host for Gateway {
         black_box(EXPORTS).ends_with(b"every")
     }
 
+    fn response_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status> {
+        header(RESPONSE_HEADERS, name)
+    }
+
     fn set_response_header(&self, name: &str, value: &str) -> Result<(), Status> {
         replace(RESPONSE_HEADERS, name, value)
     }
@@ -268,6 +280,17 @@ impl Host for Gateway {
 
     fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
         part(REQUEST_BODY, start, most)
+    }
+
+    fn response_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
+        part(RESPONSE_BODY, start, most)
+    }
+
+    fn set_response_body(&self, size: usize, bytes: &[u8]) -> Result<(), Status> {
+        // SAFETY: `bytes` outlives the call.
+        check(unsafe {
+            proxy_set_buffer_bytes(RESPONSE_BODY, 0, size, bytes.as_ptr(), bytes.len())
+        })
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {

@@ -11,6 +11,7 @@ mod capabilities;
 mod clock;
 mod counters;
 mod crypto;
+mod list;
 mod response;
 mod root;
 mod wire;
@@ -84,12 +85,18 @@ pub trait Host {
     fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status>;
     /// Whether this module is called for responses: one of its two files is not.
     fn sees_responses(&self) -> bool;
+    /// The first value of one response header. To be called within a callback of the response's head.
+    fn response_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status>;
     /// Makes `value` the only value of a response header.
     fn set_response_header(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Adds a field to the response.
     fn add_response_header(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Takes every field of this name out of the response.
     fn remove_response_header(&self, name: &str) -> Result<(), Status>;
+    /// At most `most` bytes of the response's body, from `start` on, as far as the gateway shows it now.
+    fn response_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status>;
+    /// Puts `bytes` in the place of the `size` bytes of the response's body that the gateway shows.
+    fn set_response_body(&self, size: usize, bytes: &[u8]) -> Result<(), Status>;
     /// Makes a property of this name for the request. On Envoy it is the filter state `wasm.<name>`.
     fn set_property(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Answers in the upstream's place.

@@ -118,6 +118,9 @@ impl<H: Host + Clone> Root<H> {
         if configuration.engine.cors.is_some() && !self.host.sees_responses() {
             return Err(ConfigErrors::at("cors", FEWER.to_owned()));
         }
+        if configuration.engine.filter_lists && !self.host.sees_responses() {
+            return Err(ConfigErrors::at("filter_lists", FEWER.to_owned()));
+        }
         let capabilities = Capabilities::find(&self.host, configuration.host)
             .map_err(ConfigErrors::of_document)?;
         for line in &configuration.notices {

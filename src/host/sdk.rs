@@ -73,7 +73,15 @@ impl HttpContext for Filter<Gateway> {
         self.request_trailers().into()
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.response_head().into()
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.response_head(end_of_stream).into()
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.response_body(size, end_of_stream).into()
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.response_trailers().into()
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod body;
 mod dialect;
+pub mod list;
 mod model;
 mod naming;
 mod route;

@@ -7,6 +7,8 @@ use super::body::Members;
 pub enum Naming {
     /// nowhere: they are about all models, or none
     Nowhere,
+    /// in the answer, which lists them
+    List,
     /// in the path, as its parameter
     Path,
     /// in the body, as `model`
@@ -32,7 +34,7 @@ impl Naming {
         const MODEL: &[Named] = &[Named::Model];
         const MODEL_OR_NAME: &[Named] = &[Named::Model, Named::Name];
         match self {
-            Self::Nowhere | Self::Path | Self::Blob => &[],
+            Self::Nowhere | Self::List | Self::Path | Self::Blob => &[],
             Self::Model | Self::Form | Self::Unknown => &[MODEL],
             Self::ModelOrName | Self::Create => &[MODEL_OR_NAME],
             Self::Copy => &[&[Named::Source], &[Named::Destination]],

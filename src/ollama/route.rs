@@ -53,10 +53,10 @@ pub const ROUTES: &[Route] = &[
     route(GET_HEAD, "/", Scope::Health, Naming::Nowhere),
     route(GET_HEAD, "/api/version", Scope::Health, Naming::Nowhere),
     route(GET, "/api/status", Scope::Read, Naming::Nowhere),
-    route(GET_HEAD, "/api/tags", Scope::Read, Naming::Nowhere),
-    route(GET, "/api/ps", Scope::Read, Naming::Nowhere),
+    route(GET_HEAD, "/api/tags", Scope::Read, Naming::List),
+    route(GET, "/api/ps", Scope::Read, Naming::List),
     route(POST, "/api/show", Scope::Read, Naming::ModelOrName),
-    route(GET, "/v1/models", Scope::Read, Naming::Nowhere),
+    route(GET, "/v1/models", Scope::Read, Naming::List),
     route(GET, "/v1/models/{model}", Scope::Read, Naming::Path),
     route(
         GET,

@@ -27,7 +27,7 @@ impl HeldRules {
         self
     }
 
-    fn iter(&self) -> impl Iterator<Item = &BodyRules> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &BodyRules> {
         self.0.iter().map(Rc::as_ref)
     }
 }

@@ -7,6 +7,7 @@ mod network;
 mod origin;
 mod ranges;
 mod rules;
+mod shown;
 
 pub use clamps::Clamps;
 pub use conditional::{Cleared, Condition, Conditional, HeldRules, Scoped, Verdict};
@@ -14,6 +15,7 @@ pub use models::ModelRule;
 pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
 pub use ranges::{RangeError, Ranges};
 pub use rules::{Asked, BodyRules, check};
+pub use shown::ShownModels;
 
 use crate::authn::{Identity, Method};
 use crate::cors::Cors;

@@ -43,7 +43,7 @@ impl BodyRules {
             }
             Naming::Form => Some(BodyKind::Form),
             Naming::Unknown if !reads_none(asked.method) => Some(BodyKind::Json),
-            Naming::Unknown | Naming::Nowhere | Naming::Path | Naming::Blob => {
+            Naming::Unknown | Naming::Nowhere | Naming::List | Naming::Path | Naming::Blob => {
                 self.limits.request_bytes.map(|_| BodyKind::Opaque)
             }
         }

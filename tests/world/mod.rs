@@ -49,6 +49,8 @@ pub struct State {
     pub address: RefCell<(String, Vec<u8>)>,
     pub body: RefCell<Vec<u8>>,
     pub response: RefCell<Vec<(String, String)>>,
+    /// what of the response's body is shown now
+    pub response_body: RefCell<Vec<u8>>,
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
     pub counters: RefCell<Vec<(String, u64)>>,
@@ -153,6 +155,28 @@ impl Host for Gateway {
 
     fn sees_responses(&self) -> bool {
         !self.0.has_fewer_exports.get()
+    }
+
+    fn response_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status> {
+        self.0.call("response_header")?;
+        let response = self.0.response.borrow();
+        let found = response.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        Ok(found.map(|(_, value)| value.clone().into_bytes()))
+    }
+
+    fn response_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
+        self.0.call("response_body")?;
+        let body = self.0.response_body.borrow();
+        let part = body.get(start..).ok_or(Status::NOT_FOUND)?;
+        Ok(part.iter().copied().take(most).collect())
+    }
+
+    fn set_response_body(&self, size: usize, bytes: &[u8]) -> Result<(), Status> {
+        self.0.call("set_response_body")?;
+        let mut body = self.0.response_body.borrow_mut();
+        let size = size.min(body.len());
+        body.splice(..size, bytes.iter().copied());
+        Ok(())
     }
 
     fn set_response_header(&self, name: &str, value: &str) -> Result<(), Status> {

@@ -92,6 +92,12 @@ impl Profile for Envoy {
         })
     }
 
+    /// "response body": per chunk, and what is held comes again with the next one. The module's
+    /// bytes go on in the place of those that it is shown [ran].
+    fn changes_response_bodies(&self) -> bool {
+        true
+    }
+
     /// "request body": `allow_on_headers_stop_iteration: true` lets Pause in
     /// the header phase still deliver the body.
     fn shows_the_body_of_a_held_head(&self) -> bool {

@@ -36,6 +36,10 @@ impl Profile for Istio {
         Envoy.property(stream, path)
     }
 
+    fn changes_response_bodies(&self) -> bool {
+        true
+    }
+
     /// "request body": `WasmPlugin` has no `allow_on_headers_stop_iteration`.
     fn shows_the_body_of_a_held_head(&self) -> bool {
         false

@@ -27,6 +27,7 @@ pub mod module;
 pub mod nginx;
 pub mod profile;
 pub mod record;
+pub mod respond;
 mod serve;
 mod wasi;
 pub mod world;

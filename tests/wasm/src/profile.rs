@@ -143,7 +143,12 @@ pub trait Profile: Send + Sync {
         true
     }
 
-    /// Whether the body comes while the module still holds the head.
+    /// Whether the module may change the body of a response that it is shown.
+    fn changes_response_bodies(&self) -> bool {
+        false
+    }
+
+    /// Whether the body comes while the module still holds the head; of a response as of a request.
     fn shows_the_body_of_a_held_head(&self) -> bool {
         false
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::calls::Call;
 use crate::map::{self, Pairs};
+use crate::respond::Response;
 
 /// The levels of `proxy_log`, as numbers on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,6 +154,8 @@ pub struct Outcome {
     pub upstream: Pairs,
     /// The header pairs of the response that the client gets, the module's edits included.
     pub response: Pairs,
+    /// The rest of the response.
+    pub answer: Response,
     /// What the module did on the way.
     pub record: Record,
 }

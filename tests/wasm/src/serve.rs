@@ -6,6 +6,7 @@ use crate::gateway::Gateway;
 use crate::map::Pairs;
 use crate::profile::Entry;
 use crate::record::{Outcome, Verdict};
+use crate::respond::Response;
 use crate::world::Stream;
 
 impl Gateway {
@@ -68,6 +69,7 @@ impl Gateway {
                     reply: None,
                     upstream: Pairs::new(),
                     response: Pairs::new(),
+                    answer: Response::default(),
                     record: self.end(),
                 }));
             }
@@ -173,11 +175,7 @@ impl Gateway {
             }
         }
         if stream.released || stream.reply.is_some() {
-            self.enter(id);
-            self.call("proxy_on_response_headers", &[id, 1, 0]);
-            if self.store.data().profile.shows_response_body(&stream) {
-                self.call("proxy_on_response_body", &[id, 2, 1]);
-            }
+            self.respond(id);
         }
         self.enter(id);
         self.call("proxy_on_done", &[id]);
@@ -211,6 +209,7 @@ impl Gateway {
             reply: stream.reply.map(|reply| profile.sent(reply)),
             upstream,
             response: stream.response,
+            answer: stream.answer,
             record: self.end(),
         }
     }

@@ -8,6 +8,7 @@ use crate::client::ClientRequest;
 use crate::map::Pairs;
 use crate::profile::Profile;
 use crate::record::{HostCall, Record, Reply};
+use crate::respond::Response;
 
 /// The answers of host calls, as numbers on the wire.
 pub mod status {
@@ -63,6 +64,8 @@ pub struct Stream {
     pub left_behind: Pairs,
     /// The response's header map.
     pub response: Pairs,
+    /// The rest of the response.
+    pub answer: Response,
     /// Body bytes that the module may read.
     pub body: Vec<u8>,
     /// whether a callback of the body has come
@@ -91,6 +94,10 @@ pub struct World {
     pub raw_map: Option<Vec<u8>>,
     /// The header of the upstream's responses.
     pub upstream_response: Pairs,
+    /// The body of the upstream's responses, in the parts in which it comes.
+    pub upstream_body: Vec<Vec<u8>>,
+    /// Whether trailers follow it.
+    pub upstream_trailers: bool,
     /// What is being recorded.
     pub record: Record,
     /// Plugin configuration by root context.
@@ -130,6 +137,7 @@ impl Stream {
             headers,
             left_behind: Pairs::new(),
             response: Pairs::new(),
+            answer: Response::default(),
             body: Vec::new(),
             body_was_shown: false,
             reply: None,
@@ -153,6 +161,8 @@ impl World {
             fault: None,
             raw_map: None,
             upstream_response: vec![(b"content-type".to_vec(), b"application/json".to_vec())],
+            upstream_body: Vec::new(),
+            upstream_trailers: false,
             record: Record::default(),
             configurations: BTreeMap::new(),
             streams: BTreeMap::new(),

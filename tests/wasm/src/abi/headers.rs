@@ -145,6 +145,10 @@ fn change(c: &mut Caller<'_, World>, kind: i32, edit: &Edit) -> Result<i32, Erro
     };
     match kind {
         REQUEST => Ok(profile.edit(stream, edit)?),
+        RESPONSE if stream.answer.head_gone => Err(Crash(format!(
+            "a header edit after the response's head went on: {edit:?}"
+        ))
+        .into()),
         RESPONSE => {
             edit.apply(&mut stream.response);
             Ok(status::OK)

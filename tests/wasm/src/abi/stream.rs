@@ -41,8 +41,17 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
     linker.func_wrap(
         "env",
         "proxy_set_buffer_bytes",
-        |mut c: Caller<'_, World>, _: i32, _: i32, _: i32, _: i32, _: i32| {
-            call(&mut c, "proxy_set_buffer_bytes", |_| Ok(status::OK))
+        |mut c: Caller<'_, World>, kind: i32, start: i32, most: i32, data: i32, size: i32| {
+            call(&mut c, "proxy_set_buffer_bytes", |c| {
+                let bytes = read(c, data, size)?;
+                let (start, most) = (start as u32 as usize, most as u32 as usize);
+                Ok(set_response_body(
+                    c.data_mut(),
+                    kind,
+                    (start, most),
+                    &bytes,
+                )?)
+            })
         },
     )?;
     linker.func_wrap(
@@ -142,9 +151,10 @@ fn buffer(world: &World, kind: i32) -> Result<Option<Vec<u8>>, Crash> {
             Some(answer) => Some(answer.body.clone()),
             None => return Err(Crash("the body of an answer where none has come".into())),
         },
-        REQUEST_BODY | RESPONSE_BODY => {
+        RESPONSE_BODY => world.stream().map(|stream| stream.answer.shown.clone()),
+        REQUEST_BODY => {
             let body = world.stream().map(|stream| stream.body.clone());
-            body.filter(|body| world.profile.reads_a_body_of(body.len()) || kind != REQUEST_BODY)
+            body.filter(|body| world.profile.reads_a_body_of(body.len()))
                 .or_else(|| world.stream().map(|_| Vec::new()))
         }
         VM_CONFIGURATION => Some(Vec::new()),
@@ -154,6 +164,37 @@ fn buffer(world: &World, kind: i32) -> Result<Option<Vec<u8>>, Crash> {
 }
 
 /// Takes a local reply; rules that hold on every gateway are broken loudly.
+/// Puts `bytes` in the place of a part of what the module is shown of the response's body.
+fn set_response_body(
+    world: &mut World,
+    kind: i32,
+    (start, most): (usize, usize),
+    bytes: &[u8],
+) -> Result<i32, Crash> {
+    let profile = world.profile.clone();
+    let Some(stream) = world.stream_mut().filter(|_| kind == RESPONSE_BODY) else {
+        return Err(Crash(
+            "a buffer is set that is no body of a response".into(),
+        ));
+    };
+    if !stream.answer.in_body {
+        return Err(Crash(
+            "the body of a response is set outside of its callback".into(),
+        ));
+    }
+    // hosts.md, "response body": read-only on APISIX; on Kong nobody has tried.
+    if !profile.changes_response_bodies() {
+        return Err(Crash("a body is set that cannot be changed here".into()));
+    }
+    let shown = &mut stream.answer.shown;
+    if start > shown.len() {
+        return Ok(status::BAD_ARGUMENT);
+    }
+    let end = start.saturating_add(most).min(shown.len());
+    shown.splice(start..end, bytes.iter().copied());
+    Ok(status::OK)
+}
+
 fn local_reply(world: &mut World, reply: Reply) -> Result<i32, Error> {
     // hosts.md, "local reply": an error with an empty body gets nginx's HTML.
     if reply.status >= 400 && reply.body.is_empty() {
@@ -169,6 +210,16 @@ fn local_reply(world: &mut World, reply: Reply) -> Result<i32, Error> {
     let Some(stream) = world.stream_mut() else {
         return Ok(status::BAD_ARGUMENT);
     };
+    if stream.answer.begun {
+        if stream.answer.reply.is_some() {
+            return Err(Crash("a second local reply to a response".into()).into());
+        }
+        // Envoy resets the stream where the head has gone on.
+        stream.answer.broken_off = stream.answer.head_gone;
+        stream.answer.shown.clear();
+        stream.answer.reply = Some(reply);
+        return Ok(status::OK);
+    }
     // In the body's callback the head may have gone on, by itself, and nothing is answered yet.
     if stream.released && !stream.body_was_shown {
         return Err(Crash("a local reply after the head went on".into()).into());

@@ -25,6 +25,7 @@ mod instances;
 mod issuer;
 mod ledger;
 mod lifecycle;
+mod lists;
 mod misbehaviour;
 mod networks;
 mod profiles;

@@ -69,12 +69,13 @@ const EXPORTED: &[(&str, &str)] = &[
     ("proxy_on_delete", "i:"),
 ];
 
-/// What does nothing without `cors`, and which Envoy passes over if it is not there. On Kong that is a null pointer
+/// What does nothing without `cors` and `filter_lists`, and which Envoy passes over if it is not there. On Kong that is a null pointer
 /// which is called all the same. APISIX passes over it as well, but without `proxy_on_done` it
 /// writes an error line for each request.
 const LEFT_OUT_FOR_ENVOY: &[(&str, &str)] = &[
     ("proxy_on_response_headers", "iii:i"),
     ("proxy_on_response_body", "iii:i"),
+    ("proxy_on_response_trailers", "ii:i"),
     ("proxy_on_done", "i:i"),
     ("proxy_on_log", "i:"),
 ];

@@ -1,0 +1,83 @@
+//! Which models a caller is shown where Ollama lists them.
+
+use super::{HeldRules, ModelRule};
+use crate::ollama::ModelName;
+
+/// What the models have to be like that a caller is shown: those that each of its rules allows.
+#[derive(Clone, Debug)]
+pub struct ShownModels(HeldRules);
+
+impl ShownModels {
+    /// For a caller with `rules`; `None` if it is shown every one.
+    pub fn of(rules: &HeldRules) -> Option<Self> {
+        let all = models(rules).all(ModelRule::allows_every);
+        (!all).then(|| Self(rules.clone()))
+    }
+
+    /// Whether it is shown the model called `name`.
+    pub fn shows(&self, name: &ModelName) -> bool {
+        models(&self.0).all(|rule| rule.allows(name))
+    }
+}
+
+fn models(rules: &HeldRules) -> impl Iterator<Item = &ModelRule> {
+    rules.iter().flat_map(|rules| &rules.models)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ollama::ModelPattern;
+    use crate::policy::{BodyRules, Clamps};
+    use std::rc::Rc;
+
+    fn rules(models: &[&[&str]]) -> HeldRules {
+        let rule = |patterns: &&[&str]| {
+            let patterns = patterns.iter();
+            ModelRule::new(patterns.map(|text| ModelPattern::parse(text).unwrap()))
+        };
+        HeldRules::own(&Some(Rc::new(BodyRules {
+            models: models.iter().map(rule).collect(),
+            limits: Clamps::default(),
+        })))
+    }
+
+    fn shows(rules: &HeldRules, name: &str) -> bool {
+        let shown = ShownModels::of(rules).unwrap();
+        shown.shows(&ModelName::parse(name).unwrap())
+    }
+
+    #[test]
+    fn without_a_rule_for_models_or_with_one_for_all_every_model_is_shown() {
+        for all in [
+            HeldRules::default(),
+            rules(&[]),
+            rules(&[&["*"]]),
+            rules(&[&["*"], &["qwen3", "*"]]).and(rules(&[])),
+        ] {
+            assert!(ShownModels::of(&all).is_none(), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_has_to_allow_a_model() {
+        let one = rules(&[&["llama3.2", "qwen3:*"]]);
+        assert!(shows(&one, "LLAMA3.2:latest"));
+        assert!(shows(&one, "qwen3:8b"));
+        assert!(!shows(&one, "llama3.2:1b"));
+        for both in [
+            rules(&[&["llama3.2", "qwen3:*"], &["qwen3"]]),
+            one.and(rules(&[&["qwen3"]])),
+        ] {
+            assert!(shows(&both, "qwen3"));
+            assert!(!shows(&both, "qwen3:8b"));
+            assert!(!shows(&both, "llama3.2"));
+        }
+    }
+
+    #[test]
+    fn a_rule_without_patterns_shows_none() {
+        assert!(!shows(&rules(&[&[]]), "llama3.2"));
+        assert!(!shows(&rules(&[&[], &["*"]]), "llama3.2"));
+    }
+}
