@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from .contenders import Contender
@@ -26,28 +26,29 @@ class Result:
 
     name: str
     median: float
-    least: float
-    most: float
+    lower: float
+    upper: float
     ratio: float
 
     @classmethod
     def of(cls, contender: Contender, empty: Contender) -> Result:
         """In: a contender and the empty filter, both measured. Out: the numbers."""
         own = contender.samples
-        return cls(contender.name, median(own), min(own), max(own), median(own) / median(empty.samples))
+        lower, middle, upper = quantiles(own, n=4)
+        return cls(contender.name, middle, lower, upper, middle / median(empty.samples))
 
 
 def table(results: list[Result]) -> str:
     """Out: all of it as Markdown."""
     by_name = {result.name: result for result in results}
     lines = [
-        "| Contender | added µs | least to most | × empty wasm | × native, uncached |",
+        "| Contender | added µs | middle half | × empty wasm | × native, uncached |",
         "|---|---:|---:|---:|---:|",
     ]
     for one in results:
         peer = by_name.get(PEERS.get(one.name, ""))
         beside = f"{one.median / peer.median:.2f}" if peer else ""
-        spread = f"{one.least:.2f} to {one.most:.2f}"
+        spread = f"{one.lower:.2f} to {one.upper:.2f}"
         lines.append(f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} |")
     return "\n".join(lines) + "\n"
 
@@ -95,7 +96,10 @@ def write_all(
     listed: list[dict[str, Any]] = [
         {
             "contender": one.name,
-            "added_us": {"median": round(one.median, 3), "min": round(one.least, 3), "max": round(one.most, 3)},
+            "added_us": {
+                "median": round(one.median, 3),
+                "quartiles": [round(one.lower, 3), round(one.upper, 3)],
+            },
             "ratio_to_empty_wasm": round(one.ratio, 3),
         }
         for one in results

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 import pytest
 
+from bench.__main__ import measure
 from bench.contenders import Contender
 from bench.report import Result, chart, table
 
@@ -36,7 +37,8 @@ def test_the_results_that_are_kept_have_every_contender_and_agree_with_each_othe
     for name, one in by_name.items():
         added = one["added_us"]
         assert set(one) == {"contender", "added_us", "ratio_to_empty_wasm"}
-        assert added["min"] <= added["median"] <= added["max"], name
+        lower, upper = added["quartiles"]
+        assert lower <= added["median"] <= upper, name
         assert one["ratio_to_empty_wasm"] == pytest.approx(added["median"] / empty, rel=0.01, abs=0.001), name
         row = next(line for line in written.splitlines() if line.startswith(f"| `{name}` |"))
         assert float(row.split("|")[2]) == pytest.approx(added["median"], abs=0.006), name
@@ -46,11 +48,38 @@ def test_the_results_that_are_kept_have_every_contender_and_agree_with_each_othe
 def test_a_result_is_the_median_beside_that_of_the_empty_filter() -> None:
     empty = Contender("empty-wasm", "key", {}, [""], samples=[2.0, 1.0, 9.0])
     other = Contender("gate-rs256-cold", "rs256", {}, [""], samples=[5.0, 4.0, 6.0])
-    native = Contender("native-jwt_authn-rs256", "rs256", {}, [""], samples=[4.0])
+    native = Contender("native-jwt_authn-rs256", "rs256", {}, [""], samples=[4.0, 4.0])
     results = [Result.of(one, empty) for one in (empty, other, native)]
     assert [(one.median, one.ratio) for one in results] == [(2.0, 1.0), (5.0, 2.5), (4.0, 2.0)]
     assert "| `gate-rs256-cold` | 5.00 | 4.00 to 6.00 | 2.50 | 1.25 |" in table(results)
     assert chart(results).count("<rect") == 3
+
+
+class Worker:
+    """An Envoy and a load generator: each request takes the worker as long as is said for its contender."""
+
+    def __init__(self, costs: dict[str, int], slow_after: int) -> None:
+        self.costs, self.slow_after = costs, slow_after
+        self.sent: list[tuple[str, int]] = []
+        self.spent = 0
+
+    def worker_ns(self) -> int:
+        return self.spent
+
+    def send(self, contender: Contender, count: int) -> None:
+        self.sent.append((contender.name, count))
+        slow = len(self.sent) > self.slow_after
+        self.spent += self.costs[contender.name] * count * (2 if slow else 1)
+
+
+def test_a_contender_takes_turns_with_a_listener_without_a_filter() -> None:
+    none = Contender("none-key", "key", None, [""])
+    gate = Contender("gate-key", "key", {}, [""])
+    worker = Worker({"none-key": 10_000, "gate-key": 16_000}, slow_after=10)
+    measure(worker, worker, [none, gate], rounds=2, requests=400)  # type: ignore[arg-type] # as both of them
+    assert worker.sent == [("none-key", 400), ("gate-key", 400)] + [("none-key", 100), ("gate-key", 100)] * 8
+    # The machine grew slower between the rounds: both were, so the difference is what it costs then.
+    assert gate.samples == [6.0, 12.0]
 
 
 def test_the_help_says_how_to_measure_less() -> None:
