@@ -14,6 +14,7 @@ mod crypto;
 mod list;
 mod response;
 mod root;
+mod step;
 mod wire;
 
 #[cfg(target_os = "wasi")]

@@ -1,0 +1,137 @@
+//! The one step of a request that a decision comes back with, done.
+
+use super::root::Ready;
+use super::{Filter, Flow, Host, Status};
+use crate::denial::Level;
+use crate::engine::{Outcome, Record, Reply, RequestStep, Shared, Unread};
+use crate::http::RequestHead;
+use crate::upstream::Edit;
+
+impl<H: Host> Filter<H> {
+    /// Does what `outcome` says. What cannot be done lets nothing through.
+    pub(super) fn finish(
+        &mut self,
+        ready: &Ready,
+        outcome: &Outcome<'_>,
+        head: &RequestHead<'_>,
+    ) -> Flow {
+        if let Some(shared) = self.exchange.take_shared()
+            && self.share(&shared).is_err()
+            && !matches!(outcome.step, RequestStep::Reply(_))
+        {
+            // Rules elsewhere may deny whoever is named.
+            return self.refuse_unread(Some(ready), Unread::HostFailed, head.path());
+        }
+        match &outcome.step {
+            RequestStep::Forward(admitted) => match self.apply(ready, admitted.edits(), head) {
+                Ok(()) => {
+                    self.tell(Some(ready), outcome.record.as_ref());
+                    Flow::Continue
+                }
+                Err(_) => self.refuse_unread(Some(ready), Unread::HostFailed, head.path()),
+            },
+            RequestStep::Hold(prepared) => match self.apply(ready, prepared.edits(), head) {
+                Ok(()) => Flow::Pause,
+                Err(_) => self.refuse_unread(Some(ready), Unread::HostFailed, head.path()),
+            },
+            RequestStep::Release(_) | RequestStep::Watch(_) => {
+                self.tell(Some(ready), outcome.record.as_ref());
+                Flow::Continue
+            }
+            RequestStep::Reply(reply) => self.reply(Some(ready), reply, outcome.record.as_ref()),
+            RequestStep::Await(_) => Flow::Pause,
+        }
+    }
+
+    /// Tells the rest of the gateway. Only a gateway that is known to be Envoy is asked to.
+    #[inline(never)] // or those who share nothing pay for it
+    fn share(&self, shared: &Shared) -> Result<(), Status> {
+        let mut pairs = shared.pairs().iter();
+        pairs.try_for_each(|(name, value)| self.host.set_property(name, value))
+    }
+
+    /// Edits the head. After an error the request must not go on.
+    fn apply(
+        &self,
+        ready: &Ready,
+        edits: &[Edit<'_>],
+        head: &RequestHead<'_>,
+    ) -> Result<(), Status> {
+        let capabilities = ready.capabilities;
+        for edit in edits {
+            match edit {
+                Edit::Remove(name) => {
+                    if capabilities.blank_before_remove {
+                        self.host.set_request_header(name, "")?;
+                    }
+                    self.host.remove_request_header(name)?;
+                }
+                Edit::Set(name, value) => self.host.set_request_header(name, value)?,
+                Edit::Host(host) => {
+                    let authority = capabilities.authority_is_host;
+                    let name = match authority.unwrap_or_else(|| !head.shows_host_header()) {
+                        true => ":authority",
+                        false => "host",
+                    };
+                    self.host.set_request_header(name, host)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn refuse_unread(
+        &mut self,
+        ready: Option<&Ready>,
+        unread: Unread,
+        path: &[u8],
+    ) -> Flow {
+        let engine = ready.map(|ready| &ready.engine);
+        let outcome = self.exchange.unread(engine, unread, path);
+        match &outcome.step {
+            RequestStep::Reply(reply) => self.reply(ready, reply, outcome.record.as_ref()),
+            RequestStep::Watch(_) => {
+                self.tell(ready, outcome.record.as_ref());
+                Flow::Continue
+            }
+            // Without a head there is no permit, so there is nothing to forward or to wait for.
+            _ => Flow::Pause,
+        }
+    }
+
+    /// Answers, and stops the request either way.
+    ///
+    /// If the gateway refuses the answer, a bare one is tried. Should that fail too, the request
+    /// stays paused: closed.
+    pub(super) fn reply(
+        &self,
+        ready: Option<&Ready>,
+        reply: &Reply,
+        record: Option<&Record>,
+    ) -> Flow {
+        self.tell(ready, record);
+        if self.host.reply(reply).is_err() {
+            let bare = Reply {
+                headers: Vec::new(),
+                ..reply.clone()
+            };
+            if self.host.reply(&bare).is_err() {
+                self.host.log(
+                    Level::Error,
+                    "ollama-gate: the gateway took no answer, the request is held",
+                );
+            }
+        }
+        Flow::Pause
+    }
+
+    fn tell(&self, ready: Option<&Ready>, record: Option<&Record>) {
+        let Some(record) = record else { return };
+        if let Some(line) = &record.line {
+            self.host.log(record.level, line);
+        }
+        if let Some(ready) = ready {
+            ready.counters.count(&self.host, record);
+        }
+    }
+}
