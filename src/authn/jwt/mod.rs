@@ -10,6 +10,7 @@
 
 mod algorithm;
 mod claims;
+mod fetching;
 mod issuer;
 mod jwk;
 mod key;
@@ -23,6 +24,7 @@ mod tokens;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Claims, Times};
+pub use fetching::{Answered, Pending};
 pub use issuer::{Grant, Issuer};
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub use keys::{Keys, Need, Unproved};
@@ -30,6 +32,6 @@ pub use remote::{Address, Jwks, Location, Remote, Server};
 pub use rules::{Audiences, Expected, RequiredClaim, Rules};
 pub use signature::{HmacKey, Software, Verifier, verify};
 pub use token::{UnverifiedToken, media_type};
-pub use tokens::{Answered, Asked, Context, Pending, Refusal, Tokens, Tried};
+pub use tokens::{Asked, Context, Refusal, Tokens, Tried};
 
 pub use jwk::key as key_of_jwk;

@@ -1,8 +1,9 @@
 //! All issuers together, and what is remembered of their tokens.
 
 use super::claims::ClaimPath;
+use super::fetching::Pending;
 use super::issuer::{Grant, Issuer};
-use super::keys::{Checker, Keys, Need, Unproved};
+use super::keys::{Checker, Keys, Unproved};
 use super::remote::Remote;
 use super::rules::{Refused, Stage};
 use super::signature::Verifier;
@@ -11,7 +12,7 @@ use crate::authn::back_off::Attempts;
 use crate::authn::cache::Cache;
 use crate::denial::{Denial, Level, Reason};
 use crate::engine::Timestamp;
-use crate::source::{self, Call, Fetch, News, Progress, Response, Why};
+use crate::source::{Call, News};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -54,15 +55,6 @@ pub enum Asked {
     User(usize),
 }
 
-/// Keys that are being fetched.
-#[derive(Debug)]
-pub struct Pending {
-    /// the place of the issuer in the configuration
-    pub issuer: usize,
-    /// the fetch; dropping it gives it up
-    pub fetch: Fetch,
-}
-
 /// Why there is no grant.
 #[derive(Debug)]
 pub enum Refusal {
@@ -81,17 +73,17 @@ impl From<Denial> for Refusal {
 /// Every issuer, and what is known of tokens. Holds all its state itself.
 #[derive(Debug)]
 pub struct Tokens {
-    issuers: Vec<Issuer>,
+    pub(super) issuers: Vec<Issuer>,
     forwarded: Vec<ClaimPath>,
-    verified: RefCell<Cache<Rc<Grant>>>,
+    pub(super) verified: RefCell<Cache<Rc<Grant>>>,
     /// where each was presented: in another place other issuers judge it
-    forged: RefCell<Cache<Asked>>,
+    pub(super) forged: RefCell<Cache<Asked>>,
     by_previous: Cell<u64>,
-    news: RefCell<Vec<News>>,
+    pub(super) news: RefCell<Vec<News>>,
     /// the fetches that have ended since they were counted last, and whether each worked
-    ended: RefCell<Vec<bool>>,
+    pub(super) ended: RefCell<Vec<bool>>,
     /// whether ticks refresh what grows old, so that no request has to wait for it
-    ticks: Cell<bool>,
+    pub(super) ticks: Cell<bool>,
 }
 
 impl Tokens {
@@ -280,141 +272,17 @@ impl Tokens {
         grant
     }
 
-    /// Begins to fetch the first of `needs` that can be, or says of the first why it cannot. None if
-    /// nothing is needed.
-    fn fetch_one(&self, needs: &[(usize, Need)], now: Timestamp) -> Option<Refusal> {
-        let mut denied = None;
-        for (place, need) in needs {
-            match self.fetch(*place, need, now) {
-                Refusal::Denied(denial) => denied = denied.or(Some(denial)),
-                begun => return Some(begun),
-            }
-        }
-        denied.map(Refusal::Denied)
-    }
-
-    /// Begins to fetch what is needed, or says why not.
-    fn fetch(&self, place: usize, need: &Need, now: Timestamp) -> Refusal {
-        let Some(remote) = self.remote(place) else {
-            return Denial::new(Reason::Misconfigured, "an issuer has no keys").into();
-        };
-        let why = match need {
-            Need::Keys => Why::Absent,
-            Need::Fresh => Why::Stale,
-            Need::Kid(kid) => Why::Missing(kid),
-        };
-        match remote.source.begin(why, now) {
-            Ok((fetch, call)) => {
-                let pending = Pending {
-                    issuer: place,
-                    fetch,
-                };
-                Refusal::Await(Box::new((pending, call)))
-            }
-            Err(refused) => refused_fetch(refused).into(),
-        }
-    }
-
-    /// The answer to a call has come: what to do next.
-    pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
-        let Pending { issuer, fetch } = pending;
-        let Some(remote) = self.remote(issuer) else {
-            return Answered::Done(Tried {
-                issuer,
-                worked: false,
-            });
-        };
-        match remote.source.answer(fetch, response, now) {
-            Progress::Follow(fetch, call) => Answered::Follow(Pending { issuer, fetch }, call),
-            Progress::Done { changed, ok, news } => {
-                if changed {
-                    self.verified.borrow_mut().clear();
-                    self.forged.borrow_mut().clear();
-                }
-                self.news.borrow_mut().extend(news);
-                self.ended.borrow_mut().push(ok);
-                Answered::Done(Tried { issuer, worked: ok })
-            }
-        }
-    }
-
-    /// From now on ticks refresh what grows old.
-    pub fn expect_ticks(&self) {
-        self.ticks.set(true);
-    }
-
-    /// Whether anything is fetched at all.
-    pub fn fetches(&self) -> bool {
-        (0..self.issuers.len()).any(|place| self.remote(place).is_some())
-    }
-
-    /// A tick: the fetches that are due.
-    pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
-        let fetches = (0..self.issuers.len()).filter_map(|issuer| {
-            let begun = self.remote(issuer)?.source.begin(Why::Prefetch, now);
-            let (fetch, call) = begun.ok()?;
-            Some((Pending { issuer, fetch }, call))
-        });
-        fetches.collect()
-    }
-
     /// What there is to log since this was asked last.
     pub fn take_news(&self) -> Vec<News> {
         self.news.take()
     }
 
-    /// Whether each fetch worked that has ended since this was asked last.
-    pub fn take_ended(&self) -> Vec<bool> {
-        self.ended.take()
-    }
-
     fn tell(&self, level: Level, line: String) {
         self.news.borrow_mut().push(News { level, line });
     }
-
-    fn remote(&self, place: usize) -> Option<&Remote> {
-        match &self.issuers.get(place)?.keys {
-            Keys::Remote(remote) => Some(remote),
-            _ => None,
-        }
-    }
-}
-
-/// What an answer led to.
-#[derive(Debug)]
-pub enum Answered {
-    /// another call
-    Follow(Pending, Call),
-    /// nothing more is fetched
-    Done(Tried),
 }
 
 fn tried(tried: &[Tried], issuer: usize) -> Option<bool> {
     let of_issuer = tried.iter().find(|tried| tried.issuer == issuer)?;
     Some(of_issuer.worked)
-}
-
-fn refused_fetch(refused: source::Refused) -> Denial {
-    let unavailable = |retry_after| {
-        let advice = "the keys of its issuer cannot be had at the moment, try again";
-        Denial::new(Reason::KeysUnavailable, advice).retry_after(retry_after)
-    };
-    match refused {
-        source::Refused::Missing => Denial::new(
-            Reason::UnknownSigningKey,
-            "its issuer has no key of its `kid`, sign in again",
-        ),
-        // It may be a key that is newer than the ones that were fetched a moment ago.
-        source::Refused::CoolingDown { retry_after } => Denial::new(
-            Reason::KeysPending,
-            "the keys of its issuer were fetched a moment ago and will be again, try then",
-        )
-        .retry_after(retry_after),
-        source::Refused::Unavailable { retry_after } => unavailable(retry_after),
-        source::Refused::NotDue => unavailable(1),
-        source::Refused::Busy => Denial::new(
-            Reason::KeysPending,
-            "the keys of its issuer are being fetched, try again in a second",
-        ),
-    }
 }
