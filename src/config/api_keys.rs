@@ -13,6 +13,24 @@ use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
 use std::collections::HashSet;
 
+/// Whose a key is, of whatever kind it is.
+pub(super) const SUBJECT: Field =
+    Field::optional("subject", Shape::Name, "whose key it is. Default: the `id`");
+
+/// What a key may do, of whatever kind it is.
+pub(super) const SCOPES: Field = Field::optional(
+    "scopes",
+    Shape::List(&Shape::Word(Scope::names)),
+    "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
+);
+
+/// How long a key may be used, of whatever kind it is.
+pub(super) const EXPIRES_AT: Field = Field::optional(
+    "expires_at",
+    Shape::Time,
+    "the first moment at which it is no longer valid",
+);
+
 pub(super) const API_KEYS: &[Field] = &[
     Field::required("keys", Shape::List(&Shape::Object(KEY)), "the list of keys"),
     Field::later("source"),
@@ -34,22 +52,14 @@ pub(super) const KEY: &[Field] = &[
         Shape::Secret(SECRET),
         "the key itself, best as `{\"env\": \"NAME\"}`: 16 or more characters of visible ASCII, no comma",
     ),
-    Field::optional("subject", Shape::Name, "whose key it is. Default: the `id`"),
-    Field::optional(
-        "scopes",
-        Shape::List(&Shape::Word(Scope::names)),
-        "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
-    ),
+    SUBJECT,
+    SCOPES,
     Field::optional(
         "not_before",
         Shape::Time,
         "the first moment at which it is valid",
     ),
-    Field::optional(
-        "expires_at",
-        Shape::Time,
-        "the first moment at which it is no longer valid",
-    ),
+    EXPIRES_AT,
     Field::optional(
         "users",
         Shape::Name,

@@ -1,5 +1,6 @@
 //! `ollama_cli`
 
+use super::api_keys::{EXPIRES_AT, SCOPES, SUBJECT};
 use super::field::{DURATION, Field, Shape};
 use super::reader::{Node, Reader, Section};
 use super::rules::{self, LIMITS_FIELD, MODELS};
@@ -41,17 +42,9 @@ pub(super) const KEY: &[Field] = &[
         Shape::Name,
         "its name in logs, unique. Default: the line's comment",
     ),
-    Field::optional("subject", Shape::Name, "whose key it is. Default: the `id`"),
-    Field::optional(
-        "scopes",
-        Shape::List(&Shape::Word(Scope::names)),
-        "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
-    ),
-    Field::optional(
-        "expires_at",
-        Shape::Time,
-        "the first moment at which it is no longer valid",
-    ),
+    SUBJECT,
+    SCOPES,
+    EXPIRES_AT,
     MODELS,
     LIMITS_FIELD,
 ];
