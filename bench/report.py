@@ -26,6 +26,8 @@ class Result:
 
     name: str
     median: float
+    least: float
+    most: float
     lower: float
     upper: float
     ratio: float
@@ -35,7 +37,8 @@ class Result:
         """In: a contender and the empty filter, both measured. Out: the numbers."""
         own = contender.samples
         lower, middle, upper = quantiles(own, n=4)
-        return cls(contender.name, middle, lower, upper, middle / median(empty.samples))
+        ratio = middle / median(empty.samples)
+        return cls(contender.name, middle, min(own), max(own), lower, upper, ratio)
 
 
 def table(results: list[Result]) -> str:
@@ -96,10 +99,7 @@ def write_all(
     listed: list[dict[str, Any]] = [
         {
             "contender": one.name,
-            "added_us": {
-                "median": round(one.median, 3),
-                "quartiles": [round(one.lower, 3), round(one.upper, 3)],
-            },
+            "added_us": {"median": round(one.median, 3), "min": round(one.least, 3), "max": round(one.most, 3)},
             "ratio_to_empty_wasm": round(one.ratio, 3),
         }
         for one in results
