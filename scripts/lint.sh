@@ -27,15 +27,11 @@ sh scripts/python-env.sh test
 .venv/bin/ruff check scripts tests bench
 .venv/bin/ruff format --check scripts tests bench
 
-if ! command -v shellcheck >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends shellcheck >&2
-fi
-if command -v shellcheck >/dev/null 2>&1; then
+if sh scripts/need.sh shellcheck shellcheck "the check of shell scripts"; then
     say "shellcheck"
     git ls-files '*.sh' '.ci/run' | xargs shellcheck
-else
-    say "left out: shellcheck (not installed)"
+elif [ -n "${CI:-}" ]; then
+    exit 1
 fi
 
 say "licences and sources of dependencies"

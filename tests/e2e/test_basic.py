@@ -22,7 +22,7 @@ from support.world import CHAT, Gate, Reach, World, eventually
 FILE_ENV = "E2E_HTPASSWD"
 FOREIGN = ("Origin", "https://evil.example.com")
 HTPASSWD = shutil.which("htpasswd")
-NO_HTPASSWD = "there is no `htpasswd` here: apt install apache2-utils, or sh scripts/htpasswd.sh"
+NO_HTPASSWD = "there is no `htpasswd` here: apt install apache2-utils, as `make test-e2e` does where it may"
 OPENSSL = shutil.which("openssl")
 # One user for each kind that the two programs make: its name, and what makes its line.
 HTPASSWD_KINDS = {

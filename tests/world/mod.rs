@@ -478,6 +478,11 @@ pub fn configuration() -> Value {
     })
 }
 
+/// `configuration()` with a key that has an end.
+pub fn dated() -> Value {
+    with("/api_keys/keys/0/expires_at", json!("2030-01-01T00:00:00Z"))
+}
+
 /// `configuration()` with `value` put at the JSON pointer `path`.
 pub fn with(path: &str, value: Value) -> Value {
     let mut configuration = configuration();
