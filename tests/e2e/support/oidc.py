@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
+import random
 import secrets
 import socket
 import threading
@@ -30,6 +32,7 @@ THREADS = WORKERS + 1
 FRESH_CONNECTIONS = 12
 START_SECONDS = 30.0
 SECONDS = 30.0
+PORTS_TO_KEEP = range(20_000, 30_000)
 
 
 def cluster(name: str, port: int) -> dict[str, Any]:
@@ -53,6 +56,15 @@ def start(world: World, name: str, issuers: list[dict[str, Any]], servers: dict[
     return world.start(name, pack)
 
 
+def port_to_keep() -> int:
+    """Out: a free port that no outgoing connection gets from the system, so that a server which was stopped can
+    have it again."""
+    for port in random.sample(PORTS_TO_KEEP, 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free below those of outgoing connections")
+
+
 class Provider:
     """npm's `oidc-provider` in a process of its own."""
 
@@ -62,7 +74,7 @@ class Provider:
         self._secret = secrets.token_urlsafe(32)
         world.secrets.append(self._secret)
         other = [issuer] if issuer else []
-        self._child = Child(["node", "provider.mjs", str(port), self._secret, *other], node.FOLDER)
+        self._child = Child(["node", "provider.mjs", str(port or port_to_keep()), self._secret, *other], node.FOLDER)
         line = eventually(
             lambda: next((line for line in self._child.lines if line.startswith("listening on ")), None),
             START_SECONDS,
