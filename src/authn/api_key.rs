@@ -166,7 +166,7 @@ mod tests {
     fn a_key_is_valid_from_its_start_up_to_its_end() {
         let ring = ring();
         let reason = |now: Timestamp| {
-            ring.verify("sk-alice", &now)
+            ring.verify("sk-alice", &Some(now))
                 .map_err(|denial| denial.reason())
         };
         assert_eq!(reason(START.plus(-1)), Err(Reason::KeyNotYetValid));
@@ -185,7 +185,7 @@ mod tests {
             "",
             "laptop",
         ] {
-            let denial = ring().verify(wrong, &START).unwrap_err();
+            let denial = ring().verify(wrong, &Some(START)).unwrap_err();
             assert_eq!((denial.reason(), denial.id()), (Reason::UnknownKey, None));
         }
     }
@@ -194,9 +194,9 @@ mod tests {
     fn what_is_remembered_of_a_key_is_its_place_and_no_decision() {
         let ring = ring();
         for _ in 0..3 {
-            assert!(ring.verify("sk-alice", &START).is_ok());
-            assert!(ring.verify("sk-alicE", &START).is_err());
-            let late = ring.verify("sk-alice", &END).unwrap_err();
+            assert!(ring.verify("sk-alice", &Some(START)).is_ok());
+            assert!(ring.verify("sk-alicE", &Some(START)).is_err());
+            let late = ring.verify("sk-alice", &Some(END)).unwrap_err();
             assert_eq!(late.reason(), Reason::ExpiredKey);
         }
         let mut recent = ring.recent.borrow_mut();
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_key_that_it_recognised() {
         assert_eq!(
-            ring().verify("sk-alice", &END).unwrap_err().id(),
+            ring().verify("sk-alice", &Some(END)).unwrap_err().id(),
             Some("laptop")
         );
     }

@@ -48,25 +48,19 @@ pub trait Clock {
     }
 }
 
-/// What a clock said.
-impl Clock for Option<Timestamp> {
-    fn wall(&self) -> Option<Timestamp> {
-        *self
-    }
-}
-
-impl Clock for Timestamp {
-    fn wall(&self) -> Option<Timestamp> {
-        Some(*self)
-    }
-}
-
 /// 2020-09-13: a clock that says less has not been set.
 const PLAUSIBLE: Timestamp = Timestamp::from_seconds(1_600_000_000);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a clock said.
+    impl Clock for Option<Timestamp> {
+        fn wall(&self) -> Option<Timestamp> {
+            *self
+        }
+    }
 
     #[test]
     fn a_clock_that_was_never_set_is_no_clock() {
