@@ -71,14 +71,7 @@ fn only_origin<'a>(head: &RequestHead<'a>) -> Option<&'a [u8]> {
 pub fn is_preflight(head: &RequestHead<'_>) -> bool {
     head.method() == b"OPTIONS"
         && only_origin(head).is_some()
-        && values(head, REQUEST_METHOD).next().is_some()
-}
-
-fn values<'a>(head: &RequestHead<'a>, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-    let fields = head.fields().iter();
-    fields
-        .filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|field| field.value)
+        && head.values_of(REQUEST_METHOD).next().is_some()
 }
 
 /// The header of the gate's own answer to a page of `origin`.
@@ -93,7 +86,9 @@ pub fn of_reply(origin: &str) -> [(&'static str, String); 3] {
 /// The header of the answer to the preflight with `head`, for a page of `origin`.
 pub fn of_preflight(origin: &str, head: &RequestHead<'_>) -> Vec<(&'static str, String)> {
     let mut names = HEADERS.to_owned();
-    let asked = values(head, REQUEST_HEADERS).filter(|list| list.len() <= LONGEST);
+    let asked = head
+        .values_of(REQUEST_HEADERS)
+        .filter(|list| list.len() <= LONGEST);
     for name in asked.flat_map(|list| list.split(|byte| *byte == b',')) {
         if let Some(name) = of_family(name.trim_ascii()) {
             names.push_str(", ");

@@ -303,6 +303,12 @@ impl Denial {
         }
     }
 
+    /// The gateway did not do what it was asked to.
+    pub fn host_failure() -> Self {
+        let advice = "ask whoever runs it to look into its log";
+        Self::new(Reason::HostFailure, advice)
+    }
+
     /// The same refusal, of the credential that the configuration calls `id`.
     #[must_use]
     pub fn of(mut self, id: &str) -> Self {

@@ -69,6 +69,12 @@ class Pack:
         for config in self.filters():
             config["vm_config"]["code"]["local"]["filename"] = str(path)
 
+    def hold_heads(self, held: bool) -> None:
+        """In: whether Envoy lets the filter hold a head."""
+        for node in mappings(self.document):
+            if "root_id" in node:
+                node["allow_on_headers_stop_iteration"] = held
+
     def environment(self, names: list[str]) -> None:
         """In: the variables of Envoy's environment that the gate may see."""
         for config in self.filters():

@@ -262,10 +262,8 @@ fn told(first: Option<Denial>, later: Denial) -> Denial {
 
 /// The value of the header `name`, if it has one. That it stands there once is checked before.
 fn only_value<'a>(head: &RequestHead<'a>, name: &str) -> Option<&'a [u8]> {
-    head.fields()
-        .iter()
-        .find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|field| field.value.trim_ascii())
+    head.value(name)
+        .map(<[u8]>::trim_ascii)
         .filter(|value| !value.is_empty())
 }
 

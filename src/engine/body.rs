@@ -94,7 +94,8 @@ impl Held {
         head: &RequestHead<'_>,
         terms: BodyTerms,
     ) -> Result<Self, Denial> {
-        if condition.kind() != BodyKind::Opaque && values(head, "content-encoding").any(is_coded) {
+        if condition.kind() != BodyKind::Opaque && head.values_of("content-encoding").any(is_coded)
+        {
             let advice = "a compressed body cannot be read, send it as it is";
             return Err(Denial::new(Reason::AmbiguousBody, advice));
         }
@@ -106,7 +107,7 @@ impl Held {
         }
         // Nobody looks at that of JSON. Of two boundaries Ollama takes the first; whoever stands
         // between may take another, or join the two.
-        let mut types = values(head, "content-type");
+        let mut types = head.values_of("content-type");
         let content_type = types.next().unwrap_or_default();
         if condition.kind() == BodyKind::Form && types.next().is_some() {
             let advice = "send `Content-Type` once";
@@ -173,13 +174,6 @@ pub(super) fn is_absent(
     Err(Denial::new(Reason::AmbiguousBody, advice))
 }
 
-/// The values of every field called `name`, in order.
-fn values<'a>(head: &RequestHead<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    let fields = head.fields().iter();
-    let named = fields.filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()));
-    named.map(|field| field.value)
-}
-
 fn announced(head: &RequestHead<'_>) -> Option<u64> {
     let length = head.value("content-length")?;
     // A length that is no number is the gateway's to refuse; here it is larger than anything.
@@ -232,8 +226,7 @@ impl Exchange {
     ) -> Outcome<'a> {
         let engine = setting.engine;
         let Some(held) = self.held.take() else {
-            let advice = "ask whoever runs it to look into its log";
-            let denial = Denial::new(Reason::HostFailure, advice);
+            let denial = Denial::host_failure();
             return self.refuse(
                 Some(engine),
                 engine.mode,

@@ -230,10 +230,7 @@ impl Exchange {
                 "its configuration was refused, the gateway's log says why",
             ),
             Unread::Defect(error) => Denial::new(Reason::MalformedRequest, error.advice()),
-            Unread::HostFailed => Denial::new(
-                Reason::HostFailure,
-                "ask whoever runs it to look into its log",
-            ),
+            Unread::HostFailed => Denial::host_failure(),
         };
         // Who configured another gateway than this one has not said what is to be done on this one.
         let mode = match unread {

@@ -2,7 +2,7 @@
 
 use super::body::PIECE;
 use super::{Filter, Flow, Host, Pairs, Status};
-use crate::denial::{Denial, Reason};
+use crate::denial::Denial;
 use crate::engine::{ListHead, Listing, RequestStep};
 use crate::http::RequestHead;
 
@@ -28,7 +28,7 @@ impl<H: Host> Filter<H> {
         }
         let listing = match self.read_list_head(ends) {
             Ok(head) => self.exchange.list_head(head),
-            Err(_) => Err(failed()),
+            Err(_) => Err(Denial::host_failure()),
         };
         let prepared = match listing {
             Ok(Listing::Passes) => {
@@ -38,7 +38,7 @@ impl<H: Host> Filter<H> {
             Ok(Listing::Held) => UNTRUE
                 .into_iter()
                 .try_for_each(|name| self.host.remove_response_header(name))
-                .map_err(|_| failed()),
+                .map_err(|_| Denial::host_failure()),
             Err(denial) => Err(denial),
         };
         match prepared {
@@ -102,7 +102,7 @@ impl<H: Host> Filter<H> {
                     self.exchange.list_part(&piece)?;
                     taken = taken.saturating_add(piece.len());
                 }
-                _ => return Err(failed()),
+                _ => return Err(Denial::host_failure()),
             }
         }
         Ok(())
@@ -115,7 +115,7 @@ impl<H: Host> Filter<H> {
             false => (Vec::new(), Flow::Pause),
         };
         let given = self.host.set_response_body(size, &part);
-        given.map(|()| flow).map_err(|_| failed())
+        given.map(|()| flow).map_err(|_| Denial::host_failure())
     }
 
     /// Answers in the place of the list. If its head has gone on already, the gateway breaks off.
@@ -135,9 +135,4 @@ impl<H: Host> Filter<H> {
             _ => Flow::Pause,
         }
     }
-}
-
-fn failed() -> Denial {
-    let advice = "ask whoever runs it to look into its log";
-    Denial::new(Reason::HostFailure, advice)
 }

@@ -2,6 +2,7 @@
 
 use super::body::Bodies;
 use super::capabilities::{Capabilities, Confirmation};
+use super::clock::HostClock;
 use super::counters::Counters;
 use super::crypto::Proved;
 use super::{CallToken, Filter, Host, Status, response};
@@ -9,7 +10,7 @@ use crate::authn::BackOff;
 use crate::authn::jwt::{Answered, Pending};
 use crate::config::{ConfigErrors, Configuration};
 use crate::denial::Level;
-use crate::engine::{Engine, Mode, Timestamp};
+use crate::engine::{Clock as _, Engine, Mode, Timestamp};
 use crate::source::{Call, Response};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -213,8 +214,7 @@ impl<H: Host + Clone> Root<H> {
     }
 
     fn now(&self) -> Option<Timestamp> {
-        let now = self.host.wall_clock().ok()?;
-        Timestamp::from_wall_nanoseconds(now)
+        HostClock::new(&self.host).wall()
     }
 
     /// The context of one request. It keeps the configuration that it began with.

@@ -135,8 +135,14 @@ impl<'a> RequestHead<'a> {
 
     /// The first value of the field called `name`.
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {
-        let is_it = |field: &&Field<'a>| field.name.eq_ignore_ascii_case(name.as_bytes());
-        self.fields.iter().find(is_it).map(|field| field.value)
+        self.values_of(name).next()
+    }
+
+    /// The values of every field called `name`, in order.
+    pub fn values_of(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let fields = self.fields.iter();
+        let named = fields.filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|field| field.value)
     }
 
     /// The values of every field of `kind`, in order.

@@ -31,9 +31,7 @@ def ruled(world: World, hold_head: bool, **more: Any) -> Pack:
     key["models"] = ["llama3.2"]
     plugin["host"] = {"name": "envoy", "hold_head": hold_head, "body_limit": f"{LIMIT}B"}
     pack = world.pack(plugin={**plugin, **more})
-    for node in mappings(pack.document):
-        if "root_id" in node:
-            node["allow_on_headers_stop_iteration"] = hold_head
+    pack.hold_heads(hold_head)
     return pack
 
 

@@ -15,7 +15,7 @@ import ollama
 import openai
 import pytest
 from demo.envoy import EnvoyFailed
-from demo.pack import Pack, mappings
+from demo.pack import Pack
 from support.world import FULL, Gate, Reach, World, eventually
 
 LISTS = ["/api/tags", "/api/ps", "/v1/models"]
@@ -33,9 +33,7 @@ def pack(world: World, hold_head: bool, **more: Any) -> Pack:
     host = {"name": "envoy", "hold_head": hold_head}
     made = world.pack(plugin={**plugin, "host": host, "filter_lists": True, **more})
     made.module(FULL)
-    for node in mappings(made.document):
-        if "root_id" in node:
-            node["allow_on_headers_stop_iteration"] = hold_head
+    made.hold_heads(hold_head)
     return made
 
 
