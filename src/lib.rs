@@ -17,7 +17,7 @@
 //! * [`http`], [`ollama`], [`credential`], [`authn`], [`policy`], [`upstream`] are the stations of
 //!   the decision, in this order.
 //! * [`cors`] is what pages of other sites are told, where the configuration lists them.
-//! * [`denial`] is the closed list of reasons to refuse.
+//! * [`time`] is the one port to a clock. [`denial`] is the closed list of reasons to refuse.
 //!
 //! INVARIANT: a request goes on only with an [`upstream::Admitted`]; only [`upstream::admit`]
 //! makes one, from a [`policy::Permit`]; only [`policy`] makes a permit.
@@ -53,4 +53,5 @@ pub mod ollama;
 pub mod policy;
 pub mod secret;
 pub mod source;
+pub mod time;
 pub mod upstream;

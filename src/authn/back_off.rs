@@ -10,9 +10,9 @@
 //! nothing is counted.
 
 use crate::denial::{Denial, Level, Reason};
-use crate::engine::Timestamp;
 use crate::policy::Visit;
 use crate::source::News;
+use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

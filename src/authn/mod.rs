@@ -17,9 +17,9 @@ pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
-use crate::engine::Clock;
 use crate::http::RequestHead;
 use crate::policy::HeldRules;
+use crate::time::Clock;
 use ambient::Ambient;
 pub use anonymous::Anonymous;
 use api_key::{ApiKey, KeyRing};

@@ -120,7 +120,7 @@ struct Terms {
     id: Option<String>,
     subject: Option<String>,
     scopes: Option<ScopeSet>,
-    expires_at: Option<(crate::engine::Timestamp, String)>,
+    expires_at: Option<(crate::time::Timestamp, String)>,
     rules: Option<Rc<BodyRules>>,
 }
 

@@ -2,11 +2,11 @@
 
 use super::field::{Field, Shape};
 use super::reader::{Node, Reader, shortened};
-use crate::engine::Timestamp;
 use crate::http::is_visible_ascii;
 use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
 use crate::secret::Secret;
+use crate::time::Timestamp;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;

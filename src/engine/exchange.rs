@@ -5,7 +5,7 @@ use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record, request_id};
 use super::share::Shared;
-use super::{Clock, Engine, Mode, Reply, Watched};
+use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::cors;
 use crate::denial::{Denial, Reason};
@@ -13,6 +13,7 @@ use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy::{Cleared, Connection, Visit};
 use crate::source::{Call, Response};
+use crate::time::Clock;
 use crate::upstream::{Admitted, Prepared};
 use std::rc::Rc;
 

@@ -12,7 +12,6 @@ mod record;
 mod reply;
 mod response;
 mod share;
-mod time;
 
 pub use body::{BodyTerms, Fed};
 pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
@@ -22,7 +21,6 @@ pub use record::Record;
 pub use reply::Reply;
 pub use response::ResponseStep;
 pub use share::Shared;
-pub use time::{Clock, Timestamp};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::config::PathPrefix;

@@ -5,7 +5,7 @@ use super::missing::Missing;
 use super::pace::{BackOff, Jitter, PerSecond, has_passed, seconds_left};
 use super::terms::{Held, Refused, Rules, Why};
 use crate::denial::Level;
-use crate::engine::Timestamp;
+use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

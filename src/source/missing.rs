@@ -1,7 +1,7 @@
 //! What was asked for and is not there.
 
 use super::pace::has_passed;
-use crate::engine::Timestamp;
+use crate::time::Timestamp;
 use std::collections::HashMap;
 
 /// The most names that are remembered.

@@ -1,6 +1,6 @@
 //! When to fetch, and when not.
 
-use crate::engine::Timestamp;
+use crate::time::Timestamp;
 
 /// The longest back-off, in seconds.
 const LONGEST: i64 = 300;

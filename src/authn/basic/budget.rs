@@ -1,6 +1,6 @@
 //! How much of a worker's time goes into hashes.
 
-use crate::engine::Timestamp;
+use crate::time::Timestamp;
 
 /// What a worker may spend in a second, in microseconds: a fifth of its time.
 const PER_SECOND: i64 = 200_000;

@@ -1,8 +1,8 @@
 //! The claims of a token, read strictly.
 
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
 use crate::json::Json;
+use crate::time::Timestamp;
 use serde_json::Number;
 
 /// 2^53: the first whole number of which a JSON reader may not know the next (RFC 8259 section 6).

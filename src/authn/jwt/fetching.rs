@@ -4,8 +4,8 @@ use super::keys::{Keys, Need};
 use super::remote::Remote;
 use super::tokens::{Refusal, Tokens, Tried};
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
 use crate::source::{self, Call, Fetch, Progress, Response, Why};
+use crate::time::Timestamp;
 
 /// Keys that are being fetched.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::signature::{self, HmacKey, Verifier};
 use super::token::UnverifiedToken;
 use crate::authn::back_off::{Attempts, Kind};
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
+use crate::time::Timestamp;
 
 /// The longest `kid` that is looked for, in bytes.
 const LONGEST_KID: usize = 256;

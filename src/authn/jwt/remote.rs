@@ -3,9 +3,9 @@
 
 use super::jwk;
 use super::key::KeySet;
-use crate::engine::Timestamp;
 use crate::json::Json;
 use crate::source::{Call, Document, Held, Read, Scheme, Source};
+use crate::time::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
 

@@ -3,10 +3,10 @@
 use super::claims::{ClaimPath, Claims, Times};
 use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
 use crate::json::Json;
 use crate::ollama::{ModelPattern, Scope, ScopeSet};
 use crate::policy::{BodyRules, ModelRule};
+use crate::time::Timestamp;
 use std::rc::Rc;
 
 /// How many models a token may name.

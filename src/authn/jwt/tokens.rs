@@ -11,8 +11,8 @@ use super::token::UnverifiedToken;
 use crate::authn::back_off::Attempts;
 use crate::authn::cache::Cache;
 use crate::denial::{Denial, Level, Reason};
-use crate::engine::Timestamp;
 use crate::source::{Call, News};
+use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -10,9 +10,9 @@ mod ssh;
 
 use super::jwt::{Algorithm, PublicKey, Verifier, verify};
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
 use crate::ollama::ScopeSet;
 use crate::policy::BodyRules;
+use crate::time::Timestamp;
 use proof::Proof;
 use seen::{Seen, Unfit};
 use sha2::{Digest as _, Sha256};

@@ -4,8 +4,8 @@ use super::Signed;
 use super::ssh::{KeyBytes, key_of_blob};
 use crate::credential::is_other_ssh_key;
 use crate::denial::{Denial, Reason};
-use crate::engine::Timestamp;
 use crate::http::without_query;
+use crate::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

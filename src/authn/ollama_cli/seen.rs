@@ -1,7 +1,7 @@
 //! What one key has signed lately, so that it is not let in again.
 
 use super::Windows;
-use crate::engine::Timestamp;
+use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// The most signatures of one key that are remembered, about 80 kB.

@@ -1,4 +1,4 @@
-//! Time as a port: the engine asks, the host reads.
+//! Moments, and the clock as a port: who decides asks, the host reads.
 
 use crate::denial::{Denial, Reason};
 
