@@ -31,7 +31,6 @@ pub use host::{Holding, HostName};
 pub use report::{ConfigError, ConfigErrors};
 pub use root::Configuration;
 pub use schema::schema;
-pub use upstream::PathPrefix;
 
 /// Looks an environment variable up by its name.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;

@@ -4,7 +4,6 @@ use super::field::{Field, Shape, Table};
 use super::host::{self, Holding, HostName};
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
-use super::upstream::PathPrefix;
 use super::{
     Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, jwt,
     network, ollama_cli, require, routes, rules, share, upstream, value,
@@ -237,7 +236,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let (mut upstream, claims) = upstream::read(reader, field("upstream").as_ref());
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
     upstream.token_headers = headers.collect();
-    let path_prefix = field("path_prefix").and_then(|node| PathPrefix::read(reader, &node));
+    let path_prefix = field("path_prefix").and_then(|node| upstream::path_prefix(reader, &node));
     let cors = field("cors").and_then(|node| cors::read(reader, &node));
     let routes = field("routes").map(|node| routes::read(reader, &node));
     let signin_url = field("signin_url").and_then(|node| {

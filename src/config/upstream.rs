@@ -4,7 +4,7 @@ use super::field::{Field, Shape};
 use super::jwt::claim;
 use super::reader::{Node, Reader};
 use crate::authn::jwt::ClaimPath;
-use crate::http::{FieldKind, is_visible_ascii};
+use crate::http::{FieldKind, PathPrefix};
 use crate::upstream::UpstreamRules;
 use std::collections::HashMap;
 
@@ -148,50 +148,15 @@ fn is_free(name: &str) -> bool {
             .any(|own| name.eq_ignore_ascii_case(own))
 }
 
-/// Where the gate is mounted: `/ollama` for `/ollama/api/chat`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPrefix(String);
-
-impl PathPrefix {
-    /// What follows the prefix in the decoded `path`, or `None` if it is not below it.
-    pub fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
-        match path.strip_prefix(self.0.as_str())? {
-            "" => Some("/"),
-            rest => rest.starts_with('/').then_some(rest),
-        }
-    }
-
-    /// The same of a raw path with its query, for choosing a dialect and for what a client signed.
-    pub fn strip_bytes<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
-        path.strip_prefix(self.0.as_bytes())
-            .filter(|rest| rest.starts_with(b"/"))
-    }
-
-    pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Self> {
-        let expected = "a path such as \"/ollama\", without a slash at its end";
-        reader.parsed(node, expected, |text| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            let fit = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
-            let parts = text.strip_prefix('/')?;
-            let fit = is_visible_ascii(parts.as_bytes()) && parts.split('/').all(fit);
-            fit.then(|| Self(text.to_owned()))
-        })
-    }
+/// Where the gate is mounted.
+pub(super) fn path_prefix(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<PathPrefix> {
+    let expected = "a path such as \"/ollama\", without a slash at its end";
+    reader.parsed(node, expected, PathPrefix::parse)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_prefix_ends_at_a_segment() {
-        let prefix = PathPrefix("/ollama".into());
-        assert_eq!(prefix.strip("/ollama/api/tags"), Some("/api/tags"));
-        assert_eq!(prefix.strip("/ollama"), Some("/"));
-        assert_eq!(prefix.strip("/ollama/"), Some("/"));
-        assert_eq!(prefix.strip("/ollamas/api/tags"), None);
-        assert_eq!(prefix.strip("/api/tags"), None);
-    }
 
     #[test]
     fn only_a_free_header_carries_an_identity() {

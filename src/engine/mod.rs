@@ -23,8 +23,8 @@ pub use response::ResponseStep;
 pub use share::Shared;
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
-use crate::config::PathPrefix;
 use crate::cors::Cors;
+use crate::http::PathPrefix;
 use crate::ollama::{Routes, ScopeSet};
 use crate::policy::NetworkRules;
 use crate::upstream::UpstreamRules;

@@ -355,12 +355,11 @@ impl Host for Gateway {
     /// The one call that goes through the SDK: its dispatcher has to know the token, or it panics
     /// when the answer comes.
     fn http_call(&self, call: &Call) -> Result<CallToken, Status> {
-        let scheme = call.scheme.name();
         let headers = vec![
             (":method", "GET"),
-            (":scheme", scheme),
-            (":authority", call.authority.as_str()),
-            (":path", call.path.as_str()),
+            (":scheme", call.url.scheme().name()),
+            (":authority", call.url.authority()),
+            (":path", call.url.path()),
             ("accept", "application/json"),
             ("user-agent", "ollama-gate"),
         ];

@@ -1,16 +1,20 @@
-//! The request as bytes: head, field names, path. Knows nothing of Ollama.
+//! HTTP as bytes: head, field names, cookies, paths, addresses. Knows nothing of Ollama.
 
 mod address;
 mod cookie;
 mod field;
 mod head;
 mod path;
+mod prefix;
+mod url;
 
 pub use address::{forwarded_for, read_address};
 pub use cookie::{Repeated, cookie};
 pub use field::{FieldKind, Place, names_taken_out, resembles};
 pub use head::{Field, HeadError, MAX_FIELDS, RequestHead};
 pub use path::{DecodedPath, PathError, without_query};
+pub use prefix::PathPrefix;
+pub use url::{Scheme, Url};
 
 /// Whether `text` is one or more bytes of visible ASCII (RFC 9110 section 5.5, VCHAR).
 pub fn is_visible_ascii(text: &[u8]) -> bool {

@@ -1,41 +1,19 @@
 //! What is asked, and what comes back.
 
 use crate::denial::Level;
+use crate::http::Url;
 use std::time::Duration;
 
 /// The largest answer that is read, in bytes. A JWKS of a hundred keys has some 50,000.
 pub const MOST_BODY: usize = 256 * 1024;
-
-/// The scheme of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// without TLS
-    Http,
-    /// with TLS, by the gateway's upstream (Envoy) or by this word (Kong, APISIX)
-    Https,
-}
-
-impl Scheme {
-    /// As `:scheme` has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
 
 /// One GET that the gateway has to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// the gateway's name for the server
     pub upstream: String,
-    /// whether with TLS
-    pub scheme: Scheme,
-    /// the host, with its port if it has one
-    pub authority: String,
-    /// the path with its query
-    pub path: String,
+    /// what it is asked for
+    pub url: Url,
     /// how long to wait
     pub timeout: Duration,
 }

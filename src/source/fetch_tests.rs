@@ -1,5 +1,5 @@
 use super::*;
-use crate::source::Scheme;
+use crate::http::Url;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -18,9 +18,7 @@ struct Words;
 fn call(path: &str) -> Call {
     Call {
         upstream: "words".to_owned(),
-        scheme: Scheme::Https,
-        authority: "words.example".to_owned(),
-        path: path.to_owned(),
+        url: Url::parse(&format!("https://words.example{path}")).unwrap(),
         timeout: Duration::from_secs(5),
     }
 }

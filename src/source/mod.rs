@@ -16,6 +16,6 @@ mod missing;
 mod pace;
 mod terms;
 
-pub use call::{Body, Call, Document, MOST_BODY, News, Read, Response, Scheme};
+pub use call::{Body, Call, Document, MOST_BODY, News, Read, Response};
 pub use fetch::{Fetch, Progress, Source};
 pub use terms::{Held, Refused, Rules, Why};

@@ -13,12 +13,12 @@ fn the_first_request_waits_for_its_call_and_goes_on() {
     assert_eq!(
         (
             call.upstream.as_str(),
-            call.scheme.name(),
-            call.authority.as_str()
+            call.url.scheme().name(),
+            call.url.authority()
         ),
         ("sso", "https", "sso.example")
     );
-    assert_eq!((call.path.as_str(), call.timeout.as_secs()), ("/certs", 7));
+    assert_eq!((call.url.path(), call.timeout.as_secs()), ("/certs", 7));
     assert_eq!(first.answer(200, &one_key()), ok());
     let seen = first.seen.as_ref().unwrap();
     assert_eq!(seen.record["id"], "sso");

@@ -115,7 +115,10 @@ impl World {
     /// What the root context has asked for, beginning with call number `from`.
     pub fn calls_from(&self, from: usize) -> Vec<String> {
         let calls = self.gateway.0.http_calls.borrow();
-        let paths = calls.iter().skip(from).map(|call| call.path.clone());
+        let paths = calls
+            .iter()
+            .skip(from)
+            .map(|call| call.url.path().to_owned());
         paths.collect()
     }
 

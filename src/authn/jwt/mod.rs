@@ -28,7 +28,7 @@ pub use fetching::{Answered, Pending};
 pub use issuer::{Grant, Issuer};
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub use keys::{Keys, Need, Unproved};
-pub use remote::{Address, Jwks, Location, Remote, Server};
+pub use remote::{Jwks, Location, Remote, Server};
 pub use rules::{Audiences, Expected, RequiredClaim, Rules};
 pub use signature::{HmacKey, Software, Verifier, verify};
 pub use token::{UnverifiedToken, media_type};

@@ -3,9 +3,9 @@
 use super::super::field::{DURATION, Field, Shape};
 use super::super::reader::{Node, Reader, Section};
 use crate::authn::jwt::{
-    Address, Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server,
-    key_of_jwk,
+    Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
+use crate::http::Url;
 use crate::source::{Rules, Source};
 use std::time::Duration;
 
@@ -272,9 +272,7 @@ fn read_jwks(
     let location = match field("url") {
         Some(node) => {
             let expected = "an address that begins with https:// or http://";
-            reader
-                .parsed(&node, expected, Address::parse)
-                .map(Location::At)
+            reader.parsed(&node, expected, Url::parse).map(Location::At)
         }
         None => section.field("issuer").and_then(|node| {
             let expected = "an address, from which `jwks.url` can be found (or give `jwks.url`)";
