@@ -355,15 +355,16 @@ impl Host for Gateway {
     /// The one call that goes through the SDK: its dispatcher has to know the token, or it panics
     /// when the answer comes.
     fn http_call(&self, call: &Call) -> Result<CallToken, Status> {
-        let headers = vec![
-            (":method", "GET"),
-            (":scheme", call.url.scheme().name()),
-            (":authority", call.url.authority()),
-            (":path", call.url.path()),
-            ("accept", "application/json"),
-            ("user-agent", "ollama-gate"),
+        let url = call.url();
+        let mut headers = vec![
+            (":method", call.method()),
+            (":scheme", url.scheme().name()),
+            (":authority", url.authority()),
+            (":path", url.path()),
         ];
-        dispatch_http_call(&call.upstream, headers, None, Vec::new(), call.timeout)
+        headers.extend(call.headers());
+        let (upstream, timeout) = (call.upstream(), call.timeout());
+        dispatch_http_call(upstream, headers, call.body(), Vec::new(), timeout)
             .map(CallToken)
             .map_err(|status| Status(sdk_status(status)))
     }

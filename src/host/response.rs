@@ -27,7 +27,7 @@ pub fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
 pub fn tell_refused(host: &impl Host, call: &Call, Status(status): Status) {
     let line = format!(
         "ollama-gate: the gateway makes no call to upstream `{}` (status {status}), is there one of that name?",
-        call.upstream
+        call.upstream()
     );
     host.log(Level::Error, &line);
 }

@@ -1,5 +1,8 @@
 //! An address on the web, taken apart (RFC 3986 section 3).
 
+use super::without_query;
+use std::fmt;
+
 /// The scheme of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -20,7 +23,7 @@ impl Scheme {
 }
 
 /// The address of something that is fetched: scheme, host and path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     scheme: Scheme,
     authority: String,
@@ -70,6 +73,14 @@ impl Url {
     /// Whether the same server has the other address: scheme, host and port are the same.
     pub fn is_on_server_of(&self, other: &Self) -> bool {
         self.scheme == other.scheme && self.authority.eq_ignore_ascii_case(&other.authority)
+    }
+}
+
+impl fmt::Debug for Url {
+    /// Leaves out the query, which may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = String::from_utf8_lossy(without_query(self.path.as_bytes()));
+        write!(f, "{}://{}{path}", self.scheme.name(), self.authority)
     }
 }
 

@@ -2,20 +2,83 @@
 
 use crate::denial::Level;
 use crate::http::Url;
+use crate::secret::Secret;
+use std::fmt;
 use std::time::Duration;
 
 /// The largest answer that is read, in bytes. A JWKS of a hundred keys has some 50,000.
 pub const MOST_BODY: usize = 256 * 1024;
 
-/// One GET that the gateway has to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One HTTP call that the gateway has to make. Headers and body may hold secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Call {
-    /// the gateway's name for the server
-    pub upstream: String,
-    /// what it is asked for
-    pub url: Url,
-    /// how long to wait
-    pub timeout: Duration,
+    upstream: String,
+    method: &'static str,
+    url: Url,
+    headers: Vec<(&'static str, Secret<String>)>,
+    body: Option<Secret<Vec<u8>>>,
+    timeout: Duration,
+}
+
+impl Call {
+    /// A GET of the JSON at `url`. `upstream` is the gateway's name for the server, `timeout` how long
+    /// to wait for the answer.
+    pub fn get_json(upstream: String, url: Url, timeout: Duration) -> Self {
+        let header = |value: &str| Secret::new(value.to_owned());
+        Self {
+            upstream,
+            method: "GET",
+            url,
+            headers: vec![
+                ("accept", header("application/json")),
+                ("user-agent", header("ollama-gate")),
+            ],
+            body: None,
+            timeout,
+        }
+    }
+
+    /// The gateway's name for the server.
+    pub fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
+    /// The method.
+    pub const fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// What it is asked for.
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The header fields beside the pseudo headers, lower-case names.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (*name, value.expose().as_str()))
+    }
+
+    /// The body, if there is one.
+    pub fn body(&self) -> Option<&[u8]> {
+        self.body.as_ref().map(|body| body.expose().as_slice())
+    }
+
+    /// How long to wait for the answer.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}
+
+impl fmt::Debug for Call {
+    /// Shows whom it asks for which path. A query, a header and a body may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("upstream", &self.upstream)
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The answer to a call.
@@ -82,4 +145,21 @@ pub struct News {
     pub level: Level,
     /// what
     pub line: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_shows_no_query_no_header_and_no_body() {
+        let url = Url::parse("https://sso.example/certs?code=hidden").unwrap();
+        let mut call = Call::get_json("sso".to_owned(), url, Duration::from_secs(5));
+        let secret = || Secret::new("hidden".to_owned());
+        call.headers.push(("authorization", secret()));
+        call.body = Some(Secret::new(secret().expose().clone().into_bytes()));
+        let shown = format!("{call:?}");
+        assert!(!shown.contains("hidden"), "{shown}");
+        assert!(shown.contains("sso.example/certs"), "{shown}");
+    }
 }

@@ -16,11 +16,8 @@ const RULES: Rules = Rules {
 struct Words;
 
 fn call(path: &str) -> Call {
-    Call {
-        upstream: "words".to_owned(),
-        url: Url::parse(&format!("https://words.example{path}")).unwrap(),
-        timeout: Duration::from_secs(5),
-    }
+    let url = Url::parse(&format!("https://words.example{path}")).unwrap();
+    Call::get_json("words".to_owned(), url, Duration::from_secs(5))
 }
 
 impl Document for Words {

@@ -12,13 +12,13 @@ fn the_first_request_waits_for_its_call_and_goes_on() {
     let (_, call) = first.waits_for.clone().unwrap();
     assert_eq!(
         (
-            call.upstream.as_str(),
-            call.url.scheme().name(),
-            call.url.authority()
+            call.upstream(),
+            call.url().scheme().name(),
+            call.url().authority()
         ),
         ("sso", "https", "sso.example")
     );
-    assert_eq!((call.url.path(), call.timeout.as_secs()), ("/certs", 7));
+    assert_eq!((call.url().path(), call.timeout().as_secs()), ("/certs", 7));
     assert_eq!(first.answer(200, &one_key()), ok());
     let seen = first.seen.as_ref().unwrap();
     assert_eq!(seen.record["id"], "sso");

@@ -118,7 +118,7 @@ impl World {
         let paths = calls
             .iter()
             .skip(from)
-            .map(|call| call.url.path().to_owned());
+            .map(|call| call.url().path().to_owned());
         paths.collect()
     }
 

@@ -63,11 +63,7 @@ pub struct Jwks {
 impl Server {
     /// The call that asks it for `url`.
     fn call(&self, url: Url) -> Call {
-        Call {
-            upstream: self.upstream.clone(),
-            url,
-            timeout: self.timeout,
-        }
+        Call::get_json(self.upstream.clone(), url, self.timeout)
     }
 }
 
@@ -166,7 +162,7 @@ mod tests {
 
     fn follow(issuer: &str, metadata: &str) -> Result<String, String> {
         match discovered(issuer).read(0, metadata.as_bytes())? {
-            Read::Follow(call) => Ok(format!("{} {}", call.url.authority(), call.url.path())),
+            Read::Follow(call) => Ok(format!("{} {}", call.url().authority(), call.url().path())),
             Read::Value { .. } => Err("a value".to_owned()),
         }
     }
@@ -181,7 +177,7 @@ mod tests {
                 "/realms/main/.well-known/openid-configuration",
             ),
         ] {
-            assert_eq!(discovered(issuer).first().url.path(), path);
+            assert_eq!(discovered(issuer).first().url().path(), path);
         }
         for wrong in ["sso.example", "https://sso.example/?x=1", ""] {
             assert_eq!(Location::discovered(wrong), None, "{wrong}");
