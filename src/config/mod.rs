@@ -11,6 +11,7 @@ mod cors;
 mod document;
 mod field;
 mod filter_lists;
+mod foreign;
 mod host;
 mod jwt;
 mod network;

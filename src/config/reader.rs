@@ -2,6 +2,7 @@
 
 use super::Environment;
 use super::field::{Field, Support};
+use super::foreign;
 use super::report::ConfigErrors;
 use crate::json::{Json, duplicates};
 
@@ -20,7 +21,8 @@ const LONGEST_NAME: usize = 26;
 /// is longer.
 fn may_be_shown(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
-    name == "sha256" || (name.len() <= LONGEST_NAME && name.bytes().all(plain))
+    let fit = name.len() <= LONGEST_NAME && name.bytes().all(plain);
+    fit || name == "sha256" || foreign::is_known(name)
 }
 
 /// A value and where it stands. The path is text only once there is an error at it.
@@ -206,7 +208,7 @@ impl<'e> Reader<'e> {
         for (name, value) in members {
             let field = fields.iter().find(|field| field.name == name);
             let message = match field.map(|field| field.support) {
-                None => unknown(name, fields),
+                None => unknown(&node.path(), name, fields),
                 Some(Support::Later) => "is not supported yet".to_owned(),
                 Some(_) => continue,
             };
@@ -276,7 +278,11 @@ impl<'j> Section<'j> {
     }
 }
 
-fn unknown(name: &str, fields: &[Field]) -> String {
+/// What is said of the field `name`, which the section at `path` with these `fields` does not have.
+fn unknown(path: &str, name: &str, fields: &[Field]) -> String {
+    if let Some(advice) = foreign::advice(path, name) {
+        return advice;
+    }
     let nearest = fields
         .iter()
         .filter(|_| name.len() <= LONGEST_NAME)
