@@ -19,7 +19,7 @@ mod tally;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gate::differences;
+use gate::{differences, differences_of_create};
 use generator::{Draw, FormBody};
 use ollama_gate::ollama::body::{BodyError, FormScanner, Members, Scanner};
 use serde_json::Value;
@@ -28,9 +28,8 @@ use tally::Tally;
 const BODIES: usize = 100_000;
 const FORMS: usize = 30_000;
 
-/// Reads `body` in chunks of a drawn size.
-fn read(body: &[u8], draw: &mut Draw) -> Result<Members, BodyError> {
-    let mut scanner = Scanner::new();
+/// Reads `body` with `scanner` in chunks of a drawn size.
+fn read(mut scanner: Scanner, body: &[u8], draw: &mut Draw) -> Result<Members, BodyError> {
     for chunk in body.chunks(1 + draw.below(body.len() + 1)) {
         scanner.feed(chunk)?;
     }
@@ -53,26 +52,31 @@ fn read_form(form: &FormBody, draw: &mut Draw) -> Option<Option<String>> {
 fn whatever_the_gate_accepts_go_reads_the_same() {
     let mut draw = Draw::new(5);
     let bodies: Vec<_> = (0..BODIES).map(|_| generator::body(&mut draw)).collect();
-    let (mut tally, mut wrong, mut elsewhere) = (Tally::default(), Vec::new(), 0);
+    let (mut tally, mut wrong) = (Tally::default(), Vec::new());
+    let (mut elsewhere, mut blobs) = (0, 0);
     let frames = bodies.iter().map(|body| (b'j', body.bytes.clone()));
     go::ask(frames, |place, line| {
         let body = &bodies[place];
-        let members = read(&body.bytes, &mut draw);
-        tally.count(&body.kinds, members.is_ok());
-        let Ok(members) = members else {
-            return;
-        };
         let go: Value = serde_json::from_str(line).unwrap();
-        let found = differences(&members, &go);
-        let host = members.remote_host.unwrap_or_default();
-        elsewhere += usize::from(!host.is_empty());
+        let mut found = Vec::new();
+        if let Ok(members) = read(Scanner::of_create(), &body.bytes, &mut draw) {
+            found.extend(differences_of_create(&members, &go));
+            let host = members.remote_host.unwrap_or_default();
+            elsewhere += usize::from(!host.is_empty());
+            blobs += usize::from(members.blobs.is_some() || members.modelfile.is_some());
+        }
+        let members = read(Scanner::new(), &body.bytes, &mut draw);
+        tally.count(&body.kinds, members.is_ok());
+        if let Ok(members) = members {
+            found.extend(differences(&members, &go));
+        }
         if !found.is_empty() {
             let text = String::from_utf8_lossy(&body.bytes).into_owned();
             wrong.push(format!("{found:?} {:?}\n{text}\n{line}", body.kinds));
         }
     });
     tally.print();
-    println!("with a remote host: {elsewhere}");
+    println!("with a remote host: {elsewhere}, with blobs or a Modelfile: {blobs}");
     let few = wrong
         .iter()
         .take(5)
@@ -88,6 +92,7 @@ fn whatever_the_gate_accepts_go_reads_the_same() {
     assert!(accepted > 10_000 && refused == 0, "a usual body is refused");
     assert!((30..=70).contains(&tally.share()), "{}", tally.share());
     assert!(elsewhere > 1000, "a remote host is rare: {elsewhere}");
+    assert!(blobs > 1000, "blobs are rare: {blobs}");
     for kind in generator::kinds() {
         let (accepted, refused) = tally.of(kind);
         assert!(accepted + refused > 500, "{kind} is rare");

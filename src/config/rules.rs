@@ -28,7 +28,11 @@ pub(super) const LIMITS: &[Field] = &[
         DURATION,
         "the longest `keep_alive`, such as `\"10m\"`, up to 30 days; a negative one, which is for ever, is refused then",
     ),
-    Field::optional("num_ctx", Shape::Count, "the greatest `options.num_ctx`"),
+    Field::optional(
+        "num_ctx",
+        Shape::Count,
+        "the greatest `options.num_ctx`, and `parameters.num_ctx` of a model to create",
+    ),
     Field::optional(
         "num_predict",
         Shape::Count,
@@ -38,7 +42,7 @@ pub(super) const LIMITS: &[Field] = &[
     Field::optional(
         "raw",
         Shape::Boolean,
-        "`false` refuses `raw`, which passes over the model's template",
+        "`false` refuses `raw`, which passes over the model's template, and a `template` that takes its place",
     ),
     Field::optional(
         "debug_render_only",

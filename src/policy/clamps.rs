@@ -18,7 +18,7 @@ pub struct Clamps {
     pub num_ctx: Option<u64>,
     /// the greatest `num_predict`, `max_tokens`, `max_completion_tokens` and `max_output_tokens`
     pub num_predict: Option<u64>,
-    /// whether `raw` is refused
+    /// whether `raw` is refused, and `template`, which does the same
     pub no_raw: bool,
     /// whether `_debug_render_only` is refused
     pub no_debug_render: bool,
@@ -34,21 +34,40 @@ impl Clamps {
     pub fn check(&self, route: &Route, members: &Members) -> Result<(), Denial> {
         self.check_size(members.bytes)?;
         self.check_keep_alive(members.keep_alive)?;
+        let (num_ctx, num_predict) = match route.naming() {
+            Naming::Create => ("parameters.num_ctx", "parameters.num_predict"),
+            _ => ("options.num_ctx", "options.num_predict"),
+        };
         if let (Some(most), Some(asked)) = (self.num_ctx, members.num_ctx) {
-            check_number("options.num_ctx", asked, most)?;
+            check_number(num_ctx, asked, most)?;
         }
         if let Some(most) = self.num_predict {
-            check_tokens(most, Bounded::of(route), members)?;
+            check_tokens(most, Bounded::of(route), num_predict, members)?;
         }
+        self.check_overrides(members)
+    }
+
+    /// Checks what takes the place of something that the model has.
+    fn check_overrides(&self, members: &Members) -> Result<(), Denial> {
+        if let Some(member) = members.modelfile
+            && (self.num_ctx.is_some() || self.num_predict.is_some() || self.no_raw)
+        {
+            return Err(exceeded(format!(
+                "`{member}` is not looked into, send `parameters` and the like as members of their own"
+            )));
+        }
+        let (raw, debug) = (members.raw, members.debug_render_only);
         for (refused, asked, name) in [
-            (self.no_raw, members.raw, "raw"),
+            (self.no_raw, raw == Some(true), "raw"),
+            // One that is nothing but the prompt is the same.
+            (self.no_raw, members.template, "template"),
             (
                 self.no_debug_render,
-                members.debug_render_only,
+                debug == Some(true),
                 "_debug_render_only",
             ),
         ] {
-            if refused && asked == Some(true) {
+            if refused && asked {
                 return Err(exceeded(format!("leave `{name}` out")));
             }
         }
@@ -129,9 +148,14 @@ impl Bounded {
     }
 }
 
-fn check_tokens(most: u64, bounded: Bounded, members: &Members) -> Result<(), Denial> {
+fn check_tokens(
+    most: u64,
+    bounded: Bounded,
+    num_predict: &'static str,
+    members: &Members,
+) -> Result<(), Denial> {
     let all = [
-        ("options.num_predict", members.num_predict),
+        (num_predict, members.num_predict),
         ("max_tokens", members.max_tokens),
         ("max_completion_tokens", members.max_completion_tokens),
         ("max_output_tokens", members.max_output_tokens),
@@ -143,7 +167,7 @@ fn check_tokens(most: u64, bounded: Bounded, members: &Members) -> Result<(), De
     }
     let needed = match bounded {
         Bounded::Nothing => return Ok(()),
-        Bounded::NumPredict => ("options.num_predict", members.num_predict),
+        Bounded::NumPredict => (num_predict, members.num_predict),
         Bounded::MaxTokens => ("max_tokens", members.max_tokens),
         Bounded::MaxOutputTokens => ("max_output_tokens", members.max_output_tokens),
         Bounded::Unbounded => return Err(unbounded()),

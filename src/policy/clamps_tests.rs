@@ -1,11 +1,15 @@
 use super::*;
-use crate::ollama::body::Scanner;
+use crate::ollama::body::{BodyKind, Reader};
 use crate::ollama::{ROUTES, Route};
 
-fn members(body: &str) -> Members {
-    let mut scanner = Scanner::new();
-    scanner.feed(body.as_bytes()).unwrap();
-    scanner.finish().unwrap()
+fn members(route: &Route, body: &str) -> Members {
+    let kind = match route.naming() {
+        Naming::Create => BodyKind::Create,
+        _ => BodyKind::Json,
+    };
+    let mut reader = Reader::new(kind, b"").unwrap();
+    reader.feed(body.as_bytes()).unwrap();
+    reader.finish().unwrap()
 }
 
 fn route(path: &str) -> &'static Route {
@@ -14,7 +18,7 @@ fn route(path: &str) -> &'static Route {
 
 /// The sentence of the refusal, or nothing where there is none.
 fn refused(limits: &Clamps, path: &str, body: &str) -> String {
-    match limits.check(route(path), &members(body)) {
+    match limits.check(route(path), &members(route(path), body)) {
         Ok(()) => String::new(),
         Err(denial) => {
             assert_eq!(denial.reason(), Reason::LimitExceeded);
@@ -174,11 +178,112 @@ fn every_route_that_predicts_is_bounded_or_refused() {
     assert_eq!(Clamps::default().check_route(form), Ok(()));
     let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Inference);
     assert!(limits.check_route(&route).is_err());
-    let body = members(r#"{"max_tokens": 5, "options": {"num_predict": 5}}"#);
+    let body = r#"{"max_tokens": 5, "options": {"num_predict": 5}}"#;
+    let body = members(&route, body);
     let denial = limits.check(&route, &body).unwrap_err();
     assert!(denial.message().contains("takes no bound"));
     let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Read);
     assert_eq!(limits.check(&route, &body), Ok(()));
+}
+
+/// What a model is made with is what every later request gets that leaves it out.
+#[test]
+fn parameters_of_a_model_to_create_are_bounded_as_options_are() {
+    let ctx = Clamps {
+        num_ctx: Some(8192),
+        ..Clamps::default()
+    };
+    let predict = Clamps {
+        num_predict: Some(100),
+        ..Clamps::default()
+    };
+    for (limits, name, most) in [(&ctx, "num_ctx", 8192), (&predict, "num_predict", 100)] {
+        let body =
+            |value: &str| format!(r#"{{"model": "x", "parameters": {{"{name}": {value}}}}}"#);
+        for value in ["1", "100", "100.9", "null"] {
+            passes(limits, "/api/create", &body(value));
+        }
+        passes(limits, "/api/create", r#"{"model": "x", "from": "y"}"#);
+        passes(limits, "/api/create", r#"{"parameters": null}"#);
+        let stop = r#"{"parameters": {"stop": ["a"], "temperature": 0.5}}"#;
+        passes(limits, "/api/create", stop);
+        for value in ["1000000", "8193", "0", "-1", "-2", "1e9"] {
+            let expected = format!("{PREFIX}`parameters.{name}` may be from 1 to {most}");
+            assert_eq!(refused(limits, "/api/create", &body(value)), expected);
+        }
+        // Elsewhere nobody reads them, and another limit does not bound them.
+        let asked = route("/api/chat");
+        let asked = members(asked, &body("1000000"));
+        assert_eq!((asked.num_ctx, asked.num_predict), (None, None));
+    }
+    let other = r#"{"parameters": {"num_predict": 1000000}}"#;
+    passes(&ctx, "/api/create", other);
+}
+
+#[test]
+fn a_modelfile_is_refused_by_every_limit_on_what_it_can_say() {
+    for (limits, bounds) in [
+        (
+            Clamps {
+                num_ctx: Some(8192),
+                ..Clamps::default()
+            },
+            true,
+        ),
+        (
+            Clamps {
+                num_predict: Some(100),
+                ..Clamps::default()
+            },
+            true,
+        ),
+        (
+            Clamps {
+                no_raw: true,
+                ..Clamps::default()
+            },
+            true,
+        ),
+        (
+            Clamps {
+                request_bytes: Some(1000),
+                no_debug_render: true,
+                keep_alive: Some(Duration::from_secs(5)),
+                ..Clamps::default()
+            },
+            false,
+        ),
+    ] {
+        for member in ["modelfile", "path"] {
+            let body = format!(r#"{{"model": "x", "{member}": "FROM y"}}"#);
+            let refusal = refused(&limits, "/api/create", &body);
+            assert_eq!(refusal.contains(member), bounds, "{limits:?} {refusal}");
+            passes(&limits, "/api/create", &format!(r#"{{"{member}": ""}}"#));
+            passes(&limits, "/api/show", &body);
+        }
+    }
+}
+
+/// `{{ .Prompt }}` as the template leaves the prompt as it is, like `raw`.
+#[test]
+fn a_template_is_refused_as_raw_is() {
+    let no_raw = Clamps {
+        no_raw: true,
+        ..Clamps::default()
+    };
+    let expected = format!("{PREFIX}leave `template` out");
+    let long = "x".repeat(5000);
+    for value in ["{{ .Prompt }}", " ", r"\ud800", &long] {
+        let body = format!(r#"{{"template": "{value}"}}"#);
+        for path in ["/api/generate", "/api/create"] {
+            assert_eq!(refused(&no_raw, path, &body), expected);
+            passes(&Clamps::default(), path, &body);
+        }
+    }
+    for none in [r#"{"template": ""}"#, r#"{"template": null}"#, "{}"] {
+        passes(&no_raw, "/api/generate", none);
+        passes(&no_raw, "/api/create", none);
+    }
 }
 
 #[test]
@@ -226,6 +331,7 @@ fn what_is_not_bounded_passes() {
     let body = r#"{"keep_alive": -1, "raw": true, "_debug_render_only": true, "max_tokens": -1,
                    "options": {"num_ctx": 9000000, "num_predict": -2}}"#;
     for route in ROUTES {
-        assert_eq!(Clamps::default().check(route, &members(body)), Ok(()));
+        let members = members(route, body);
+        assert_eq!(Clamps::default().check(route, &members), Ok(()));
     }
 }

@@ -74,6 +74,16 @@ impl BodyRules {
                     rule.check(&name)?;
                 }
             }
+            if let Some(member) = members.modelfile.filter(|_| !rule.allows_every()) {
+                return Err(denied(format!(
+                    "`{member}` is not looked into, send `from` and the like as members of their own"
+                )));
+            }
+            if let Some(member) = members.blobs.filter(|_| !rule.allows_every()) {
+                return Err(denied(format!(
+                    "the blobs in `{member}` may be parts of any model, and it may not use every one: {rule}"
+                )));
+            }
             let missing = naming
                 .required()
                 .iter()

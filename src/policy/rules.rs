@@ -38,9 +38,8 @@ impl BodyRules {
             return None;
         }
         match route.naming() {
-            Naming::Model | Naming::ModelOrName | Naming::Create | Naming::Copy => {
-                Some(BodyKind::Json)
-            }
+            Naming::Model | Naming::ModelOrName | Naming::Copy => Some(BodyKind::Json),
+            Naming::Create => Some(BodyKind::Create),
             Naming::Form => Some(BodyKind::Form),
             Naming::Unknown if !reads_none(asked.method) => Some(BodyKind::Json),
             Naming::Unknown | Naming::Nowhere | Naming::List | Naming::Path | Naming::Blob => {

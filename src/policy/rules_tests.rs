@@ -1,5 +1,5 @@
 use super::*;
-use crate::ollama::body::Scanner;
+use crate::ollama::body::Reader;
 use crate::ollama::{ModelPattern, ROUTES, Scope};
 
 fn models(patterns: &[&str]) -> BodyRules {
@@ -20,9 +20,13 @@ fn limits(limits: Clamps) -> BodyRules {
 }
 
 fn members(body: &str) -> Members {
-    let mut scanner = Scanner::new();
-    scanner.feed(body.as_bytes()).unwrap();
-    scanner.finish().unwrap()
+    members_of(BodyKind::Json, body)
+}
+
+fn members_of(kind: BodyKind, body: &str) -> Members {
+    let mut reader = Reader::new(kind, b"").unwrap();
+    reader.feed(body.as_bytes()).unwrap();
+    reader.finish().unwrap()
 }
 
 fn asked(method: &'static str) -> Asked<'static> {
@@ -41,7 +45,12 @@ fn route(method: &str, path: &str) -> &'static Route {
 fn refused(rules: &BodyRules, route: &Route, body: &str) -> String {
     let asked = asked("POST");
     let kind = rules.kind(route, asked).unwrap();
-    match check([rules], ScopeSet::EVERY, route, kind, &members(body)) {
+    // A form's members are what the same members of JSON would be.
+    let members = match kind {
+        BodyKind::Form => members(body),
+        kind => members_of(kind, body),
+    };
+    match check([rules], ScopeSet::EVERY, route, kind, &members) {
         Ok(()) => String::new(),
         Err(denial) => format!("{} {}", denial.reason().code(), denial.message()),
     }
@@ -53,6 +62,7 @@ fn refused(rules: &BodyRules, route: &Route, body: &str) -> String {
 #[test]
 fn the_table_of_routes_under_a_model_rule() {
     const JSON: Option<BodyKind> = Some(BodyKind::Json);
+    const CREATE: Option<BodyKind> = Some(BodyKind::Create);
     const FORM: Option<BodyKind> = Some(BodyKind::Form);
     let table = [
         ("GET", "/", None, true),
@@ -80,7 +90,7 @@ fn the_table_of_routes_under_a_model_rule() {
         ("POST", "/v1/audio/transcriptions", FORM, true),
         ("POST", "/api/pull", JSON, true),
         ("POST", "/api/push", JSON, true),
-        ("POST", "/api/create", JSON, true),
+        ("POST", "/api/create", CREATE, true),
         ("POST", "/api/copy", JSON, true),
         ("DELETE", "/api/delete", JSON, true),
         ("POST", "/api/blobs/sha256:00", None, false),
@@ -188,6 +198,53 @@ fn every_model_that_a_body_names_is_checked() {
     }
 }
 
+/// Blobs are parts of models without their names, and a Modelfile can name anything.
+#[test]
+fn a_model_to_create_brings_no_blob_and_no_modelfile_unless_every_model_is_allowed() {
+    let create = route("POST", "/api/create");
+    let (one, every) = (models(&["team/*"]), models(&["*"]));
+    for (member, value, names) in [
+        ("files", r#"{"m.gguf": "sha256:00"}"#, true),
+        ("files", r#"{"m.gguf": null}"#, true),
+        ("files", r#"{"": ""}"#, true),
+        ("files", r#"{"\ud800": "sha256:00"}"#, true),
+        ("files", r#"{"m.gguf": {"model": "team/y"}}"#, true),
+        ("adapters", r#"{"a.gguf": "sha256:00"}"#, true),
+        ("draft_files", r#"{"d.gguf": "sha256:00"}"#, true),
+        ("modelfile", r#""FROM llama3""#, true),
+        ("modelfile", r#""\ud800""#, true),
+        ("path", r#""/root/Modelfile""#, true),
+        ("files", "{}", false),
+        ("files", "null", false),
+        ("adapters", "{}", false),
+        ("draft_files", "null", false),
+        ("modelfile", r#""""#, false),
+        ("path", "null", false),
+        ("quantize", r#""q4_K_M""#, false),
+        ("system", r#""files""#, false),
+        ("info", r#"{"files": {"m": "sha256:00"}}"#, false),
+    ] {
+        for from in ["", r#""from": "team/y", "#] {
+            let body = format!(r#"{{"model": "team/x", {from}"{member}": {value}}}"#);
+            let refusal = refused(&one, create, &body);
+            assert_eq!(refusal.is_empty(), !names, "{body}: {refusal}");
+            if names {
+                assert!(refusal.starts_with("model_denied ") && refusal.contains(member));
+            }
+            assert_eq!(refused(&every, create, &body), "");
+        }
+    }
+    // A second rule takes away what the first allows.
+    let both = BodyRules {
+        models: [every.models, one.models.clone()].concat(),
+        ..BodyRules::default()
+    };
+    let body = r#"{"model": "team/x", "files": {"m.gguf": "sha256:00"}}"#;
+    assert!(refused(&both, create, body).starts_with("model_denied "));
+    // Elsewhere Ollama passes over them.
+    assert_eq!(refused(&one, route("POST", "/api/show"), body), "");
+}
+
 #[test]
 fn a_refusal_says_what_is_allowed_and_quotes_no_nonsense() {
     let prefix = "model_denied the credential may not use the model: ";
@@ -239,7 +296,7 @@ fn no_models_is_none_and_a_star_is_all_that_are_named() {
     for route in ROUTES {
         let asked = asked("POST");
         let (none, every) = (models(&[]), models(&["*"]));
-        if none.kind(route, asked) == Some(BodyKind::Json) {
+        if let Some(BodyKind::Json | BodyKind::Create) = none.kind(route, asked) {
             let body = r#"{"model": "a", "source": "a", "destination": "hf.co/b/c:d"}"#;
             assert!(
                 !refused(&none, route, body).is_empty(),

@@ -77,6 +77,25 @@ const TOOLS: [&str; 6] = [
     r#"[{"name":"f","input_schema":{"type":"object","properties":{"type":{"type":"string"}}}}]"#,
 ];
 
+/// Blobs by the names of their files.
+const FILES: [&str; 6] = [
+    r#"{"model.gguf":"sha256:29fdb92e57cf0827ded04ae6461b5931d01fa595843f55d36f5b275a52087dd2"}"#,
+    r#"{"a":"sha256:00","a":"sha256:01","b":"sha256-02"}"#,
+    r#"{"":null}"#,
+    r#"{"\u006dodel":""}"#,
+    "{}",
+    "null",
+];
+
+/// Texts that say what a model is made of.
+const SCRIPTS: [&str; 5] = [
+    r#""FROM llama3.2\nPARAMETER num_ctx 1000000""#,
+    r#""{{ .Prompt }}""#,
+    r#"" ""#,
+    r#""""#,
+    "null",
+];
+
 /// A member called `name`.
 pub fn member(name: &str, value: impl Into<Vec<u8>>) -> Member {
     (format!("\"{name}\"").into_bytes(), value.into())
@@ -90,7 +109,9 @@ pub fn value(name: &str, draw: &mut Draw) -> Vec<u8> {
         "keep_alive" => draw.of(&LASTING),
         "raw" | "_debug_render_only" | "stream" => draw.of(&["true", "false", "null"]),
         "tools" => draw.of(&TOOLS),
-        "options" => return options(draw),
+        "options" | "parameters" => return options(draw),
+        "files" | "adapters" | "draft_files" => draw.of(&FILES),
+        "template" | "modelfile" | "path" => draw.of(&SCRIPTS),
         _ => draw.of(&NUMBERS),
     };
     text.as_bytes().to_vec()
@@ -138,6 +159,7 @@ pub fn usual(draw: &mut Draw) -> Vec<Member> {
             "keep_alive",
             "options",
             "raw",
+            "template",
             "stream",
             "_debug_render_only",
         ],
@@ -145,7 +167,18 @@ pub fn usual(draw: &mut Draw) -> Vec<Member> {
         2 => &["model", "max_tokens", "max_completion_tokens", "stream"],
         3 => &["model", "max_tokens", "tools", "max_output_tokens"],
         4 => &["source", "destination"],
-        _ => &["from", "remote_host", "stream"],
+        _ => &[
+            "from",
+            "remote_host",
+            "files",
+            "adapters",
+            "draft_files",
+            "modelfile",
+            "path",
+            "template",
+            "parameters",
+            "stream",
+        ],
     };
     let mut members = Vec::new();
     for name in names {

@@ -254,7 +254,7 @@ pub const OF_BYTES: [(&str, OfBytes); 8] = [
 /// Bytes that mean something in JSON, and some that do not.
 const SYNTAX: &[u8] = b"{}[]\",:\\/ \n\t\r0123456789.-+eEtrufalsenm_\0\x1f\x7f\x80\xc3\xe2\xff";
 
-const MATTER: [&str; 15] = [
+const MATTER: [&str; 22] = [
     "model",
     "name",
     "source",
@@ -270,6 +270,13 @@ const MATTER: [&str; 15] = [
     "max_output_tokens",
     "options",
     "tools",
+    "template",
+    "files",
+    "adapters",
+    "draft_files",
+    "modelfile",
+    "path",
+    "parameters",
 ];
 
 /// The place of a member that matters; one is added where there is none.

@@ -371,8 +371,19 @@ impl World {
     /// Sends a POST whose body comes in these parts, each with the flow that came back. The gateway
     /// holds what was stopped.
     pub fn post(&self, path: &str, fields: &[(&str, &str)], parts: &[&[u8]]) -> (Seen, Vec<Flow>) {
+        self.with_body("POST", path, fields, parts)
+    }
+
+    /// As [`World::post`], by another method.
+    pub fn with_body(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        parts: &[&[u8]],
+    ) -> (Seen, Vec<Flow>) {
         let usual = [
-            (":method", "POST"),
+            (":method", method),
             (":path", path),
             (":authority", "gate.example"),
         ];

@@ -1,6 +1,6 @@
 //! What a rule needs to know of a body, gathered while it passes.
 
-use super::field::{Field, OPTIONS, TOOLS, TOP};
+use super::field::{CREATE, Field, OPTIONS, TOOLS, TOP};
 use super::kept::Kept;
 use super::lexer::{Kind, Sink};
 use super::{BodyError, KeepAlive, Number};
@@ -22,9 +22,9 @@ pub struct Members {
     pub remote_host: Option<String>,
     /// `keep_alive`
     pub keep_alive: Option<KeepAlive>,
-    /// `options.num_ctx`
+    /// `options.num_ctx`, or `parameters.num_ctx` of a model to create
     pub num_ctx: Option<Number>,
-    /// `options.num_predict`
+    /// `options.num_predict`, or `parameters.num_predict` of a model to create
     pub num_predict: Option<Number>,
     /// `max_tokens`
     pub max_tokens: Option<Number>,
@@ -32,6 +32,8 @@ pub struct Members {
     pub max_completion_tokens: Option<Number>,
     /// `max_output_tokens`
     pub max_output_tokens: Option<Number>,
+    /// whether `template` brings one; an empty one is none, as it is for Ollama
+    pub template: bool,
     /// `raw`
     pub raw: Option<bool>,
     /// `_debug_render_only`
@@ -40,6 +42,12 @@ pub struct Members {
     pub stream: Option<bool>,
     /// whether a tool is one of web search, which Ollama does on ollama.com
     pub web_search: bool,
+    /// the member of a model to create that names blobs, which may be a part of any model: `files`,
+    /// `adapters` or `draft_files`
+    pub blobs: Option<&'static str>,
+    /// the member of a model to create that says everything in a text or a file, which is not looked
+    /// into: `modelfile` or `path`
+    pub modelfile: Option<&'static str>,
     /// how long the body is
     pub bytes: u64,
 }
@@ -48,6 +56,8 @@ pub struct Members {
 #[derive(Debug, Default)]
 pub struct Collector {
     members: Members,
+    /// whether the body is that of a model to create
+    is_create: bool,
     /// the members that have been there, outside `tools`; each is there once
     seen: Vec<Field>,
     depth: u32,
@@ -63,9 +73,19 @@ enum Section {
     Other,
     Options,
     Tools,
+    /// a map whose values are blobs, the member of this name
+    Blobs(&'static str),
 }
 
 impl Collector {
+    /// Of the body of a model to create.
+    pub fn of_create() -> Self {
+        Self {
+            is_create: true,
+            ..Self::default()
+        }
+    }
+
     /// What was gathered.
     ///
     /// # Errors
@@ -95,13 +115,16 @@ impl Collector {
         texts.sum::<usize>().saturating_add(fields)
     }
 
-    /// The names that matter where the reader is.
-    const fn names(&self) -> &'static [Field] {
+    /// The member that `name` is where the reader is.
+    fn field_of(&self, name: &str) -> Option<Field> {
         match (self.depth, self.section) {
-            (1, _) => &TOP,
-            (2, Section::Options) => &OPTIONS,
-            (_, Section::Tools) => &TOOLS,
-            _ => &[],
+            (1, _) => Field::of(name, &TOP).or_else(|| {
+                let create: &[Field] = if self.is_create { &CREATE } else { &[] };
+                Field::of(name, create)
+            }),
+            (2, Section::Options) => Field::of(name, &OPTIONS),
+            (_, Section::Tools) => Field::of(name, &TOOLS),
+            _ => None,
         }
     }
 
@@ -171,16 +194,24 @@ fn is_web_search(text: &str) -> bool {
 
 impl Sink for Collector {
     fn wants_name(&self) -> bool {
-        !self.names().is_empty()
+        match self.section {
+            Section::Tools => true,
+            Section::Options | Section::Blobs(_) => self.depth <= 2,
+            Section::Other => self.depth == 1,
+        }
     }
 
     fn name(&mut self, name: &Kept) -> Result<(), BodyError> {
+        if let (2, Section::Blobs(member)) = (self.depth, self.section) {
+            self.members.blobs = Some(member);
+            return Ok(());
+        }
         if name.is_cut() {
             // No name that matters is so long.
             return Ok(());
         }
         let text = name.text("")?;
-        let Some(field) = Field::of(text, self.names()) else {
+        let Some(field) = self.field_of(text) else {
             return Ok(());
         };
         if field != Field::ToolType {
@@ -205,8 +236,12 @@ impl Sink for Collector {
             Kind::Object | Kind::List => {
                 self.depth = self.depth.saturating_add(1);
                 match field {
-                    Some(Field::Options) => self.section = Section::Options,
+                    Some(Field::Options) if !self.is_create => self.section = Section::Options,
+                    Some(Field::Parameters) => self.section = Section::Options,
                     Some(Field::Tools) => self.section = Section::Tools,
+                    Some(member @ (Field::Files | Field::Adapters | Field::DraftFiles)) => {
+                        self.section = Section::Blobs(member.name())
+                    }
                     _ => {}
                 }
                 Ok(false)
@@ -227,9 +262,15 @@ impl Sink for Collector {
 
     fn text(&mut self, value: &Kept) -> Result<(), BodyError> {
         match self.field.take() {
-            Some(field) => self.set_text(field, value.text(field.name())?),
-            None => Ok(()),
+            // What it says does not matter, and it may be long.
+            Some(Field::Template) => self.members.template = !value.is_empty(),
+            Some(member @ (Field::Modelfile | Field::Path)) if !value.is_empty() => {
+                self.members.modelfile = Some(member.name());
+            }
+            Some(field) => self.set_text(field, value.text(field.name())?)?,
+            None => {}
         }
+        Ok(())
     }
 
     fn number(&mut self, value: &Kept) -> Result<(), BodyError> {

@@ -22,13 +22,20 @@ pub enum Field {
     Options,
     NumCtx,
     NumPredict,
+    Template,
     Tools,
     /// `type`, anywhere inside `tools`
     ToolType,
+    Files,
+    Adapters,
+    DraftFiles,
+    Modelfile,
+    Path,
+    Parameters,
 }
 
-/// Those of the body itself.
-pub const TOP: [Field; 15] = [
+/// Those of the body itself, on every route.
+pub const TOP: [Field; 16] = [
     Field::Model,
     Field::Name,
     Field::Source,
@@ -43,10 +50,22 @@ pub const TOP: [Field; 15] = [
     Field::MaxCompletionTokens,
     Field::MaxOutputTokens,
     Field::Options,
+    Field::Template,
     Field::Tools,
 ];
 
-/// Those of `options`.
+/// Those that only a model to create has. `modelfile` and `path` are older than the others, which
+/// took their place in Ollama 0.5.5.
+pub const CREATE: [Field; 6] = [
+    Field::Files,
+    Field::Adapters,
+    Field::DraftFiles,
+    Field::Modelfile,
+    Field::Path,
+    Field::Parameters,
+];
+
+/// Those of `options`, and of `parameters`.
 pub const OPTIONS: [Field; 2] = [Field::NumCtx, Field::NumPredict];
 
 /// Those of whatever stands in `tools`.
@@ -72,8 +91,15 @@ impl Field {
             Self::Options => "options",
             Self::NumCtx => "num_ctx",
             Self::NumPredict => "num_predict",
+            Self::Template => "template",
             Self::Tools => "tools",
             Self::ToolType => "type",
+            Self::Files => "files",
+            Self::Adapters => "adapters",
+            Self::DraftFiles => "draft_files",
+            Self::Modelfile => "modelfile",
+            Self::Path => "path",
+            Self::Parameters => "parameters",
         }
     }
 
@@ -92,7 +118,10 @@ impl Field {
             | Self::Source
             | Self::Destination
             | Self::From
-            | Self::RemoteHost => matches!(kind, Kind::Text),
+            | Self::RemoteHost
+            | Self::Template
+            | Self::Modelfile
+            | Self::Path => matches!(kind, Kind::Text),
             Self::KeepAlive => matches!(kind, Kind::Text | Kind::Number),
             Self::Raw | Self::DebugRenderOnly | Self::Stream => matches!(kind, Kind::Bool(_)),
             Self::MaxTokens
@@ -100,7 +129,9 @@ impl Field {
             | Self::MaxOutputTokens
             | Self::NumCtx
             | Self::NumPredict => matches!(kind, Kind::Number),
-            Self::Options => matches!(kind, Kind::Object),
+            Self::Options | Self::Parameters | Self::Files | Self::Adapters | Self::DraftFiles => {
+                matches!(kind, Kind::Object)
+            }
             Self::Tools => matches!(kind, Kind::List),
             // A parameter of a function may be called `type` too.
             Self::ToolType => true,
@@ -190,7 +221,7 @@ mod tests {
 
     #[test]
     fn no_known_name_is_longer_than_what_is_kept() {
-        for field in [&TOP[..], &OPTIONS, &TOOLS].concat() {
+        for field in [&TOP[..], &CREATE, &OPTIONS, &TOOLS].concat() {
             assert!(field.name().len() * '\u{212A}'.len_utf8() < super::super::MAX_KEPT);
             assert_eq!(field.name(), field.name().to_ascii_lowercase());
         }

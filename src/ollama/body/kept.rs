@@ -55,6 +55,11 @@ impl Kept {
         }
     }
 
+    /// Whether there is nothing in it.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && !self.is_broken && self.high.is_none()
+    }
+
     /// Whether there was more than was kept.
     pub const fn is_cut(&self) -> bool {
         self.is_cut

@@ -7,6 +7,8 @@ use super::{BodyError, FormScanner, Members, Scanner};
 pub enum BodyKind {
     /// a JSON object, whatever its Content-Type: Ollama does not look at that
     Json,
+    /// the same of a model to create, which has members of its own
+    Create,
     /// a form, `multipart/form-data`
     Form,
     /// its length alone
@@ -32,6 +34,7 @@ impl Reader {
     pub fn new(kind: BodyKind, content_type: &[u8]) -> Result<Self, BodyError> {
         Ok(match kind {
             BodyKind::Json => Self::Json(Box::default()),
+            BodyKind::Create => Self::Json(Box::new(Scanner::of_create())),
             BodyKind::Form => Self::Form(Box::new(FormScanner::new(content_type)?)),
             BodyKind::Opaque => Self::Opaque(0),
         })

@@ -20,6 +20,14 @@ impl Scanner {
         Self::default()
     }
 
+    /// A reader at the beginning of the body of a model to create, which has members of its own.
+    pub fn of_create() -> Self {
+        Self {
+            collector: Collector::of_create(),
+            ..Self::default()
+        }
+    }
+
     /// Reads the next chunk, which may be cut anywhere and may be empty.
     ///
     /// # Errors

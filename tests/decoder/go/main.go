@@ -57,17 +57,31 @@ type Generate struct {
 	Model           string         `json:"model"`
 	Stream          *bool          `json:"stream,omitempty"`
 	Raw             bool           `json:"raw,omitempty"`
+	Template        string         `json:"template"`
 	KeepAlive       *Lasting       `json:"keep_alive,omitempty"`
 	Options         map[string]any `json:"options"`
 	DebugRenderOnly bool           `json:"_debug_render_only,omitempty"`
 }
 
-// Named is what pull, push, delete, show and create take.
+// Named is what pull, push, delete and show take.
 type Named struct {
-	Model      string `json:"model"`
-	From       string `json:"from"`
-	RemoteHost string `json:"remote_host"`
-	Name       string `json:"name"`
+	Model string `json:"model"`
+	Name  string `json:"name"`
+}
+
+// Create is what /api/create takes, of that which matters; Path and Modelfile before Ollama 0.5.5.
+type Create struct {
+	Model      string            `json:"model"`
+	Name       string            `json:"name"`
+	Path       string            `json:"path"`
+	Modelfile  string            `json:"modelfile"`
+	From       string            `json:"from,omitempty"`
+	RemoteHost string            `json:"remote_host,omitempty"`
+	Files      map[string]string `json:"files,omitempty"`
+	DraftFiles map[string]string `json:"draft_files,omitempty"`
+	Adapters   map[string]string `json:"adapters,omitempty"`
+	Template   string            `json:"template,omitempty"`
+	Parameters map[string]any    `json:"parameters,omitempty"`
 }
 
 // Copied is what /api/copy takes.
@@ -130,7 +144,37 @@ func generate(body []byte) any {
 	return map[string]any{
 		"model": request.Model, "stream": request.Stream, "raw": request.Raw,
 		"keep_alive": lasting, "num_ctx": context, "num_predict": predict,
-		"debug": request.DebugRenderOnly,
+		"debug": request.DebugRenderOnly, "template": request.Template != "",
+	}
+}
+
+func create(body []byte) any {
+	var request Create
+	err := json.NewDecoder(bytes.NewReader(body)).Decode(&request)
+	var unfit *json.UnmarshalTypeError
+	if errors.As(err, &unfit) {
+		// The type of a digest, or a parameter beyond float64.
+		member, _, _ := strings.Cut(unfit.Field, ".")
+		isMap := member == "files" || member == "draft_files" || member == "adapters"
+		isDigest := isMap && unfit.Type.Kind() == reflect.String
+		if isDigest || unfit.Type.Kind() == reflect.Float64 {
+			return "what the gate does not look at"
+		}
+	}
+	if err != nil {
+		return nil
+	}
+	context, contextErr := option(request.Parameters, "num_ctx")
+	predict, predictErr := option(request.Parameters, "num_predict")
+	if contextErr != nil || predictErr != nil {
+		return nil
+	}
+	return map[string]any{
+		"model": request.Model, "name": request.Name, "from": request.From,
+		"remote_host": request.RemoteHost, "template": request.Template != "",
+		"blobs":     len(request.Files)+len(request.DraftFiles)+len(request.Adapters) > 0,
+		"modelfile": request.Modelfile != "" || request.Path != "",
+		"num_ctx":   context, "num_predict": predict,
 	}
 }
 
@@ -171,7 +215,7 @@ func exact(body []byte) any {
 func read(body []byte) any {
 	return map[string]any{
 		"generate": generate(body), "named": decoded[Named](body), "copied": decoded[Copied](body),
-		"limited": decoded[Limited](body), "searching": searching(body), "exact": exact(body),
+		"created": create(body), "limited": decoded[Limited](body), "searching": searching(body), "exact": exact(body),
 	}
 }
 
