@@ -3,7 +3,7 @@
 mod world;
 
 use serde_json::{Value, json};
-use world::{World, configuration, jwt, with};
+use world::{NOW, SECRET, World, configuration, header, jwt, sign, with};
 
 fn verdict(world: &World, token: &str) -> (u16, String) {
     world.bearer("GET", "/api/tags", token).verdict()
@@ -171,4 +171,62 @@ fn any_audience_is_taken_where_that_is_allowed() {
     let not = issuer("danger_allow_any_audience", json!(false));
     let token = jwt(json!({ "aud": "billing" }));
     assert_eq!(verdict(&not, &token), refused("wrong_audience"));
+}
+
+/// The claims of a good token, with `more` written into them.
+fn written(more: &str) -> String {
+    let claims = format!(r#"{{"sub":"alice","exp":{}{more}}}"#, NOW + 60);
+    sign(&header().to_string(), &claims, SECRET)
+}
+
+#[test]
+fn a_claim_that_is_null_or_names_nobody_is_as_absent() {
+    let ok = (200, String::new());
+    let world = World::new(&configuration());
+    for more in [
+        r#","nbf":null"#,
+        r#","iat":null"#,
+        r#","iss":null"#,
+        r#","aud":null"#,
+        r#","aud":[]"#,
+        r#","aud":"""#,
+        r#","aud":[""]"#,
+        r#","nbf":null,"iat":null,"iss":null,"aud":null,"jti":null,"scope":null"#,
+    ] {
+        assert_eq!(verdict(&world, &written(more)), ok, "{more}");
+    }
+    let aud = refused("wrong_audience");
+    assert_eq!(verdict(&world, &written(r#","aud":["","billing"]"#)), aud);
+    for (field, more, code) in [
+        ("issuer", r#","iss":null"#, "wrong_issuer"),
+        ("audiences", r#","aud":null"#, "wrong_audience"),
+        ("audiences", r#","aud":[]"#, "wrong_audience"),
+        ("audiences", r#","aud":"""#, "wrong_audience"),
+    ] {
+        let asked = match field {
+            "issuer" => json!("https://sso.example"),
+            _ => json!(["ollama"]),
+        };
+        let verdict = verdict(&issuer(field, asked), &written(more));
+        assert_eq!(verdict, refused(code), "{field} {more}");
+    }
+    let nobody = sign(&header().to_string(), r#"{"sub":null,"exp":1e10}"#, SECRET);
+    assert_eq!(verdict(&world, &nobody), refused("missing_subject"));
+    let endless = sign(&header().to_string(), r#"{"sub":"a","exp":null}"#, SECRET);
+    assert_eq!(verdict(&world, &endless), refused("missing_expiry"));
+}
+
+#[test]
+fn a_claim_of_rights_that_is_null_gives_none() {
+    let world = issuer("scopes_claim", json!("scope"));
+    let token = written(r#","scope":null"#);
+    let denied = (403, "scope_denied".to_owned());
+    assert_eq!(world.bearer("GET", "/api/tags", &token).verdict(), denied);
+    let world = issuer("models_claim", json!("models"));
+    let token = written(r#","models":null"#);
+    let seen = world.bearer("GET", "/api/tags", &token);
+    assert_eq!(seen.verdict().0, 200, "a list names no model");
+    let fields = [("authorization", &*format!("Bearer {token}"))];
+    let (seen, _) = world.post("/api/chat", &fields, &[br#"{"model":"llama3.2"}"#]);
+    assert_eq!(seen.verdict(), (403, "model_denied".to_owned()));
 }

@@ -124,6 +124,8 @@ fn a_header_brings_no_keys_and_no_extensions() {
         r#"{"alg":"HS256"}"#,
         r#"{"alg":"HS256","typ":"jwt"}"#,
         r#"{"alg":"HS256","typ":"application/at+jwt"}"#,
+        r#"{"alg":"HS256","typ":null,"kid":null}"#,
+        r#"{"alg":"HS256","typ":"","kid":""}"#,
         r#"{"alg":"HS256","typ":"at+JWT","kid":"../../etc/passwd"}"#,
     ] {
         assert_eq!(

@@ -65,6 +65,16 @@ impl<'j> Node<'j> {
     }
 }
 
+/// Whether `path` leads to a member of a JWK: such keys are copied from where they are published,
+/// and `null` says there that a member is not set.
+fn is_of_jwk(path: &[Step<'_>]) -> bool {
+    use Step::{Item, Member};
+    matches!(
+        path,
+        [Member("jwt"), Item(_), Member("keys"), Item(_), Member(_)]
+    )
+}
+
 fn shown_path(path: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in path {
@@ -128,6 +138,7 @@ impl<'e> Reader<'e> {
     /// One path for the whole walk: a document may have as many values as it has bytes.
     fn check_below<'j>(&mut self, json: &'j Json, path: &mut Vec<Step<'j>>) {
         let message = match json {
+            Json::Null if is_of_jwk(path) => None,
             Json::Null => Some("is null, leave the field out instead"),
             Json::Text(text) if is_unresolved(text) => Some(
                 "is a reference that the gateway did not resolve, see that the variable or secret \

@@ -153,3 +153,77 @@ fn of_very_many_keys_a_hundred_are_used() {
         refused(401, "unknown_signing_key")
     );
 }
+
+#[test]
+fn a_set_as_serializers_write_it_lets_its_issuer_in() {
+    let mut key = signer(1).jwk("k1");
+    for (name, unset) in [
+        ("use", json!(null)),
+        ("alg", json!(null)),
+        ("key_ops", json!([])),
+        ("oth", json!([])),
+        ("x5c", json!([])),
+        ("x5t", json!("")),
+        ("x5u", json!(null)),
+        ("d", json!(null)),
+        ("k", json!("")),
+        ("p", json!({})),
+    ] {
+        key[name] = unset;
+    }
+    let world = World::new(&remote(json!({})));
+    assert_eq!(world.ask(&good()).answer(200, &jwks(&[key.clone()])), ok());
+    assert_eq!(world.lines_with("skipped"), Vec::<String>::new());
+    // Without a name, it is for every token of its kind.
+    for unset in [json!(null), json!(""), json!([])] {
+        key["kid"] = unset;
+        let world = World::new(&remote(json!({})));
+        assert_eq!(world.ask(&good()).answer(200, &jwks(&[key.clone()])), ok());
+    }
+}
+
+#[test]
+fn one_odd_key_takes_no_other_one_with_it_and_is_told_of() {
+    for (name, value, why) in [
+        ("d", json!("c2VjcmV0"), "is a private key (it has `d`)"),
+        ("k", json!("c2VjcmV0"), "is a private key (it has `k`)"),
+        (
+            "oth",
+            json!([{ "r": "c2VjcmV0" }]),
+            "is a private key (it has `oth`)",
+        ),
+        ("use", json!("enc"), "is not for signatures"),
+        ("use", json!(["sig"]), "has a `use` that is not a string"),
+        ("key_ops", json!(["sign"]), "is not for verifying"),
+        (
+            "key_ops",
+            json!("verify"),
+            "has a `key_ops` that is not a list",
+        ),
+        (
+            "alg",
+            json!("RSA-OAEP"),
+            "has an `alg` that is not for this kind of key",
+        ),
+        ("alg", json!(5), "has a `alg` that is not a string"),
+        (
+            "kid",
+            json!("k".repeat(257)),
+            "has a `kid` of more than 256 bytes",
+        ),
+        ("kid", json!(7), "has a `kid` that is not a string"),
+        ("kty", json!(null), "has no `kty`"),
+        ("crv", json!(null), "has no `crv`"),
+        ("x", json!(""), "has no `x`"),
+        ("x", json!([1]), "has a `x` that is not a string"),
+    ] {
+        let mut odd = signer(2).jwk("k2");
+        odd[name] = value;
+        let world = World::new(&remote(json!({})));
+        let body = jwks(&[odd, signer(1).jwk("k1")]);
+        assert_eq!(world.ask(&good()).answer(200, &body), ok(), "{why}");
+        let told = format!("key 0 of the JWKS is skipped: it {why}");
+        assert_eq!(world.lines_with(&told).len(), 1, "{why}");
+        assert!(world.lines_with("c2VjcmV0").is_empty());
+    }
+}

@@ -20,7 +20,7 @@ fn an_unknown_key_is_looked_for_once_and_then_refused() {
         world.ask(&stranger).verdict(),
         refused(401, "unknown_signing_key")
     );
-    for other in [&token(3, "k3"), &token(1, ""), &token(1, "K1")] {
+    for other in [&token(3, "k3"), &token(1, "K1")] {
         let other = world.ask(other);
         assert_eq!(other.verdict(), refused(503, "keys_pending"));
         assert_eq!(other.reply_header("retry-after").as_deref(), Some("10"));

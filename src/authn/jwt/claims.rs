@@ -75,11 +75,17 @@ impl Claims {
         Self(object)
     }
 
-    /// The claim at `path`.
+    /// The claim at `path`, `null` included.
     pub fn at(&self, path: &ClaimPath) -> Option<&Json> {
         path.steps
             .iter()
             .try_fold(&self.0, |json, step| json.member(step))
+    }
+
+    /// The claim at `path`. One that is `null` is as absent: that is how serializers write what is
+    /// not set.
+    fn set_at(&self, path: &ClaimPath) -> Option<&Json> {
+        self.at(path).filter(|claim| **claim != Json::Null)
     }
 
     /// The string at `path`, if it is there.
@@ -87,7 +93,7 @@ impl Claims {
     /// # Errors
     /// It is there and not a string.
     pub fn text(&self, path: &ClaimPath) -> Result<Option<&str>, Denial> {
-        match self.at(path) {
+        match self.set_at(path) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(text)),
             Some(_) => Err(malformed(path, "a string")),
@@ -99,7 +105,7 @@ impl Claims {
     /// # Errors
     /// It is there and neither.
     pub fn texts(&self, path: &ClaimPath) -> Result<Option<Vec<&str>>, Denial> {
-        match self.at(path) {
+        match self.set_at(path) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(vec![text])),
             Some(Json::List(items)) => items
@@ -118,7 +124,7 @@ impl Claims {
     /// It is there and not a number from 0 up to 2^53.
     pub fn time(&self, name: &str) -> Result<Option<Timestamp>, Denial> {
         match self.0.member(name) {
-            None => Ok(None),
+            None | Some(Json::Null) => Ok(None),
             Some(Json::Number(number)) => seconds(number)
                 .map(|seconds| Some(Timestamp::from_seconds(seconds)))
                 .ok_or_else(|| malformed(&ClaimPath::name(name), "a moment after 1970")),
@@ -133,8 +139,7 @@ impl Claims {
     /// It is there and none of these, or a string of a list holds a comma: a group called
     /// `x,admin` would be read as two.
     pub fn header_value(&self, path: &ClaimPath) -> Result<Option<String>, Denial> {
-        match self.at(path) {
-            Some(Json::Null) => Ok(None),
+        match self.set_at(path) {
             Some(Json::List(items)) if items.iter().any(holds_comma) => {
                 let advice = "a name in a list of its claims holds a comma";
                 Err(Denial::new(Reason::UnsafeIdentity, advice))
@@ -210,6 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_that_is_null_is_as_absent() {
+        let claims = claims(r#"{"exp":null,"aud":null,"sub":null,"a":{"b":null}}"#);
+        assert_eq!(claims.time("exp"), Ok(None));
+        for name in ["aud", "sub", "/a/b", "/a/b/c"] {
+            assert_eq!(claims.text(&path(name)), Ok(None), "{name}");
+            assert_eq!(claims.texts(&path(name)), Ok(None), "{name}");
+            assert_eq!(claims.header_value(&path(name)), Ok(None), "{name}");
+        }
+    }
+
+    #[test]
     fn a_time_is_read_as_the_rfc_says_and_never_wraps() {
         assert_eq!(time("0"), Some(0));
         assert_eq!(time("1700000000"), Some(1_700_000_000));
@@ -225,7 +241,6 @@ mod tests {
             "-1",
             "-0.5",
             "\"1700000000\"",
-            "null",
             "true",
             "[1]",
             "{}",

@@ -15,6 +15,20 @@ const LONGEST_KID: usize = 256;
 /// Members that only a private or secret key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+/// The member called `name` of the key `json`, if it says anything.
+///
+/// Serializers that write every field of their type publish `"use": null`, `"oth": []` and `"d": ""`
+/// (.NET's and Okta's do). RFC 7517 gives none of these a meaning, so they are as absent.
+fn member<'j>(json: &'j Json, name: &str) -> Option<&'j Json> {
+    json.member(name).filter(|value| match value {
+        Json::Null => false,
+        Json::Text(text) => !text.is_empty(),
+        Json::List(items) => !items.is_empty(),
+        Json::Object(members) => !members.is_empty(),
+        Json::Bool(_) | Json::Number(_) => true,
+    })
+}
+
 /// The public key in `json`, one JWK.
 ///
 /// # Errors
@@ -26,7 +40,7 @@ pub fn key(json: &Json) -> Result<Key, String> {
     if !duplicates(members).is_empty() {
         return Err("has a member twice".to_owned());
     }
-    let text = |name: &str| match json.member(name) {
+    let text = |name: &str| match member(json, name) {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text.as_str())),
         Some(_) => Err(format!("has a `{name}` that is not a string")),
@@ -35,20 +49,15 @@ pub fn key(json: &Json) -> Result<Key, String> {
     if kind == "oct" {
         return Err("is a shared secret, which stands in `secrets`".to_owned());
     }
-    if PRIVATE.iter().any(|name| json.member(name).is_some()) {
-        return Err(
-            "is a private key: leave out what is private in it, and hold it to be known".to_owned(),
-        );
+    if let Some(name) = PRIVATE.iter().find(|name| member(json, name).is_some()) {
+        return Err(format!(
+            "is a private key (it has `{name}`): leave out what is private in it, and hold it to be known"
+        ));
     }
     check_purpose(json)?;
     let kid = text("kid")?.map(str::to_owned);
-    if kid
-        .as_ref()
-        .is_some_and(|kid| !(1..=LONGEST_KID).contains(&kid.len()))
-    {
-        return Err(format!(
-            "has a `kid` that is not of 1 to {LONGEST_KID} bytes"
-        ));
+    if kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
+        return Err(format!("has a `kid` of more than {LONGEST_KID} bytes"));
     }
     let bytes = |name: &str| {
         let text = text(name)?.ok_or_else(|| format!("has no `{name}`"))?;
@@ -60,6 +69,7 @@ pub fn key(json: &Json) -> Result<Key, String> {
         ("EC", Some("P-256")) => PublicKey::p256(&point(&bytes("x")?, &bytes("y")?, 32)?),
         ("EC", Some("P-384")) => PublicKey::p384(&point(&bytes("x")?, &bytes("y")?, 48)?),
         ("OKP", Some("Ed25519")) => PublicKey::ed25519(&bytes("x")?),
+        ("EC" | "OKP", None) => Err("has no `crv`".to_owned()),
         _ => Err("is a key of another kind, expected RSA, P-256, P-384 or Ed25519".to_owned()),
     }?;
     let algorithm = match text("alg")? {
@@ -78,19 +88,18 @@ pub fn key(json: &Json) -> Result<Key, String> {
 
 /// RFC 7517 sections 4.2 and 4.3.
 fn check_purpose(json: &Json) -> Result<(), String> {
-    let usage = json.member("use");
-    if usage.is_some_and(|usage| usage.text() != Some("sig")) {
-        return Err("is not for signatures (`use`)".to_owned());
-    }
-    let verifies = |operations: &Json| match operations {
-        Json::List(items) => items.iter().any(|item| item.text() == Some("verify")),
-        _ => false,
-    };
-    match json.member("key_ops") {
-        Some(operations) if !verifies(operations) => {
-            Err("is not for verifying (`key_ops`)".to_owned())
+    match member(json, "use") {
+        Some(Json::Text(usage)) if usage != "sig" => {
+            return Err("is not for signatures (`use` is not `sig`)".to_owned());
         }
-        _ => Ok(()),
+        None | Some(Json::Text(_)) => {}
+        Some(_) => return Err("has a `use` that is not a string".to_owned()),
+    }
+    match member(json, "key_ops") {
+        None => Ok(()),
+        Some(Json::List(items)) if items.iter().any(|item| item.text() == Some("verify")) => Ok(()),
+        Some(Json::List(_)) => Err("is not for verifying (`key_ops` has no `verify`)".to_owned()),
+        Some(_) => Err("has a `key_ops` that is not a list".to_owned()),
     }
 }
 

@@ -173,13 +173,12 @@ impl Rules {
     }
 
     fn check_audience(&self, claims: &Claims) -> Result<(), Denial> {
-        let claimed = claims.texts(&ClaimPath::name("aud"))?;
-        let fit = match (&self.audiences, &claimed) {
-            (Audiences::Any, _) | (Audiences::Unnamed, None) => true,
-            (Audiences::OneOf(own), Some(claimed)) => {
-                claimed.iter().any(|one| own.iter().any(|own| own == one))
-            }
-            _ => false,
+        let claimed = claims.texts(&ClaimPath::name("aud"))?.unwrap_or_default();
+        let fit = match &self.audiences {
+            Audiences::Any => true,
+            // A list without names, and an empty name, are nobody's.
+            Audiences::Unnamed => claimed.iter().all(|one| one.is_empty()),
+            Audiences::OneOf(own) => claimed.iter().any(|one| own.iter().any(|own| own == one)),
         };
         if fit {
             return Ok(());

@@ -64,9 +64,10 @@ impl<'a> UnverifiedToken<'a> {
                 "its header has a parameter that is refused (crit, b64, jku, x5u, …)",
             ));
         }
+        // `null` and `""` are how serializers write what is not set.
         let text_of = |name, advice| match header.member(name) {
-            None => Ok(None),
-            Some(Json::Text(text)) => Ok(Some(text)),
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
             Some(_) => Err(malformed(advice)),
         };
         let kid = text_of("kid", "its header's `kid` is not a string")?.cloned();
