@@ -282,6 +282,27 @@ impl Reason {
     }
 }
 
+/// The most characters that [`quoted`] shows.
+const MAX_QUOTED: usize = 40;
+
+/// `text`, which somebody sent, as a sentence may hold it: the beginning in backticks, with everything
+/// escaped that is not visible ASCII or a space. Not for credentials.
+pub fn quoted(text: &str) -> String {
+    let mut shown = String::from("`");
+    for character in text.chars().take(MAX_QUOTED) {
+        match character {
+            '`' | '\\' => shown.extend(character.escape_unicode()),
+            ' '..='~' => shown.push(character),
+            _ => shown.extend(character.escape_unicode()),
+        }
+    }
+    shown.push('`');
+    if text.chars().nth(MAX_QUOTED).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// A refusal: the reason, a sentence for a person, and whose credential it was where that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
@@ -364,6 +385,16 @@ mod tests {
         for reason in Reason::ALL {
             assert!([400, 401, 403, 413, 429, 500, 502, 503].contains(&reason.status()));
         }
+    }
+
+    #[test]
+    fn what_is_quoted_is_short_and_plain() {
+        assert_eq!(quoted("ollama/read x"), "`ollama/read x`");
+        assert_eq!(quoted(""), "``");
+        assert_eq!(quoted("a\r\nb`\\"), "`a\\u{d}\\u{a}b\\u{60}\\u{5c}`");
+        assert_eq!(quoted("é\u{202e}"), "`\\u{e9}\\u{202e}`");
+        assert_eq!(quoted(&"x".repeat(40)), format!("`{}`", "x".repeat(40)));
+        assert_eq!(quoted(&"x".repeat(41)), format!("`{}`…", "x".repeat(40)));
     }
 
     #[test]

@@ -117,7 +117,7 @@ def test_a_token_with_a_wrong_claim_is_refused(gate: Gate, claims: dict, code: s
         ({"alg": "HS512", "typ": "JWT"}, "unsupported_algorithm"),
         ({"alg": "RS256", "typ": "JWT"}, "unsupported_algorithm"),
         ({"alg": "HS256", "crit": ["exp"], "exp": 1}, "malformed_token"),
-        ({"alg": "HS256", "jku": "https://evil.example.com/keys"}, "malformed_token"),
+        ({"alg": "HS256", "b64": False}, "malformed_token"),
     ],
 )
 def test_a_token_with_a_wrong_header_is_refused(gate: Gate, header: dict, code: str) -> None:

@@ -247,3 +247,38 @@ fn names_of_keys_without_end_are_a_call_every_ten_seconds() {
     }
     assert_eq!((calls, world.call_count()), (6, 7));
 }
+
+#[test]
+fn no_call_goes_to_an_address_in_a_token() {
+    let world = filled();
+    let claims =
+        json!({ "iss": ISSUER, "aud": "ollama", "sub": "alice", "exp": NOW + 60 }).to_string();
+    let evil = "https://evil.example/certs";
+    let own = signer(2).jwk("k1");
+    for header in [
+        json!({ "alg": "EdDSA", "kid": "k1", "jku": evil }),
+        json!({ "alg": "EdDSA", "kid": "k1", "x5u": evil }),
+        json!({ "alg": "EdDSA", "kid": "k1", "jwk": own }),
+        json!({ "alg": "EdDSA", "kid": "k1", "jwk": own, "jku": evil, "x5c": ["MIIB"], "x5t": "AA" }),
+    ] {
+        let header = header.to_string();
+        let forged = world.ask(&signer(2).sign(&header, &claims));
+        assert_eq!(
+            forged.verdict(),
+            refused(401, "invalid_signature"),
+            "{header}"
+        );
+        let good = world.ask(&signer(1).sign(&header, &claims));
+        assert_eq!(good.verdict(), ok(), "{header}");
+    }
+    assert_eq!(world.call_count(), 1, "the one before");
+    // An unknown name leads to the issuer's own address, and to no other.
+    let header = json!({ "alg": "EdDSA", "kid": evil, "jku": evil }).to_string();
+    let stranger = world.ask(&signer(2).sign(&header, &claims));
+    let (_, call) = stranger.waits_for.as_ref().unwrap();
+    assert_eq!(
+        (call.url().authority(), call.url().path()),
+        ("sso.example", "/certs")
+    );
+    assert_eq!(world.call_count(), 2);
+}

@@ -2,15 +2,25 @@
 
 use super::algorithm::Algorithm;
 use super::claims::Claims;
-use crate::denial::{Denial, Reason};
+use crate::denial::{Denial, Reason, quoted};
 use crate::json::Json;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Header parameters that are refused: extensions that the gate does not implement (`crit`, RFC 7515
-/// section 4.1.11; `b64`, RFC 7797; `zip`, `enc`, RFC 7516) and keys that a token brings along or
-/// points to (RFC 8725 section 3.10).
-const REFUSED: [&str; 8] = ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"];
+/// Header parameters that change what a token says, and what they would ask of the gate: RFC 7797,
+/// RFC 7516. Whoever passes over one reads another token than was signed.
+///
+/// `jku`, `jwk`, `x5u`, `x5c` and the like only say where a key could be had. No key is ever taken
+/// from a token (RFC 8725 section 3.10), so nothing reads them, and a token that has one for the sake
+/// of others (SAP's XSUAA, ADFS, Entra) is as good as one without.
+const REFUSED: [(&str, &str); 3] = [
+    ("b64", "a payload that is not in base64url"),
+    ("zip", "a compressed payload"),
+    ("enc", "an encrypted payload"),
+];
+
+/// How many of the extensions in `crit` a refusal names.
+const MAX_NAMED: usize = 4;
 
 /// A token in compact form whose header is acceptable. Nothing in it is proved.
 #[derive(Debug)]
@@ -59,11 +69,7 @@ impl<'a> UnverifiedToken<'a> {
         let header = decode_object(header)
             .ok_or_else(|| malformed("its header is not a JSON object in base64url"))?;
         let algorithm = algorithm(&header)?;
-        if REFUSED.iter().any(|name| header.member(name).is_some()) {
-            return Err(malformed(
-                "its header has a parameter that is refused (crit, b64, jku, x5u, …)",
-            ));
-        }
+        check_extensions(&header)?;
         // `null` and `""` are how serializers write what is not set.
         let text_of = |name, advice| match header.member(name) {
             None | Some(Json::Null) => Ok(None),
@@ -90,6 +96,37 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
+/// RFC 7515 section 4.1.11: what is in `crit` has to be understood, and nothing is. An empty list there is
+/// an error of its own.
+fn check_extensions(header: &Json) -> Result<(), Denial> {
+    if let Some(critical) = header.member("crit") {
+        let names: Vec<_> = match critical {
+            Json::List(items) => items.iter().filter_map(Json::text).collect(),
+            _ => Vec::new(),
+        };
+        let named: Vec<_> = names
+            .iter()
+            .take(MAX_NAMED)
+            .map(|name| quoted(name))
+            .collect();
+        let advice = match named.as_slice() {
+            [] => "its header has a `crit` that is no list of names".to_owned(),
+            named => format!(
+                "its header's `crit` asks for {}, which this gate does not know",
+                named.join(", ")
+            ),
+        };
+        return Err(Denial::new(Reason::MalformedToken, advice));
+    }
+    let found = REFUSED
+        .iter()
+        .find(|(name, _)| header.member(name).is_some());
+    found.map_or(Ok(()), |(name, what)| {
+        let advice = format!("its header has `{name}`: {what} is not taken");
+        Err(Denial::new(Reason::MalformedToken, advice))
+    })
+}
+
 /// `kind` as types are compared: in lower case, without the `application/` that may be left out.
 pub fn media_type(kind: &str) -> String {
     let kind = kind.to_ascii_lowercase();
@@ -104,7 +141,8 @@ fn algorithm(header: &Json) -> Result<Algorithm, Denial> {
     let name = header.member("alg").and_then(Json::text);
     let name = name.ok_or_else(|| malformed("its header names no algorithm"))?;
     Algorithm::named(name).ok_or_else(|| {
-        let advice = "the gate knows HS, RS, PS (256, 384, 512), ES256, ES384 and EdDSA";
+        let known = "HS, RS, PS (256, 384, 512), ES256, ES384 and EdDSA";
+        let advice = format!("its `alg` is {}, and the gate knows {known}", quoted(name));
         Denial::new(Reason::UnsupportedAlgorithm, advice)
     })
 }

@@ -80,9 +80,8 @@ pub fn the_algorithm_is_the_configurations_and_never_the_tokens() {
         for header in [
             json!({"alg": "HS256", "crit": ["exp"]}),
             json!({"alg": "HS256", "b64": false}),
-            json!({"alg": "HS256", "jku": "https://evil.example/keys"}),
-            json!({"alg": "HS256", "jwk": {"kty": "oct"}}),
-            json!({"alg": "HS256", "x5u": "https://evil.example/cert"}),
+            json!({"alg": "HS256", "zip": "DEF"}),
+            json!({"alg": "HS256", "enc": "A256GCM"}),
             json!({"alg": ["HS256"]}),
             json!([]),
             json!({}),
