@@ -44,7 +44,7 @@ lint: ## formatting, clippy on both targets, Python, shell, dependencies
 	@sh scripts/lint.sh
 
 docs: ## write the generated parts of docs/ anew
-	UPDATE_DOCS=1 cargo test --locked --test reference --test schema -- --test-threads=1
+	UPDATE_DOCS=1 cargo test --locked --test native documents:: -- --test-threads=1
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist .venv .run

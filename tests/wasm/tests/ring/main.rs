@@ -11,7 +11,7 @@ mod bodies;
 mod broken;
 mod browsers;
 mod budget;
-#[path = "../../../signatures/table.rs"]
+#[path = "../../../native/tokens/signatures/table/mod.rs"]
 mod cases;
 mod cast;
 mod configuration;

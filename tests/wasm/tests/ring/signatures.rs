@@ -1,4 +1,4 @@
-//! The table of tests/signatures/: every algorithm, right tokens and forged
+//! The table of tests/native/tokens/signatures/table/: every algorithm, right tokens and forged
 //! ones, with the same verdict in each gateway and with either arithmetic.
 //!
 //! `cargo test -p ollama-gate-wasm-tests -- signatures --nocapture` prints the

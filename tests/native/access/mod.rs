@@ -1,0 +1,8 @@
+//! Who comes in, and where to: the decision about a request.
+
+mod added_routes;
+mod anonymous;
+mod back_off;
+mod decisions;
+mod report_mode;
+mod require;

@@ -1,0 +1,45 @@
+//! Request bodies: what the gate reads from them, and what it refuses to read.
+
+mod accepted;
+mod chunks;
+mod content_type;
+mod decoder;
+mod forms;
+mod generator;
+mod held;
+mod members;
+mod random;
+mod refused;
+mod values;
+
+use ollama_gate::ollama::body::{BodyError, Members, Scanner};
+
+/// Reads `body` in chunks of `size`.
+pub fn read_in(body: &[u8], size: usize) -> Result<Members, BodyError> {
+    let mut scanner = Scanner::new();
+    for chunk in body.chunks(size) {
+        scanner.feed(chunk)?;
+    }
+    scanner.finish()
+}
+
+/// Reads `body`, whole and byte by byte, which must come to the same.
+pub fn read(body: impl AsRef<[u8]>) -> Result<Members, BodyError> {
+    let body = body.as_ref();
+    let whole = read_in(body, body.len().max(1));
+    let shown = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
+    assert_eq!(read_in(body, 1), whole, "byte by byte: {shown}");
+    whole
+}
+
+/// What `body` says, where it is accepted.
+pub fn members(body: impl AsRef<[u8]>) -> Members {
+    read(body).unwrap()
+}
+
+/// Asserts that each of `bodies` is refused with `error`.
+pub fn all_refused(error: BodyError, bodies: &[&str]) {
+    for body in bodies {
+        assert_eq!(read(body), Err(error), "{body}");
+    }
+}

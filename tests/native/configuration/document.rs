@@ -1,0 +1,195 @@
+//! The plugin JSON: every error at once, with its path.
+
+use crate::world::{KEY, World, configuration, error, errors, with};
+use serde_json::json;
+
+#[test]
+fn the_full_shape_is_accepted() {
+    let full = json!({
+        "$schema": "https://example.com/schema.json",
+        "api_keys": { "keys": [
+            { "id": "a", "sha256": "AB".repeat(32), "subject": "alice", "scopes": ["inference", "read"],
+              "not_before": "2026-01-01T00:00:00Z", "expires_at": "2027-01-31T00:00:00.5+01:00" },
+            { "id": "b", "key": { "env": "WEBUI_SECRET_KEY" } },
+            { "id": "c", "key": { "env": "UNSET", "optional": true } },
+        ] },
+        "jwt": [ { "name": "j", "algorithms": ["HS256"], "secrets": [ { "env": "WEBUI_SECRET_KEY" }, { "env": "UNSET", "optional": true } ],
+            "issuer": "https://sso.example", "audiences": ["ollama"], "subject_claim": "id", "scopes_claim": "scope",
+            "require_expiry": false, "leeway": "0s", "danger_allow_short_secret": false } ],
+        "public": ["health"],
+        "upstream": { "host": "localhost:11434", "identity_headers": { "subject": "X-Forwarded-User", "credential_id": "X-Credential-Identifier" } },
+        "path_prefix": "/ollama/v2", "signin_url": "https://wiki.example.com/keys",
+        "log": { "allowed": false }, "host": { "name": "istio" },
+    });
+    assert_eq!(errors(&full), Vec::<String>::new());
+}
+
+#[test]
+fn five_errors_are_five_lines() {
+    let five = json!({
+        "api_keys": { "keys": [ { "id": "a", "sha256": "abc" }, { "key": KEY } ] },
+        "jwt": [ { "name": "j", "algorithms": ["HS256"], "secrets": ["short-secret-is-short"], "audiences": "ollama" } ],
+        "upsteam": {},
+    });
+    assert_eq!(
+        errors(&five),
+        [
+            "upsteam: unknown field, did you mean `upstream`?",
+            "api_keys.keys[0].sha256: expected 64 hexadecimal digits, the SHA-256 of the key, found a string",
+            "api_keys.keys[1].id: is missing",
+            "jwt[0].secrets[0]: expected 32 bytes or more (or `danger_allow_short_secret`), found 21",
+            "jwt[0].audiences: expected a non-empty list of strings, found `ollama`",
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_an_open_door() {
+    for none in [
+        json!({}),
+        json!([]),
+        json!({ "public": ["health"] }),
+        json!({ "jwt": [] }),
+        json!({ "api_keys": { "keys": [] } }),
+        json!({ "api_keys": { "keys": {} }, "jwt": {} }),
+    ] {
+        let errors = errors(&none);
+        assert_eq!(errors.len(), 1, "{none}");
+        assert!(
+            errors[0].contains("nobody could come in"),
+            "{none}: {errors:?}"
+        );
+    }
+    let only_optional = json!({ "api_keys": { "keys": [ { "id": "a", "key": { "env": "UNSET", "optional": true } } ] } });
+    assert!(errors(&only_optional)[0].contains("nobody could come in"));
+}
+
+#[test]
+fn fields_of_later_work_are_refused_by_name() {
+    for (path, value) in [("/login", json!({})), ("/api_keys/source", json!({}))] {
+        let dotted = path[1..].replace("/0", "[0]").replace('/', ".");
+        assert_eq!(
+            error(path, value),
+            format!("{dotted}: is not supported yet")
+        );
+    }
+    let credential = errors(&with("/upstream", json!({ "credential": {} })));
+    assert_eq!(credential, ["upstream.credential: is not supported yet"]);
+}
+
+#[test]
+fn keys_and_names_are_unique_and_times_in_order() {
+    assert_eq!(
+        error("/api_keys/keys/1/id", json!("alice-laptop")),
+        "api_keys.keys[1].id: is taken by another key"
+    );
+    assert_eq!(
+        error("/api_keys/keys/1/key", json!(KEY)),
+        "api_keys.keys[1]: is the same key as `alice-laptop`"
+    );
+    let mut reversed = with("/api_keys/keys/0/not_before", json!("2027-01-01T00:00:00Z"));
+    reversed["api_keys"]["keys"][0]["expires_at"] = json!("2026-01-01T00:00:00Z");
+    assert_eq!(
+        errors(&reversed),
+        ["api_keys.keys[0].expires_at: is not after `not_before`"]
+    );
+    let both = with("/api_keys/keys/0/sha256", json!("ab".repeat(32)));
+    assert_eq!(
+        errors(&both),
+        ["api_keys.keys[0]: expected exactly one of `sha256` and `key`"]
+    );
+    let mut twins = configuration();
+    let twin = twins["jwt"][0].clone();
+    twins["jwt"].as_array_mut().unwrap().push(twin);
+    assert_eq!(errors(&twins), ["jwt[1].name: is taken by another issuer"]);
+}
+
+#[test]
+fn a_document_that_is_no_json_is_told_where() {
+    for (document, start) in [
+        (&b""[..], "is empty"),
+        (b" \n", "is empty"),
+        (b"{", "is not JSON: EOF"),
+        (b"{\"a\":\xff}", "is not JSON: "),
+        (b"{} {}", "is not JSON: trailing characters"),
+        (b"null", "is null"),
+        (b"7", "expected an object, found a number"),
+        (b"\n\x0a\x04", "is not JSON: "),
+    ] {
+        let world = World::of_bytes(document);
+        assert!(!world.configured);
+        assert!(world.errors()[0].starts_with(start), "{:?}", world.errors());
+    }
+}
+
+#[test]
+fn a_megabyte_of_nonsense_ends_in_a_hundred_lines() {
+    let keys: Vec<_> = (0..20_000)
+        .map(|number| json!({ "id": format!("k{number}"), "sha256": "no" }))
+        .collect();
+    let world = World::new(&json!({ "api_keys": { "keys": keys } }));
+    let errors = world.errors();
+    assert_eq!(errors.len(), 101);
+    assert_eq!(errors[100], "and 19900 more errors");
+}
+
+#[test]
+fn a_name_of_a_megabyte_is_cut_and_nothing_is_suggested_for_it() {
+    let world = World::new(&with(&format!("/{}", "k".repeat(1 << 20)), json!(1)));
+    let errors = world.errors();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].starts_with("…: unknown field") && errors[0].len() < 500);
+}
+
+#[test]
+fn a_hundred_thousand_keys_are_configured() {
+    let keys: Vec<_> = (0..100_000)
+        .map(|number| json!({ "id": format!("k{number}"), "sha256": format!("{number:064x}") }))
+        .collect();
+    let mut configuration = configuration();
+    configuration["api_keys"]["keys"]
+        .as_array_mut()
+        .unwrap()
+        .extend(keys);
+    let world = World::new(&configuration);
+    assert!(world.configured);
+    assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 200);
+}
+
+#[test]
+fn what_a_gateway_cannot_do_is_refused_with_the_reason() {
+    let mut kong = with("/host/name", json!("kong"));
+    kong["upstream"] = json!({ "host": "ollama.internal" });
+    assert_eq!(
+        errors(&kong),
+        [
+            "upstream.host: has no effect on Kong, which takes Host from the service's `url`: set it there and leave this out"
+        ]
+    );
+    kong["upstream"] = json!({ "identity_headers": { "subject": "X-My-User" } });
+    assert_eq!(errors(&kong), Vec::<String>::new());
+}
+
+#[test]
+fn where_keys_come_from_a_server_it_has_to_be_one() {
+    let configured = |host: &str, upstream: &str| {
+        let mut configuration = with("/host/name", json!(host));
+        configuration["jwt"][0] = json!({
+            "name": "sso",
+            "algorithms": ["ES256"],
+            "issuer": "https://sso.example.com",
+            "audiences": ["ollama"],
+            "jwks": { "upstream": upstream },
+        });
+        errors(&configuration)
+    };
+    let refused = "jwt[0].jwks.upstream: is not `host` or `host:port`, which this gateway needs";
+    assert_eq!(configured("kong", "sso:x"), [refused]);
+    assert_eq!(configured("apisix", ":443"), [refused]);
+    for (host, upstream) in [
+        ("kong", "sso.example.com:443"),
+        ("istio", "outbound|443||sso.example.com"),
+    ] {
+        assert_eq!(configured(host, upstream), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,462 @@
+//! Names and passwords: who comes in with one, and what it does beside other credentials.
+
+use crate::world::{ADMIN_KEY, KEY, NOW, READ_KEY, Seen, World, configuration, jwt, with};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use serde_json::{Value, json};
+
+/// bcrypt of `correct horse`, made by libxcrypt.
+const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2";
+/// SHA-1 of `secret`.
+const OLD: &str = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=";
+/// An HTTP status and a code.
+type Verdict = (u16, String);
+
+/// `configuration()` with three users.
+fn all() -> Value {
+    with(
+        "/basic",
+        json!({ "users": [
+            { "name": "alice", "password_hash": HASH },
+            { "name": "bob", "password_hash": OLD, "subject": "bob@example.com", "scopes": ["read"] },
+            { "name": "nothing", "password_hash": OLD, "scopes": [] },
+        ] }),
+    )
+}
+
+fn basic(pair: impl AsRef<[u8]>) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+fn login(world: &World, method: &str, path: &str, pair: &str) -> Seen {
+    world.send(method, path, &[("authorization", &basic(pair))])
+}
+
+fn verdict(world: &World, pair: &str) -> Verdict {
+    login(world, "GET", "/api/tags", pair).verdict()
+}
+
+fn ok() -> Verdict {
+    (200, String::new())
+}
+
+fn refused(status: u16, code: &str) -> Verdict {
+    (status, code.to_owned())
+}
+
+#[test]
+fn a_user_comes_in_with_the_password_and_nobody_else() {
+    let world = World::new(&all());
+    for _ in 0..2 {
+        assert_eq!(verdict(&world, "alice:correct horse"), ok());
+        assert_eq!(verdict(&world, "bob:secret"), ok());
+        for wrong in [
+            "alice:secret",
+            "bob:correct horse",
+            "alice:Correct horse",
+            "carol:correct horse",
+            "ALICE:correct horse",
+        ] {
+            let denied = refused(401, "wrong_password");
+            assert_eq!(verdict(&world, wrong), denied, "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_user_has_scopes_like_everybody() {
+    let world = World::new(&all());
+    for (pair, method, path, expected) in [
+        ("alice:correct horse", "POST", "/api/chat", ok()),
+        (
+            "alice:correct horse",
+            "DELETE",
+            "/api/delete",
+            refused(403, "scope_denied"),
+        ),
+        (
+            "alice:correct horse",
+            "GET",
+            "/metrics",
+            refused(403, "unknown_route"),
+        ),
+        ("bob:secret", "GET", "/api/tags", ok()),
+        (
+            "bob:secret",
+            "POST",
+            "/api/chat",
+            refused(403, "scope_denied"),
+        ),
+        (
+            "nothing:secret",
+            "GET",
+            "/api/tags",
+            refused(403, "scope_denied"),
+        ),
+        ("nothing:secret", "GET", "/", refused(403, "scope_denied")),
+    ] {
+        let seen = login(&world, method, path, pair);
+        assert_eq!(seen.verdict(), expected, "{pair} {method} {path}");
+    }
+}
+
+#[test]
+fn the_log_names_the_user_and_ollama_sees_no_password() {
+    let mut named = all();
+    named["upstream"] =
+        json!({ "identity_headers": { "subject": "X-Forwarded-User", "credential_id": "X-Id" } });
+    let world = World::new(&named);
+    let seen = login(&world, "GET", "/api/tags", "bob:secret");
+    assert_eq!(seen.record["credential"], "basic");
+    assert_eq!(seen.record["id"], "bob");
+    assert_eq!(seen.record["subject"], "bob@example.com");
+    assert_eq!(seen.upstream_values("authorization"), Vec::<&str>::new());
+    assert_eq!(
+        seen.upstream_values("x-forwarded-user"),
+        ["bob@example.com"]
+    );
+    assert_eq!(seen.upstream_values("x-id"), ["bob"]);
+    let wrong = login(&world, "GET", "/api/tags", "bob:hunter2-hunter2");
+    assert_eq!(wrong.record["id"], "bob");
+    let unknown = login(&world, "GET", "/api/tags", "my-password-by-mistake:x");
+    assert_eq!(unknown.record["id"], Value::Null);
+    for seen in [wrong, unknown] {
+        let told = format!("{} {}", seen.record, seen.body());
+        for secret in [
+            "hunter2",
+            "my-password",
+            &STANDARD.encode("bob:hunter2-hunter2"),
+        ] {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_login_is_malformed_and_costs_no_hash() {
+    let world = World::new(&all());
+    let send = |value: &str| {
+        world
+            .send("GET", "/api/tags", &[("authorization", value)])
+            .verdict()
+    };
+    for bad in [
+        basic("alice"),
+        basic(""),
+        basic(":"),
+        basic("alice:"),
+        basic(":correct horse"),
+        basic(b"alice:\xff\xfe"),
+        basic(b"al\xffice:correct horse"),
+        basic("alice:correct\0horse"),
+        basic("alice\0:correct horse"),
+        basic("alice:correct horse\n"),
+        basic("alice:\u{9b}"),
+        basic(format!("alice:{}", "x".repeat(73))),
+        "Basic alice:secret".to_owned(),
+        "Basic YWxpY2U6 c2VjcmV0".to_owned(),
+        "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ===".to_owned(),
+        "Basic ====".to_owned(),
+        format!("Basic {}", "A".repeat(16 * 1024 + 4)),
+    ] {
+        // Some of these are malformed as bytes, some as base64, some as a pair.
+        let shown: String = bad.chars().take(40).collect();
+        let expected = match bad.as_str() {
+            "Basic " => "missing_credential",
+            _ => "malformed_credential",
+        };
+        assert_eq!(send(&bad), refused(401, expected), "{shown}");
+    }
+    assert_eq!(verdict(&world, "alice:correct horse"), ok());
+    let joined = format!("{}, {}", basic("alice:a"), basic("alice:b"));
+    assert_eq!(send(&joined), refused(400, "ambiguous_credential"));
+    let pair = basic("alice:correct horse");
+    let twice = [("authorization", pair.as_str()), ("Authorization", &pair)];
+    let twice = world.send("GET", "/api/tags", &twice).verdict();
+    assert_eq!(twice, refused(400, "ambiguous_credential"));
+}
+
+#[test]
+fn a_colon_belongs_to_the_password_and_padding_may_be_missing() {
+    let mut colon = all();
+    // SHA-1 of `a:b:`.
+    colon["basic"]["users"][0]["password_hash"] = json!("{SHA}u95alUul4PcJO1pHMWGUHvu5eD0=");
+    let world = World::new(&colon);
+    assert_eq!(verdict(&world, "alice:a:b:"), ok());
+    assert_eq!(verdict(&world, "alice:a:b"), refused(401, "wrong_password"));
+    for user in ["b", "bo", "bob"] {
+        let pair = format!("{user}:secret");
+        let expected = match user {
+            "bob" => ok(),
+            _ => refused(401, "wrong_password"),
+        };
+        for text in [STANDARD.encode(&pair), STANDARD_NO_PAD.encode(&pair)] {
+            let value = format!("bAsIc  {text}");
+            let seen = world.send("GET", "/api/tags", &[("authorization", &value)]);
+            assert_eq!(seen.verdict(), expected, "{value}");
+        }
+    }
+}
+
+#[test]
+fn a_right_credential_is_not_refused_because_of_a_wrong_one_beside_it() {
+    let world = World::new(&all());
+    let token = jwt(json!({}));
+    let send = |pair: &str, name: &str, value: &str| {
+        let fields = [("authorization", basic(pair)), (name, value.to_owned())];
+        let fields = fields
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let seen = world.send("GET", "/api/tags", &fields);
+        (seen.verdict(), seen.record["credential"].clone())
+    };
+    let (right, wrong) = ("alice:correct horse", "alice:wrong");
+    assert_eq!(send(wrong, "x-api-key", KEY), (ok(), json!("api_key")));
+    assert_eq!(send("no colon", "x-api-key", KEY), (ok(), json!("api_key")));
+    assert_eq!(send(wrong, "x-api-key", &token), (ok(), json!("jwt")));
+    assert_eq!(
+        send(right, "x-api-key", "sk-unknown-0123456789"),
+        (ok(), json!("basic"))
+    );
+    assert_eq!(send(right, "x-api-key", "a.b.c"), (ok(), json!("basic")));
+    assert_eq!(
+        send(right, "x-api-key", "two words"),
+        (ok(), json!("basic"))
+    );
+    assert_eq!(send(right, "x-api-key", "ollama"), (ok(), json!("basic")));
+    assert_eq!(
+        send(right, "x-api-key", KEY),
+        (ok(), json!("api_key")),
+        "the key goes first"
+    );
+    let (denied, _) = send(wrong, "x-api-key", "sk-unknown-0123456789");
+    assert_eq!(
+        denied,
+        refused(401, "unknown_key"),
+        "what was tried first is told"
+    );
+}
+
+#[test]
+fn a_key_may_come_as_the_password_whatever_the_name() {
+    let mut only_keys = configuration();
+    only_keys.as_object_mut().unwrap().remove("jwt");
+    for configuration in [all(), configuration(), only_keys] {
+        let world = World::new(&configuration);
+        for user in ["", "alice", "bob", "anything at all", "sk-other"] {
+            let seen = login(&world, "GET", "/api/tags", &format!("{user}:{KEY}"));
+            assert_eq!(seen.verdict(), ok(), "{user}");
+            assert_eq!(seen.record["credential"], "api_key");
+            assert_eq!(seen.record["id"], "alice-laptop");
+        }
+        let reads = login(&world, "POST", "/api/chat", &format!(":{READ_KEY}"));
+        assert_eq!(
+            reads.verdict(),
+            refused(403, "scope_denied"),
+            "the key's scopes, nobody else's"
+        );
+        let unknown = login(&world, "GET", "/api/tags", "alice:sk-unknown-0123456789");
+        assert_eq!(unknown.verdict(), refused(401, "unknown_key"));
+        let as_name = login(&world, "GET", "/api/tags", &format!("{KEY}:"));
+        assert_ne!(as_name.verdict(), ok());
+        assert_ne!(
+            login(&world, "GET", "/api/tags", &format!("x:{KEY} ")).verdict(),
+            ok()
+        );
+    }
+}
+
+#[test]
+fn a_key_as_the_password_ends_when_the_key_does() {
+    let mut ending = all();
+    ending["api_keys"]["keys"][0]["expires_at"] = json!("2026-01-01T00:00:10Z");
+    let world = World::new(&ending);
+    let pair = format!("alice:{KEY}");
+    assert_eq!(verdict(&world, &pair), ok());
+    world.gateway.0.seconds.set(NOW + 10);
+    let seen = login(&world, "GET", "/api/tags", &pair);
+    assert_eq!(seen.verdict(), refused(401, "expired_key"));
+    assert_eq!(seen.record["id"], "alice-laptop");
+}
+
+#[test]
+fn two_different_keys_are_ambiguous_wherever_they_stand() {
+    let world = World::new(&all());
+    let send = |key: &str| {
+        let pair = basic(format!("alice:{key}"));
+        let fields = [("authorization", pair.as_str()), ("x-api-key", KEY)];
+        world.send("GET", "/api/tags", &fields).verdict()
+    };
+    assert_eq!(send(KEY), ok());
+    assert_eq!(send(ADMIN_KEY), refused(400, "ambiguous_credential"));
+    assert_eq!(
+        send("sk-unknown-0123456789"),
+        refused(400, "ambiguous_credential")
+    );
+    assert_eq!(send("another kind"), ok());
+}
+
+#[test]
+fn a_password_that_looks_like_a_key_is_still_a_password() {
+    let mut alike = all();
+    // SHA-1 of `sk-password`.
+    alike["basic"]["users"][1]["password_hash"] = json!("{SHA}gmVUc4krvGcZle8yad/Dilg8JWM=");
+    let world = World::new(&alike);
+    let seen = login(&world, "GET", "/api/tags", "bob:sk-password");
+    assert_eq!((seen.verdict(), &seen.record["id"]), (ok(), &json!("bob")));
+    assert_eq!(
+        verdict(&world, "bob:sk-passwork"),
+        refused(401, "unknown_key")
+    );
+    let mut users_only = alike.clone();
+    users_only.as_object_mut().unwrap().remove("api_keys");
+    let world = World::new(&users_only);
+    assert_eq!(verdict(&world, "bob:sk-password"), ok());
+    assert_eq!(
+        verdict(&world, "bob:sk-passwork"),
+        refused(401, "wrong_password")
+    );
+}
+
+#[test]
+fn where_no_user_is_configured_basic_is_not_taken() {
+    let world = World::new(&configuration());
+    for pair in ["alice:correct horse", "alice", "", ":", "alice:\0"] {
+        let expected = match pair {
+            "" => "missing_credential",
+            _ => "unsupported_credential",
+        };
+        assert_eq!(verdict(&world, pair), refused(401, expected), "{pair:?}");
+    }
+}
+
+#[test]
+fn a_401_offers_basic_where_there_are_users() {
+    let challenges = |world: &World| {
+        let seen = world.send("GET", "/api/tags", &[]);
+        let headers = seen.reply.unwrap().headers.into_iter();
+        let challenges = headers.filter(|(name, _)| *name == "www-authenticate");
+        challenges.map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    let (bearer, basic) = (
+        r#"Bearer realm="ollama-gate""#,
+        r#"Basic realm="ollama-gate", charset="UTF-8""#,
+    );
+    assert_eq!(challenges(&World::new(&all())), [bearer, basic]);
+    assert_eq!(challenges(&World::new(&configuration())), [bearer]);
+}
+
+#[test]
+fn too_many_logins_at_a_time_are_a_429_and_never_a_wrong_password() {
+    let world = World::new(&all());
+    assert_eq!(verdict(&world, "alice:correct horse"), ok());
+    let mut checked = 0;
+    let seen = loop {
+        let seen = login(
+            &world,
+            "GET",
+            "/api/tags",
+            &format!("alice:wrong-{checked}"),
+        );
+        if seen.verdict() != refused(401, "wrong_password") {
+            break seen;
+        }
+        checked += 1;
+        assert!(checked < 1000, "there is an end");
+    };
+    assert_eq!(
+        checked, 124,
+        "400 ms of 3.2 ms each, one for the good login"
+    );
+    assert_eq!(seen.verdict(), refused(429, "too_many_passwords"));
+    assert_eq!(seen.record["code"], "too_many_passwords");
+    let headers = seen.reply.unwrap().headers;
+    assert!(
+        headers.contains(&("retry-after", "1".to_owned())),
+        "{headers:?}"
+    );
+    assert!(!headers.iter().any(|(name, _)| *name == "www-authenticate"));
+    // Neither those who are known, nor those with another credential, feel it.
+    assert_eq!(verdict(&world, "alice:correct horse"), ok());
+    assert_eq!(world.bearer("GET", "/api/tags", KEY).verdict(), ok());
+    assert_eq!(verdict(&world, &format!("alice:{KEY}")), ok());
+    let token = jwt(json!({}));
+    let pair = basic("alice:wrong-new");
+    let beside = [("authorization", pair.as_str()), ("x-api-key", &token)];
+    assert_eq!(world.send("GET", "/api/tags", &beside).verdict(), ok());
+    // A wrong one beside it is no answer to whether this one is right.
+    let beside = [
+        ("authorization", pair.as_str()),
+        ("x-api-key", "sk-unknown-0123456789"),
+    ];
+    let beside = world.send("GET", "/api/tags", &beside).verdict();
+    assert_eq!(beside, refused(429, "too_many_passwords"));
+    // One that is not known yet waits, whoever's it is.
+    for pair in ["bob:secret", "nobody:secret", "bob:sk-no-known-key"] {
+        assert_eq!(verdict(&world, pair), refused(429, "too_many_passwords"));
+    }
+    world.gateway.0.seconds.set(NOW + 1);
+    assert_eq!(verdict(&world, "bob:secret"), ok());
+}
+
+#[test]
+fn a_page_of_another_site_cannot_use_a_password_that_the_browser_knows() {
+    let world = World::new(&all());
+    let send = |pair: &str, origin: &str, path: &str| {
+        let fields = [
+            ("authorization", basic(pair)),
+            ("origin", origin.to_owned()),
+        ];
+        let fields = fields
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        world.send("POST", path, &fields).verdict()
+    };
+    let key = format!("alice:{KEY}");
+    for pair in ["alice:correct horse", &key] {
+        for foreign in ["https://evil.example", "null", "", "http://gate.example:81"] {
+            for path in ["/api/chat", "/metrics", "/api/pull"] {
+                let denied = refused(403, "origin_denied");
+                assert_eq!(send(pair, foreign, path), denied, "{pair} {foreign} {path}");
+            }
+        }
+        assert_eq!(send(pair, "https://gate.example", "/api/chat"), ok());
+    }
+    let wrong = send("alice:wrong", "https://evil.example", "/api/chat");
+    assert_eq!(
+        wrong,
+        refused(401, "wrong_password"),
+        "first who, then what"
+    );
+    // A key that the page brought itself is meant.
+    let pair = basic("alice:correct horse");
+    let fields = [
+        ("authorization", pair.as_str()),
+        ("origin", "https://evil.example"),
+        ("x-api-key", KEY),
+    ];
+    assert_eq!(world.send("POST", "/api/chat", &fields).verdict(), ok());
+}
+
+#[test]
+fn a_password_does_not_open_a_public_route_to_pages_of_other_sites() {
+    let mut open = all();
+    open["public"] = json!(["health"]);
+    let world = World::new(&open);
+    let pair = basic("alice:correct horse");
+    let fields = [("authorization", pair.as_str()), ("origin", "null")];
+    let denied = world.send("GET", "/", &fields).verdict();
+    assert_eq!(denied, refused(403, "origin_denied"));
+    assert_eq!(world.send("GET", "/", &fields[..1]).verdict(), ok());
+    let wrong = basic("alice:wrong");
+    let wrong = world.send("GET", "/", &[("authorization", &wrong)]);
+    assert_eq!(wrong.verdict(), ok(), "nobody asks");
+}
+
+#[test]
+fn without_a_clock_no_password_is_checked() {
+    let world = World::new(&all());
+    world.gateway.0.seconds.set(0);
+    let seen = verdict(&world, "alice:correct horse");
+    assert_eq!(seen, refused(503, "clock_unavailable"));
+}

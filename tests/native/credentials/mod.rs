@@ -1,0 +1,7 @@
+//! Every kind of credential but tokens: names and passwords, cookies, the signatures of the CLI.
+
+mod basic;
+mod basic_rights;
+mod cookies;
+mod ollama_cli;
+mod users_of_keys;

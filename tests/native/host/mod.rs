@@ -1,0 +1,4 @@
+//! The adapter between a gateway and the engine, and what is logged and counted.
+
+mod adapter;
+mod records;

@@ -1,0 +1,18 @@
+//! The engine, natively: every rule, every code, hostile bytes.
+//!
+//! One test program, with a folder for each subject. [`world`] is the gateway in memory that the
+//! scenarios run in.
+
+mod access;
+mod bodies;
+mod configuration;
+mod credentials;
+mod documents;
+mod host;
+mod models;
+mod networks;
+mod responses;
+mod structure;
+mod tokens;
+mod upstream;
+mod world;

@@ -1,0 +1,3 @@
+//! What the house rules say of the source and of the documents beside it.
+
+mod source;

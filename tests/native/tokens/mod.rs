@@ -1,0 +1,12 @@
+//! JSON Web Tokens, from their shape to the keys that are fetched for them.
+
+mod claim_rules;
+mod claims;
+mod header_and_signature;
+mod issuers;
+mod remembered;
+mod remote_keys;
+mod shape;
+mod signatures;
+mod times;
+mod vectors;

@@ -1,0 +1,270 @@
+//! What is remembered of tokens, and how many signatures a request costs.
+
+use crate::world::{ISSUER, NOW, SECRET, jwks, remote, signer};
+use ollama_gate::authn::Attempts;
+use ollama_gate::authn::jwt::{Algorithm, Asked, Context, PublicKey, Refusal, Software, Verifier};
+use ollama_gate::config::Configuration;
+use ollama_gate::engine::Engine;
+use ollama_gate::source::{Body, Response};
+use ollama_gate::time::Timestamp;
+use serde_json::{Value, json};
+use std::cell::Cell;
+
+/// Counts what it is asked.
+#[derive(Default)]
+struct Counting(Cell<u32>);
+
+impl Verifier for Counting {
+    fn verify_sound(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        input: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        self.0.set(self.0.get() + 1);
+        Software.verify_sound(algorithm, key, input, signature)
+    }
+}
+
+/// An engine, a clock, and the verifications that were made.
+struct Gate {
+    engine: Engine,
+    now: Cell<i64>,
+    verifier: Counting,
+}
+
+impl Gate {
+    fn new(configuration: &Value) -> Self {
+        let bytes = configuration.to_string().into_bytes();
+        let secret = |_: &str| Some(SECRET.to_owned());
+        Self {
+            engine: Configuration::read(&bytes, &secret, 1).unwrap().engine,
+            now: Cell::new(NOW),
+            verifier: Counting::default(),
+        }
+    }
+
+    /// With the keys of the first two signers in the configuration, as `k1` and `k2`.
+    fn with_keys() -> Self {
+        let mut all = remote(json!({}));
+        let issuer = all["jwt"][0].as_object_mut().unwrap();
+        issuer.remove("jwks");
+        issuer.insert(
+            "keys".into(),
+            json!([signer(1).jwk("k1"), signer(2).jwk("k2")]),
+        );
+        Self::new(&all)
+    }
+
+    /// The code of the refusal, empty if there is none, and how many signatures it cost.
+    fn ask(&self, token: &str) -> (&'static str, u32) {
+        let before = self.verifier.0.get();
+        let context = Context {
+            now: Timestamp::from_seconds(self.now.get()),
+            verifier: &self.verifier,
+            tried: &[],
+            attempts: Attempts::free(),
+        };
+        let tokens = self.engine.authenticators.tokens();
+        let code = match tokens.verify(token, Asked::Credential, context) {
+            Ok(_) => "",
+            Err(Refusal::Denied(denial)) => denial.reason().code(),
+            Err(Refusal::Await(begun)) => {
+                let (pending, _) = *begun;
+                let body = jwks(&[signer(1).jwk("k1")]);
+                let response = Response {
+                    status: Some(200),
+                    body: Body::Bytes(&body),
+                };
+                tokens.answer(pending, &response, context.now);
+                return self.ask(token);
+            }
+        };
+        (code, self.verifier.0.get() - before)
+    }
+}
+
+/// The token, its signature that of another one.
+fn forged(number: u32) -> String {
+    let token = signer(1).token("k1", json!({ "jti": number }));
+    let (input, _) = token.rsplit_once('.').unwrap();
+    let other = signer(1).token("k1", json!({ "jti": -1 }));
+    format!("{input}.{}", other.rsplit_once('.').unwrap().1)
+}
+
+fn good(claims: Value) -> String {
+    signer(1).token("k1", claims)
+}
+
+#[test]
+fn a_token_costs_one_signature() {
+    let gate = Gate::with_keys();
+    let (one, two) = (good(json!({})), good(json!({ "sub": "bob" })));
+    assert_eq!(gate.ask(&one), ("", 1));
+    assert_eq!(gate.ask(&one), ("", 0));
+    assert_eq!(gate.ask(&two), ("", 1));
+    assert_eq!(gate.ask(&one), ("", 0));
+    assert_eq!(gate.ask(&two), ("", 0));
+}
+
+#[test]
+fn a_forgery_that_is_replayed_costs_one_signature() {
+    let gate = Gate::with_keys();
+    let token = forged(1);
+    assert_eq!(gate.ask(&token), ("invalid_signature", 1));
+    for _ in 0..100 {
+        assert_eq!(gate.ask(&token), ("invalid_signature", 0));
+    }
+    assert_eq!(
+        gate.ask(&forged(2)),
+        ("invalid_signature", 1),
+        "another one"
+    );
+    assert_eq!(
+        gate.ask(&good(json!({ "jti": 1 }))),
+        ("", 1),
+        "the right one"
+    );
+}
+
+#[test]
+fn a_forgery_forgets_no_good_token() {
+    let gate = Gate::with_keys();
+    let known = good(json!({}));
+    assert_eq!(gate.ask(&known), ("", 1));
+    for number in 0..300 {
+        assert_eq!(gate.ask(&forged(number)), ("invalid_signature", 1));
+    }
+    assert_eq!(gate.ask(&known), ("", 0));
+}
+
+#[test]
+fn what_is_cheap_to_refuse_costs_no_signature() {
+    let gate = Gate::with_keys();
+    for (claims, code) in [
+        (json!({ "exp": NOW - 60 }), "expired_token"),
+        (json!({ "exp": null }), "missing_expiry"),
+        (json!({ "nbf": NOW + 61 }), "token_not_yet_valid"),
+        (json!({ "iat": NOW + 61 }), "token_not_yet_valid"),
+        (json!({ "iss": "https://else.example" }), "wrong_issuer"),
+        (json!({ "aud": "else" }), "wrong_audience"),
+        (json!({ "sub": null }), "missing_subject"),
+        (json!({ "exp": "soon" }), "malformed_token"),
+    ] {
+        let token = good(claims.clone());
+        for _ in 0..2 {
+            assert_eq!(gate.ask(&token), (code, 0), "{claims}");
+        }
+    }
+    let unknown = signer(1).token("k3", json!({}));
+    assert_eq!(gate.ask(&unknown), ("unknown_signing_key", 0));
+    let cut = good(json!({}));
+    assert_eq!(
+        gate.ask(&cut[..cut.len() - 2]),
+        ("invalid_signature", 0),
+        "its length"
+    );
+}
+
+#[test]
+fn a_key_is_looked_for_by_its_name_and_tried_alone() {
+    let gate = Gate::with_keys();
+    assert_eq!(gate.ask(&signer(2).token("k2", json!({}))), ("", 1));
+    assert_eq!(
+        gate.ask(&signer(2).token("k1", json!({}))),
+        ("invalid_signature", 1)
+    );
+}
+
+#[test]
+fn of_keys_without_names_four_are_tried() {
+    let mut all = remote(json!({}));
+    let keys: Vec<_> = (1..=6)
+        .map(|number| {
+            let mut key = signer(number).jwk("");
+            key.as_object_mut().unwrap().remove("kid");
+            key
+        })
+        .collect();
+    let issuer = all["jwt"][0].as_object_mut().unwrap();
+    issuer.remove("jwks");
+    issuer.insert("keys".into(), json!(keys));
+    let gate = Gate::new(&all);
+    assert_eq!(gate.ask(&signer(4).token("any", json!({}))), ("", 4));
+    assert_eq!(
+        gate.ask(&signer(5).token("any", json!({}))),
+        ("invalid_signature", 4)
+    );
+}
+
+#[test]
+fn a_token_that_is_known_expires_to_the_second() {
+    let gate = Gate::with_keys();
+    let token = good(json!({ "exp": NOW + 100 }));
+    assert_eq!(gate.ask(&token), ("", 1));
+    gate.now.set(NOW + 159);
+    assert_eq!(gate.ask(&token), ("", 0));
+    gate.now.set(NOW + 160);
+    assert_eq!(gate.ask(&token), ("expired_token", 0));
+    assert_eq!(gate.ask(&token), ("expired_token", 0));
+    // A clock that was put back finds it valid, and looks at its signature again.
+    gate.now.set(NOW);
+    assert_eq!(gate.ask(&token), ("", 1));
+}
+
+#[test]
+fn a_token_that_is_known_is_not_valid_before_its_time() {
+    let gate = Gate::with_keys();
+    let token = good(json!({ "nbf": NOW, "iat": NOW }));
+    assert_eq!(gate.ask(&token), ("", 1));
+    gate.now.set(NOW - 61);
+    assert_eq!(gate.ask(&token), ("token_not_yet_valid", 0));
+    gate.now.set(NOW - 60);
+    assert_eq!(gate.ask(&token), ("", 1));
+}
+
+#[test]
+fn a_forgery_that_is_early_at_another_issuer_is_asked_again() {
+    let mut all = remote(json!({}));
+    let issuer = all["jwt"][0].as_object_mut().unwrap();
+    issuer.remove("jwks");
+    issuer.insert("keys".into(), json!([signer(1).jwk("k1")]));
+    issuer.insert("leeway".into(), json!("5m"));
+    let mut second = all["jwt"][0].clone();
+    second["name"] = json!("second");
+    second["keys"] = json!([signer(2).jwk("k1")]);
+    second["leeway"] = json!("0s");
+    all["jwt"].as_array_mut().unwrap().push(second);
+    let gate = Gate::new(&all);
+    let token = signer(2).token("k1", json!({ "nbf": NOW + 10 }));
+    assert_eq!(gate.ask(&token), ("invalid_signature", 1));
+    gate.now.set(NOW + 10);
+    assert_eq!(gate.ask(&token), ("", 2));
+}
+
+#[test]
+fn what_is_known_goes_with_the_keys_behind_it() {
+    let gate = Gate::new(&remote(json!({})));
+    let token = good(json!({ "exp": NOW + 90_000 }));
+    assert_eq!(gate.ask(&token), ("", 1));
+    assert_eq!(gate.ask(&token), ("", 0));
+    // Fetched again and the same: what is known still holds.
+    gate.now.set(NOW + 600);
+    assert_eq!(gate.ask(&token), ("", 0));
+    // Gone, and fetched anew.
+    gate.now.set(NOW + 600 + 3600);
+    assert_eq!(gate.ask(&token), ("", 1));
+}
+
+#[test]
+fn a_very_long_token_is_verified_each_time() {
+    let gate = Gate::with_keys();
+    let long = good(json!({ "x": "x".repeat(8_000) }));
+    for _ in 0..3 {
+        assert_eq!(gate.ask(&long), ("", 1));
+    }
+    let other = good(json!({ "iss": ISSUER, "x": "x".repeat(5_000) }));
+    assert_eq!(gate.ask(&other), ("", 1));
+    assert_eq!(gate.ask(&other), ("", 0));
+}

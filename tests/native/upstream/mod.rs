@@ -1,0 +1,5 @@
+//! What Ollama sees of a request, and what it never does.
+
+mod claim_headers;
+mod headers;
+mod share_identity;
