@@ -2,7 +2,8 @@
 
 use super::signer::hmac;
 use super::{
-    ALGORITHMS, FORGED, MALFORMED, Setting, Table, UNKNOWN_KID, UNSUPPORTED, input, join, token,
+    ACCEPTED, ALGORITHMS, Expected, FORGED, MALFORMED, Setting, Table, UNKNOWN_KID, UNSUPPORTED,
+    input, join, token,
 };
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ pub(super) fn fill(table: &mut Table) {
     other_keys(table);
     kids(table);
     brought_along(table);
+    extensions(table);
 }
 
 /// `none` in every case, with the signature left out and with one that would be right.
@@ -181,9 +183,16 @@ fn kids(table: &mut Table) {
             FORGED,
         );
     }
+    for kid in [json!(""), json!(null)] {
+        let header = table.header(json!({ "kid": kid }));
+        let name = |whose| format!("kid {kid}, which names none, by {whose}");
+        let by = |signer| token(&header, signer);
+        let [right, wrong] = [by(&table.current), by(&table.stranger)];
+        table.put(name("the current key"), Setting::Ring, right, ACCEPTED);
+        table.put(name("a stranger"), Setting::Ring, wrong, FORGED);
+    }
     let long = "k".repeat(4_000);
     for kid in [
-        "",
         "Now",
         "now ",
         "now\u{0}",
@@ -222,19 +231,14 @@ fn kids(table: &mut Table) {
             }
         }
     }
-    for kid in [
-        json!(1),
-        json!(null),
-        json!(["now"]),
-        json!({ "kid": "now" }),
-    ] {
+    for kid in [json!(1), json!([]), json!(["now"]), json!({ "kid": "now" })] {
         let signed = token(&table.header(json!({ "kid": kid })), &table.current);
         table.put(format!("kid {kid}"), Setting::Ring, signed, MALFORMED);
     }
 }
 
-/// Keys that the token brings along, and parameters that ask for something else than a signature:
-/// refused even where the signature is right.
+/// Keys that the token brings along or points to: none is ever taken, so the token is as good as its
+/// signature.
 fn brought_along(table: &mut Table) {
     let own: Value = match table.is_hmac() {
         true => json!({ "kty": "oct", "k": "AAAA" }),
@@ -246,6 +250,15 @@ fn brought_along(table: &mut Table) {
         ("x5u", json!("https://evil.example/chain.pem")),
         ("x5c", json!(["MIIB"])),
         ("x5c", json!([])),
+    ] {
+        put_with(table, name, &value, [ACCEPTED, FORGED]);
+    }
+}
+
+/// Parameters that ask for something else than a signature: refused even where the signature is
+/// right.
+fn extensions(table: &mut Table) {
+    for (name, value) in [
         ("crit", json!(["b64"])),
         ("crit", json!(["exp"])),
         ("crit", json!([])),
@@ -254,16 +267,22 @@ fn brought_along(table: &mut Table) {
         ("zip", json!("DEF")),
         ("enc", json!("A256GCM")),
     ] {
-        let header = table.header(json!({ name: value.clone() }));
-        let [right, strange] =
-            [&table.current, &table.stranger].map(|signer| token(&header, signer));
-        for (who, signed) in [("right key", right), ("stranger", strange)] {
-            let what = format!(
-                "{name} {value:.30}, by the {who}",
-                value = value.to_string()
-            );
-            table.put(&what, Setting::Alone, signed.clone(), MALFORMED);
-            table.put(&what, Setting::Ring, signed, MALFORMED);
-        }
+        put_with(table, name, &value, [MALFORMED; 2]);
+    }
+}
+
+/// Tokens whose header has `name`, by the right key and by a stranger.
+fn put_with(table: &mut Table, name: &str, value: &Value, [right, strange]: [Expected; 2]) {
+    let header = table.header(json!({ name: value }));
+    let [by_right, by_stranger] =
+        [&table.current, &table.stranger].map(|signer| token(&header, signer));
+    let value = value.to_string();
+    for (who, signed, expected) in [
+        ("right key", by_right, right),
+        ("stranger", by_stranger, strange),
+    ] {
+        let what = format!("{name} {value:.30}, by the {who}");
+        table.put(&what, Setting::Alone, signed.clone(), expected);
+        table.put(&what, Setting::Ring, signed, expected);
     }
 }
