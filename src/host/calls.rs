@@ -19,6 +19,7 @@ use std::time::Duration;
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_get_buffer_bytes(
         kind: u32,
         start: usize,
@@ -203,6 +204,11 @@ impl Host for Gateway {
         let mut time = 0;
         // SAFETY: the out-pointer is valid for the call.
         check(unsafe { proxy_get_current_time_nanoseconds(&mut time) })
+    }
+
+    fn probe_context_call(&self) -> Result<(), Status> {
+        // SAFETY: no pointer. Contexts are numbered from 1 on, so there is none of this number.
+        check(unsafe { proxy_set_effective_context(u32::MAX) })
     }
 
     fn probe_nginx_property(&self) -> Result<bool, Status> {

@@ -106,24 +106,63 @@ impl Capabilities {
         blank_before_remove: true,
     };
 
-    /// From what the configuration says and what a probe that is safe everywhere finds.
+    /// From what the configuration says and what the gateway has shown itself to be.
     ///
     /// # Errors
     /// The two contradict each other.
-    pub fn find(host: &impl Host, named: Option<HostName>) -> Result<Self, String> {
-        let is_apisix = host.probe_clock_call() == Err(Status::UNIMPLEMENTED);
-        match (named, is_apisix) {
-            (Some(HostName::Apisix) | None, true) => Ok(Self::APISIX),
-            (Some(HostName::Envoy | HostName::Istio), false) => Ok(Self::ENVOY),
-            (Some(HostName::Kong), false) => Ok(Self::KONG),
-            (None, false) => Ok(Self::PORTABLE),
-            (Some(_), true) => Err(
+    pub fn find(shown: Shown, named: Option<HostName>) -> Result<Self, String> {
+        match (named, shown) {
+            (Some(HostName::Apisix) | None, Shown::Apisix) => Ok(Self::APISIX),
+            // What is named Envoy and does not show it may be Kong, which the first request shows.
+            (Some(HostName::Envoy | HostName::Istio), Shown::Envoy | Shown::Other) => {
+                Ok(Self::ENVOY)
+            }
+            (Some(HostName::Kong), Shown::Other) => Ok(Self::KONG),
+            (None, Shown::Envoy | Shown::Other) => Ok(Self::PORTABLE),
+            (Some(_), Shown::Apisix) => Err(
                 "host.name: this gateway behaves like APISIX, and is named otherwise".to_owned(),
             ),
-            (Some(HostName::Apisix), false) => Err(
+            (Some(HostName::Apisix), _) => Err(
                 "host.name: this gateway does not behave like APISIX, and is named so".to_owned(),
             ),
+            (Some(HostName::Kong), Shown::Envoy) => {
+                Err("host.name: this gateway behaves like Envoy, and is named `kong`".to_owned())
+            }
         }
+    }
+}
+
+/// What a gateway shows itself to be when the configuration is read, by calls that none of them
+/// minds. It is known before the configuration is, so it does not depend on one that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Envoy, by itself or under Istio
+    Envoy,
+    /// APISIX
+    Apisix,
+    /// Kong, or one that nothing is known of
+    Other,
+}
+
+impl Shown {
+    /// What `host` shows itself to be.
+    pub fn by(host: &impl Host) -> Self {
+        if host.probe_clock_call() == Err(Status::UNIMPLEMENTED) {
+            Self::Apisix
+        } else if host.probe_context_call() == Err(Status::BAD_ARGUMENT) {
+            Self::Envoy
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Whether the gateway lets nobody through where a filter says no to its configuration.
+    ///
+    /// Kong then starts without the filter and proxies everything, or keeps the configuration before
+    /// this one, with the keys that were taken out of it. So where this is not known, the filter says
+    /// yes and answers every request itself.
+    pub const fn is_closed_by_a_refusal(self) -> bool {
+        matches!(self, Self::Envoy | Self::Apisix)
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Status(pub u32);
 impl Status {
     /// What is asked for does not exist.
     pub const NOT_FOUND: Self = Self(1);
+    /// An argument is not one that the call takes.
+    pub const BAD_ARGUMENT: Self = Self(2);
     /// The gateway does not have this call.
     pub const UNIMPLEMENTED: Self = Self(12);
 }
@@ -65,6 +67,10 @@ pub trait Host {
     fn wall_clock(&self) -> Result<u64, Status>;
     /// Asks for the time by the proxy-wasm call, which APISIX does not have: a safe way to know it.
     fn probe_clock_call(&self) -> Result<(), Status>;
+    /// Asks for a context that does not exist to be made the effective one. Envoy refuses that with
+    /// [`Status::BAD_ARGUMENT`], as the ABI says. Kong says OK to every number and does nothing, so
+    /// the call is safe on both, and outside of a request too.
+    fn probe_context_call(&self) -> Result<(), Status>;
     /// Whether the request has the property `ngx.nginx_version`, as it has on Kong. (`worker_id` is
     /// there in debug builds only.) To be asked within a request: Kong crashes outside of one.
     fn probe_nginx_property(&self) -> Result<bool, Status>;

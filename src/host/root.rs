@@ -1,7 +1,7 @@
 //! The root context: holds the configuration, and fetches between requests.
 
 use super::body::Bodies;
-use super::capabilities::{Capabilities, Confirmation};
+use super::capabilities::{Capabilities, Confirmation, Shown};
 use super::clock::HostClock;
 use super::counters::Counters;
 use super::crypto::Proved;
@@ -86,32 +86,40 @@ impl<H: Host + Clone> Root<H> {
         }
     }
 
-    /// Reads the configuration. `false` if it was refused, and then every request is: Kong does not
-    /// look at the answer.
+    /// Reads the configuration. If it is refused, so is every request. The answer is `false` where
+    /// the gateway then stays closed by itself, or keeps what was good; see
+    /// [`Shown::is_closed_by_a_refusal`].
     pub fn configure(&mut self) -> bool {
         self.retire();
         self.calls.clear();
-        match self.read() {
+        let shown = Shown::by(&self.host);
+        match self.read(shown) {
             Ok(ready) => {
                 self.ask_for_ticks(&ready);
                 self.ready = Some(Rc::new(ready));
                 true
             }
             Err(errors) => {
+                let refuses = shown.is_closed_by_a_refusal();
                 let count = errors.count();
                 let plural = if count == 1 { "" } else { "s" };
-                let title = format!("ollama-gate: configuration refused, {count} error{plural}");
+                let closed = match refuses {
+                    true => "",
+                    false => ": until it is right, every request is answered with 500",
+                };
+                let title =
+                    format!("ollama-gate: configuration refused, {count} error{plural}{closed}");
                 self.host.log(Level::Error, &title);
                 for line in errors.lines() {
                     let line = format!("ollama-gate: configuration: {line}");
                     self.host.log(Level::Error, &line);
                 }
-                false
+                !refuses
             }
         }
     }
 
-    fn read(&self) -> Result<Ready, ConfigErrors> {
+    fn read(&self, shown: Shown) -> Result<Ready, ConfigErrors> {
         let document = self.host.configuration().map_err(|Status(status)| {
             ConfigErrors::of_document(format!("cannot be read, the gateway says status {status}"))
         })?;
@@ -123,8 +131,8 @@ impl<H: Host + Clone> Root<H> {
         if configuration.engine.filter_lists && !self.host.sees_responses() {
             return Err(ConfigErrors::at("filter_lists", FEWER.to_owned()));
         }
-        let capabilities = Capabilities::find(&self.host, configuration.host)
-            .map_err(ConfigErrors::of_document)?;
+        let capabilities =
+            Capabilities::find(shown, configuration.host).map_err(ConfigErrors::of_document)?;
         for line in &configuration.notices {
             self.host.log(Level::Info, &format!("ollama-gate: {line}"));
         }

@@ -113,11 +113,12 @@ fn a_configuration_with_an_error_serves_nobody_whatever_its_mode() {
     let world = World::new(&wrong);
     assert!(!world.configured);
     assert_eq!(world.bearer("GET", "/", KEY).verdict().1, "misconfigured");
-    let world = World::new(&with("/host/name", json!("kong")));
+    let kongs = with("/host/name", json!("kong")).to_string();
+    let world = World::of_bytes(kongs.as_bytes());
     assert_eq!(world.bearer("GET", "/", KEY).verdict().1, "misconfigured");
     let mut other = reporting();
     other["host"] = json!({ "name": "kong" });
-    let world = World::new(&other);
+    let world = World::of_bytes(other.to_string().as_bytes());
     assert_eq!(world.bearer("GET", "/", KEY).verdict().1, "misconfigured");
 }
 

@@ -1,6 +1,6 @@
 //! The adapter: failing calls, a refused configuration, and what a request costs.
 
-use crate::world::{KEY, Seen, World, configuration, dated, jwt, with};
+use crate::world::{Gateway, KEY, Seen, World, configuration, dated, jwt, with};
 use ollama_gate::host::{Flow, Status};
 use serde_json::json;
 
@@ -80,6 +80,71 @@ fn a_refused_configuration_refuses_every_request() {
             "the map call can crash an unknown gateway"
         );
     }
+}
+
+/// Kong starts without a filter that says no, and on a reload goes on with what was before.
+#[test]
+fn where_a_refusal_would_open_the_gateway_the_gate_says_yes_and_serves_nobody() {
+    let mut unset = with("/host/name", json!("kong"));
+    unset["api_keys"]["keys"][0]["key"] = json!({"env": "NOT_SET"});
+    let envoys = with("/host/name", json!("envoy")).to_string();
+    let without_host = r#"{"api_keys":{"keys":[{"id":1}]}}"#.to_owned();
+    for bad in [
+        String::new(),
+        "{".to_owned(),
+        "null".to_owned(),
+        r#"{"host":{"name":"envoy"}}"#.to_owned(),
+        r#"{"host":{"name":"apisix"}}"#.to_owned(),
+        r#"{"host":{"name":7}}"#.to_owned(),
+        envoys.replacen("\"api_keys\"", "\"api_key\"", 1),
+        without_host,
+        unset.to_string(),
+    ] {
+        let gateway = Gateway::default();
+        gateway.0.is_kong.set(true);
+        let mut world = World::on(gateway, bad.as_bytes());
+        assert!(world.answered && !world.configured, "{bad}");
+        let said = world.gateway.0.lines.borrow().clone();
+        assert!(said[0].1.contains("configuration refused"), "{said:?}");
+        assert!(said[0].1.ends_with("answered with 500"), "{said:?}");
+        let seen = world.bearer("GET", "/api/tags", KEY);
+        assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad}");
+        // The same where a good one was before.
+        let good = with("/host/name", json!("kong")).to_string().into_bytes();
+        *world.gateway.0.configuration.borrow_mut() = good;
+        assert!(world.root.configure());
+        assert_eq!(world.bearer("GET", "/api/tags", KEY).verdict().0, 200);
+        *world.gateway.0.configuration.borrow_mut() = bad.clone().into_bytes();
+        assert!(world.root.configure());
+        let seen = world.bearer("GET", "/api/tags", KEY);
+        assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_had_closes_kong_too() {
+    for status in FAILURES {
+        let gateway = Gateway::default();
+        gateway.0.is_kong.set(true);
+        let failing = &gateway.0.failing;
+        failing.borrow_mut().insert("configuration", status);
+        let world = World::on(gateway, configuration().to_string().as_bytes());
+        assert!(world.answered && !world.configured);
+        let seen = world.bearer("GET", "/api/tags", KEY);
+        assert_eq!(seen.verdict(), (500, "misconfigured".into()));
+    }
+}
+
+#[test]
+fn envoy_named_kong_is_refused_before_any_request() {
+    let gateway = Gateway::default();
+    let named = with("/host/name", json!("kong")).to_string();
+    let world = World::on(gateway, named.as_bytes());
+    assert!(!world.answered && !world.configured);
+    assert_eq!(
+        world.errors(),
+        ["host.name: this gateway behaves like Envoy, and is named `kong`"]
+    );
 }
 
 #[test]

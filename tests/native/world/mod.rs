@@ -97,6 +97,14 @@ impl Host for Gateway {
         }
     }
 
+    fn probe_context_call(&self) -> Result<(), Status> {
+        self.0.call("probe_context_call")?;
+        match self.0.is_kong.get() {
+            true => Ok(()),
+            false => Err(Status::BAD_ARGUMENT),
+        }
+    }
+
     fn probe_nginx_property(&self) -> Result<bool, Status> {
         self.0.call("probe_nginx_property")?;
         Ok(self.0.is_kong.get())
@@ -275,6 +283,9 @@ impl Host for Gateway {
 pub struct World {
     pub gateway: Gateway,
     pub root: Root<Gateway>,
+    /// what the gateway heard: yes, where a no would open it
+    pub answered: bool,
+    /// whether the configuration is in force
     pub configured: bool,
 }
 
@@ -292,9 +303,14 @@ pub struct Seen {
 }
 
 impl World {
-    /// With `configuration`, and `WEBUI_SECRET_KEY` in the environment.
+    /// With `configuration`, and `WEBUI_SECRET_KEY` in the environment; on Kong if that is named.
     pub fn new(configuration: &Value) -> Self {
-        Self::of_bytes(configuration.to_string().as_bytes())
+        let gateway = Gateway::default();
+        gateway
+            .0
+            .is_kong
+            .set(configuration["host"]["name"] == "kong");
+        Self::on(gateway, configuration.to_string().as_bytes())
     }
 
     /// With a configuration that need not be JSON.
@@ -322,12 +338,15 @@ impl World {
             .into();
         *gateway.0.configuration.borrow_mut() = configuration.to_vec();
         let mut root = Root::new(gateway.clone());
-        let configured = root.configure();
-        Self {
+        let answered = root.configure();
+        let mut world = Self {
             gateway,
             root,
-            configured,
-        }
+            answered,
+            configured: answered,
+        };
+        world.configured &= world.errors().is_empty();
+        world
     }
 
     /// What the configuration was refused for, a line each, the title left out.

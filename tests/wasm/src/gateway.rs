@@ -1,12 +1,13 @@
 //! One instance of the module in a gateway: load, configure, call.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 use wasmi::{Extern, Instance, Linker, Module, Store, Val};
 
 use crate::module::Build;
-use crate::profile::Profile;
+use crate::profile::{AfterRefusal, Profile};
 use crate::record::Record;
 use crate::world::World;
 use crate::{abi, module, wasi};
@@ -19,6 +20,10 @@ pub struct Gateway {
     pub(crate) store: Store<World>,
     instance: Instance,
     pub(crate) root: u32,
+    /// The root context whose configuration was accepted last.
+    served: Option<u32>,
+    /// Those whose requests see no filter at all.
+    pub(crate) unfiltered: BTreeSet<u32>,
     last_id: u32,
     pub(crate) free_ids: Vec<u32>,
     pub(crate) dead: Option<String>,
@@ -29,6 +34,9 @@ pub struct Configured {
     /// The context it went to.
     pub root: u32,
     /// What `on_configure` returned.
+    pub answered: bool,
+    /// Whether the module took it: it said yes, and no line says that it is
+    /// refused. Where a no would open the gateway, it says yes to either.
     pub accepted: bool,
     /// What it did meanwhile.
     pub record: Record,
@@ -75,6 +83,8 @@ impl Gateway {
             store,
             instance,
             root: 0,
+            served: None,
+            unfiltered: BTreeSet::new(),
             last_id: 0,
             free_ids: Vec::new(),
             dead: None,
@@ -147,13 +157,32 @@ impl Gateway {
             .insert(root, bytes.to_vec());
         self.store.data_mut().context = root;
         let size = u32::try_from(bytes.len()).expect("under 4 GB");
-        let answer = self.call("proxy_on_configure", &[root, size]);
+        let answered = self.call("proxy_on_configure", &[root, size]) == Some(1);
         let record = self.end();
         self.check();
+        self.settle(root, answered);
+        let mut log = record.log.iter();
+        let refused = log.any(|line| line.text.contains("configuration refused"));
         Configured {
             root,
-            accepted: answer == Some(1),
+            answered,
+            accepted: answered && !refused,
             record,
+        }
+    }
+
+    /// What the answer of `on_configure` makes of the requests to come.
+    fn settle(&mut self, root: u32, answered: bool) {
+        self.unfiltered.remove(&root);
+        if answered {
+            self.served = Some(root);
+        } else if self.store.data().profile.after_a_refusal() == AfterRefusal::GoesOn {
+            match self.served {
+                Some(before) if before != root => self.root = before,
+                _ => {
+                    self.unfiltered.insert(root);
+                }
+            }
         }
     }
 

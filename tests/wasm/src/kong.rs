@@ -3,8 +3,7 @@
 //! Citations are rows and items of the house plan's `hosts.md`; "source" is the
 //! commit of that module which Kong 3.9 pins.
 //!
-//! "bad config": what `on_configure` returns is not checked, requests go on
-//! arriving; a test sends them.
+//! The names of counters and the router are in `kong/`.
 
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use crate::calls::Call;
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
 use crate::nginx;
-use crate::profile::{Answer, Crash, Edit, EmptyValue, Entry, Profile};
+use crate::profile::{AfterRefusal, Answer, Crash, Edit, EmptyValue, Entry, Profile};
 use crate::record::Reply;
 use crate::world::{Stream, status};
 
@@ -134,14 +133,12 @@ impl Profile for Kong {
     }
 
     /// "header removal": a removed header still reaches the upstream, blank
-    /// only if it was blanked before. Kong's own Host, the service's, stands in
-    /// where the request has none.
+    /// only if it was blanked before. Host is the service's, whatever the
+    /// request or a filter says (source).
     fn upstream(&self, stream: &Stream) -> Pairs {
         let removed = stream.left_behind.iter();
         let mut pairs: Pairs = removed.chain(&stream.headers).cloned().collect();
-        if map::first(&pairs, b"host").is_none() {
-            pairs.push((b"Host".to_vec(), SERVICE.to_vec()));
-        }
+        map::replace(&mut pairs, b"host", SERVICE);
         pairs
     }
 
@@ -224,6 +221,12 @@ impl Profile for Kong {
     /// "foreign functions": an unknown one traps.
     fn foreign_function(&self, _: &[u8], _: &[u8]) -> Answer<Vec<u8>> {
         Err(Crash("an unknown foreign function".into()))
+    }
+
+    /// "bad config": false at start = no filter chain, and everything is
+    /// proxied; false on reload = the old configuration stays.
+    fn after_a_refusal(&self) -> AfterRefusal {
+        AfterRefusal::GoesOn
     }
 
     /// "local reply": keeps the last field of a name (source: it sets each, and setting replaces).

@@ -69,6 +69,17 @@ impl Edit {
     }
 }
 
+/// What a gateway does with requests when the module has refused its configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRefusal {
+    /// The module still gets them. Gateways that refuse them by themselves are
+    /// as closed as a module that does.
+    Asks,
+    /// They go on under the configuration before that one; where there was
+    /// none, to the upstream without any filter.
+    GoesOn,
+}
+
 /// The rules of one gateway. What is written here is a gateway without
 /// peculiarities; a profile says where its own differs.
 pub trait Profile: Send + Sync {
@@ -221,6 +232,11 @@ pub trait Profile: Send + Sync {
     fn foreign_function(&self, name: &[u8], argument: &[u8]) -> Answer<Vec<u8>> {
         let _ = (name, argument);
         Ok(Err(status::NOT_FOUND))
+    }
+
+    /// What becomes of requests after `on_configure` has said no.
+    fn after_a_refusal(&self) -> AfterRefusal {
+        AfterRefusal::Asks
     }
 
     /// What the client gets of a local reply.

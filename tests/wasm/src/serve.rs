@@ -74,12 +74,27 @@ impl Gateway {
                 }));
             }
         };
-        let id = self.fresh_id();
         let stream = Stream::new(root, request, headers);
+        if self.unfiltered.contains(&root) {
+            return Err(Box::new(self.without_a_filter(&stream)));
+        }
+        let id = self.fresh_id();
         self.store.data_mut().streams.insert(id, stream);
         self.enter(id);
         self.call("proxy_on_context_create", &[id, root]);
         Ok(id)
+    }
+
+    /// A request that no filter sees.
+    fn without_a_filter(&mut self, stream: &Stream) -> Outcome {
+        Outcome {
+            verdict: Verdict::Forwarded,
+            reply: None,
+            upstream: self.store.data().profile.upstream(stream),
+            response: Pairs::new(),
+            answer: Response::default(),
+            record: self.end(),
+        }
     }
 
     /// The header phase; whether the module let it go on.

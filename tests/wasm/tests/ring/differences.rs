@@ -178,19 +178,11 @@ pub fn kong_as_it_is_shipped_serves_like_one_with_a_debug_log() {
 /// nothing is opened, but nothing works either.
 #[test]
 pub fn a_gateway_that_is_named_wrong_serves_nobody_and_says_so_once() {
-    for (host, name) in [
-        (KONG, "envoy"),
-        (KONG, "istio"),
-        (ENVOY, "kong"),
-        (ISTIO, "kong"),
-    ] {
-        let mut lab = Lab::unconfigured(HOSTS[host]());
+    for name in ["envoy", "istio"] {
+        let mut lab = Lab::unconfigured(HOSTS[KONG]());
         let json = with(plain(), json!({"host": {"name": name}})).to_string();
-        // What it is shows in a request only.
-        assert!(
-            lab.configure_bytes(json.as_bytes()).accepted,
-            "{host} {name}"
-        );
+        // That it is Kong shows in a request only.
+        assert!(lab.configure_bytes(json.as_bytes()).accepted, "{name}");
         for number in 0..3 {
             let good = ClientRequest::get("/api/tags").bearer(ALICE);
             let outcome = lab.denied(&good, 500, "misconfigured");
@@ -200,6 +192,31 @@ pub fn a_gateway_that_is_named_wrong_serves_nobody_and_says_so_once() {
             assert_eq!(lines, usize::from(number == 0), "{:?}", outcome.record.log);
         }
         crate::configuration::answers_misconfigured(&mut lab);
+    }
+}
+
+/// Envoy shows itself when it is configured, and so does APISIX: contexts.rs.
+#[test]
+pub fn envoy_that_is_named_kong_is_refused_at_once() {
+    for host in [ENVOY, ISTIO] {
+        let mut lab = Lab::unconfigured(HOSTS[host]());
+        let json = with(plain(), json!({"host": {"name": "kong"}})).to_string();
+        let configured = lab.configure_bytes(json.as_bytes());
+        assert!(!configured.accepted && !configured.answered);
+        crate::configuration::answers_misconfigured(&mut lab);
+    }
+}
+
+/// hosts.md, "bad config". The answer is no where the gateway is then closed, or goes on with what
+/// was good and says so; and yes on Kong, which would go on with everything.
+#[test]
+pub fn a_refusal_is_told_to_every_gateway_but_kong() {
+    for bad in ["", "{", "{}", r#"{"host": {"name": "envoy"}}"#] {
+        on_every_host(|lab| {
+            let configured = lab.configure_bytes(bad.as_bytes());
+            assert!(!configured.accepted, "{}: {bad}", lab.host);
+            assert_eq!(configured.answered, lab.host == "kong", "{}", lab.host);
+        });
     }
 }
 

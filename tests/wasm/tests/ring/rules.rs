@@ -91,6 +91,7 @@ const CALLS: &[&str] = &[
     "proxy_log",
     "proxy_remove_header_map_value",
     "proxy_replace_header_map_value",
+    "proxy_set_effective_context",
     "proxy_send_local_response",
     "proxy_set_tick_period_milliseconds",
     "random_get",

@@ -175,6 +175,40 @@ pub const RULES: &[Rule] = &[
         on: ALL,
     },
     Rule {
+        row: "bad config",
+        never: "say no at the start: there is then no filter, and everything is proxied",
+        held_by: &[
+            "configuration::a_refused_configuration_closes_the_gate_at_the_start_and_on_a_reload",
+        ],
+        noticed: |host| {
+            let closed = Broken {
+                configure: "(i32.const 0)",
+                head: "(call $deny)",
+                ..OPEN
+            };
+            closed.forwards(host, &tags())
+        },
+        on: &[KONG],
+    },
+    Rule {
+        row: "bad config",
+        never: "say no on a reload: the configuration before it goes on, with the keys that are gone",
+        held_by: &[
+            "configuration::a_refused_configuration_closes_the_gate_at_the_start_and_on_a_reload",
+        ],
+        noticed: |host| {
+            let small = Broken {
+                configure: "(i32.eq (local.get $size) (i32.const 2))",
+                ..OPEN
+            };
+            let mut gateway = small.gateway(host);
+            let first = gateway.root();
+            gateway.configure(b"{\"keys\": 1}");
+            gateway.root() == first
+        },
+        on: &[KONG],
+    },
+    Rule {
         row: "secrets",
         never: "take an unresolved reference for a secret",
         held_by: &["configuration::what_is_not_enforced_yet_or_not_resolved_is_refused"],

@@ -82,6 +82,13 @@ impl Lab {
         }
     }
 
+    /// Its place in [`HOSTS`].
+    pub fn place(&self) -> usize {
+        let mut hosts = HOSTS.iter();
+        let place = hosts.position(|host| host().name() == self.host);
+        place.expect("one of the hosts")
+    }
+
     /// Whether it is an Envoy, by itself or under Istio.
     pub fn is_envoy(&self) -> bool {
         matches!(self.host, "envoy" | "istio")

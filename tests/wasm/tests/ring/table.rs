@@ -173,6 +173,8 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         hostile_bytes_behind_basic_and_in_cookies_never_trap,
         a_file_with_a_line_of_another_kind_is_refused_and_denies_everything;
     configuration: documents_that_are_no_configuration_are_refused_and_deny_everything,
+        a_refused_configuration_closes_the_gate_at_the_start_and_on_a_reload,
+        another_gateways_name_with_an_error_beside_it_closes_the_gate_too,
         a_member_twice_is_refused_at_every_depth,
         five_errors_are_five_lines_with_their_paths,
         what_is_not_enforced_yet_or_not_resolved_is_refused,
