@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -10,12 +11,18 @@ import pytest
 from demo.envoy import EnvoyFailed, validate
 from support.world import World
 
+
+def digest(text: str) -> str:
+    """In: a key. Out: what the configuration has in its place."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 FIVE = {
     "api_keys": {
         "keys": [
-            {"id": "good", "sha256": "0" * 64},
+            {"id": "good", "sha256": digest("good")},
             {"id": "short", "key": "tooshort"},
-            {"id": "late", "sha256": "1" * 64, "expires_at": "next year"},
+            {"id": "late", "sha256": digest("late"), "expires_at": "next year"},
         ]
     },
     "jwt": [
@@ -100,7 +107,7 @@ def test_a_member_twice_is_refused(world: World) -> None:
 def test_a_configuration_of_a_megabyte_is_read_or_refused_and_nothing_worse(world: World) -> None:
     plugin = world.keys.plugin()
     plugin["api_keys"]["keys"] += [
-        {"id": f"key-{number:05}", "sha256": f"{number:064x}", "subject": "s" * 60} for number in range(1, 5500)
+        {"id": f"key-{number:05}", "sha256": digest(str(number)), "subject": "s" * 60} for number in range(1, 5500)
     ]
     assert len(json.dumps(plugin)) > 900_000
     accepted, output = check(world, plugin)

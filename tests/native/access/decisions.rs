@@ -17,7 +17,7 @@ fn a_key_and_a_token_come_in_and_nobody_else() {
     let nobody = world.send("GET", "/api/tags", &[]).verdict();
     assert_eq!(nobody, (401, "missing_credential".into()));
     let wrong = world
-        .bearer("GET", "/api/tags", "sk-alice-0123456789abcdeF")
+        .bearer("GET", "/api/tags", "sk-alice-7c1e90b4f2d85A36")
         .verdict();
     assert_eq!(wrong, (401, "unknown_key".into()));
 }

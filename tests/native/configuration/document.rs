@@ -1,14 +1,18 @@
 //! The plugin JSON: every error at once, with its path.
 
 use crate::world::{KEY, World, configuration, error, errors, with};
+use ollama_gate::authn::api_key::digest;
 use serde_json::json;
+
+/// A digest, in capitals.
+const DIGEST: &str = "7F83B1657FF1FC53B92DC18148A1D65DFC2D4B1FA3D677284ADDD200126D9069";
 
 #[test]
 fn the_full_shape_is_accepted() {
     let full = json!({
         "$schema": "https://example.com/schema.json",
         "api_keys": { "keys": [
-            { "id": "a", "sha256": "AB".repeat(32), "subject": "alice", "scopes": ["inference", "read"],
+            { "id": "a", "sha256": DIGEST, "subject": "alice", "scopes": ["inference", "read"],
               "not_before": "2026-01-01T00:00:00Z", "expires_at": "2027-01-31T00:00:00.5+01:00" },
             { "id": "b", "key": { "env": "WEBUI_SECRET_KEY" } },
             { "id": "c", "key": { "env": "UNSET", "optional": true } },
@@ -93,7 +97,7 @@ fn keys_and_names_are_unique_and_times_in_order() {
         errors(&reversed),
         ["api_keys.keys[0].expires_at: is not after `not_before`"]
     );
-    let both = with("/api_keys/keys/0/sha256", json!("ab".repeat(32)));
+    let both = with("/api_keys/keys/0/sha256", json!(DIGEST));
     assert_eq!(
         errors(&both),
         ["api_keys.keys[0]: expected exactly one of `sha256` and `key`"]
@@ -144,7 +148,12 @@ fn a_name_of_a_megabyte_is_cut_and_nothing_is_suggested_for_it() {
 #[test]
 fn a_hundred_thousand_keys_are_configured() {
     let keys: Vec<_> = (0..100_000)
-        .map(|number| json!({ "id": format!("k{number}"), "sha256": format!("{number:064x}") }))
+        .map(|number| {
+            let id = format!("k{number}");
+            let bytes = digest(id.as_bytes());
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            json!({ "id": id, "sha256": hex })
+        })
         .collect();
     let mut configuration = configuration();
     configuration["api_keys"]["keys"]

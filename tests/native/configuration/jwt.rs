@@ -1,7 +1,7 @@
 //! What an issuer may not be configured with: every error has the path of its field, and none
 //! repeats a secret.
 
-use crate::world::{SECRET, configuration, error, errors, remote, signer, with};
+use crate::world::{SECRET, configuration, error, errors, remote, secret, signer, with};
 use serde_json::{Value, json};
 
 /// `jwt[0]` of these members, whatever was there before.
@@ -39,7 +39,7 @@ fn what_is_right_is_taken() {
     assert_eq!(errors(&remote(full)), none);
     assert_eq!(errors(&remote(json!({ "url": null }))), none);
     for (algorithm, length) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
-        assert_eq!(secrets(&[algorithm], json!(["x".repeat(length)])), none);
+        assert_eq!(secrets(&[algorithm], json!([secret(length)])), none);
     }
     let rules = json!({
         "name": "j", "algorithms": ["HS256"], "secrets": [SECRET], "typ": ["at+jwt"], "max_age": "1s",
@@ -58,9 +58,9 @@ fn a_secret_is_as_long_as_its_hash() {
         (&["HS256", "HS512"], 64),
         (&["HS384", "HS256"], 48),
     ] {
-        let short = "x".repeat(least - 1);
+        let short = secret(least - 1);
         assert_eq!(
-            secrets(algorithms, json!(["y".repeat(64), short])),
+            secrets(algorithms, json!([secret(64), short])),
             [format!(
                 "jwt[0].secrets[1]: expected {least} bytes or more (or `danger_allow_short_secret`), found {}",
                 least - 1
@@ -149,7 +149,7 @@ fn an_algorithm_and_its_key_are_of_one_kind() {
             "jwt[0].algorithms: {algorithm} needs public keys, in `keys` or `jwks` instead of `secrets`"
         );
         for algorithms in [&[algorithm][..], &["HS256", algorithm]] {
-            let found = secrets(algorithms, json!(["x".repeat(64)]));
+            let found = secrets(algorithms, json!([secret(64)]));
             assert_eq!(found.as_slice(), std::slice::from_ref(&message));
         }
     }

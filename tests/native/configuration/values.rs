@@ -46,8 +46,8 @@ fn null_is_refused_everywhere() {
 #[test]
 fn a_member_twice_is_refused() {
     for document in [
-        r#"{"api_keys":{"keys":[]},"api_keys":{"keys":[{"id":"a","key":"sk-0123456789abcdef"}]}}"#,
-        r#"{"api_keys":{"keys":[{"id":"a","id":"a","key":"sk-0123456789abcdef"}]}}"#,
+        r#"{"api_keys":{"keys":[]},"api_keys":{"keys":[{"id":"a","key":"sk-61d9e4b07f2ca853"}]}}"#,
+        r#"{"api_keys":{"keys":[{"id":"a","id":"a","key":"sk-61d9e4b07f2ca853"}]}}"#,
     ] {
         let world = World::of_bytes(document.as_bytes());
         assert!(

@@ -232,7 +232,7 @@ fn a_cookie_is_judged_by_its_own_issuer_alone() {
     let mut all = with("/jwt/0/cookie", json!("token"));
     let issuers = all["jwt"].as_array_mut().unwrap();
     issuers.push(json!({
-        "name": "other", "algorithms": ["HS256"], "secrets": ["another secret, with 32 bytes at least"],
+        "name": "other", "algorithms": ["HS256"], "secrets": ["the second issuer, of 7 bytes and 31"],
         "cookie": "other",
     }));
     let world = World::new(&all);
@@ -240,7 +240,7 @@ fn a_cookie_is_judged_by_its_own_issuer_alone() {
     let theirs = sign(
         &header().to_string(),
         &claims,
-        "another secret, with 32 bytes at least",
+        "the second issuer, of 7 bytes and 31",
     );
     let own = jwt(json!({}));
     for _ in 0..2 {

@@ -5,7 +5,7 @@ use crate::world::{
 };
 use serde_json::{Value, json};
 
-const USERS: &str = "users-0123456789abcdef0123456789";
+const USERS: &str = "users-4b91e07cd2f8a6353c0e8f1d72";
 const HEADER: &str = "x-openwebui-user-jwt";
 
 /// `KEY` and `ADMIN_KEY` speak for users; `members` are put into the issuer that names them.

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-const USERS: &str = "users-0123456789abcdef0123456789";
+const USERS: &str = "users-4b91e07cd2f8a6353c0e8f1d72";
 
 /// The code for `model` in the path, of the credential `bearer`; empty where it goes on.
 fn code(world: &World, bearer: &str, model: &str) -> String {
@@ -246,7 +246,7 @@ fn of_two_methods_that_are_required_both_have_to_allow_a_model() {
 #[test]
 fn each_issuer_has_its_own_rules() {
     let mut all: Value = with("/jwt/0/models", json!(["a"]));
-    let other = "other-0123456789abcdef0123456789";
+    let other = "other-e61b7d04c9f25a83804ad2c71f";
     all["jwt"].as_array_mut().unwrap().push(json!({
         "name": "other", "algorithms": ["HS256"], "secrets": [other],
     }));

@@ -18,7 +18,7 @@ fn world() -> World {
     }))
 }
 
-const UNREAD: &str = "sk-unread-0123456789abcdef";
+const UNREAD: &str = "sk-unread-d19c4b7e30a5f862";
 
 /// The status and the code for a model that `key` creates with `body`.
 fn create(world: &World, key: &str, body: &str) -> (u16, String) {

@@ -1,9 +1,9 @@
 //! Several issuers, and several secrets of one.
 
-use crate::world::{NOW, SECRET, World, configuration, header, jwt, sign, with};
+use crate::world::{NOW, SECRET, World, configuration, header, jwt, secret, sign, with};
 use serde_json::{Value, json};
 
-const OTHER: &str = "fedcba9876543210fedcba9876543210";
+const OTHER: &str = "5e83c1f97a20d46b0b7e94c2f8a61d35";
 
 fn verdict(world: &World, token: &str) -> (u16, String) {
     world.bearer("GET", "/api/tags", token).verdict()
@@ -47,7 +47,7 @@ fn told(world: &World, token: &str) -> (String, Value) {
 
 #[test]
 fn the_previous_secret_works_until_it_is_taken_out() {
-    let new = "fedcba9876543210fedcba9876543210";
+    let new = "5e83c1f97a20d46b0b7e94c2f8a61d35";
     let ring = issuer(
         "secrets",
         json!([new, { "env": "WEBUI_SECRET_KEY" }, { "env": "UNSET", "optional": true }]),
@@ -67,14 +67,14 @@ fn the_previous_secret_works_until_it_is_taken_out() {
 #[test]
 fn of_several_issuers_the_one_that_signed_decides() {
     let mut configuration = with("/jwt/0/issuer", json!("https://one.example"));
-    let other = json!({ "name": "other", "algorithms": ["HS256"], "secrets": ["fedcba9876543210fedcba9876543210"], "issuer": "https://other.example" });
+    let other = json!({ "name": "other", "algorithms": ["HS256"], "secrets": ["5e83c1f97a20d46b0b7e94c2f8a61d35"], "issuer": "https://other.example" });
     configuration["jwt"].as_array_mut().unwrap().push(other);
     let world = World::new(&configuration);
     let token = |iss: &str, secret: &str| {
         let claims = json!({ "sub": "alice", "exp": NOW + 60, "iss": iss });
         sign(&header().to_string(), &claims.to_string(), secret)
     };
-    let other_secret = "fedcba9876543210fedcba9876543210";
+    let other_secret = "5e83c1f97a20d46b0b7e94c2f8a61d35";
     assert_eq!(
         verdict(&world, &token("https://one.example", SECRET)).0,
         200
@@ -185,10 +185,10 @@ fn the_refusal_that_came_furthest_is_told() {
 fn an_algorithm_is_one_of_the_issuer_that_it_stands_at() {
     let world = two(
         json!({ "issuer": "https://one.example" }),
-        json!({ "issuer": "https://two.example", "algorithms": ["HS384"], "secrets": ["x".repeat(48)] }),
+        json!({ "issuer": "https://two.example", "algorithms": ["HS384"], "secrets": [secret(48)] }),
     );
     // HS256 with the secret of the issuer that takes HS384 only.
-    let token = signed(json!({ "iss": "https://two.example" }), &"x".repeat(48));
+    let token = signed(json!({ "iss": "https://two.example" }), &secret(48));
     assert_eq!(told(&world, &token).0, "wrong_issuer");
     let only = issuer("algorithms", json!(["HS256"]));
     let token = sign(

@@ -16,18 +16,18 @@ mod refusals;
 mod token;
 pub use provider::{ISSUER, jwks, remote, signer};
 pub use refusals::{error, errors};
-pub use token::{header, jwt, sign};
+pub use token::{header, jwt, secret, sign};
 
 /// 2026-01-01T00:00:00Z, in seconds.
 pub const NOW: i64 = 1_767_225_600;
 /// A secret for HS256.
-pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub const SECRET: &str = "9f4b27c8e1a05d3687b2f0c4d91e6a53";
 /// A key with the default scopes.
-pub const KEY: &str = "sk-alice-0123456789abcdef";
+pub const KEY: &str = "sk-alice-7c1e90b4f2d85a36";
 /// A key that may read only.
-pub const READ_KEY: &str = "sk-reader-0123456789abcdef";
+pub const READ_KEY: &str = "sk-reader-b5f03a9d61c7e824";
 /// A key that may do everything.
-pub const ADMIN_KEY: &str = "sk-admin-0123456789abcdef";
+pub const ADMIN_KEY: &str = "sk-admin-4e8a17d2c06fb953";
 
 /// A foreign function of the host: its name and arguments in, its answer out.
 type Foreign = fn(&str, &[u8]) -> Result<Vec<u8>, Status>;

@@ -6,6 +6,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use serde_json::{Value, json};
 
+/// A secret of this length that repeats nothing, the same each time.
+pub fn secret(length: usize) -> String {
+    let mut state = 0x9e37_79b9_u32;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        char::from(b'a' + u8::try_from(state % 26).unwrap())
+    };
+    (0..length).map(|_| letter()).collect()
+}
+
 /// The usual header.
 pub fn header() -> Value {
     json!({ "alg": "HS256", "typ": "JWT" })

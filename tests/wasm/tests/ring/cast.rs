@@ -12,8 +12,8 @@ pub const EXPIRED: &str = "sk-expired-1029384756afbecd0011";
 pub const FUTURE: &str = "sk-future-a0b1c2d3e4f5a6b7c8d9";
 pub const CI: &str = "ci-key-without-prefix-77f2e1d0";
 pub const STRANGER: &str = "sk-stranger-deadbeefdeadbeefdead";
-pub const WEBUI_SECRET: &str = "webui-secret-0123456789abcdef-0123456789";
-pub const CORP_SECRET: &str = "corp-secret-fedcba9876543210-fedcba9876543210";
+pub const WEBUI_SECRET: &str = "webui-secret-3e8b10d7f4c92a65-b07c4e19d8";
+pub const CORP_SECRET: &str = "corp-secret-c2f71a8e05d4b963-4d9e60b1f73a82c5";
 pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("CI_OLLAMA_KEY", CI),
     ("WEBUI_SECRET_KEY", WEBUI_SECRET),

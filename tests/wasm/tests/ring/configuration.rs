@@ -200,7 +200,7 @@ pub fn five_errors_are_five_lines_with_their_paths() {
         let broken = json!({
             "api_keys": { "keys": [
                 { "id": "a", "sha256": "abc" },
-                { "id": "b", "sha256": "0".repeat(64), "scopes": ["everything"] },
+                { "id": "b", "sha256": ollama_gate_wasm_tests::credentials::digest(READER), "scopes": ["everything"] },
             ] },
             "jwt": [ { "name": "w", "algorithms": ["HS256"], "secrets": [WEBUI_SECRET], "audiences": "ollama" } ],
             "pubic": ["health"],

@@ -59,7 +59,7 @@ pub fn no_single_bit_of_a_signature_may_change() {
             assert_eq!(outcome.status(), 401, "{at}: {:?}", outcome.reply);
         }
         let stranger = token(
-            "another-secret-0123456789-0123456789",
+            "another-secret-92f4c7e1b0-d83a6e5f17",
             &json!({"sub": "bob", "exp": NOON + 60}),
         );
         lab.denied(&chat(&stranger), 401, "invalid_signature");
@@ -187,7 +187,7 @@ pub fn the_scopes_claim_decides_where_one_is_configured() {
 #[test]
 pub fn the_previous_secret_counts_while_it_is_set() {
     for host in HOSTS {
-        let previous = "previous-secret-0123456789-0123456789ab";
+        let previous = "previous-secret-6d20f9b3e8-17c5a4e09bd2";
         let mut lab = Lab::unconfigured(host());
         lab.hide(previous);
         let old = token(previous, &json!({"sub": "bob", "exp": NOON + 60}));
