@@ -3,9 +3,10 @@
 use super::field::{Field, Shape};
 use super::jwt::place_of_users;
 use super::network::{RANGES, ranges};
+use super::placeholder;
 use super::reader::{Node, Reader, Section};
 use super::rules::{self, LIMITS_FIELD, MODELS};
-use super::value::SECRET;
+use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
 use crate::credential::is_api_key;
 use crate::http::{hex_digit, is_visible_ascii};
@@ -73,6 +74,7 @@ pub(super) const KEY: &[Field] = &[
     ),
     MODELS,
     LIMITS_FIELD,
+    ALLOW_PLACEHOLDER,
 ];
 
 /// The shortest plain key. A key of `make key` has 46 characters.
@@ -87,6 +89,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>)
         Some(keys) => reader.list(&keys, "a list of keys"),
         None => Vec::new(),
     };
+    let published = placeholder::published_digests();
     let mut ids = HashSet::new();
     for key in keys {
         let Some(section) = reader.section(&key, KEY) else {
@@ -94,7 +97,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>)
         };
         let (record, digest) = (
             read_record(reader, &section, jwt),
-            read_digest(reader, &section),
+            read_digest(reader, &section, &published),
         );
         let (Some(record), Some(digest)) = (record, digest) else {
             continue;
@@ -154,14 +157,26 @@ fn read_record(
 }
 
 /// The digest of the key, or `None` after an error, or if an optional variable is unset.
-fn read_digest(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<KeyDigest> {
+fn read_digest(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    published: &HashSet<KeyDigest>,
+) -> Option<KeyDigest> {
+    let allowed = reader.allows_placeholders(section);
     match (section.field("sha256"), section.field("key")) {
         (Some(field), None) => {
-            let digest = field.json.text().and_then(digest_from_hex);
-            if digest.is_none() {
+            let text = field.json.text().unwrap_or_default();
+            let Some(digest) = digest_from_hex(text) else {
                 reader.mismatch(&field, "64 hexadecimal digits, the SHA-256 of the key");
-            }
-            digest
+                return None;
+            };
+            let problem = match published.contains(&digest) {
+                true => "is the digest of a text that is published",
+                false => placeholder::weakness(text)
+                    .map_or("", |_| "is no digest of a key, but an example"),
+            };
+            let taken = problem.is_empty() || reader.check_allowed(&field, problem, allowed);
+            taken.then_some(digest)
         }
         (None, Some(field)) => {
             let key = reader.secret(&field)?;
@@ -170,15 +185,16 @@ fn read_digest(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<KeyDige
                 reader.refuse(&field, message);
                 return None;
             }
-            let key = key.expose().as_bytes();
-            if key.len() < SHORTEST || !is_visible_ascii(key) || key.contains(&b',') {
+            let bytes = key.expose().as_bytes();
+            if bytes.len() < SHORTEST || !is_visible_ascii(bytes) || bytes.contains(&b',') {
                 reader.refuse(
                     &field,
                     "expected 16 or more characters of visible ASCII without a comma (`make key` makes one)",
                 );
                 return None;
             }
-            Some(digest(key))
+            let drawn = reader.check_drawn(&field, key.expose(), allowed);
+            drawn.then(|| digest(bytes))
         }
         _ => {
             reader.refuse(&section.node, "expected exactly one of `sha256` and `key`");

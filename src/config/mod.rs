@@ -16,6 +16,7 @@ mod host;
 mod jwt;
 mod network;
 mod ollama_cli;
+mod placeholder;
 mod reader;
 mod report;
 mod require;

@@ -3,16 +3,9 @@
 use super::Environment;
 use super::field::{Field, Support};
 use super::foreign;
+use super::placeholder;
 use super::report::ConfigErrors;
 use crate::json::{Json, duplicates};
-
-/// How gateways and their templates write a secret that they have not resolved.
-const UNRESOLVED: [&str; 4] = ["$env://", "$secret://", "{vault://", "${"];
-
-/// Whether `text` is a reference to a secret rather than the secret.
-pub fn is_unresolved(text: &str) -> bool {
-    UNRESOLVED.iter().any(|start| text.starts_with(start))
-}
 
 /// The longest member name that an error repeats. The longest known one has 25.
 const LONGEST_NAME: usize = 26;
@@ -102,12 +95,14 @@ pub fn shortened(text: &str, most: usize) -> String {
     short
 }
 
-/// Collects errors, and looks up what secrets refer to.
+/// Collects errors and warnings, and looks up what secrets refer to.
 pub struct Reader<'e> {
     pub environment: Environment<'e>,
     /// random bits, for spreading out what workers do
     pub seed: u64,
     pub errors: ConfigErrors,
+    /// what to log at startup so that nobody misses it
+    pub warnings: Vec<String>,
 }
 
 impl<'e> Reader<'e> {
@@ -116,6 +111,7 @@ impl<'e> Reader<'e> {
             environment,
             seed,
             errors: ConfigErrors::default(),
+            warnings: Vec::new(),
         }
     }
 
@@ -139,15 +135,12 @@ impl<'e> Reader<'e> {
     fn check_below<'j>(&mut self, json: &'j Json, path: &mut Vec<Step<'j>>) {
         let message = match json {
             Json::Null if is_of_jwk(path) => None,
-            Json::Null => Some("is null, leave the field out instead"),
-            Json::Text(text) if is_unresolved(text) => Some(
-                "is a reference that the gateway did not resolve, see that the variable or secret \
-                 exists where the gateway runs",
-            ),
+            Json::Null => Some("is null, leave the field out instead".to_owned()),
+            Json::Text(text) => placeholder::gateway_reference(text).map(unresolved),
             _ => None,
         };
         if let Some(message) = message {
-            self.errors.add(shown_path(path), message.to_owned());
+            self.errors.add(shown_path(path), message);
         }
         match json {
             Json::Object(members) => {
@@ -287,6 +280,14 @@ impl<'j> Section<'j> {
     pub fn place(&self, name: &'static str) -> Node<'j> {
         self.node.below(Step::Member(name), self.node.json)
     }
+}
+
+/// What is wrong with a reference of the form `shown`.
+pub(super) fn unresolved(shown: &str) -> String {
+    format!(
+        "is {shown}, a reference that the gateway did not resolve: see that the variable or secret \
+         exists where the gateway runs"
+    )
 }
 
 /// What is said of the field `name`, which the section at `path` with these `fields` does not have.

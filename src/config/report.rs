@@ -55,6 +55,13 @@ impl ConfigErrors {
         }
     }
 
+    /// Whether there is one at `path`, or at anything within it.
+    pub(super) fn any_within(&self, path: &str) -> bool {
+        let within = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        let mut paths = self.errors.iter().map(|error| error.path.as_str());
+        paths.any(|known| known.strip_prefix(path).is_some_and(within))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty()

@@ -283,9 +283,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     };
     let require = require::read(reader, field("require").as_ref(), configured);
     Some(Configuration {
-        warnings: anonymous
-            .iter()
-            .map(allow_anonymous::warning)
+        warnings: std::mem::take(&mut reader.warnings)
+            .into_iter()
+            .chain(anonymous.iter().map(allow_anonymous::warning))
             .chain(network::warnings(&network, &keys))
             .collect(),
         notices: issuers

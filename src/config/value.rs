@@ -1,7 +1,8 @@
 //! Single values: text, times, durations, secrets.
 
 use super::field::{Field, Shape};
-use super::reader::{Node, Reader, shortened};
+use super::placeholder;
+use super::reader::{Node, Reader, Section, shortened, unresolved};
 use crate::http::is_visible_ascii;
 use crate::json::Json;
 use crate::ollama::{Scope, ScopeSet};
@@ -31,6 +32,14 @@ pub(super) const SECRET: &[Field] = &[
         "`true`: the variable may be unset, such as that of a previous secret",
     ),
 ];
+
+/// In every section with secrets that the caller presents or signs with.
+pub(super) const ALLOW_PLACEHOLDER: Field = Field::optional(
+    "danger_allow_placeholder_secret",
+    Shape::Boolean,
+    "`true` takes a secret that is an example or can be guessed, with a warning at each start; a reference that was \
+     not resolved is never taken",
+);
 
 impl Reader<'_> {
     /// Adds "expected …, found …" and shows a short piece of the value. Never for secrets.
@@ -199,7 +208,13 @@ impl Reader<'_> {
                 self.refuse(node, "is empty");
                 None
             }
-            Json::Text(text) => Some(Secret::new(text.clone())),
+            Json::Text(text) => match placeholder::reference(text) {
+                Some(shown) => {
+                    self.refuse(node, unresolved(shown));
+                    None
+                }
+                None => Some(Secret::new(text.clone())),
+            },
             Json::Object(_) => self.secret_of_environment(node),
             _ => {
                 self.mismatch(node, "a string or {\"env\": \"NAME\"}");
@@ -228,15 +243,50 @@ impl Reader<'_> {
                 self.refuse(node, message);
                 None
             }
-            Some(value) if super::reader::is_unresolved(&value) => {
-                self.refuse(
-                    node,
-                    "the environment variable holds an unresolved reference",
-                );
-                None
-            }
-            Some(value) => Some(Secret::new(value)),
+            Some(value) => match placeholder::reference(&value) {
+                Some(shown) => {
+                    let message = format!(
+                        "environment variable `{name}` holds {shown}, a reference that was not resolved: it has \
+                         to hold the secret itself"
+                    );
+                    self.refuse(node, message);
+                    None
+                }
+                None => Some(Secret::new(value)),
+            },
         }
+    }
+
+    /// Whether `section` takes secrets that are examples or can be guessed.
+    pub fn allows_placeholders(&mut self, section: &Section<'_>) -> bool {
+        let field = section.field(ALLOW_PLACEHOLDER.name);
+        field.and_then(|field| self.boolean(&field)) == Some(true)
+    }
+
+    /// Whether `secret` may stand at `node`: it is no example and cannot be guessed, or such are `allowed`.
+    pub fn check_drawn(&mut self, node: &Node<'_>, secret: &str, allowed: bool) -> bool {
+        let problem = match placeholder::example(secret) {
+            Some(kind) => Some(format!("is {kind}, which was to be replaced")),
+            None => placeholder::weakness(secret).map(|why| format!("can be guessed: {why}")),
+        };
+        problem.is_none_or(|problem| self.check_allowed(node, &problem, allowed))
+    }
+
+    /// Whether a secret with this `problem` may stand at `node`. It is refused, or there is a warning.
+    pub fn check_allowed(&mut self, node: &Node<'_>, problem: &str, allowed: bool) -> bool {
+        if allowed {
+            let place = node.path();
+            let line = format!("{place}: ANYBODY CAN GUESS THIS SECRET: it {problem}");
+            self.warnings.push(line);
+        } else {
+            let message = format!(
+                "{problem}: put a secret of your own there, such as one of `make key` or of `openssl rand -hex 32` \
+                 (or insist with `{}`)",
+                ALLOW_PLACEHOLDER.name
+            );
+            self.refuse(node, message);
+        }
+        allowed
     }
 }
 

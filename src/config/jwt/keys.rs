@@ -152,9 +152,9 @@ fn read_secrets(
     let short = short
         .and_then(|node| reader.boolean(&node))
         .unwrap_or(false);
+    let allowed = reader.allows_placeholders(section);
     let secure = secure_length(algorithms);
     let least = if short { SHORTEST } else { secure };
-    let known_errors = reader.errors.count();
     let items = reader.list(node, "a list of secrets");
     let mut secrets = Vec::new();
     for item in items {
@@ -163,7 +163,9 @@ fn read_secrets(
         };
         let length = secret.expose().len();
         if length >= least {
-            secrets.push(HmacKey::new(secret.expose().as_bytes()));
+            if reader.check_drawn(&item, secret.expose(), allowed) {
+                secrets.push(HmacKey::new(secret.expose().as_bytes()));
+            }
             continue;
         }
         let way_out = match (short, length) {
@@ -175,7 +177,7 @@ fn read_secrets(
             format!("expected {least} bytes or more{way_out}, found {length}"),
         );
     }
-    if secrets.is_empty() && reader.errors.count() == known_errors {
+    if secrets.is_empty() && !reader.errors.any_within(&node.path()) {
         reader.refuse(node, "expected a secret, found none that is set");
     }
     secrets

@@ -10,7 +10,7 @@ use super::field::{DURATION, Field, Shape};
 use super::reader::{Node, Reader, Section};
 use super::rules::{LIMITS_FIELD, MODELS};
 use super::upstream::{HEADER, header_name};
-use super::value::SECRET;
+use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{Algorithm, Issuer};
 use crate::json::Json;
 use std::collections::HashSet;
@@ -122,6 +122,7 @@ pub(super) const ISSUER: &[Field] = &[
         Shape::Boolean,
         "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
     ),
+    ALLOW_PLACEHOLDER,
 ];
 
 /// The name of a cookie (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).

@@ -5,6 +5,7 @@ mod document;
 mod headers;
 mod jwt;
 mod ollama_cli;
+mod placeholders;
 mod public_keys;
 mod rules;
 mod secrets;

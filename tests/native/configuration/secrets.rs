@@ -155,6 +155,9 @@ fn a_variable_that_holds_a_reference_is_refused() {
     let world = World::new(&with("/api_keys/keys/0/key", json!({ "env": "REFERENCE" })));
     assert_eq!(
         world.errors(),
-        ["api_keys.keys[0].key: the environment variable holds an unresolved reference"]
+        [
+            "api_keys.keys[0].key: environment variable `REFERENCE` holds `$env://…`, a reference that was not \
+             resolved: it has to hold the secret itself"
+        ]
     );
 }

@@ -27,9 +27,26 @@ impl Profile for Apisix {
         "apisix"
     }
 
-    /// "plugin JSON": an empty list may arrive as `{}`.
+    /// "secrets": `$env://NAME` is resolved in any case of its letters (seen); an
+    /// unresolved one stays as literal text.
+    fn resolved(&self, json: &Value, environment: &[(String, String)]) -> Value {
+        let resolved = |json: &Value| self.resolved(json, environment);
+        match json {
+            Value::String(text) => from_environment(text, environment)
+                .map_or_else(|| json.clone(), |value| Value::String(value.to_owned())),
+            Value::Array(items) => items.iter().map(resolved).collect(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(name, value)| (name.clone(), resolved(value)))
+                .collect(),
+            other => other.clone(),
+        }
+    }
+
+    /// "plugin JSON": an empty list may arrive as `{}`. In yaml mode `null`
+    /// arrives as `[]` (seen).
     fn configuration(&self, json: &Value) -> String {
-        lists_lost(json).to_string()
+        nulls_lost(&lists_lost(json)).to_string()
     }
 
     /// The map holds ordinary headers under the client's spelling, and `host`
@@ -230,6 +247,29 @@ fn authority(stream: &Stream) -> Result<Vec<u8>, Crash> {
         .host
         .clone()
         .ok_or_else(|| Crash("`:authority` of a request without Host".into()))
+}
+
+/// What the reference `text` stands for, if it is one and the variable is set.
+fn from_environment<'e>(text: &str, environment: &'e [(String, String)]) -> Option<&'e str> {
+    const PREFIX: &str = "$env://";
+    let (prefix, name) = text.split_at_checked(PREFIX.len())?;
+    let wanted = prefix.eq_ignore_ascii_case(PREFIX);
+    let mut variables = environment.iter().filter(|_| wanted);
+    let found = variables.find(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The document with every `null` turned into an empty list.
+fn nulls_lost(json: &Value) -> Value {
+    match json {
+        Value::Null => Value::Array(Vec::new()),
+        Value::Array(items) => items.iter().map(nulls_lost).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), nulls_lost(value)))
+            .collect(),
+        other => other.clone(),
+    }
 }
 
 /// The document with every empty list turned into an empty object.

@@ -131,7 +131,9 @@ impl Gateway {
     /// A new root context with this plugin JSON, as the gateway hands it on;
     /// it serves the requests from now on.
     pub fn configure_json(&mut self, json: &Value) -> Configured {
-        let text = self.store.data().profile.configuration(json);
+        let world = self.store.data();
+        let json = world.profile.resolved(json, &world.env);
+        let text = world.profile.configuration(&json);
         self.configure(text.as_bytes())
     }
 

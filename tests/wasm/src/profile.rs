@@ -91,6 +91,13 @@ pub trait Profile: Send + Sync {
         Build::Every
     }
 
+    /// The plugin JSON with the references that the gateway knows resolved from
+    /// its environment. What it cannot resolve stays.
+    fn resolved(&self, json: &Value, environment: &[(String, String)]) -> Value {
+        let _ = environment;
+        json.clone()
+    }
+
     /// The plugin JSON as the gateway hands it on, after whatever it does to it.
     fn configuration(&self, json: &Value) -> String {
         json.to_string()

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use ollama_gate_wasm_tests::ClientRequest;
+use ollama_gate_wasm_tests::credentials::{digest, token};
 use ollama_gate_wasm_tests::record::Level;
+use ollama_gate_wasm_tests::world::NOON;
 use serde_json::json;
 
 use crate::budget::many_keys;
@@ -251,8 +253,8 @@ pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
             json!({"mode": "observe"}),
             json!({"login": {}}),
             json!({"public": ["read"]}),
-            json!({"public": null}),
-            json!({"api_keys": {"keys": [{"id": "a", "key": "$env://CI_OLLAMA_KEY"}]}}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": "$env://NOT_THERE"}]}}),
+            json!({"api_keys": {"keys": [{"id": "a", "key": "$ENV://NOT_THERE"}]}}),
             json!({"api_keys": {"keys": [{"id": "a", "key": "$secret://vault/1/ollama/key"}]}}),
             json!({"api_keys": {"keys": [{"id": "a", "key": "{vault://env/ci-ollama-key}"}]}}),
             json!({"api_keys": {"keys": [{"id": "a", "key": "${CI_OLLAMA_KEY}-0123456789"}]}}),
@@ -272,6 +274,95 @@ pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
             answers_misconfigured(lab);
         }
     });
+}
+
+/// What gateways resolve, and leave as it is when they cannot. Each is as long as a key or a secret.
+const REFERENCES: &[&str] = &[
+    "$env://NOT_THERE_AND_LONG_ENOUGH_FOR_A_SECRET",
+    "$ENV://NOT_THERE_AND_LONG_ENOUGH_FOR_A_SECRET",
+    "$eNv://NOT_THERE_AND_LONG_ENOUGH_FOR_A_SECRET",
+    "$secret://vault/1/ollama/key-that-is-not-there",
+    "$SECRET://vault/1/ollama/key-that-is-not-there",
+    "{VAULT://env/not-there-and-long-enough-for-a-secret}",
+    "${{NOT_THERE_AND_LONG_ENOUGH_FOR_A_SECRET}}",
+    "%NOT_THERE_AND_LONG_ENOUGH_FOR_A_SECRET%",
+    "vault://not-there-and-long-enough-for-a-secret",
+];
+
+#[test]
+pub fn whoever_sends_an_unresolved_reference_stays_outside() {
+    on_every_host(|lab| {
+        for reference in REFERENCES {
+            let key = json!({"api_keys": {"keys": [{"id": "a", "key": reference}]}});
+            let issuer = json!({"name": "w", "algorithms": ["HS256"], "secrets": [reference]});
+            let claims = json!({"sub": "eve", "exp": NOON + 3600});
+            for (changes, credential) in [
+                (key, (*reference).to_owned()),
+                (json!({"jwt": [issuer]}), token(reference, &claims)),
+            ] {
+                let configured = lab.configure(&with(plain(), changes));
+                assert!(!configured.accepted, "{}: {reference}", lab.host);
+                let request = ClientRequest::get("/api/tags").header("x-api-key", credential);
+                lab.denied(&request, 500, "misconfigured");
+            }
+        }
+    });
+}
+
+/// APISIX alone resolves these, from what nginx hands on, in any case.
+#[test]
+pub fn a_reference_that_apisix_resolves_is_the_key_that_it_stands_for() {
+    for prefix in ["$env://", "$ENV://"] {
+        let key = json!({"id": "ci", "key": format!("{prefix}CI_OLLAMA_KEY")});
+        let keys = json!({"api_keys": {"keys": [key]}});
+        let mut lab = Lab::new(HOSTS[APISIX](), &with(plain(), keys));
+        lab.allowed(&ClientRequest::get("/api/tags").bearer(CI));
+        let literal = format!("{prefix}CI_OLLAMA_KEY");
+        lab.denied(
+            &ClientRequest::get("/api/tags").bearer(&literal),
+            401,
+            "unknown_key",
+        );
+    }
+}
+
+/// In yaml mode APISIX makes `[]` of `null`, which elsewhere is refused: nothing is then allowed.
+#[test]
+pub fn null_is_refused_or_it_is_nothing() {
+    let ruled = |name: &str| {
+        let mut key = json!({"id": "a", "sha256": digest(ALICE)});
+        key[name] = json!(null);
+        json!({"api_keys": {"keys": [key]}})
+    };
+    let chat = ClientRequest::post("/api/chat")
+        .bearer(ALICE)
+        .with_body(r#"{"model":"llama3.2"}"#);
+    for (changes, request, status, code) in [
+        (
+            json!({"public": null}),
+            ClientRequest::get("/api/version"),
+            401,
+            "missing_credential",
+        ),
+        (ruled("models"), chat.clone(), 403, "model_denied"),
+        (ruled("scopes"), chat.clone(), 403, "scope_denied"),
+        (
+            json!({"network": {"allow": null}}),
+            chat.clone(),
+            403,
+            "network_denied",
+        ),
+        (ruled("allow_from"), chat, 403, "network_denied"),
+    ] {
+        on_every_host(|lab| {
+            let configured = lab.configure(&with(plain(), changes.clone()));
+            assert_eq!(configured.accepted, lab.host == "apisix", "{changes}");
+            match configured.accepted {
+                true => lab.denied(&request, status, code),
+                false => lab.denied(&request, 500, "misconfigured"),
+            };
+        });
+    }
 }
 
 #[test]

@@ -83,6 +83,23 @@ pub fn apisix_turns_an_empty_list_into_an_object() {
 }
 
 #[test]
+pub fn apisix_makes_a_list_of_null_and_resolves_what_its_environment_has() {
+    let lost = Apisix.configuration(&serde_json::json!({"a": null, "b": [null]}));
+    assert_eq!(lost, r#"{"a":[],"b":[[]]}"#);
+    let environment = [("KEY".to_owned(), "value".to_owned())];
+    let json = serde_json::json!([
+        "$env://KEY",
+        "$ENV://KEY",
+        "$env://key",
+        "x$env://KEY",
+        "$env:"
+    ]);
+    let resolved = serde_json::json!(["value", "value", "$env://key", "x$env://KEY", "$env:"]);
+    assert_eq!(Apisix.resolved(&json, &environment), resolved);
+    assert_eq!(Envoy.resolved(&json, &environment), json);
+}
+
+#[test]
 pub fn apisix_pauses_for_nothing_only_once_and_envoy_hangs() {
     assert!(Apisix.paused_for_nothing().is_err());
     assert!(Envoy.paused_for_nothing().is_ok());

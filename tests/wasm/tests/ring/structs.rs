@@ -139,7 +139,7 @@ pub fn errors_in_a_struct_are_those_of_the_json() {
     on_every_host(|lab| {
         for changes in [
             json!({"pubic": ["health"]}),
-            json!({"public": null}),
+            json!({"public": ["read"]}),
             json!({"upstream": {"host": 11434}}),
             json!({"jwt": [{"name": "w", "algorithms": ["HS256"], "secrets": [{"env": "NOT_SET"}]}]}),
             json!({"api_keys": {"keys": [{"id": "a", "sha256": "abc"}, {"id": true}]}}),

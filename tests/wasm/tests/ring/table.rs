@@ -116,6 +116,14 @@ const NOT_COMPARED: &[(&str, &str)] = &[
         "about ticks, which APISIX does not have",
     ),
     (
+        "configuration::a_reference_that_apisix_resolves_is_the_key_that_it_stands_for",
+        "APISIX alone resolves them",
+    ),
+    (
+        "configuration::null_is_refused_or_it_is_nothing",
+        "about what APISIX makes of `null`",
+    ),
+    (
         "configuration::a_megabyte_of_keys_is_accepted_and_each_of_them_works",
         "about size",
     ),
@@ -178,6 +186,7 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         a_member_twice_is_refused_at_every_depth,
         five_errors_are_five_lines_with_their_paths,
         what_is_not_enforced_yet_or_not_resolved_is_refused,
+        whoever_sends_an_unresolved_reference_stays_outside,
         a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none;
     contexts: a_root_context_that_was_never_configured_lets_nobody_through,
         a_new_configuration_replaces_keys_and_the_old_stream_ends_in_peace,
