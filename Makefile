@@ -21,15 +21,16 @@ run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentia
 key: ## make a new sk- key: the key once, and the record to paste
 	@python3 scripts/key.py
 
-test: test-native test-wasm test-e2e ## everything that must pass
-	@echo "make test: all three rings passed"
+test: export MAKE := $(MAKE)
+test: ## everything that must pass: the three rings, each to its end, and what they came to
+	@python3 scripts/rings.py
 
 test-native: ## ring 1: the engine, natively, and its reader of bodies against Go's
-	cargo test --locked
-	@sh scripts/decoder.sh
+	@status=0; cargo test --locked --no-fail-fast || status=$$?; \
+	sh scripts/decoder.sh && exit $$status
 
 test-wasm: wasm ## ring 2: the built module under the rules of each gateway
-	cargo test --locked -p ollama-gate-wasm-tests
+	cargo test --locked --no-fail-fast -p ollama-gate-wasm-tests
 
 test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/python-env.sh test
