@@ -18,7 +18,7 @@ from demo.pack import ROOT, WASM_TYPE, mappings
 from .world import FULL, World
 
 SKIPPED = {".git", ".venv", ".run", "target", "dist", "node_modules", "__pycache__", ".pytest_cache", ".ruff_cache"}
-FENCE = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(json|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # A digest that nobody has a key for, as examples have it. The gate refuses it until it is replaced.
 EXAMPLE = re.compile(r"\b0{32}[0-9a-f]{32}\b")
 REFERENCE = re.compile(r"^\$env://(\w+)$")
@@ -64,8 +64,27 @@ def configured(node: dict[str, Any]) -> Iterator[Any]:
         yield inner["conf"]
     if node.get("pluginName") == "ollama-gate":  # Istio
         yield node["pluginConfig"]
-    if node.get("name") == "ollama-gate" and isinstance(node.get("config"), dict):  # Kong, Envoy Gateway
+    if node.get("name") in ("ollama-gate", "ollama_gate") and isinstance(node.get("config"), dict):
+        # Kong, Envoy Gateway
         yield node["config"]
+
+
+def fenced(text: str, language: str) -> list[str]:
+    """In: Markdown, and `json` or `yaml`. Out: its fenced blocks of that language."""
+    return [block for kind, block in FENCE.findall(text) if kind == language]
+
+
+def fenced_documents(path: Path) -> list[Any]:
+    """In: a page. Out: what is in its fenced YAML; raises when that does not parse."""
+    blocks = fenced(path.read_text(encoding="utf-8"), "yaml")
+    return [document for block in blocks for document in yaml.safe_load_all(block)]
+
+
+def within(document: Any) -> Iterator[tuple[int, str]]:
+    """In: a document. Out: each configuration of the gate in it, numbered, as the gate would get it."""
+    for number, node in enumerate(mappings(document)):
+        for found in configured(node):
+            yield number, found if isinstance(found, str) else json.dumps(found)
 
 
 def plugins() -> Iterator[tuple[str, str]]:
@@ -73,16 +92,18 @@ def plugins() -> Iterator[tuple[str, str]]:
     for path in files(".yaml", ".yml", ".json"):
         name = str(path.relative_to(ROOT))
         for document in documents(path):
-            for number, node in enumerate(mappings(document)):
-                for found in configured(node):
-                    yield f"{name}#{number}", found if isinstance(found, str) else json.dumps(found)
+            for number, text in within(document):
+                yield f"{name}#{number}", text
     for path in files(".md"):
         name = str(path.relative_to(ROOT))
-        for number, block in enumerate(FENCE.findall(path.read_text(encoding="utf-8"))):
+        for number, block in enumerate(fenced(path.read_text(encoding="utf-8"), "json")):
             # Every fenced JSON has to parse, whether it is a configuration or an answer.
             value = json.loads(block)
             if isinstance(value, dict) and SECTIONS.intersection(value):
                 yield f"{name}#{number}", block
+        for place, document in enumerate(fenced_documents(path)):
+            for number, text in within(document):
+                yield f"{name}#yaml{place}.{number}", text
 
 
 def with_digests(text: str) -> str:
