@@ -27,7 +27,13 @@ class Definitions:
 
     def errors(self, resource: dict[str, Any]) -> list[str]:
         """In: a resource of a kind that is known. Out: each field that does not fit, with its path."""
-        return list(_errors(resource["spec"], self.kinds[kind(resource)]["spec"], "spec"))
+        return self.misfits(kind(resource), resource["spec"], "spec")
+
+    def misfits(self, name: str, value: Any, path: str) -> list[str]:
+        """In: the name of a kind, a value and where it stands. Out: each field that does not fit, with its path."""
+        if name not in self.kinds:
+            return [f"{path}: the file of definitions does not have {name}"]
+        return list(_errors(value, self.kinds[name]["spec"], path))
 
 
 def kind(resource: dict[str, Any]) -> str:
