@@ -9,6 +9,7 @@ mod configuration;
 mod credentials;
 mod documents;
 mod host;
+mod migration;
 mod models;
 mod networks;
 mod responses;

@@ -7,6 +7,6 @@ mod issuers;
 mod remembered;
 mod remote_keys;
 mod shape;
-mod signatures;
+pub mod signatures;
 mod times;
 mod vectors;

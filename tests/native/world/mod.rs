@@ -14,7 +14,7 @@ pub mod cli;
 mod provider;
 mod refusals;
 mod token;
-pub use provider::{ISSUER, jwks, remote, signer};
+pub use provider::{ISSUER, Request, jwks, remote, signer};
 pub use refusals::{error, errors};
 pub use token::{header, jwt, secret, sign};
 

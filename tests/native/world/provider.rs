@@ -97,11 +97,17 @@ impl World {
             (":authority", "gate.example"),
             (":scheme", "http"),
         ];
-        let all = usual.iter().chain(fields);
+        let all: Vec<_> = usual.iter().chain(fields).copied().collect();
+        self.ask_raw(&all)
+    }
+
+    /// A request with exactly these headers comes in. It may wait.
+    pub fn ask_raw(&self, fields: &[(&str, &str)]) -> Request {
         let mut request = Request {
             gateway: self.gateway.clone(),
             filter: self.root.filter(),
-            fields: all
+            fields: fields
+                .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             waits_for: None,

@@ -2,7 +2,7 @@
 //! the crypto of Envoy: both must come to the verdict that the table names.
 
 pub mod envoy;
-mod table;
+pub mod table;
 
 use crate::world::{Seen, World};
 use serde_json::{Value, json};
