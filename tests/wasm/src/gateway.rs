@@ -6,9 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use wasmi::{Extern, Instance, Linker, Module, Store, Val};
 
+use crate::guest::number;
 use crate::module::Build;
 use crate::profile::{AfterRefusal, Profile};
 use crate::record::Record;
+use crate::recorder::Recorder;
 use crate::world::World;
 use crate::{abi, module, wasi};
 
@@ -49,7 +51,7 @@ impl Gateway {
     /// When the module does not load: then no gateway would protect anything.
     #[must_use]
     pub fn new(profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
-        Self::of(module::compiled(profile.build()), profile, env)
+        Self::loading(profile.build(), profile, env)
     }
 
     /// The same with this file of the module, whichever the gateway usually loads.
@@ -58,7 +60,8 @@ impl Gateway {
     /// When the module does not load.
     #[must_use]
     pub fn loading(build: Build, profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
-        Self::of(module::compiled(build), profile, env)
+        let recorder = Recorder::of(build, profile.name());
+        Self::start(module::compiled(build), profile, env, recorder)
     }
 
     /// The same with another module, to try a profile by one that misbehaves.
@@ -67,11 +70,21 @@ impl Gateway {
     /// When the module does not load.
     #[must_use]
     pub fn of(module: &Module, profile: Arc<dyn Profile>, env: &[(&str, &str)]) -> Self {
+        Self::start(module, profile, env, Recorder::default())
+    }
+
+    fn start(
+        module: &Module,
+        profile: Arc<dyn Profile>,
+        env: &[(&str, &str)],
+        recorder: Recorder,
+    ) -> Self {
         let env = env
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect();
         let mut store = Store::new(module.engine(), World::new(profile, env));
+        store.data_mut().recorder = recorder;
         let mut linker = Linker::new(module.engine());
         abi::link(&mut linker).expect("the host functions of env");
         wasi::link(&mut linker).expect("the host functions of WASI");
@@ -162,6 +175,7 @@ impl Gateway {
         let answered = self.call("proxy_on_configure", &[root, size]) == Some(1);
         let record = self.end();
         self.check();
+        self.store.data_mut().recorder.configured(answered);
         self.settle(root, answered);
         let mut log = record.log.iter();
         let refused = log.any(|line| line.text.contains("configuration refused"));
@@ -239,23 +253,24 @@ impl Gateway {
             }
             return None;
         };
-        let arguments: Vec<Val> = arguments
+        let values: Vec<Val> = arguments
             .iter()
             .map(|&number| Val::I32(number as i32))
             .collect();
         let mut answer = vec![Val::I32(0); function.ty(&self.store).results().len()];
         self.store.set_fuel(FUEL).expect("fuel is on");
-        let ended = function.call(&mut self.store, &arguments, &mut answer);
+        self.store.data_mut().recorder.call(export, arguments);
+        let ended = function.call(&mut self.store, &values, &mut answer);
         let used = FUEL - self.store.get_fuel().expect("fuel is on");
-        self.store.data_mut().record.fuel += used;
-        if let Err(error) = ended {
+        let world = self.store.data_mut();
+        world.record.fuel += used;
+        let ended = ended.map(|()| number(&answer));
+        world.recorder.returned(&ended);
+        ended.unwrap_or_else(|error| {
             let stderr = self.store.data().record.stderr.clone();
             self.fail(format!("{export}: {error}\n{stderr}"));
-        }
-        match answer.first() {
-            Some(Val::I32(number)) => Some(*number),
-            _ => None,
-        }
+            None
+        })
     }
 
     pub(crate) fn fail(&mut self, what: String) {
@@ -281,5 +296,15 @@ impl Gateway {
             self.last_id += 1;
             self.last_id
         })
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let traced = self.store.data().recorder.is_on();
+        let memory = self.instance.get_memory(&self.store, "memory");
+        let memory = memory.filter(|_| traced && self.dead.is_none());
+        let memory = memory.map(|memory| memory.data(&self.store).to_vec());
+        self.store.data_mut().recorder.end(memory.as_deref());
     }
 }

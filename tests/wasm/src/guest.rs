@@ -11,29 +11,34 @@ pub fn crash(text: impl Into<String>) -> Error {
 }
 
 /// Bytes that the module points at.
-pub fn read(caller: &Caller<'_, World>, data: i32, size: i32) -> Result<Vec<u8>, Error> {
+pub fn read(caller: &mut Caller<'_, World>, data: i32, size: i32) -> Result<Vec<u8>, Error> {
     let (start, size) = (data as u32 as usize, size as u32 as usize);
-    let bytes = memory(caller)?.data(caller);
+    let bytes = memory(caller)?.data(&*caller);
     let end = start.checked_add(size);
-    end.and_then(|end| bytes.get(start..end))
+    let found = end
+        .and_then(|end| bytes.get(start..end))
         .map(<[u8]>::to_vec)
         .ok_or_else(|| {
             crash(format!(
                 "the module points outside its memory: {start}+{size}"
             ))
-        })
+        })?;
+    caller.data_mut().recorder.read(data, &found);
+    Ok(found)
 }
 
 /// Writes bytes where the module asked for them.
 pub fn write(caller: &mut Caller<'_, World>, at: i32, bytes: &[u8]) -> Result<(), Error> {
     let memory = memory(caller)?;
     memory
-        .write(caller, at as u32 as usize, bytes)
+        .write(&mut *caller, at as u32 as usize, bytes)
         .map_err(|_| {
             crash(format!(
                 "the module asked for an answer outside its memory: {at}"
             ))
-        })
+        })?;
+    caller.data_mut().recorder.wrote(at, bytes);
+    Ok(())
 }
 
 /// Writes a 32-bit number.
@@ -62,15 +67,27 @@ pub fn give(
 }
 
 fn allocate(caller: &mut Caller<'_, World>, size: u32) -> Result<i32, Error> {
-    let Some(Extern::Func(function)) = caller.get_export("proxy_on_memory_allocate") else {
-        return Err(crash("no export `proxy_on_memory_allocate`"));
+    const EXPORT: &str = "proxy_on_memory_allocate";
+    let Some(Extern::Func(function)) = caller.get_export(EXPORT) else {
+        return Err(crash(format!("no export `{EXPORT}`")));
     };
     let mut answer = [Val::I32(0)];
-    function.call(&mut *caller, &[Val::I32(size as i32)], &mut answer)?;
-    match answer {
-        [Val::I32(0)] => Err(crash("the module allocated nothing")),
-        [Val::I32(at)] => Ok(at),
-        _ => Err(crash("`proxy_on_memory_allocate` returned no address")),
+    caller.data_mut().recorder.call(EXPORT, &[size]);
+    let ended = function.call(&mut *caller, &[Val::I32(size as i32)], &mut answer);
+    let ended = ended.map(|()| number(&answer));
+    caller.data_mut().recorder.returned(&ended);
+    match ended? {
+        Some(0) => Err(crash("the module allocated nothing")),
+        Some(at) => Ok(at),
+        None => Err(crash(format!("`{EXPORT}` returned no address"))),
+    }
+}
+
+/// The number that an export has returned, if it returns one.
+pub fn number(results: &[Val]) -> Option<i32> {
+    match results.first() {
+        Some(Val::I32(number)) => Some(*number),
+        _ => None,
     }
 }
 

@@ -27,8 +27,10 @@ pub mod module;
 pub mod nginx;
 pub mod profile;
 pub mod record;
+mod recorder;
 pub mod respond;
 mod serve;
+pub mod trace;
 mod wasi;
 pub mod world;
 

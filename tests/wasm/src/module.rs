@@ -18,16 +18,25 @@ impl Build {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Every, Self::Envoy];
 
+    /// Its name in `dist/`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Every => "ollama_gate.wasm",
+            Self::Envoy => "ollama_gate_envoy.wasm",
+        }
+    }
+
     /// Its file: `OLLAMA_GATE_WASM` and `OLLAMA_GATE_ENVOY_WASM` name others than those in `dist/`.
     #[must_use]
     pub fn path(self) -> PathBuf {
-        let (variable, name) = match self {
-            Self::Every => ("OLLAMA_GATE_WASM", "ollama_gate.wasm"),
-            Self::Envoy => ("OLLAMA_GATE_ENVOY_WASM", "ollama_gate_envoy.wasm"),
+        let variable = match self {
+            Self::Every => "OLLAMA_GATE_WASM",
+            Self::Envoy => "OLLAMA_GATE_ENVOY_WASM",
         };
         match std::env::var_os(variable) {
             Some(path) => path.into(),
-            None => crate_directory().join("../../dist").join(name),
+            None => crate_directory().join("../../dist").join(self.name()),
         }
     }
 }

@@ -55,6 +55,27 @@ pub struct Reply {
     pub details: Vec<u8>,
 }
 
+impl Reply {
+    /// The body as JSON, null where it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or(serde_json::Value::Null)
+    }
+
+    /// The stable code in it, in whichever dialect; empty without one.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let body = self.json();
+        let code = match &body["error"] {
+            serde_json::Value::Object(error) => error.get("code"),
+            _ => body.get("code"),
+        };
+        code.and_then(|code| code.as_str())
+            .unwrap_or_default()
+            .into()
+    }
+}
+
 /// One host call, with its arguments where a reader wants them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostCall {
@@ -185,23 +206,14 @@ impl Outcome {
     /// The reply's body as JSON, null without one.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        self.reply
-            .as_ref()
-            .and_then(|reply| serde_json::from_slice(&reply.body).ok())
-            .unwrap_or(serde_json::Value::Null)
+        let reply = self.reply.as_ref();
+        reply.map_or(serde_json::Value::Null, Reply::json)
     }
 
     /// The stable code in the reply, in whichever dialect; empty without one.
     #[must_use]
     pub fn code(&self) -> String {
-        let body = self.json();
-        let code = match &body["error"] {
-            serde_json::Value::Object(error) => error.get("code"),
-            _ => body.get("code"),
-        };
-        code.and_then(|code| code.as_str())
-            .unwrap_or_default()
-            .into()
+        self.reply.as_ref().map(Reply::code).unwrap_or_default()
     }
 
     /// The values of one header of the module's reply.

@@ -219,14 +219,16 @@ impl Gateway {
         } else {
             Pairs::new()
         };
-        Outcome {
+        let outcome = Outcome {
             verdict,
             reply: stream.reply.map(|reply| profile.sent(reply)),
             upstream,
             response: stream.response,
             answer: stream.answer,
             record: self.end(),
-        }
+        };
+        self.store.data_mut().recorder.decided(id, &outcome);
+        outcome
     }
 
     /// Runs one request callback and applies the action that comes back.

@@ -8,6 +8,7 @@ use crate::client::ClientRequest;
 use crate::map::Pairs;
 use crate::profile::Profile;
 use crate::record::{HostCall, Record, Reply};
+use crate::recorder::Recorder;
 use crate::respond::Response;
 
 /// The answers of host calls, as numbers on the wire.
@@ -125,6 +126,8 @@ pub struct World {
     /// State of `random_get`, the same for each instance: hosts.md, row
     /// "randomness", says no more than that of Kong, so no test may need more.
     pub random: u64,
+    /// Everything that crosses the wall, where somebody asked for it.
+    pub(crate) recorder: Recorder,
 }
 
 impl Stream {
@@ -175,6 +178,7 @@ impl World {
             tick_periods: BTreeMap::new(),
             ticks: 0,
             random: 0x9e37_79b9_7f4a_7c15,
+            recorder: Recorder::default(),
         }
     }
 

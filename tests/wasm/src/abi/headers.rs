@@ -2,7 +2,7 @@
 
 use wasmi::{Caller, Error, Linker};
 
-use super::call;
+use super::{arguments, call};
 use crate::calls::CallAnswer;
 use crate::guest::{give, read};
 use crate::map::{self, Pairs};
@@ -18,73 +18,101 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
         "env",
         "proxy_get_header_map_pairs",
         |mut c: Caller<'_, World>, kind: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_get_header_map_pairs", |c| {
-                match pairs(c.data(), kind)? {
+            call(
+                &mut c,
+                "proxy_get_header_map_pairs",
+                arguments![kind, data, size],
+                |c| match pairs(c.data(), kind)? {
                     Ok(bytes) => {
                         give(c, &bytes, data, size)?;
                         Ok(status::OK)
                     }
                     Err(status) => Ok(status),
-                }
-            })
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_get_header_map_value",
         |mut c: Caller<'_, World>, kind: i32, key: i32, key_size: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_get_header_map_value", |c| {
-                let name = read(c, key, key_size)?;
-                c.data_mut().about(&name);
-                match value(c.data(), kind, &name)? {
-                    Ok(bytes) => {
-                        give(c, &bytes, data, size)?;
-                        Ok(status::OK)
+            call(
+                &mut c,
+                "proxy_get_header_map_value",
+                arguments![kind, key, key_size, data, size],
+                |c| {
+                    let name = read(c, key, key_size)?;
+                    c.data_mut().about(&name);
+                    match value(c.data(), kind, &name)? {
+                        Ok(bytes) => {
+                            give(c, &bytes, data, size)?;
+                            Ok(status::OK)
+                        }
+                        Err(status) => Ok(status),
                     }
-                    Err(status) => Ok(status),
-                }
-            })
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_add_header_map_value",
         |mut c: Caller<'_, World>, kind: i32, key: i32, key_size: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_add_header_map_value", |c| {
-                let edit = Edit::Add(read(c, key, key_size)?, read(c, data, size)?);
-                change(c, kind, &edit)
-            })
+            call(
+                &mut c,
+                "proxy_add_header_map_value",
+                arguments![kind, key, key_size, data, size],
+                |c| {
+                    let edit = Edit::Add(read(c, key, key_size)?, read(c, data, size)?);
+                    change(c, kind, &edit)
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_replace_header_map_value",
         |mut c: Caller<'_, World>, kind: i32, key: i32, key_size: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_replace_header_map_value", |c| {
-                let edit = Edit::Replace(read(c, key, key_size)?, read(c, data, size)?);
-                change(c, kind, &edit)
-            })
+            call(
+                &mut c,
+                "proxy_replace_header_map_value",
+                arguments![kind, key, key_size, data, size],
+                |c| {
+                    let edit = Edit::Replace(read(c, key, key_size)?, read(c, data, size)?);
+                    change(c, kind, &edit)
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_remove_header_map_value",
         |mut c: Caller<'_, World>, kind: i32, key: i32, key_size: i32| {
-            call(&mut c, "proxy_remove_header_map_value", |c| {
-                let edit = Edit::Remove(read(c, key, key_size)?);
-                change(c, kind, &edit)
-            })
+            call(
+                &mut c,
+                "proxy_remove_header_map_value",
+                arguments![kind, key, key_size],
+                |c| {
+                    let edit = Edit::Remove(read(c, key, key_size)?);
+                    change(c, kind, &edit)
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_set_header_map_pairs",
         |mut c: Caller<'_, World>, kind: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_set_header_map_pairs", |c| {
-                let bytes = read(c, data, size)?;
-                let pairs = map::decode(&bytes).map_err(Crash)?;
-                set_all(c.data_mut(), kind, pairs)
-            })
+            call(
+                &mut c,
+                "proxy_set_header_map_pairs",
+                arguments![kind, data, size],
+                |c| {
+                    let bytes = read(c, data, size)?;
+                    let pairs = map::decode(&bytes).map_err(Crash)?;
+                    set_all(c.data_mut(), kind, pairs)
+                },
+            )
         },
     )?;
     Ok(())

@@ -21,20 +21,31 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
     other::link(linker)
 }
 
+/// The arguments of a host call, as they came.
+macro_rules! arguments {
+    ($($argument:ident),*) => { &[$(i64::from($argument)),*] };
+}
+pub(crate) use arguments;
+
 /// Runs one host call: notes it, lets it fail if it is to fail, else carries
 /// it out and notes the status.
 pub fn call(
     caller: &mut Caller<'_, World>,
     name: &'static str,
+    arguments: &[i64],
     body: impl FnOnce(&mut Caller<'_, World>) -> Result<i32, Error>,
 ) -> Result<i32, Error> {
     let index = caller.data_mut().begin(name);
     let left = caller.get_fuel().unwrap_or_default();
     caller.data_mut().record.calls[index].fuel = FUEL.saturating_sub(left);
-    let status = match caller.data().refusal(index, name) {
-        Some(status) => status,
-        None => body(caller)?,
+    let context = caller.data().context;
+    caller.data_mut().recorder.host(name, arguments, context);
+    let answer = match caller.data().refusal(index, name) {
+        Some(status) => Ok(status),
+        None => body(caller),
     };
+    caller.data_mut().recorder.answered(&answer);
+    let status = answer?;
     caller.data_mut().record.calls[index].status = status;
     Ok(status)
 }

@@ -3,7 +3,7 @@
 
 use wasmi::{Caller, Error, Linker};
 
-use super::call;
+use super::{arguments, call};
 use crate::guest::{give, read, write, write_u32};
 use crate::record::{Level, LogLine};
 use crate::world::{World, status};
@@ -21,7 +21,7 @@ fn link_log_and_clock(linker: &mut Linker<World>) -> Result<(), Error> {
         "env",
         "proxy_log",
         |mut c: Caller<'_, World>, level: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_log", |c| {
+            call(&mut c, "proxy_log", arguments![level, data, size], |c| {
                 let text = String::from_utf8_lossy(&read(c, data, size)?).into_owned();
                 c.data_mut().record.log.push(LogLine {
                     level: Level::from_wire(level),
@@ -35,29 +35,37 @@ fn link_log_and_clock(linker: &mut Linker<World>) -> Result<(), Error> {
         "env",
         "proxy_get_current_time_nanoseconds",
         |mut c: Caller<'_, World>, at: i32| {
-            call(&mut c, "proxy_get_current_time_nanoseconds", |c| {
-                match c.data().nanoseconds() {
+            call(
+                &mut c,
+                "proxy_get_current_time_nanoseconds",
+                arguments![at],
+                |c| match c.data().nanoseconds() {
                     Some(now) => {
                         write(c, at, &now.to_le_bytes())?;
                         Ok(status::OK)
                     }
                     None => Ok(status::INTERNAL_FAILURE),
-                }
-            })
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_set_tick_period_milliseconds",
         |mut c: Caller<'_, World>, period: i32| {
-            call(&mut c, "proxy_set_tick_period_milliseconds", |c| {
-                let world = c.data_mut();
-                let at_root = world.stream().is_none();
-                let before = world.tick_periods.get(&world.context).copied();
-                let answer = world.profile.set_tick(at_root, before.unwrap_or(0))?;
-                world.tick_periods.insert(world.context, period as u32);
-                Ok(answer)
-            })
+            call(
+                &mut c,
+                "proxy_set_tick_period_milliseconds",
+                arguments![period],
+                |c| {
+                    let world = c.data_mut();
+                    let at_root = world.stream().is_none();
+                    let before = world.tick_periods.get(&world.context).copied();
+                    let answer = world.profile.set_tick(at_root, before.unwrap_or(0))?;
+                    world.tick_periods.insert(world.context, period as u32);
+                    Ok(answer)
+                },
+            )
         },
     )?;
     Ok(())
@@ -68,37 +76,47 @@ fn link_properties(linker: &mut Linker<World>) -> Result<(), Error> {
         "env",
         "proxy_get_property",
         |mut c: Caller<'_, World>, path: i32, path_size: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_get_property", |c| {
-                let path = read(c, path, path_size)?;
-                c.data_mut().about(&path);
-                let world = c.data();
-                match world.profile.property(world.stream(), &path)? {
-                    Ok(bytes) => {
-                        give(c, &bytes, data, size)?;
-                        Ok(status::OK)
+            call(
+                &mut c,
+                "proxy_get_property",
+                arguments![path, path_size, data, size],
+                |c| {
+                    let path = read(c, path, path_size)?;
+                    c.data_mut().about(&path);
+                    let world = c.data();
+                    match world.profile.property(world.stream(), &path)? {
+                        Ok(bytes) => {
+                            give(c, &bytes, data, size)?;
+                            Ok(status::OK)
+                        }
+                        Err(status) => Ok(status),
                     }
-                    Err(status) => Ok(status),
-                }
-            })
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_set_property",
         |mut c: Caller<'_, World>, path: i32, path_size: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_set_property", |c| {
-                let (path, value) = (read(c, path, path_size)?, read(c, data, size)?);
-                c.data_mut().about(&path);
-                let answer = c.data().profile.may_set_property(&path);
-                match c.data_mut().stream_mut() {
-                    Some(stream) if answer == status::OK => {
-                        stream.properties.insert(path, value);
-                        Ok(answer)
+            call(
+                &mut c,
+                "proxy_set_property",
+                arguments![path, path_size, data, size],
+                |c| {
+                    let (path, value) = (read(c, path, path_size)?, read(c, data, size)?);
+                    c.data_mut().about(&path);
+                    let answer = c.data().profile.may_set_property(&path);
+                    match c.data_mut().stream_mut() {
+                        Some(stream) if answer == status::OK => {
+                            stream.properties.insert(path, value);
+                            Ok(answer)
+                        }
+                        Some(_) => Ok(answer),
+                        None => Ok(status::BAD_ARGUMENT),
                     }
-                    Some(_) => Ok(answer),
-                    None => Ok(status::BAD_ARGUMENT),
-                }
-            })
+                },
+            )
         },
     )?;
     Ok(())
@@ -108,24 +126,29 @@ fn link_metrics(linker: &mut Linker<World>) -> Result<(), Error> {
     linker.func_wrap(
         "env",
         "proxy_define_metric",
-        |mut c: Caller<'_, World>, _kind: i32, name: i32, size: i32, id: i32| {
-            call(&mut c, "proxy_define_metric", |c| {
-                let name = String::from_utf8_lossy(&read(c, name, size)?).into_owned();
-                c.data_mut().about(name.as_bytes());
-                if !c.data().profile.counts_metrics() {
-                    return Ok(status::OK);
-                }
-                let names = &mut c.data_mut().metric_names;
-                let at = names
-                    .iter()
-                    .position(|other| *other == name)
-                    .unwrap_or_else(|| {
-                        names.push(name);
-                        names.len() - 1
-                    });
-                write_u32(c, id, u32::try_from(at).expect("few counters"))?;
-                Ok(status::OK)
-            })
+        |mut c: Caller<'_, World>, kind: i32, name: i32, size: i32, id: i32| {
+            call(
+                &mut c,
+                "proxy_define_metric",
+                arguments![kind, name, size, id],
+                |c| {
+                    let name = String::from_utf8_lossy(&read(c, name, size)?).into_owned();
+                    c.data_mut().about(name.as_bytes());
+                    if !c.data().profile.counts_metrics() {
+                        return Ok(status::OK);
+                    }
+                    let names = &mut c.data_mut().metric_names;
+                    let at = names
+                        .iter()
+                        .position(|other| *other == name)
+                        .unwrap_or_else(|| {
+                            names.push(name);
+                            names.len() - 1
+                        });
+                    write_u32(c, id, u32::try_from(at).expect("few counters"))?;
+                    Ok(status::OK)
+                },
+            )
         },
     )?;
     for name in ["proxy_increment_metric", "proxy_record_metric"] {
@@ -133,7 +156,7 @@ fn link_metrics(linker: &mut Linker<World>) -> Result<(), Error> {
             "env",
             name,
             move |mut c: Caller<'_, World>, id: i32, by: i64| {
-                call(&mut c, name, |c| {
+                call(&mut c, name, arguments![id, by], |c| {
                     let world = c.data_mut();
                     if !world.profile.counts_metrics() {
                         return Ok(status::OK);
@@ -158,30 +181,40 @@ fn link_shared(linker: &mut Linker<World>) -> Result<(), Error> {
         "env",
         "proxy_get_shared_data",
         |mut c: Caller<'_, World>, key: i32, key_size: i32, data: i32, size: i32, cas: i32| {
-            call(&mut c, "proxy_get_shared_data", |c| {
-                let key = read(c, key, key_size)?;
-                c.data().profile.share()?;
-                let Some((value, version)) = c.data().shared.get(&key).cloned() else {
-                    return Ok(status::NOT_FOUND);
-                };
-                give(c, &value, data, size)?;
-                write_u32(c, cas, version)?;
-                Ok(status::OK)
-            })
+            call(
+                &mut c,
+                "proxy_get_shared_data",
+                arguments![key, key_size, data, size, cas],
+                |c| {
+                    let key = read(c, key, key_size)?;
+                    c.data().profile.share()?;
+                    let Some((value, version)) = c.data().shared.get(&key).cloned() else {
+                        return Ok(status::NOT_FOUND);
+                    };
+                    give(c, &value, data, size)?;
+                    write_u32(c, cas, version)?;
+                    Ok(status::OK)
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_set_shared_data",
-        |mut c: Caller<'_, World>, key: i32, key_size: i32, data: i32, size: i32, _cas: i32| {
-            call(&mut c, "proxy_set_shared_data", |c| {
-                let (key, value) = (read(c, key, key_size)?, read(c, data, size)?);
-                c.data().profile.share()?;
-                let shared = &mut c.data_mut().shared;
-                let version = shared.get(&key).map_or(1, |(_, version)| version + 1);
-                shared.insert(key, (value, version));
-                Ok(status::OK)
-            })
+        |mut c: Caller<'_, World>, key: i32, key_size: i32, data: i32, size: i32, cas: i32| {
+            call(
+                &mut c,
+                "proxy_set_shared_data",
+                arguments![key, key_size, data, size, cas],
+                |c| {
+                    let (key, value) = (read(c, key, key_size)?, read(c, data, size)?);
+                    c.data().profile.share()?;
+                    let shared = &mut c.data_mut().shared;
+                    let version = shared.get(&key).map_or(1, |(_, version)| version + 1);
+                    shared.insert(key, (value, version));
+                    Ok(status::OK)
+                },
+            )
         },
     )?;
     Ok(())
@@ -192,8 +225,7 @@ fn link_unused(linker: &mut Linker<World>) -> Result<(), Error> {
     macro_rules! unused {
         ($name:literal $(, $argument:ident)*) => {
             linker.func_wrap("env", $name, |mut c: Caller<'_, World> $(, $argument: i32)*| {
-                $(let _ = $argument;)*
-                call(&mut c, $name, |_| Ok(status::NOT_FOUND))
+                call(&mut c, $name, arguments![$($argument),*], |_| Ok(status::NOT_FOUND))
             })?;
         };
     }
@@ -217,25 +249,30 @@ fn link_unused(linker: &mut Linker<World>) -> Result<(), Error> {
          argument_size: i32,
          data: i32,
          size: i32| {
-            call(&mut c, "proxy_call_foreign_function", |c| {
-                let name = read(c, name, name_size)?;
-                let argument = read(c, argument, argument_size)?;
-                c.data_mut().about(&name);
-                match c.data().profile.foreign_function(&name, &argument)? {
-                    Ok(answer) => {
-                        give(c, &answer, data, size)?;
-                        Ok(status::OK)
+            call(
+                &mut c,
+                "proxy_call_foreign_function",
+                arguments![name, name_size, argument, argument_size, data, size],
+                |c| {
+                    let name = read(c, name, name_size)?;
+                    let argument = read(c, argument, argument_size)?;
+                    c.data_mut().about(&name);
+                    match c.data().profile.foreign_function(&name, &argument)? {
+                        Ok(answer) => {
+                            give(c, &answer, data, size)?;
+                            Ok(status::OK)
+                        }
+                        Err(status) => Ok(status),
                     }
-                    Err(status) => Ok(status),
-                }
-            })
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_set_effective_context",
         |mut c: Caller<'_, World>, id: i32| {
-            call(&mut c, "proxy_set_effective_context", |c| {
+            call(&mut c, "proxy_set_effective_context", arguments![id], |c| {
                 let world = c.data_mut();
                 let id = id as u32;
                 if !world.profile.calls_are_the_roots() {
@@ -251,7 +288,7 @@ fn link_unused(linker: &mut Linker<World>) -> Result<(), Error> {
         },
     )?;
     linker.func_wrap("env", "proxy_done", |mut c: Caller<'_, World>| {
-        call(&mut c, "proxy_done", |_| Ok(status::OK))
+        call(&mut c, "proxy_done", arguments![], |_| Ok(status::OK))
     })?;
     Ok(())
 }

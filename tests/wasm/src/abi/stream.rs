@@ -2,7 +2,7 @@
 
 use wasmi::{Caller, Error, Linker};
 
-use super::call;
+use super::{arguments, call};
 use crate::calls::Call;
 use crate::guest::{give, read, write_u32};
 use crate::map;
@@ -21,37 +21,48 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
         "env",
         "proxy_get_buffer_bytes",
         |mut c: Caller<'_, World>, kind: i32, start: i32, max: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_get_buffer_bytes", |c| {
-                if kind != PLUGIN_CONFIGURATION && !c.data().profile.takes_a_size_of(max as u32) {
-                    return Ok(status::BAD_ARGUMENT);
-                }
-                match buffer(c.data(), kind)? {
-                    Some(bytes) if !bytes.is_empty() => {
-                        let from = (start as u32 as usize).min(bytes.len());
-                        let to = from.saturating_add(max as u32 as usize).min(bytes.len());
-                        give(c, &bytes[from..to], data, size)?;
-                        Ok(status::OK)
+            call(
+                &mut c,
+                "proxy_get_buffer_bytes",
+                arguments![kind, start, max, data, size],
+                |c| {
+                    if kind != PLUGIN_CONFIGURATION && !c.data().profile.takes_a_size_of(max as u32)
+                    {
+                        return Ok(status::BAD_ARGUMENT);
                     }
-                    Some(_) => Ok(status::NOT_FOUND),
-                    None => Ok(status::BAD_ARGUMENT),
-                }
-            })
+                    match buffer(c.data(), kind)? {
+                        Some(bytes) if !bytes.is_empty() => {
+                            let from = (start as u32 as usize).min(bytes.len());
+                            let to = from.saturating_add(max as u32 as usize).min(bytes.len());
+                            give(c, &bytes[from..to], data, size)?;
+                            Ok(status::OK)
+                        }
+                        Some(_) => Ok(status::NOT_FOUND),
+                        None => Ok(status::BAD_ARGUMENT),
+                    }
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_set_buffer_bytes",
         |mut c: Caller<'_, World>, kind: i32, start: i32, most: i32, data: i32, size: i32| {
-            call(&mut c, "proxy_set_buffer_bytes", |c| {
-                let bytes = read(c, data, size)?;
-                let (start, most) = (start as u32 as usize, most as u32 as usize);
-                Ok(set_response_body(
-                    c.data_mut(),
-                    kind,
-                    (start, most),
-                    &bytes,
-                )?)
-            })
+            call(
+                &mut c,
+                "proxy_set_buffer_bytes",
+                arguments![kind, start, most, data, size],
+                |c| {
+                    let bytes = read(c, data, size)?;
+                    let (start, most) = (start as u32 as usize, most as u32 as usize);
+                    Ok(set_response_body(
+                        c.data_mut(),
+                        kind,
+                        (start, most),
+                        &bytes,
+                    )?)
+                },
+            )
         },
     )?;
     linker.func_wrap(
@@ -65,17 +76,31 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
          body_size: i32,
          headers: i32,
          headers_size: i32,
-         _grpc: i32| {
-            call(&mut c, "proxy_send_local_response", |c| {
-                let reply = Reply {
-                    status: code as u32,
-                    details: read(c, details, details_size)?,
-                    body: read(c, body, body_size)?,
-                    headers: map::decode(&read(c, headers, headers_size)?).map_err(Crash)?,
-                };
-                c.data_mut().about(code.to_string().as_bytes());
-                local_reply(c.data_mut(), reply)
-            })
+         grpc: i32| {
+            call(
+                &mut c,
+                "proxy_send_local_response",
+                arguments![
+                    code,
+                    details,
+                    details_size,
+                    body,
+                    body_size,
+                    headers,
+                    headers_size,
+                    grpc
+                ],
+                |c| {
+                    let reply = Reply {
+                        status: code as u32,
+                        details: read(c, details, details_size)?,
+                        body: read(c, body, body_size)?,
+                        headers: map::decode(&read(c, headers, headers_size)?).map_err(Crash)?,
+                    };
+                    c.data_mut().about(code.to_string().as_bytes());
+                    local_reply(c.data_mut(), reply)
+                },
+            )
         },
     )?;
     linker.func_wrap(
@@ -86,47 +111,63 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
          upstream_size: i32,
          headers: i32,
          headers_size: i32,
-         _body: i32,
-         _body_size: i32,
-         _trailers: i32,
-         _trailers_size: i32,
+         body: i32,
+         body_size: i32,
+         trailers: i32,
+         trailers_size: i32,
          timeout: i32,
          token: i32| {
-            call(&mut c, "proxy_http_call", |c| {
-                let upstream = read(c, upstream, upstream_size)?;
-                let headers = map::decode(&read(c, headers, headers_size)?).map_err(Crash)?;
-                let world = c.data_mut();
-                world.about(&upstream);
-                let made = Call {
-                    token: world.profile.token(world.calls_made),
-                    context: world.context,
-                    root: world.root(),
-                    upstream: String::from_utf8_lossy(&upstream).into_owned(),
+            call(
+                &mut c,
+                "proxy_http_call",
+                arguments![
+                    upstream,
+                    upstream_size,
                     headers,
-                    timeout: timeout as u32,
-                };
-                let answer = world
-                    .profile
-                    .http_call(&made, world.stream(), world.ticks)?;
-                if answer != status::OK {
-                    return Ok(answer);
-                }
-                world.calls_made += 1;
-                if let Some(stream) = world.stream_mut() {
-                    stream.in_flight += 1;
-                }
-                write_u32(c, token, made.token)?;
-                c.data_mut().record.fetches.push(made.clone());
-                c.data_mut().calls.push(made);
-                Ok(status::OK)
-            })
+                    headers_size,
+                    body,
+                    body_size,
+                    trailers,
+                    trailers_size,
+                    timeout,
+                    token
+                ],
+                |c| {
+                    let upstream = read(c, upstream, upstream_size)?;
+                    let headers = map::decode(&read(c, headers, headers_size)?).map_err(Crash)?;
+                    let world = c.data_mut();
+                    world.about(&upstream);
+                    let made = Call {
+                        token: world.profile.token(world.calls_made),
+                        context: world.context,
+                        root: world.root(),
+                        upstream: String::from_utf8_lossy(&upstream).into_owned(),
+                        headers,
+                        timeout: timeout as u32,
+                    };
+                    let answer = world
+                        .profile
+                        .http_call(&made, world.stream(), world.ticks)?;
+                    if answer != status::OK {
+                        return Ok(answer);
+                    }
+                    world.calls_made += 1;
+                    if let Some(stream) = world.stream_mut() {
+                        stream.in_flight += 1;
+                    }
+                    write_u32(c, token, made.token)?;
+                    c.data_mut().record.fetches.push(made.clone());
+                    c.data_mut().calls.push(made);
+                    Ok(status::OK)
+                },
+            )
         },
     )?;
     linker.func_wrap(
         "env",
         "proxy_continue_stream",
         |mut c: Caller<'_, World>, kind: i32| {
-            call(&mut c, "proxy_continue_stream", |c| {
+            call(&mut c, "proxy_continue_stream", arguments![kind], |c| {
                 // On nginx a resume is a no-op: it goes on by itself.
                 let by_itself = c.data().profile.goes_on_after_callback();
                 match c.data_mut().stream_mut() {
@@ -140,7 +181,11 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
     linker.func_wrap(
         "env",
         "proxy_close_stream",
-        |mut c: Caller<'_, World>, _: i32| call(&mut c, "proxy_close_stream", |_| Ok(status::OK)),
+        |mut c: Caller<'_, World>, kind: i32| {
+            call(&mut c, "proxy_close_stream", arguments![kind], |_| {
+                Ok(status::OK)
+            })
+        },
     )?;
     Ok(())
 }
