@@ -49,6 +49,7 @@ pub mod engine;
 pub mod host;
 pub mod http;
 pub mod json;
+pub mod network;
 pub mod ollama;
 pub mod policy;
 pub mod secret;

@@ -10,13 +10,12 @@
 //! nothing is counted.
 
 use crate::denial::{Denial, Level, Reason};
-use crate::policy::Visit;
+use crate::network::ClientAddress;
 use crate::source::News;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
 
 /// How many pairs a generation of a memory holds. One pair takes about 50 bytes.
 const MOST: usize = 2048;
@@ -177,26 +176,14 @@ impl Memory {
 #[derive(Clone, Copy)]
 pub struct Attempts<'c> {
     /// none if nothing is held back
-    watched: Option<(&'c BackOff, &'c dyn Origin)>,
-}
-
-/// Who knows the client's address.
-pub trait Origin {
-    /// It, if it can be known.
-    fn address(&self) -> Option<IpAddr>;
-}
-
-impl Origin for Visit<'_> {
-    fn address(&self) -> Option<IpAddr> {
-        Self::address(self)
-    }
+    watched: Option<(&'c BackOff, &'c ClientAddress<'c>)>,
 }
 
 impl<'c> Attempts<'c> {
-    /// Those of a client from `origin`.
-    pub fn new(back_off: Option<&'c BackOff>, origin: &'c dyn Origin) -> Self {
+    /// Those of `client`.
+    pub fn new(back_off: Option<&'c BackOff>, client: &'c ClientAddress<'c>) -> Self {
         Self {
-            watched: back_off.map(|back_off| (back_off, origin)),
+            watched: back_off.map(|back_off| (back_off, client)),
         }
     }
 
@@ -259,8 +246,8 @@ impl<'c> Attempts<'c> {
 
     /// Where the pair is remembered: a hash that nobody outside can foresee.
     fn place(self, kind: Kind, name: &str) -> Option<u64> {
-        let (back_off, origin) = self.watched?;
-        let address = origin.address()?;
+        let (back_off, client) = self.watched?;
+        let address = client.find()?;
         let issuer = match kind {
             Kind::Password => None,
             Kind::Token(issuer) => Some(issuer),

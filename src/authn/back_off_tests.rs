@@ -1,6 +1,8 @@
 //! Who is held back, for how long, and who never is.
 
 use super::*;
+use crate::http::RequestHead;
+use crate::network::{Appended, Connection, Peer};
 
 const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const LIMITS: Limits = Limits {
@@ -9,39 +11,48 @@ const LIMITS: Limits = Limits {
     hold: 30,
 };
 
-/// A client, and how often its address was asked for.
-struct From(Option<IpAddr>, Cell<usize>);
+/// A gateway that knows its client's address, and counts how often it is asked.
+struct Gateway(Peer, Cell<usize>);
 
-impl Origin for From {
-    fn address(&self) -> Option<IpAddr> {
+impl Connection for Gateway {
+    fn peer(&self) -> Peer {
         self.1.set(self.1.get() + 1);
         self.0
     }
 }
 
-fn from(address: &str) -> From {
-    From(address.parse().ok(), Cell::new(0))
+/// A client, and how often its address was asked for.
+struct Client(ClientAddress<'static>, &'static Cell<usize>);
+
+fn from(address: &str) -> Client {
+    let peer = address.parse();
+    let peer = peer.map_or(Peer::Unknown, |address| Peer::Real(address, Appended::No));
+    let gateway = Box::leak(Box::new(Gateway(peer, Cell::new(0))));
+    let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
+    let head = Box::leak(Box::new(RequestHead::read(pairs).unwrap()));
+    let rules = Box::leak(Box::default());
+    Client(ClientAddress::new(rules, gateway, head), &gateway.1)
 }
 
-fn fail(back_off: &BackOff, client: &From, name: &str, times: usize, now: Timestamp) {
+fn fail(back_off: &BackOff, client: &Client, name: &str, times: usize, now: Timestamp) {
     for _ in 0..times {
-        Attempts::new(Some(back_off), client).failed(Kind::Password, name, now);
+        Attempts::new(Some(back_off), &client.0).failed(Kind::Password, name, now);
     }
 }
 
 /// For how long `name` is held back, in seconds.
-fn held(back_off: &BackOff, client: &From, name: &str, now: Timestamp) -> Option<i64> {
+fn held(back_off: &BackOff, client: &Client, name: &str, now: Timestamp) -> Option<i64> {
     held_as(Kind::Password, back_off, client, name, now)
 }
 
 fn held_as(
     kind: Kind,
     back_off: &BackOff,
-    client: &From,
+    client: &Client,
     name: &str,
     now: Timestamp,
 ) -> Option<i64> {
-    let checked = Attempts::new(Some(back_off), client).check(kind, name, now);
+    let checked = Attempts::new(Some(back_off), &client.0).check(kind, name, now);
     checked.err().map(|denial| {
         assert_eq!(denial.reason(), Reason::TooManyFailures);
         denial.seconds_to_wait()
@@ -100,7 +111,7 @@ fn another_name_another_address_and_another_kind_are_other_pairs() {
         assert_eq!(held, None, "{kind:?}");
     }
     for _ in 0..3 {
-        let attempts = Attempts::new(Some(&back_off), &near);
+        let attempts = Attempts::new(Some(&back_off), &near.0);
         attempts.failed(Kind::Token(0), "bob", START);
     }
     let held = |kind| held_as(kind, &back_off, &near, "bob", START);
@@ -113,7 +124,7 @@ fn who_was_right_has_a_clean_slate() {
     let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
     fail(&back_off, &client, "alice", 2, START);
     fail(&back_off, &client, "bob", 2, START);
-    Attempts::new(Some(&back_off), &client).succeeded(Kind::Password, "alice");
+    Attempts::new(Some(&back_off), &client.0).succeeded(Kind::Password, "alice");
     fail(&back_off, &client, "alice", 1, START);
     fail(&back_off, &client, "bob", 1, START);
     assert_eq!(held(&back_off, &client, "alice", START), None);
@@ -135,25 +146,27 @@ fn without_an_address_nobody_is_held_back_and_it_is_said_once() {
 #[test]
 fn the_address_is_asked_for_only_when_there_was_a_failure() {
     let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
-    let attempts = Attempts::new(Some(&back_off), &client);
+    let attempts = Attempts::new(Some(&back_off), &client.0);
     assert!(attempts.check(Kind::Password, "alice", START).is_ok());
     attempts.succeeded(Kind::Password, "alice");
     assert_eq!(client.1.get(), 0);
     attempts.failed(Kind::Token(0), "alice", START);
     assert_eq!(client.1.get(), 1);
+    let other = from("10.0.0.1");
+    let attempts = Attempts::new(Some(&back_off), &other.0);
     assert!(attempts.check(Kind::Password, "alice", START).is_ok());
-    assert_eq!(client.1.get(), 1, "of the other kind there was none");
-    let free = Attempts::new(None, &client);
+    assert_eq!(other.1.get(), 0, "of the other kind there was none");
+    let free = Attempts::new(None, &other.0);
     free.failed(Kind::Password, "alice", START);
     assert!(free.check(Kind::Password, "alice", START).is_ok());
-    assert_eq!(client.1.get(), 1);
+    assert_eq!(other.1.get(), 0);
 }
 
 #[test]
 fn memory_is_bounded_and_one_kind_does_not_push_the_other_out() {
     let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
     fail(&back_off, &client, "alice", 3, START);
-    let attempts = Attempts::new(Some(&back_off), &client);
+    let attempts = Attempts::new(Some(&back_off), &client.0);
     for number in 0..20_000 {
         attempts.failed(Kind::Token(0), &number.to_string(), START);
     }

@@ -1,7 +1,9 @@
 //! Who is calling, and how that was proved.
 
+use crate::denial::Denial;
+use crate::network::{ClientAddress, Ranges};
 use crate::ollama::ScopeSet;
-use crate::policy::{HeldRules, Ranges};
+use crate::policy::HeldRules;
 use std::rc::Rc;
 
 /// How an identity was proved.
@@ -56,4 +58,55 @@ pub struct Identity<'e> {
     pub allow_from: Option<&'e Ranges>,
     /// which models it may use, and how much it may ask for
     pub rules: HeldRules,
+}
+
+impl Identity<'_> {
+    /// Holds the request from `client` against the rules for everybody, and against its own.
+    ///
+    /// # Errors
+    /// As of [`ClientAddress::check`], with the name of the credential.
+    pub fn check_network(&self, client: &ClientAddress<'_>) -> Result<(), Denial> {
+        let checked = client.check(self.allow_from);
+        checked.map_err(|denial| denial.of(self.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::RequestHead;
+    use crate::network::{Appended, Connection, NetworkRules, Peer};
+
+    struct Gateway(Peer);
+
+    impl Connection for Gateway {
+        fn peer(&self) -> Peer {
+            self.0
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_the_network_names_the_credential() {
+        let only = Ranges::read(["10.0.0.0/8"]).unwrap();
+        let mut identity = Identity {
+            method: Method::ApiKey,
+            id: "laptop",
+            subject: "alice".into(),
+            scopes: ScopeSet::DEFAULT,
+            claims: None,
+            by_previous_secret: false,
+            ambient: false,
+            allow_from: Some(&only),
+            rules: HeldRules::default(),
+        };
+        let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
+        let (head, rules) = (RequestHead::read(pairs).unwrap(), NetworkRules::default());
+        let gateway = Gateway(Peer::Real("192.168.1.7".parse().unwrap(), Appended::No));
+        let client = ClientAddress::new(&rules, &gateway, &head);
+        let denial = identity.check_network(&client).unwrap_err();
+        assert_eq!(denial.reason().code(), "network_denied");
+        assert_eq!(denial.id(), Some("laptop"));
+        identity.allow_from = None;
+        assert!(identity.check_network(&client).is_ok());
+    }
 }

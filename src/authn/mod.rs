@@ -11,13 +11,14 @@ pub mod jwt;
 pub mod ollama_cli;
 mod require;
 
-pub use back_off::{Attempts, BackOff, Limits, Origin};
+pub use back_off::{Attempts, BackOff, Limits};
 pub use identity::{Identity, Method};
 pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
+use crate::network::ClientAddress;
 use crate::policy::HeldRules;
 use crate::time::Clock;
 use ambient::Ambient;
@@ -139,7 +140,7 @@ impl Authenticators {
             now: asking.clock.now()?,
             verifier: asking.verifier,
             tried: asking.tried,
-            attempts: Attempts::new(self.back_off.as_ref(), asking.origin),
+            attempts: Attempts::new(self.back_off.as_ref(), asking.client),
         })
     }
 
@@ -244,8 +245,8 @@ pub struct Asking<'c> {
     pub verifier: &'c dyn Verifier,
     /// what this request has had fetched already
     pub tried: &'c [Tried],
-    /// who knows the client's address
-    pub origin: &'c dyn Origin,
+    /// where the request comes from
+    pub client: &'c ClientAddress<'c>,
     /// path and query as sent, without the prefix that the gate is mounted at
     pub target: &'c [u8],
 }

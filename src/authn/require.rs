@@ -7,7 +7,7 @@ use super::{Asking, Authenticators, Identity, Method, told, without_credential};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
-use crate::policy::{Visit, proves};
+use crate::network::proves;
 
 /// How many methods have to prove a caller, and which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,6 @@ impl Requirement {
         presented: &Presented<'_>,
         head: &RequestHead<'_>,
         asking: Asking<'_>,
-        visit: &Visit<'_>,
     ) -> Result<Identity<'e>, Refusal> {
         let Self::AtLeast {
             count,
@@ -101,9 +100,10 @@ impl Requirement {
                 Ok(identity) if identity.method != *method => {}
                 Ok(identity) => {
                     // INVARIANT: the network counts only after the request was held against it.
-                    visit.check(Some(&identity))?;
+                    identity.check_network(asking.client)?;
                     let inside = *network
-                        && (visit.rules().prove() || identity.allow_from.is_some_and(proves));
+                        && (asking.client.rules().prove()
+                            || identity.allow_from.is_some_and(proves));
                     proved = Some(match proved.take() {
                         None => Proved {
                             identity,

@@ -4,7 +4,7 @@ use super::field::{Field, Shape};
 use super::host::HostName;
 use super::reader::{Node, Reader, Section};
 use crate::authn::api_key::KeyRing;
-use crate::policy::{NetworkRules, RangeError, Ranges, proves};
+use crate::network::{NetworkRules, RangeError, Ranges, proves};
 
 /// A range of addresses; what is in it the reader says.
 const RANGE: Shape = Shape::Pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$");

@@ -8,9 +8,10 @@ use crate::authn::jwt::{Refusal, Tried};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, RequestHead};
+use crate::network::ClientAddress;
 use crate::ollama::Route;
 use crate::ollama::body::Members;
-use crate::policy::{self, Asked, Verdict, Visit};
+use crate::policy::{self, Asked, Verdict};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
 
 /// What the head came to.
@@ -40,7 +41,7 @@ impl Engine {
         head: &RequestHead<'a>,
         setting: Setting<'_, '_>,
         tried: &[Tried],
-        visit: &Visit<'_>,
+        client: &ClientAddress<'_>,
         facts: &mut Facts<'_, 'a>,
     ) -> Result<Decided<'a>, Refusal> {
         let path = DecodedPath::read(head.path())
@@ -49,7 +50,7 @@ impl Engine {
         let taken_out = TakenOut::collect(head, &self.upstream)?;
         let route = self.route_of(head, &path);
         facts.route = route;
-        match policy::public(self.public, route, head, visit, self.cors.as_ref()) {
+        match policy::public(self.public, route, head, client, self.cors.as_ref()) {
             Some(Ok(permit)) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 return Ok(Decided::Forward(admitted));
@@ -62,12 +63,12 @@ impl Engine {
             clock: setting.clock,
             verifier: setting.verifier,
             tried,
-            origin: visit,
+            client,
             target: self.local_target(head.path()),
         };
         let identity = self
             .require
-            .identify(&self.authenticators, &presented, head, asking, visit);
+            .identify(&self.authenticators, &presented, head, asking);
         let identity = identity.or_else(|refusal| {
             let anonymous = self.anonymous.as_ref();
             anonymous
@@ -83,7 +84,7 @@ impl Engine {
             path: self.local(path.as_str()).unwrap_or_default(),
             has_query: head.path().contains(&b'?'),
         };
-        match policy::decide(identity, route, head, visit, self.cors.as_ref())?.judge(asked)? {
+        match policy::decide(identity, route, head, client, self.cors.as_ref())?.judge(asked)? {
             Verdict::Permitted(permit) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 Ok(Decided::Forward(admitted))
@@ -95,13 +96,7 @@ impl Engine {
                     let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                     return Ok(Decided::Forward(admitted));
                 }
-                let held = Held::new(
-                    condition,
-                    identity,
-                    visit.known_address(),
-                    head,
-                    setting.body,
-                )?;
+                let held = Held::new(condition, identity, client.known(), head, setting.body)?;
                 let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }

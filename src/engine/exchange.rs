@@ -10,8 +10,9 @@ use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
 use crate::cors;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
+use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
-use crate::policy::{Cleared, Connection, Visit};
+use crate::policy::Cleared;
 use crate::source::{Call, Response};
 use crate::time::Clock;
 use crate::upstream::{Admitted, Prepared};
@@ -111,9 +112,9 @@ impl Exchange {
             ..Facts::default()
         };
         let engine = setting.engine;
-        let visit = Visit::new(&engine.network, setting.connection, head);
-        let mut decided = engine.decide(head, setting, &self.tried, &visit, &mut facts);
-        facts.address = visit.known_address();
+        let client = ClientAddress::new(&engine.network, setting.connection, head);
+        let mut decided = engine.decide(head, setting, &self.tried, &client, &mut facts);
+        facts.address = client.known();
         if engine.share_identity {
             self.shared = Some(Box::new(Shared::of(&facts)));
         }

@@ -25,8 +25,8 @@ pub use share::Shared;
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::cors::Cors;
 use crate::http::PathPrefix;
+use crate::network::NetworkRules;
 use crate::ollama::{Routes, ScopeSet};
-use crate::policy::NetworkRules;
 use crate::upstream::UpstreamRules;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.

@@ -11,7 +11,7 @@ use crate::cors::ResponseEdit;
 use crate::denial::Level;
 use crate::engine::{BodyTerms, Exchange, RequestStep, ResponseStep, Setting, Unread};
 use crate::http::{HeadError, RequestHead};
-use crate::policy::{Connection as _, Peer};
+use crate::network::{Connection as _, Peer};
 use crate::source::Response;
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,6 +1,5 @@
 //! HTTP as bytes: head, field names, cookies, paths, addresses. Knows nothing of Ollama.
 
-mod address;
 mod cookie;
 mod field;
 mod head;
@@ -8,7 +7,6 @@ mod path;
 mod prefix;
 mod url;
 
-pub use address::{forwarded_for, read_address};
 pub use cookie::{Repeated, cookie};
 pub use field::{FieldKind, Place, names_taken_out, resembles};
 pub use head::{Field, HeadError, MAX_FIELDS, RequestHead};

@@ -2,8 +2,9 @@ use super::*;
 use crate::authn::Method;
 use crate::denial::Reason;
 use crate::http::RequestHead;
+use crate::network::{ClientAddress, Connection, NetworkRules, Peer};
 use crate::ollama::{ModelPattern, ROUTES, Scope};
-use crate::policy::{Clamps, Connection, ModelRule, NetworkRules, Peer, Visit};
+use crate::policy::{Clamps, ModelRule};
 
 fn models(patterns: &[&str]) -> Option<Rc<BodyRules>> {
     let patterns = patterns
@@ -58,8 +59,8 @@ fn decide<'p, 'e>(
     route: Option<&'p Route>,
 ) -> Result<Scoped<'p, 'e>, Denial> {
     let (rules, head) = (NetworkRules::default(), head());
-    let visit = Visit::new(&rules, &Unasked, &head);
-    super::super::decide(identity, route, &head, &visit, None)
+    let client = ClientAddress::new(&rules, &Unasked, &head);
+    super::super::decide(identity, route, &head, &client, None)
 }
 
 fn asked<'r>(method: &'r str, path: &'r str) -> Asked<'r> {

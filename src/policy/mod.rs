@@ -3,17 +3,13 @@
 mod clamps;
 mod conditional;
 mod models;
-mod network;
 mod origin;
-mod ranges;
 mod rules;
 mod shown;
 
 pub use clamps::Clamps;
 pub use conditional::{Cleared, Condition, Conditional, HeldRules, Scoped, Verdict};
 pub use models::ModelRule;
-pub use network::{Appended, Connection, NetworkRules, Peer, Visit, proves};
-pub use ranges::{RangeError, Ranges};
 pub use rules::{Asked, BodyRules, check};
 pub use shown::ShownModels;
 
@@ -21,6 +17,7 @@ use crate::authn::{Identity, Method};
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
+use crate::network::ClientAddress;
 use crate::ollama::{Route, ScopeSet};
 
 /// Proof that a request may go on to Ollama. Only this module makes one.
@@ -69,11 +66,11 @@ pub fn public(
     open: ScopeSet,
     route: Option<&Route>,
     head: &RequestHead<'_>,
-    visit: &Visit<'_>,
+    client: &ClientAddress<'_>,
     cors: Option<&Cors>,
 ) -> Option<Result<Permit<'static, 'static>, Denial>> {
     route.filter(|route| open.grants(route.scope()))?;
-    let checked = visit.check(None).and_then(|()| origin::check(head, cors));
+    let checked = client.check(None).and_then(|()| origin::check(head, cors));
     Some(checked.map(|()| Permit {
         caller: Caller::Public,
     }))
@@ -88,10 +85,10 @@ pub fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
     route: Option<&'p Route>,
     head: &RequestHead<'_>,
-    visit: &Visit<'_>,
+    client: &ClientAddress<'_>,
     cors: Option<&Cors>,
 ) -> Result<Scoped<'p, 'e>, Denial> {
-    visit.check(Some(identity))?;
+    identity.check_network(client)?;
     if identity.ambient {
         match identity.method {
             Method::Anonymous => origin::check(head, cors)?,
@@ -117,6 +114,7 @@ pub fn decide<'p, 'e>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::{Connection, NetworkRules, Peer};
     use crate::ollama::{ROUTES, Scope};
 
     fn identity(scopes: ScopeSet) -> Identity<'static> {
@@ -151,20 +149,20 @@ mod tests {
     #[test]
     fn every_route_is_denied_to_whoever_lacks_its_scope() {
         let (rules, head) = (NetworkRules::default(), head(None));
-        let visit = Visit::new(&rules, &Unasked, &head);
+        let client = ClientAddress::new(&rules, &Unasked, &head);
         for route in ROUTES {
             for scope in Scope::ALL {
                 let identity = identity(ScopeSet::NONE.with(scope));
                 let granted = scope == route.scope() || route.scope() == Scope::Health;
                 assert_eq!(
-                    decide(&identity, Some(route), &head, &visit, None).is_ok(),
+                    decide(&identity, Some(route), &head, &client, None).is_ok(),
                     granted,
                     "{scope:?} on {}",
                     route.pattern()
                 );
             }
             let nothing = identity(ScopeSet::NONE);
-            let denial = decide(&nothing, Some(route), &head, &visit, None).unwrap_err();
+            let denial = decide(&nothing, Some(route), &head, &client, None).unwrap_err();
             assert_eq!(denial.reason(), Reason::ScopeDenied);
         }
     }
@@ -172,10 +170,10 @@ mod tests {
     #[test]
     fn an_unknown_route_is_denied_whatever_the_scopes() {
         let (rules, head) = (NetworkRules::default(), head(None));
-        let visit = Visit::new(&rules, &Unasked, &head);
+        let client = ClientAddress::new(&rules, &Unasked, &head);
         let all = Scope::ALL.into_iter().collect();
         let identity = identity(all);
-        let denial = decide(&identity, None, &head, &visit, None).unwrap_err();
+        let denial = decide(&identity, None, &head, &client, None).unwrap_err();
         assert_eq!(denial.reason(), Reason::UnknownRoute);
     }
 
@@ -188,17 +186,17 @@ mod tests {
         };
         let rules = NetworkRules::default();
         let foreign = head(Some(b"https://evil.example"));
-        let visit = Visit::new(&rules, &Unasked, &foreign);
+        let client = ClientAddress::new(&rules, &Unasked, &foreign);
         let routes = ROUTES.iter().map(Some).chain([None]);
         for route in routes {
-            let denial = decide(&ambient, route, &foreign, &visit, None).unwrap_err();
+            let denial = decide(&ambient, route, &foreign, &client, None).unwrap_err();
             assert_eq!(denial.reason(), Reason::OriginDenied);
             assert_eq!(
-                decide(&meant, route, &foreign, &visit, None).is_ok(),
+                decide(&meant, route, &foreign, &client, None).is_ok(),
                 route.is_some()
             );
             for own in [None, Some(&b"http://h"[..])] {
-                let decided = decide(&ambient, route, &head(own), &visit, None);
+                let decided = decide(&ambient, route, &head(own), &client, None);
                 assert_eq!(decided.is_ok(), route.is_some());
             }
         }
@@ -207,19 +205,19 @@ mod tests {
     #[test]
     fn only_an_open_scope_is_public() {
         let (rules, head) = (NetworkRules::default(), head(None));
-        let visit = Visit::new(&rules, &Unasked, &head);
+        let client = ClientAddress::new(&rules, &Unasked, &head);
         let open = ScopeSet::NONE.with(Scope::Health);
         for route in ROUTES {
-            let public = public(open, Some(route), &head, &visit, None).is_some();
+            let public = public(open, Some(route), &head, &client, None).is_some();
             assert_eq!(public, route.scope() == Scope::Health);
         }
-        assert!(super::public(open, None, &head, &visit, None).is_none());
+        assert!(super::public(open, None, &head, &client, None).is_none());
         assert!(
             super::public(
                 ScopeSet::NONE,
                 Route::find(b"GET", "/"),
                 &head,
-                &visit,
+                &client,
                 None
             )
             .is_none()

@@ -1,6 +1,6 @@
 //! The address of a client: as gateways and proxies write it, and as it stands in X-Forwarded-For.
 
-use super::RequestHead;
+use crate::http::RequestHead;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address as a gateway or a proxy writes it, and its port where there is one.

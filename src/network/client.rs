@@ -1,12 +1,11 @@
 //! Where a request comes from, and whether that is allowed.
 //!
 //! A network is a restriction, always, beside everything else. It is a method only where `require`
-//! names it (see [`crate::authn::Requirement`]).
+//! names it.
 
-use super::ranges::Ranges;
-use crate::authn::Identity;
+use super::{Ranges, forwarded_for};
 use crate::denial::{Denial, Reason};
-use crate::http::{RequestHead, forwarded_for};
+use crate::http::RequestHead;
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
@@ -66,16 +65,16 @@ pub fn proves(ranges: &Ranges) -> bool {
     !ranges.hold_everybody()
 }
 
-/// One request, as the rules of networks see it.
-pub struct Visit<'r> {
+/// The client's address of one request, found once a rule needs it.
+pub struct ClientAddress<'r> {
     rules: &'r NetworkRules,
     connection: &'r dyn Connection,
     head: &'r RequestHead<'r>,
     address: OnceCell<Option<IpAddr>>,
 }
 
-impl<'r> Visit<'r> {
-    /// The request with `head` over `connection`.
+impl<'r> ClientAddress<'r> {
+    /// That of the request with `head` over `connection`, under these rules.
     pub const fn new(
         rules: &'r NetworkRules,
         connection: &'r dyn Connection,
@@ -90,7 +89,7 @@ impl<'r> Visit<'r> {
     }
 
     /// The client's address, if some rule has asked for it and it is known.
-    pub fn known_address(&self) -> Option<IpAddr> {
+    pub fn known(&self) -> Option<IpAddr> {
         self.address.get().copied().flatten()
     }
 
@@ -99,35 +98,31 @@ impl<'r> Visit<'r> {
         self.rules
     }
 
-    /// Holds the request against the rules for everybody, and against those of `identity`.
+    /// Holds the address against the rules for everybody, and against the networks that are a
+    /// credential's `own`, if it has any.
     ///
     /// # Errors
     /// The address is unknown, or in no network that is allowed, or in one that is denied.
-    pub fn check(&self, identity: Option<&Identity<'_>>) -> Result<(), Denial> {
-        let own = identity.and_then(|identity| identity.allow_from);
-        let of = |denial: Denial| match identity {
-            Some(identity) => denial.of(identity.id),
-            None => denial,
-        };
+    pub fn check(&self, own: Option<&Ranges>) -> Result<(), Denial> {
         if !self.rules.restricts() && own.is_none() {
             return Ok(());
         }
-        let address = self.address().ok_or_else(|| of(unknown()))?;
+        let address = self.find().ok_or_else(unknown)?;
         let allow = self.rules.allow.as_ref();
         if self.rules.deny.contain(address) || allow.is_some_and(|allow| !allow.contain(address)) {
             let advice = format!("nobody may come in from {address}, ask whoever runs the gate");
-            return Err(of(Denial::new(Reason::NetworkDenied, advice)));
+            return Err(Denial::new(Reason::NetworkDenied, advice));
         }
         if own.is_some_and(|own| !own.contain(address)) {
             let advice =
                 format!("this key may not be used from {address}, use it where it belongs");
-            return Err(of(Denial::new(Reason::NetworkDenied, advice)));
+            return Err(Denial::new(Reason::NetworkDenied, advice));
         }
         Ok(())
     }
 
     /// The client's address, if it can be known.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub fn find(&self) -> Option<IpAddr> {
         let found = || {
             client(
                 self.connection.peer(),
@@ -172,5 +167,5 @@ fn client(peer: Peer, head: &RequestHead<'_>, proxies: usize) -> Option<IpAddr> 
 }
 
 #[cfg(test)]
-#[path = "network_tests.rs"]
+#[path = "client_tests.rs"]
 mod tests;
