@@ -4,11 +4,12 @@
 
 use super::basic::{Login, Users};
 use super::jwt::{Asked, Refusal, Tokens};
-use super::{Asking, Authenticators, Identity, Method, told};
+use super::{Asking, Authenticators, told};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
+use crate::grant::HeldRules;
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
-use crate::policy::HeldRules;
+use crate::identity::{Identity, Method};
 use std::rc::Rc;
 
 /// What a browser may have sent by itself.

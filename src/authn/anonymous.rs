@@ -1,11 +1,12 @@
 //! Those who bring no credential, where the configuration lets them in.
 
 use super::jwt::Refusal;
-use super::{Identity, Method};
 use crate::credential::Presented;
 use crate::denial::Reason;
-use crate::ollama::{Route, ScopeSet};
-use crate::policy::{BodyRules, HeldRules};
+use crate::grant::ScopeSet;
+use crate::grant::{BodyRules, HeldRules};
+use crate::identity::{Identity, Method};
+use crate::ollama::Route;
 use std::rc::Rc;
 
 /// Their name in logs.

@@ -2,9 +2,9 @@
 
 use super::cache::Cache;
 use crate::denial::{Denial, Reason};
+use crate::grant::BodyRules;
+use crate::grant::ScopeSet;
 use crate::network::Ranges;
-use crate::ollama::ScopeSet;
-use crate::policy::BodyRules;
 use crate::time::{Clock, Timestamp};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;

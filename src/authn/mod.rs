@@ -6,20 +6,19 @@ pub mod api_key;
 mod back_off;
 pub mod basic;
 mod cache;
-mod identity;
 pub mod jwt;
 pub mod ollama_cli;
 mod require;
 
 pub use back_off::{Attempts, BackOff, Limits};
-pub use identity::{Identity, Method};
 pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
+use crate::grant::HeldRules;
 use crate::http::RequestHead;
+use crate::identity::{Identity, Method};
 use crate::network::ClientAddress;
-use crate::policy::HeldRules;
 use crate::time::Clock;
 use ambient::Ambient;
 pub use anonymous::Anonymous;

@@ -3,10 +3,11 @@
 use super::ambient::Ambient;
 use super::basic::Login;
 use super::jwt::Refusal;
-use super::{Asking, Authenticators, Identity, Method, told, without_credential};
+use super::{Asking, Authenticators, told, without_credential};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
+use crate::identity::{Identity, Method};
 use crate::network::proves;
 
 /// How many methods have to prove a caller, and which.

@@ -4,7 +4,8 @@ use super::field::{Field, Shape};
 use super::reader::{Node, Reader};
 use super::rules::{self, LIMITS_FIELD, MODELS};
 use crate::authn::Anonymous;
-use crate::ollama::{Scope, ScopeSet};
+use crate::grant::ScopeSet;
+use crate::ollama::Scope;
 
 pub(super) const ALLOW_ANONYMOUS: &[Field] = &[
     Field::required(

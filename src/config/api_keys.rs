@@ -9,9 +9,10 @@ use super::rules::{self, LIMITS_FIELD, MODELS};
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
 use crate::credential::is_api_key;
+use crate::grant::ScopeSet;
 use crate::http::{hex_digit, is_visible_ascii};
 use crate::json::Json;
-use crate::ollama::{Scope, ScopeSet};
+use crate::ollama::Scope;
 use std::collections::HashSet;
 
 /// Whose a key is, of whatever kind it is.

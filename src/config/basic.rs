@@ -5,9 +5,10 @@ use super::reader::{Node, Reader, Section};
 use super::rules::{self, LIMITS_FIELD, MODELS};
 use super::value::SECRET;
 use crate::authn::basic::{PasswordHash, Unusable, User, Users};
+use crate::grant::BodyRules;
+use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
-use crate::ollama::{Scope, ScopeSet};
-use crate::policy::BodyRules;
+use crate::ollama::Scope;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 

@@ -2,7 +2,8 @@
 
 use super::field::{Field, Shape};
 use super::reader::{Node, Reader};
-use crate::authn::{Method, Requirement};
+use crate::authn::Requirement;
+use crate::identity::Method;
 use std::ops::RangeInclusive;
 
 pub(super) const REQUIRE: &[Field] = &[

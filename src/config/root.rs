@@ -8,12 +8,14 @@ use super::{
     Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, jwt,
     network, ollama_cli, require, routes, rules, share, upstream, value,
 };
+use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Keys, Tokens};
-use crate::authn::{Authenticators, Method};
 use crate::engine::{Engine, Mode};
+use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
-use crate::ollama::{Scope, ScopeSet};
+use crate::identity::Method;
+use crate::ollama::Scope;
 
 pub(super) const ROOT: &[Field] = &[
     Field::optional(

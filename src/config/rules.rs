@@ -2,8 +2,8 @@
 
 use super::field::{DURATION, Field, MOST_COUNTED, Shape};
 use super::reader::{Node, Reader, Section};
+use crate::grant::{BodyRules, Clamps, ModelRule};
 use crate::ollama::ModelPattern;
-use crate::policy::{BodyRules, Clamps, ModelRule};
 use std::rc::Rc;
 use std::time::Duration;
 

@@ -3,9 +3,10 @@
 use super::field::{Field, Shape};
 use super::placeholder;
 use super::reader::{Node, Reader, Section, shortened, unresolved};
+use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
 use crate::json::Json;
-use crate::ollama::{Scope, ScopeSet};
+use crate::ollama::Scope;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use std::fmt::Display;

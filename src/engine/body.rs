@@ -2,12 +2,13 @@
 
 use super::exchange::{Exchange, Outcome, RequestStep, Setting};
 use super::record::{Facts, Record};
-use crate::authn::{Identity, Method};
 use crate::denial::{Denial, Reason};
+use crate::grant::HeldRules;
+use crate::grant::ScopeSet;
 use crate::http::RequestHead;
-use crate::ollama::ScopeSet;
+use crate::identity::{Identity, Method};
 use crate::ollama::body::{BodyError, BodyKind, Reader, reads_none};
-use crate::policy::{Cleared, Condition, HeldRules};
+use crate::policy::{Cleared, Condition};
 use std::net::IpAddr;
 use std::rc::Rc;
 

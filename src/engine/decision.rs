@@ -7,11 +7,12 @@ use crate::authn::Asking;
 use crate::authn::jwt::{Refusal, Tried};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
+use crate::grant::Asked;
 use crate::http::{DecodedPath, RequestHead};
 use crate::network::ClientAddress;
 use crate::ollama::Route;
 use crate::ollama::body::Members;
-use crate::policy::{self, Asked, Verdict};
+use crate::policy::{self, Verdict};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
 
 /// What the head came to.

@@ -6,9 +6,9 @@ use super::exchange::{Exchange, Outcome};
 use super::record::Facts;
 use super::{Engine, Mode};
 use crate::denial::{Denial, Reason};
+use crate::grant::ShownModels;
 use crate::http::RequestHead;
 use crate::ollama::{Naming, Route, list};
-use crate::policy::ShownModels;
 use std::net::IpAddr;
 
 /// The longest list that is read, in bytes.

@@ -24,9 +24,10 @@ pub use share::Shared;
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::cors::Cors;
+use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
 use crate::network::NetworkRules;
-use crate::ollama::{Routes, ScopeSet};
+use crate::ollama::Routes;
 use crate::upstream::UpstreamRules;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.

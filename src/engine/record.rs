@@ -1,9 +1,9 @@
 //! What is told of a decision: one log line, one counter.
 
 use super::Mode;
-use crate::authn::Identity;
 use crate::denial::{Denial, Level, Reason};
 use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
+use crate::identity::Identity;
 use crate::json::ObjectWriter;
 use crate::ollama::Route;
 use std::borrow::Cow;

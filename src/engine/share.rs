@@ -1,8 +1,8 @@
 //! What the rest of the gateway is told of a request: whose it is, and what it may need.
 
 use super::record::Facts;
-use crate::authn::Identity;
 use crate::denial::{Denial, Reason};
+use crate::identity::Identity;
 use std::borrow::Cow;
 
 /// The longest subject that is told, in bytes. A cut one could be somebody else's.

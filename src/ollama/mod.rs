@@ -14,4 +14,4 @@ pub use model::{ModelName, ModelPattern, PatternError, Reading, names_cloud};
 pub use naming::{Named, Naming};
 pub use route::{ROUTES, Route};
 pub use routes::{Routes, Taken};
-pub use scope::{Scope, ScopeSet};
+pub use scope::Scope;

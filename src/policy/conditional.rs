@@ -1,36 +1,11 @@
 //! Permits that depend on the body.
 
-use super::models::check_cloud_name;
-use super::rules::{Asked, BodyRules, check};
 use super::{Caller, Permit};
-use crate::authn::Identity;
 use crate::denial::Denial;
+use crate::grant::{Asked, HeldRules, ScopeSet, check, check_cloud_name};
+use crate::identity::Identity;
 use crate::ollama::body::{BodyKind, Members};
-use crate::ollama::{Naming, Route, ScopeSet};
-use std::rc::Rc;
-
-/// The rules that an identity has for its requests' bodies: those of each credential that proves it,
-/// and of the user that it speaks for. All of them have to hold. Without any it allocates nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeldRules(Vec<Rc<BodyRules>>);
-
-impl HeldRules {
-    /// Those of one credential.
-    pub fn own(rules: &Option<Rc<BodyRules>>) -> Self {
-        Self(rules.iter().cloned().collect())
-    }
-
-    /// These and those.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
-        self
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &BodyRules> {
-        self.0.iter().map(Rc::as_ref)
-    }
-}
+use crate::ollama::{Naming, Route};
 
 /// An identity on a route that its scope allows. No permit yet: its rules may need the body.
 #[derive(Debug)]

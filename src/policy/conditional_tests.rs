@@ -1,10 +1,11 @@
 use super::*;
-use crate::authn::Method;
 use crate::denial::Reason;
+use crate::grant::{BodyRules, Clamps, ModelRule};
 use crate::http::RequestHead;
+use crate::identity::Method;
 use crate::network::{ClientAddress, Connection, NetworkRules, Peer};
 use crate::ollama::{ModelPattern, ROUTES, Scope};
-use crate::policy::{Clamps, ModelRule};
+use std::rc::Rc;
 
 fn models(patterns: &[&str]) -> Option<Rc<BodyRules>> {
     let patterns = patterns

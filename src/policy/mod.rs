@@ -1,24 +1,17 @@
 //! From identity and request to a permit or a denial.
 
-mod clamps;
 mod conditional;
-mod models;
 mod origin;
-mod rules;
-mod shown;
 
-pub use clamps::Clamps;
-pub use conditional::{Cleared, Condition, Conditional, HeldRules, Scoped, Verdict};
-pub use models::ModelRule;
-pub use rules::{Asked, BodyRules, check};
-pub use shown::ShownModels;
+pub use conditional::{Cleared, Condition, Conditional, Scoped, Verdict};
 
-use crate::authn::{Identity, Method};
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
+use crate::grant::ScopeSet;
 use crate::http::RequestHead;
+use crate::identity::{Identity, Method};
 use crate::network::ClientAddress;
-use crate::ollama::{Route, ScopeSet};
+use crate::ollama::Route;
 
 /// Proof that a request may go on to Ollama. Only this module makes one.
 ///
@@ -114,6 +107,7 @@ pub fn decide<'p, 'e>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::HeldRules;
     use crate::network::{Connection, NetworkRules, Peer};
     use crate::ollama::{ROUTES, Scope};
 

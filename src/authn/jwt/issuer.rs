@@ -6,8 +6,8 @@ use super::keys::{Checker, Keys, Unproved};
 use super::rules::{Refused, Rules, Stage};
 use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
-use crate::ollama::ScopeSet;
-use crate::policy::BodyRules;
+use crate::grant::BodyRules;
+use crate::grant::ScopeSet;
 use std::rc::Rc;
 
 /// What the configuration says of one issuer.

@@ -3,9 +3,10 @@
 use super::claims::{ClaimPath, Claims, Times};
 use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
+use crate::grant::ScopeSet;
+use crate::grant::{BodyRules, ModelRule};
 use crate::json::Json;
-use crate::ollama::{ModelPattern, Scope, ScopeSet};
-use crate::policy::{BodyRules, ModelRule};
+use crate::ollama::{ModelPattern, Scope};
 use crate::time::Timestamp;
 use std::rc::Rc;
 

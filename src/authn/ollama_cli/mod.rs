@@ -10,8 +10,8 @@ mod ssh;
 
 use super::jwt::{Algorithm, PublicKey, Verifier, verify};
 use crate::denial::{Denial, Reason};
-use crate::ollama::ScopeSet;
-use crate::policy::BodyRules;
+use crate::grant::BodyRules;
+use crate::grant::ScopeSet;
 use crate::time::Timestamp;
 use proof::Proof;
 use seen::{Seen, Unfit};

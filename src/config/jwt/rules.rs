@@ -3,8 +3,8 @@
 use super::super::reader::{Node, Reader, Section};
 use super::super::rules;
 use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, Rules, media_type};
+use crate::grant::ScopeSet;
 use crate::json::Json;
-use crate::ollama::ScopeSet;
 use std::time::Duration;
 
 const MOST_LEEWAY: Duration = Duration::from_secs(300);

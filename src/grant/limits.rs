@@ -196,5 +196,5 @@ fn exceeded(advice: String) -> Denial {
 }
 
 #[cfg(test)]
-#[path = "clamps_tests.rs"]
+#[path = "limits_tests.rs"]
 mod tests;

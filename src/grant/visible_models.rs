@@ -27,8 +27,8 @@ fn models(rules: &HeldRules) -> impl Iterator<Item = &ModelRule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::{BodyRules, Clamps};
     use crate::ollama::ModelPattern;
-    use crate::policy::{BodyRules, Clamps};
     use std::rc::Rc;
 
     fn rules(models: &[&[&str]]) -> HeldRules {

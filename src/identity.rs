@@ -1,9 +1,9 @@
 //! Who is calling, and how that was proved.
 
 use crate::denial::Denial;
+use crate::grant::HeldRules;
+use crate::grant::ScopeSet;
 use crate::network::{ClientAddress, Ranges};
-use crate::ollama::ScopeSet;
-use crate::policy::HeldRules;
 use std::rc::Rc;
 
 /// How an identity was proved.

@@ -1,9 +1,9 @@
 //! Which models a caller may use.
 
-use super::BodyRules;
+use super::{BodyRules, ScopeSet};
 use crate::denial::{Denial, Reason};
 use crate::ollama::body::Members;
-use crate::ollama::{ModelName, ModelPattern, Named, Naming, Scope, ScopeSet, names_cloud};
+use crate::ollama::{ModelName, ModelPattern, Named, Naming, Scope, names_cloud};
 use std::fmt;
 
 /// The models that a caller may use; none, where it has no patterns.
@@ -131,8 +131,11 @@ pub(super) fn check_cloud(scopes: ScopeSet, members: &Members) -> Result<(), Den
     Ok(())
 }
 
-/// The same of one name.
-pub(super) fn check_cloud_name(scopes: ScopeSet, text: &str) -> Result<(), Denial> {
+/// The same of one name of a model.
+///
+/// # Errors
+/// It runs on ollama.com, and `scopes` do not grant `cloud`.
+pub fn check_cloud_name(scopes: ScopeSet, text: &str) -> Result<(), Denial> {
     match names_cloud(text) && !scopes.grants(Scope::Cloud) {
         true => Err(lacks_cloud("a model that runs on ollama.com", scopes)),
         false => Ok(()),

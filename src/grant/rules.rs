@@ -1,10 +1,10 @@
 //! What a caller may ask of Ollama within its scopes: which models, and how much.
 
 use super::models::check_cloud;
-use super::{Clamps, ModelRule};
+use super::{Clamps, ModelRule, ScopeSet};
 use crate::denial::{Denial, Reason};
 use crate::ollama::body::{BodyKind, Members, reads_none};
-use crate::ollama::{Naming, Route, ScopeSet};
+use crate::ollama::{Naming, Route};
 
 /// The rules of one credential that need the body of a request. All of them have to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
