@@ -1,7 +1,7 @@
 //! Who is calling, and how that was proved.
 
 use crate::denial::Denial;
-use crate::grant::HeldRules;
+use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::network::{ClientAddress, Ranges};
 use std::rc::Rc;
@@ -57,7 +57,7 @@ pub struct Identity<'e> {
     /// where it may come from, beside the rules for everybody; of a key only
     pub allow_from: Option<&'e Ranges>,
     /// which models it may use, and how much it may ask for
-    pub rules: HeldRules,
+    pub rules: RuleSet,
 }
 
 impl Identity<'_> {
@@ -97,7 +97,7 @@ mod tests {
             by_previous_secret: false,
             ambient: false,
             allow_from: Some(&only),
-            rules: HeldRules::default(),
+            rules: RuleSet::default(),
         };
         let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];
         let (head, rules) = (RequestHead::read(pairs).unwrap(), NetworkRules::default());

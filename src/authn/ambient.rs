@@ -7,7 +7,7 @@ use super::jwt::{Asked, Refusal, Tokens};
 use super::{Asking, Authenticators, told};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
-use crate::grant::HeldRules;
+use crate::grant::RuleSet;
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
 use crate::identity::{Identity, Method};
 use std::rc::Rc;
@@ -144,7 +144,7 @@ impl Authenticators {
             by_previous_secret: false,
             ambient: true,
             allow_from: None,
-            rules: HeldRules::own(&user.rules),
+            rules: RuleSet::own(&user.rules),
         })
     }
 }

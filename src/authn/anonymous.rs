@@ -4,7 +4,7 @@ use super::jwt::Refusal;
 use crate::credential::Presented;
 use crate::denial::Reason;
 use crate::grant::ScopeSet;
-use crate::grant::{BodyRules, HeldRules};
+use crate::grant::{BodyRules, RuleSet};
 use crate::identity::{Identity, Method};
 use crate::ollama::Route;
 use std::rc::Rc;
@@ -61,7 +61,7 @@ impl Anonymous {
             by_previous_secret: false,
             ambient: true,
             allow_from: None,
-            rules: HeldRules::own(&self.rules),
+            rules: RuleSet::own(&self.rules),
         })
     }
 }

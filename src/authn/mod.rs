@@ -15,7 +15,7 @@ pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
 use crate::denial::{Denial, Reason};
-use crate::grant::HeldRules;
+use crate::grant::RuleSet;
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::network::ClientAddress;
@@ -164,7 +164,7 @@ impl Authenticators {
             by_previous_secret: false,
             ambient: false,
             allow_from: None,
-            rules: HeldRules::own(&signer.rules),
+            rules: RuleSet::own(&signer.rules),
         })
     }
 
@@ -185,7 +185,7 @@ impl Authenticators {
             by_previous_secret: grant.previous,
             ambient: false,
             allow_from: None,
-            rules: HeldRules::own(&grant.rules),
+            rules: RuleSet::own(&grant.rules),
         })
     }
 
@@ -205,7 +205,7 @@ impl Authenticators {
             by_previous_secret: false,
             ambient: false,
             allow_from: key.allow_from.as_ref(),
-            rules: HeldRules::own(&key.rules),
+            rules: RuleSet::own(&key.rules),
         };
         let Some(issuer) = key.users else {
             return Ok(identity);
@@ -230,7 +230,7 @@ impl Authenticators {
         identity.by_previous_secret = user.previous;
         // The user's token can take away, never give.
         identity.scopes = key.scopes.and(user.scopes);
-        identity.rules = identity.rules.and(HeldRules::own(&user.rules));
+        identity.rules = identity.rules.and(RuleSet::own(&user.rules));
         Ok(identity)
     }
 }

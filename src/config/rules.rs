@@ -2,7 +2,7 @@
 
 use super::field::{DURATION, Field, MOST_COUNTED, Shape};
 use super::reader::{Node, Reader, Section};
-use crate::grant::{BodyRules, Clamps, ModelRule};
+use crate::grant::{BodyRules, ModelRule, RequestLimits};
 use crate::ollama::ModelPattern;
 use std::rc::Rc;
 use std::time::Duration;
@@ -99,9 +99,9 @@ fn models(reader: &mut Reader<'_>, node: &Node<'_>) -> ModelRule {
     ModelRule::new(patterns)
 }
 
-fn limits(reader: &mut Reader<'_>, node: &Node<'_>) -> Clamps {
+fn limits(reader: &mut Reader<'_>, node: &Node<'_>) -> RequestLimits {
     let Some(section) = reader.section(node, LIMITS) else {
-        return Clamps::default();
+        return RequestLimits::default();
     };
     if !LIMITS
         .iter()
@@ -123,7 +123,7 @@ fn limits(reader: &mut Reader<'_>, node: &Node<'_>) -> Clamps {
         let node = section.field(name)?;
         reader.boolean(&node).map(|allowed| !allowed)
     };
-    Clamps {
+    RequestLimits {
         keep_alive,
         num_ctx,
         num_predict,

@@ -3,7 +3,7 @@
 use super::exchange::{Exchange, Outcome, RequestStep, Setting};
 use super::record::{Facts, Record};
 use crate::denial::{Denial, Reason};
-use crate::grant::HeldRules;
+use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
@@ -77,7 +77,7 @@ impl Owner {
             by_previous_secret: self.by_previous_secret,
             ambient: self.ambient,
             allow_from: None,
-            rules: HeldRules::default(),
+            rules: RuleSet::default(),
         }
     }
 }

@@ -7,8 +7,7 @@ use crate::authn::Asking;
 use crate::authn::jwt::{Refusal, Tried};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
-use crate::grant::Asked;
-use crate::http::{DecodedPath, RequestHead};
+use crate::http::{DecodedPath, RequestHead, RequestLine};
 use crate::network::ClientAddress;
 use crate::ollama::Route;
 use crate::ollama::body::Members;
@@ -80,12 +79,12 @@ impl Engine {
             share::check(&identity)?;
         }
         let identity = facts.identity.insert(identity);
-        let asked = Asked {
+        let line = RequestLine {
             method: head.method(),
             path: self.local(path.as_str()).unwrap_or_default(),
             has_query: head.path().contains(&b'?'),
         };
-        match policy::decide(identity, route, head, client, self.cors.as_ref())?.judge(asked)? {
+        match policy::decide(identity, route, head, client, self.cors.as_ref())?.judge(line)? {
             Verdict::Permitted(permit) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 Ok(Decided::Forward(admitted))

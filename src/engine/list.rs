@@ -6,7 +6,7 @@ use super::exchange::{Exchange, Outcome};
 use super::record::Facts;
 use super::{Engine, Mode};
 use crate::denial::{Denial, Reason};
-use crate::grant::ShownModels;
+use crate::grant::VisibleModels;
 use crate::http::RequestHead;
 use crate::ollama::{Naming, Route, list};
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ const MOST: usize = 16 << 20;
 /// A list that has been asked for and is not shown whole.
 #[derive(Debug)]
 pub(super) struct List {
-    shown: ShownModels,
+    shown: VisibleModels,
     owner: Owner,
     /// the client's address, where a rule has asked for it
     address: Option<IpAddr>,
@@ -67,7 +67,7 @@ impl Exchange {
         let Some(identity) = &facts.identity else {
             return;
         };
-        if let Some(shown) = ShownModels::of(&identity.rules) {
+        if let Some(shown) = VisibleModels::of(&identity.rules) {
             decided.ask_for_plain_body();
             self.list = Some(Box::new(List {
                 shown,

@@ -8,10 +8,10 @@ use std::time::Duration;
 /// The bounds of what a caller may ask for. What is not there is not bounded.
 ///
 /// What a request leaves out is the server's default, which whoever runs Ollama sets; except for the
-/// number of tokens to predict, whose default is no bound at all: with [`Clamps::num_predict`] a
+/// number of tokens to predict, whose default is no bound at all: with [`RequestLimits::num_predict`] a
 /// request has to name one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Clamps {
+pub struct RequestLimits {
     /// the longest `keep_alive`
     pub keep_alive: Option<Duration>,
     /// the greatest `num_ctx`
@@ -26,7 +26,7 @@ pub struct Clamps {
     pub request_bytes: Option<u64>,
 }
 
-impl Clamps {
+impl RequestLimits {
     /// Checks a body of `route`.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ fn route(path: &str) -> &'static Route {
 }
 
 /// The sentence of the refusal, or nothing where there is none.
-fn refused(limits: &Clamps, path: &str, body: &str) -> String {
+fn refused(limits: &RequestLimits, path: &str, body: &str) -> String {
     match limits.check(route(path), &members(route(path), body)) {
         Ok(()) => String::new(),
         Err(denial) => {
@@ -27,7 +27,7 @@ fn refused(limits: &Clamps, path: &str, body: &str) -> String {
     }
 }
 
-fn passes(limits: &Clamps, path: &str, body: &str) {
+fn passes(limits: &RequestLimits, path: &str, body: &str) {
     assert_eq!(refused(limits, path, body), "", "{path} {body}");
 }
 
@@ -35,9 +35,9 @@ const PREFIX: &str = "the request asks for more than the credential may: ";
 
 #[test]
 fn keep_alive_is_bounded_and_may_be_left_out() {
-    let limits = Clamps {
+    let limits = RequestLimits {
         keep_alive: Some(Duration::from_secs(600)),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     for value in [
         "\"10m\"",
@@ -78,9 +78,9 @@ fn keep_alive_is_bounded_and_may_be_left_out() {
 
 #[test]
 fn num_ctx_is_bounded_and_may_be_left_out() {
-    let limits = Clamps {
+    let limits = RequestLimits {
         num_ctx: Some(8192),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     for value in ["8192", "8192.9", "8.192e3", "1", "1.9", "null"] {
         let body = format!(r#"{{"options": {{"num_ctx": {value}}}}}"#);
@@ -108,9 +108,9 @@ fn num_ctx_is_bounded_and_may_be_left_out() {
 
 #[test]
 fn what_is_predicted_has_to_be_bounded_by_the_member_that_ollama_reads() {
-    let limits = Clamps {
+    let limits = RequestLimits {
         num_predict: Some(100),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     let all = [
         ("options.num_predict", r#""options": {"num_predict": N}"#),
@@ -161,9 +161,9 @@ fn null(name: &str) -> String {
 
 #[test]
 fn every_route_that_predicts_is_bounded_or_refused() {
-    let limits = Clamps {
+    let limits = RequestLimits {
         num_predict: Some(100),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     let nothing = Members::default();
     for route in ROUTES {
@@ -175,7 +175,7 @@ fn every_route_that_predicts_is_bounded_or_refused() {
     let form = Route::find(b"POST", "/v1/audio/transcriptions").unwrap();
     assert!(limits.check_route(form).is_err());
     assert_eq!(limits.check_route(route("/api/chat")), Ok(()));
-    assert_eq!(Clamps::default().check_route(form), Ok(()));
+    assert_eq!(RequestLimits::default().check_route(form), Ok(()));
     let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Inference);
     assert!(limits.check_route(&route).is_err());
     let body = r#"{"max_tokens": 5, "options": {"num_predict": 5}}"#;
@@ -189,13 +189,13 @@ fn every_route_that_predicts_is_bounded_or_refused() {
 /// What a model is made with is what every later request gets that leaves it out.
 #[test]
 fn parameters_of_a_model_to_create_are_bounded_as_options_are() {
-    let ctx = Clamps {
+    let ctx = RequestLimits {
         num_ctx: Some(8192),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
-    let predict = Clamps {
+    let predict = RequestLimits {
         num_predict: Some(100),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     for (limits, name, most) in [(&ctx, "num_ctx", 8192), (&predict, "num_predict", 100)] {
         let body =
@@ -224,32 +224,32 @@ fn parameters_of_a_model_to_create_are_bounded_as_options_are() {
 fn a_modelfile_is_refused_by_every_limit_on_what_it_can_say() {
     for (limits, bounds) in [
         (
-            Clamps {
+            RequestLimits {
                 num_ctx: Some(8192),
-                ..Clamps::default()
+                ..RequestLimits::default()
             },
             true,
         ),
         (
-            Clamps {
+            RequestLimits {
                 num_predict: Some(100),
-                ..Clamps::default()
+                ..RequestLimits::default()
             },
             true,
         ),
         (
-            Clamps {
+            RequestLimits {
                 no_raw: true,
-                ..Clamps::default()
+                ..RequestLimits::default()
             },
             true,
         ),
         (
-            Clamps {
+            RequestLimits {
                 request_bytes: Some(1000),
                 no_debug_render: true,
                 keep_alive: Some(Duration::from_secs(5)),
-                ..Clamps::default()
+                ..RequestLimits::default()
             },
             false,
         ),
@@ -267,9 +267,9 @@ fn a_modelfile_is_refused_by_every_limit_on_what_it_can_say() {
 /// `{{ .Prompt }}` as the template leaves the prompt as it is, like `raw`.
 #[test]
 fn a_template_is_refused_as_raw_is() {
-    let no_raw = Clamps {
+    let no_raw = RequestLimits {
         no_raw: true,
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     let expected = format!("{PREFIX}leave `template` out");
     let long = "x".repeat(5000);
@@ -277,7 +277,7 @@ fn a_template_is_refused_as_raw_is() {
         let body = format!(r#"{{"template": "{value}"}}"#);
         for path in ["/api/generate", "/api/create"] {
             assert_eq!(refused(&no_raw, path, &body), expected);
-            passes(&Clamps::default(), path, &body);
+            passes(&RequestLimits::default(), path, &body);
         }
     }
     for none in [r#"{"template": ""}"#, r#"{"template": null}"#, "{}"] {
@@ -288,13 +288,13 @@ fn a_template_is_refused_as_raw_is() {
 
 #[test]
 fn raw_and_debug_are_refused_only_where_they_are_asked_for() {
-    let no_raw = Clamps {
+    let no_raw = RequestLimits {
         no_raw: true,
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
-    let no_debug = Clamps {
+    let no_debug = RequestLimits {
         no_debug_render: true,
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     for (limits, other, name) in [
         (&no_raw, &no_debug, "raw"),
@@ -312,9 +312,9 @@ fn raw_and_debug_are_refused_only_where_they_are_asked_for() {
 
 #[test]
 fn a_body_is_too_long_from_one_byte_more_than_its_bound() {
-    let limits = Clamps {
+    let limits = RequestLimits {
         request_bytes: Some(20),
-        ..Clamps::default()
+        ..RequestLimits::default()
     };
     for (bytes, fit) in [(0, true), (20, true), (21, false), (u64::MAX, false)] {
         assert_eq!(limits.check_size(bytes).is_ok(), fit, "{bytes}");
@@ -332,6 +332,6 @@ fn what_is_not_bounded_passes() {
                    "options": {"num_ctx": 9000000, "num_predict": -2}}"#;
     for route in ROUTES {
         let members = members(route, body);
-        assert_eq!(Clamps::default().check(route, &members), Ok(()));
+        assert_eq!(RequestLimits::default().check(route, &members), Ok(()));
     }
 }

@@ -8,9 +8,9 @@ mod rules;
 mod scopes;
 mod visible_models;
 
-pub use limits::Clamps;
+pub use limits::RequestLimits;
 pub use models::{ModelRule, check_cloud_name};
-pub use rule_set::HeldRules;
-pub use rules::{Asked, BodyRules, check};
+pub use rule_set::RuleSet;
+pub use rules::{BodyRules, check};
 pub use scopes::ScopeSet;
-pub use visible_models::ShownModels;
+pub use visible_models::VisibleModels;

@@ -6,9 +6,9 @@ use std::rc::Rc;
 /// The rules that an identity has for its requests' bodies: those of each credential that proves it,
 /// and of the user that it speaks for. All of them have to hold. Without any it allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeldRules(Vec<Rc<BodyRules>>);
+pub struct RuleSet(Vec<Rc<BodyRules>>);
 
-impl HeldRules {
+impl RuleSet {
     /// Those of one credential.
     pub fn own(rules: &Option<Rc<BodyRules>>) -> Self {
         Self(rules.iter().cloned().collect())

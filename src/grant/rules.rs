@@ -1,8 +1,9 @@
 //! What a caller may ask of Ollama within its scopes: which models, and how much.
 
 use super::models::check_cloud;
-use super::{Clamps, ModelRule, ScopeSet};
+use super::{ModelRule, RequestLimits, ScopeSet};
 use crate::denial::{Denial, Reason};
+use crate::http::RequestLine;
 use crate::ollama::body::{BodyKind, Members, reads_none};
 use crate::ollama::{Naming, Route};
 
@@ -12,28 +13,17 @@ pub struct BodyRules {
     /// which models it may use; each rule has to allow them, and without any all are allowed
     pub models: Vec<ModelRule>,
     /// how much it may ask for
-    pub limits: Clamps,
-}
-
-/// What of a request's head these rules look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'r> {
-    /// its method
-    pub method: &'r [u8],
-    /// its decoded path, without the prefix that the gate is mounted at
-    pub path: &'r str,
-    /// whether it has a query
-    pub has_query: bool,
+    pub limits: RequestLimits,
 }
 
 impl BodyRules {
     /// Whether they hold for every request.
     pub fn is_empty(&self) -> bool {
-        self.models.is_empty() && self.limits == Clamps::default()
+        self.models.is_empty() && self.limits == RequestLimits::default()
     }
 
     /// What has to be read of the body of a request, if anything.
-    pub fn kind(&self, route: &Route, asked: Asked<'_>) -> Option<BodyKind> {
+    pub fn kind(&self, route: &Route, line: RequestLine<'_>) -> Option<BodyKind> {
         if self.is_empty() {
             return None;
         }
@@ -41,7 +31,7 @@ impl BodyRules {
             Naming::Model | Naming::ModelOrName | Naming::Copy => Some(BodyKind::Json),
             Naming::Create => Some(BodyKind::Create),
             Naming::Form => Some(BodyKind::Form),
-            Naming::Unknown if !reads_none(asked.method) => Some(BodyKind::Json),
+            Naming::Unknown if !reads_none(line.method) => Some(BodyKind::Json),
             Naming::Unknown | Naming::Nowhere | Naming::List | Naming::Path | Naming::Blob => {
                 self.limits.request_bytes.map(|_| BodyKind::Opaque)
             }
@@ -52,17 +42,17 @@ impl BodyRules {
     ///
     /// # Errors
     /// A model that is not allowed, or that nobody can be sure of; or a bound that nothing can keep.
-    pub fn check_head(&self, route: &Route, asked: Asked<'_>) -> Result<(), Denial> {
+    pub fn check_head(&self, route: &Route, line: RequestLine<'_>) -> Result<(), Denial> {
         if self.is_empty() {
             return Ok(());
         }
         self.limits.check_route(route)?;
         match route.naming() {
-            Naming::Path => self.check_path(route.parameter(asked.path)),
+            Naming::Path => self.check_path(route.parameter(line.path)),
             Naming::Blob => self.check_unnamed(),
-            Naming::Unknown if reads_none(asked.method) => self.check_unnamed(),
+            Naming::Unknown if reads_none(line.method) => self.check_unnamed(),
             // Of a form's fields Ollama prefers those that stand in the query.
-            Naming::Form if asked.has_query => {
+            Naming::Form if line.has_query => {
                 let advice = "send a form without a query in the path";
                 Err(Denial::new(Reason::MalformedRequest, advice))
             }

@@ -12,7 +12,7 @@ fn models(patterns: &[&str]) -> BodyRules {
     }
 }
 
-fn limits(limits: Clamps) -> BodyRules {
+fn limits(limits: RequestLimits) -> BodyRules {
     BodyRules {
         models: Vec::new(),
         limits,
@@ -29,8 +29,8 @@ fn members_of(kind: BodyKind, body: &str) -> Members {
     reader.finish().unwrap()
 }
 
-fn asked(method: &'static str) -> Asked<'static> {
-    Asked {
+fn line(method: &'static str) -> RequestLine<'static> {
+    RequestLine {
         method: method.as_bytes(),
         path: "",
         has_query: false,
@@ -43,8 +43,8 @@ fn route(method: &str, path: &str) -> &'static Route {
 
 /// Code and sentence of the refusal of `body`, or nothing.
 fn refused(rules: &BodyRules, route: &Route, body: &str) -> String {
-    let asked = asked("POST");
-    let kind = rules.kind(route, asked).unwrap();
+    let line = line("POST");
+    let kind = rules.kind(route, line).unwrap();
     // A form's members are what the same members of JSON would be.
     let members = match kind {
         BodyKind::Form => members(body),
@@ -106,13 +106,13 @@ fn the_table_of_routes_under_a_model_rule() {
     let rules = models(&["llama3.2"]);
     for (method, path, kind, by_head) in table {
         let route = route(method, path);
-        let asked = Asked {
+        let line = RequestLine {
             method: method.as_bytes(),
             path,
             has_query: false,
         };
-        assert_eq!(rules.kind(route, asked), kind, "{method} {path}");
-        let head = rules.check_head(route, asked);
+        assert_eq!(rules.kind(route, line), kind, "{method} {path}");
+        let head = rules.check_head(route, line);
         assert_eq!(head.is_ok(), by_head, "{method} {path}");
         assert!(
             head.err()
@@ -247,9 +247,9 @@ fn a_refusal_says_what_is_allowed_and_quotes_no_nonsense() {
 #[test]
 fn no_models_is_none_and_a_star_is_all_that_are_named() {
     for route in ROUTES {
-        let asked = asked("POST");
+        let line = line("POST");
         let (none, every) = (models(&[]), models(&["*"]));
-        if let Some(BodyKind::Json | BodyKind::Create) = none.kind(route, asked) {
+        if let Some(BodyKind::Json | BodyKind::Create) = none.kind(route, line) {
             let body = r#"{"model": "a", "source": "a", "destination": "hf.co/b/c:d"}"#;
             assert!(
                 !refused(&none, route, body).is_empty(),
@@ -265,8 +265,8 @@ fn no_models_is_none_and_a_star_is_all_that_are_named() {
         }
     }
     let blob = route("POST", "/api/blobs/sha256:00");
-    assert_eq!(models(&["*"]).check_head(blob, asked("POST")), Ok(()));
-    let denial = models(&["a"]).check_head(blob, asked("HEAD")).unwrap_err();
+    assert_eq!(models(&["*"]).check_head(blob, line("POST")), Ok(()));
+    let denial = models(&["a"]).check_head(blob, line("HEAD")).unwrap_err();
     assert_eq!(
         denial.message(),
         "the credential may not use the model: requests of this route may be about any model, and \
@@ -299,7 +299,7 @@ fn several_rules_all_have_to_allow_a_model() {
         models: [models(&["*"]).models, models(&["a"]).models].concat(),
         ..BodyRules::default()
     };
-    assert!(star_and_one.check_head(blob, asked("POST")).is_err());
+    assert!(star_and_one.check_head(blob, line("POST")).is_err());
 }
 
 #[test]
@@ -341,9 +341,9 @@ fn what_leaves_the_machine_needs_cloud_whatever_the_models() {
         let cloud = check([&every], ScopeSet::EVERY, chat, BodyKind::Json, &body);
         let is_name = body.model.as_deref() != Some("a b:cloud");
         assert_eq!(cloud.is_ok(), is_name, "{body:?}");
-        let only_limits = limits(Clamps {
+        let only_limits = limits(RequestLimits {
             num_ctx: Some(1),
-            ..Clamps::default()
+            ..RequestLimits::default()
         });
         let limited = check([&only_limits], no_cloud, chat, BodyKind::Json, &body);
         assert_eq!(limited.is_err(), leaves, "{body:?}");
@@ -359,54 +359,54 @@ fn a_mapped_route_has_to_name_a_model_in_its_body() {
         Scope::Read,
     );
     let (one, every) = (models(&["a"]), models(&["*"]));
-    let bounded = limits(Clamps {
+    let bounded = limits(RequestLimits {
         num_ctx: Some(1),
-        ..Clamps::default()
+        ..RequestLimits::default()
     });
     for method in ["POST", "PUT", "DELETE", "PATCH", "post", ""] {
         for rules in [&one, &every, &bounded] {
             assert_eq!(
-                rules.kind(&mapped, asked(method)),
+                rules.kind(&mapped, line(method)),
                 Some(BodyKind::Json),
                 "{method}"
             );
-            assert_eq!(rules.check_head(&mapped, asked(method)), Ok(()));
+            assert_eq!(rules.check_head(&mapped, line(method)), Ok(()));
         }
     }
     for method in ["GET", "HEAD"] {
-        assert!(one.check_head(&mapped, asked(method)).is_err());
-        assert!(every.check_head(&mapped, asked(method)).is_ok());
-        assert!(bounded.check_head(&mapped, asked(method)).is_ok());
-        assert_eq!(one.kind(&mapped, asked(method)), None);
+        assert!(one.check_head(&mapped, line(method)).is_err());
+        assert!(every.check_head(&mapped, line(method)).is_ok());
+        assert!(bounded.check_head(&mapped, line(method)).is_ok());
+        assert_eq!(one.kind(&mapped, line(method)), None);
     }
     assert_eq!(refused(&one, &mapped, r#"{"model": "a"}"#), "");
     assert!(refused(&one, &mapped, r#"{"model": "b"}"#).starts_with("model_denied"));
     assert!(refused(&one, &mapped, r#"{"name": "a"}"#).starts_with("model_denied"));
-    let bounded = limits(Clamps {
+    let bounded = limits(RequestLimits {
         num_predict: Some(1),
-        ..Clamps::default()
+        ..RequestLimits::default()
     });
     let runs = Route::mapped(vec!["GET", "POST"], "/v1/more", true, Scope::Inference);
     for method in ["GET", "POST"] {
-        let denial = bounded.check_head(&runs, asked(method)).unwrap_err();
+        let denial = bounded.check_head(&runs, line(method)).unwrap_err();
         assert_eq!(denial.reason(), Reason::LimitExceeded, "{method}");
     }
-    assert_eq!(bounded.check_head(&mapped, asked("GET")), Ok(()));
+    assert_eq!(bounded.check_head(&mapped, line("GET")), Ok(()));
     // A known path with a method that only the configuration knows is a mapped route too.
     let chat = Route::mapped(vec!["PUT"], "/api/me", false, Scope::Read);
-    assert_eq!(one.kind(&chat, asked("PUT")), Some(BodyKind::Json));
+    assert_eq!(one.kind(&chat, line("PUT")), Some(BodyKind::Json));
 }
 
 #[test]
 fn the_model_in_a_path_is_read_as_one_in_a_body() {
     let rules = models(&["llama3.2", "qwen3:*"]);
     let path = |path: &str| {
-        let asked = Asked {
+        let line = RequestLine {
             method: b"GET",
             path,
             has_query: true,
         };
-        rules.check_head(route("GET", "/v1/models/x"), asked)
+        rules.check_head(route("GET", "/v1/models/x"), line)
     };
     for fit in [
         "llama3.2",
@@ -434,38 +434,38 @@ fn the_model_in_a_path_is_read_as_one_in_a_body() {
 #[test]
 fn a_form_with_a_query_is_refused_since_ollama_prefers_what_stands_there() {
     let form = route("POST", "/v1/audio/transcriptions");
-    let asked = |has_query| Asked {
+    let line = |has_query| RequestLine {
         method: b"POST",
         path: "/v1/audio/transcriptions",
         has_query,
     };
     let rules = models(&["*"]);
-    assert_eq!(rules.check_head(form, asked(false)), Ok(()));
-    let denial = rules.check_head(form, asked(true)).unwrap_err();
+    assert_eq!(rules.check_head(form, line(false)), Ok(()));
+    let denial = rules.check_head(form, line(true)).unwrap_err();
     assert_eq!(denial.reason(), Reason::MalformedRequest);
-    assert_eq!(BodyRules::default().check_head(form, asked(true)), Ok(()));
+    assert_eq!(BodyRules::default().check_head(form, line(true)), Ok(()));
     let chat = route("POST", "/api/chat");
-    assert_eq!(rules.check_head(chat, asked(true)), Ok(()));
+    assert_eq!(rules.check_head(chat, line(true)), Ok(()));
 }
 
 #[test]
 fn without_rules_nothing_is_read_and_a_length_is_read_everywhere() {
     let none = BodyRules::default();
-    let short = limits(Clamps {
+    let short = limits(RequestLimits {
         request_bytes: Some(10),
-        ..Clamps::default()
+        ..RequestLimits::default()
     });
-    let raw = limits(Clamps {
+    let raw = limits(RequestLimits {
         no_raw: true,
-        ..Clamps::default()
+        ..RequestLimits::default()
     });
     assert!(none.is_empty() && !short.is_empty() && !models(&[]).is_empty());
     for route in ROUTES {
         for method in route.methods() {
-            let asked = asked(method);
-            assert_eq!(none.kind(route, asked), None);
-            assert_eq!(none.check_head(route, asked), Ok(()));
-            let kind = short.kind(route, asked).unwrap();
+            let line = line(method);
+            assert_eq!(none.kind(route, line), None);
+            assert_eq!(none.check_head(route, line), Ok(()));
+            let kind = short.kind(route, line).unwrap();
             let long = Members {
                 bytes: 11,
                 ..Members::default()
@@ -477,11 +477,11 @@ fn without_rules_nothing_is_read_and_a_length_is_read_everywhere() {
                 "{}",
                 route.pattern()
             );
-            assert_ne!(raw.kind(route, asked), Some(BodyKind::Opaque));
+            assert_ne!(raw.kind(route, line), Some(BodyKind::Opaque));
         }
     }
     assert_eq!(
-        short.kind(route("POST", "/api/blobs/sha256:00"), asked("POST")),
+        short.kind(route("POST", "/api/blobs/sha256:00"), line("POST")),
         Some(BodyKind::Opaque)
     );
 }

@@ -1,15 +1,15 @@
 //! Which models a caller is shown where Ollama lists them.
 
-use super::{HeldRules, ModelRule};
+use super::{ModelRule, RuleSet};
 use crate::ollama::ModelName;
 
 /// What the models have to be like that a caller is shown: those that each of its rules allows.
 #[derive(Clone, Debug)]
-pub struct ShownModels(HeldRules);
+pub struct VisibleModels(RuleSet);
 
-impl ShownModels {
+impl VisibleModels {
     /// For a caller with `rules`; `None` if it is shown every one.
-    pub fn of(rules: &HeldRules) -> Option<Self> {
+    pub fn of(rules: &RuleSet) -> Option<Self> {
         let all = models(rules).all(ModelRule::allows_every);
         (!all).then(|| Self(rules.clone()))
     }
@@ -20,42 +20,42 @@ impl ShownModels {
     }
 }
 
-fn models(rules: &HeldRules) -> impl Iterator<Item = &ModelRule> {
+fn models(rules: &RuleSet) -> impl Iterator<Item = &ModelRule> {
     rules.iter().flat_map(|rules| &rules.models)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::{BodyRules, Clamps};
+    use crate::grant::{BodyRules, RequestLimits};
     use crate::ollama::ModelPattern;
     use std::rc::Rc;
 
-    fn rules(models: &[&[&str]]) -> HeldRules {
+    fn rules(models: &[&[&str]]) -> RuleSet {
         let rule = |patterns: &&[&str]| {
             let patterns = patterns.iter();
             ModelRule::new(patterns.map(|text| ModelPattern::parse(text).unwrap()))
         };
-        HeldRules::own(&Some(Rc::new(BodyRules {
+        RuleSet::own(&Some(Rc::new(BodyRules {
             models: models.iter().map(rule).collect(),
-            limits: Clamps::default(),
+            limits: RequestLimits::default(),
         })))
     }
 
-    fn shows(rules: &HeldRules, name: &str) -> bool {
-        let shown = ShownModels::of(rules).unwrap();
+    fn shows(rules: &RuleSet, name: &str) -> bool {
+        let shown = VisibleModels::of(rules).unwrap();
         shown.shows(&ModelName::parse(name).unwrap())
     }
 
     #[test]
     fn without_a_rule_for_models_or_with_one_for_all_every_model_is_shown() {
         for all in [
-            HeldRules::default(),
+            RuleSet::default(),
             rules(&[]),
             rules(&[&["*"]]),
             rules(&[&["*"], &["qwen3", "*"]]).and(rules(&[])),
         ] {
-            assert!(ShownModels::of(&all).is_none(), "{all:?}");
+            assert!(VisibleModels::of(&all).is_none(), "{all:?}");
         }
     }
 

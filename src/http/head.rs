@@ -30,6 +30,17 @@ pub struct RequestHead<'a> {
     fields: Vec<Field<'a>>,
 }
 
+/// The first line of a request, as far as rules look at it (RFC 9112 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLine<'r> {
+    /// the method, as sent
+    pub method: &'r [u8],
+    /// the decoded path, without the prefix that the gate is mounted at
+    pub path: &'r str,
+    /// whether there is a query
+    pub has_query: bool,
+}
+
 /// Why a head cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadError {

@@ -2,7 +2,8 @@
 
 use super::{Caller, Permit};
 use crate::denial::Denial;
-use crate::grant::{Asked, HeldRules, ScopeSet, check, check_cloud_name};
+use crate::grant::{RuleSet, ScopeSet, check, check_cloud_name};
+use crate::http::RequestLine;
 use crate::identity::Identity;
 use crate::ollama::body::{BodyKind, Members};
 use crate::ollama::{Naming, Route};
@@ -39,7 +40,7 @@ pub struct Conditional<'p, 'e> {
 /// that it may wait for the body.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    rules: HeldRules,
+    rules: RuleSet,
     scopes: ScopeSet,
     route: Route,
     kind: BodyKind,
@@ -56,16 +57,16 @@ impl<'p, 'e> Scoped<'p, 'e> {
     ///
     /// # Errors
     /// The request is about a model that it may not be about.
-    pub fn judge(self, asked: Asked<'_>) -> Result<Verdict<'p, 'e>, Denial> {
+    pub fn judge(self, line: RequestLine<'_>) -> Result<Verdict<'p, 'e>, Denial> {
         let Self { identity, route } = self;
         if route.naming() == Naming::Path {
-            check_cloud_name(identity.scopes, route.parameter(asked.path))?;
+            check_cloud_name(identity.scopes, route.parameter(line.path))?;
         }
         let rules = &identity.rules;
         rules
             .iter()
-            .try_for_each(|rules| rules.check_head(route, asked))?;
-        let kind = rules.iter().find_map(|rules| rules.kind(route, asked));
+            .try_for_each(|rules| rules.check_head(route, line))?;
+        let kind = rules.iter().find_map(|rules| rules.kind(route, line));
         let Some(kind) = kind else {
             return Ok(Verdict::Permitted(Permit {
                 caller: Caller::behind(identity),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::denial::Reason;
-use crate::grant::{BodyRules, Clamps, ModelRule};
-use crate::http::RequestHead;
+use crate::grant::{BodyRules, ModelRule, RequestLimits};
+use crate::http::{RequestHead, RequestLine};
 use crate::identity::Method;
 use crate::network::{ClientAddress, Connection, NetworkRules, Peer};
 use crate::ollama::{ModelPattern, ROUTES, Scope};
@@ -19,9 +19,9 @@ fn models(patterns: &[&str]) -> Option<Rc<BodyRules>> {
 
 fn short(bytes: u64) -> Option<Rc<BodyRules>> {
     Some(Rc::new(BodyRules {
-        limits: Clamps {
+        limits: RequestLimits {
             request_bytes: Some(bytes),
-            ..Clamps::default()
+            ..RequestLimits::default()
         },
         ..BodyRules::default()
     }))
@@ -37,7 +37,7 @@ fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Ident
         by_previous_secret: false,
         ambient: false,
         allow_from: None,
-        rules: HeldRules::own(&own).and(HeldRules::own(&of_user)),
+        rules: RuleSet::own(&own).and(RuleSet::own(&of_user)),
     }
 }
 
@@ -64,8 +64,8 @@ fn decide<'p, 'e>(
     super::super::decide(identity, route, &head, &client, None)
 }
 
-fn asked<'r>(method: &'r str, path: &'r str) -> Asked<'r> {
-    Asked {
+fn line<'r>(method: &'r str, path: &'r str) -> RequestLine<'r> {
+    RequestLine {
         method: method.as_bytes(),
         path,
         has_query: false,
@@ -79,7 +79,7 @@ fn judged(
     path: &str,
 ) -> Result<Option<BodyKind>, &'static str> {
     let route = Route::find(method.as_bytes(), path);
-    let judged = decide(identity, route).and_then(|scoped| scoped.judge(asked(method, path)));
+    let judged = decide(identity, route).and_then(|scoped| scoped.judge(line(method, path)));
     match judged {
         Ok(Verdict::Permitted(permit)) => {
             assert_eq!(permit.caller(), Caller::Known(identity));
@@ -143,7 +143,7 @@ fn a_permit_comes_only_of_a_body_that_every_rule_allows() {
     let conditional = || {
         let route = Route::find(b"POST", "/api/chat");
         let scoped = decide(&identity, route).unwrap();
-        match scoped.judge(asked("POST", "/api/chat")).unwrap() {
+        match scoped.judge(line("POST", "/api/chat")).unwrap() {
             Verdict::OnBody(conditional) => conditional,
             Verdict::Permitted(_) => panic!("permitted without a body"),
         }
@@ -172,7 +172,7 @@ fn a_condition_outlives_what_it_was_made_of() {
         let identity = identity(models(&["a"]), short(9));
         let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Read);
         let scoped = decide(&identity, Some(&route)).unwrap();
-        match scoped.judge(asked("POST", "/v1/more")).unwrap() {
+        match scoped.judge(line("POST", "/v1/more")).unwrap() {
             Verdict::OnBody(conditional) => conditional.condition().clone(),
             Verdict::Permitted(_) => panic!("permitted without a body"),
         }
@@ -212,7 +212,7 @@ fn a_model_of_the_cloud_in_a_body_needs_cloud_of_all_whose_body_is_read() {
     let mut identity = identity(short(1000), None);
     identity.scopes = ScopeSet::DEFAULT;
     let scoped = decide(&identity, Route::find(b"POST", "/api/chat")).unwrap();
-    let Verdict::OnBody(conditional) = scoped.judge(asked("POST", "/api/chat")).unwrap() else {
+    let Verdict::OnBody(conditional) = scoped.judge(line("POST", "/api/chat")).unwrap() else {
         panic!("permitted without a body");
     };
     assert!(conditional.condition().check(&named("a")).is_ok());

@@ -107,7 +107,7 @@ pub fn decide<'p, 'e>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::HeldRules;
+    use crate::grant::RuleSet;
     use crate::network::{Connection, NetworkRules, Peer};
     use crate::ollama::{ROUTES, Scope};
 
@@ -121,7 +121,7 @@ mod tests {
             by_previous_secret: false,
             ambient: false,
             allow_from: None,
-            rules: HeldRules::default(),
+            rules: RuleSet::default(),
         }
     }
 
