@@ -53,7 +53,7 @@ pub struct Identity<'e> {
     /// whether a previous secret still proved it
     pub by_previous_secret: bool,
     /// whether a browser may have sent the proof by itself, on whatever page its user is
-    pub ambient: bool,
+    pub by_browser: bool,
     /// where it may come from, beside the rules for everybody; of a key only
     pub allow_from: Option<&'e Ranges>,
     /// which models it may use, and how much it may ask for
@@ -95,7 +95,7 @@ mod tests {
             scopes: ScopeSet::DEFAULT,
             claims: None,
             by_previous_secret: false,
-            ambient: false,
+            by_browser: false,
             allow_from: Some(&only),
             rules: RuleSet::default(),
         };

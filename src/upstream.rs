@@ -2,8 +2,8 @@
 //! that the configuration asks for.
 
 use crate::denial::{Denial, Reason};
-use crate::http::{Field, RequestHead, is_visible_ascii, resembles};
-use crate::policy::{Caller, Conditional, Permit};
+use crate::http::{HeaderField, RequestHead, is_visible_ascii, resembles};
+use crate::policy::{Caller, ConditionalPermit, Permit};
 use std::borrow::Cow;
 
 /// What the configuration says of the way to Ollama.
@@ -104,7 +104,7 @@ impl<'a> TakenOut<'a> {
     /// and the decision is the same on every gateway.
     pub fn collect(head: &RequestHead<'a>, rules: &UpstreamRules) -> Result<Self, Denial> {
         let own: Vec<&str> = rules.own_headers().collect();
-        let takes_out = |field: &&Field<'_>| {
+        let takes_out = |field: &&HeaderField<'_>| {
             field.kind.is_taken_out() || own.iter().any(|own| resembles(field.name, own.as_bytes()))
         };
         // Room for what is added to it: there is one list of edits in a request.
@@ -149,7 +149,7 @@ pub fn admit<'a>(
 /// # Errors
 /// As of [`admit`].
 pub fn prepare<'a>(
-    conditional: &Conditional<'_, 'a>,
+    conditional: &ConditionalPermit<'_, 'a>,
     head: &RequestHead<'a>,
     taken_out: TakenOut<'a>,
     rules: &'a UpstreamRules,

@@ -59,7 +59,7 @@ impl Anonymous {
             scopes: self.scopes,
             claims: None,
             by_previous_secret: false,
-            ambient: true,
+            by_browser: true,
             allow_from: None,
             rules: RuleSet::own(&self.rules),
         })

@@ -1,6 +1,6 @@
 //! Back-off: whoever was wrong again and again is not looked at for a while.
 //!
-//! Only what is dear and not known yet can be held back: the hash of a password, the public-key
+//! Only what is expensive and not known yet can be held back: the hash of a password, the public-key
 //! signature of a token. What is proved cheaply, an API key or what was good before, never comes
 //! here.
 //!
@@ -22,7 +22,7 @@ const MOST: usize = 2048;
 
 /// What the configuration says of repeated failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct BackOffLimits {
     /// so many failures
     pub after: u32,
     /// within so many seconds
@@ -33,7 +33,7 @@ pub struct Limits {
 
 /// What was wrong. Each has a memory of its own, so that one cannot push the other out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AttemptKind {
     /// a password, by the name of its user
     Password,
     /// a token, by the place of its issuer and its subject
@@ -43,7 +43,7 @@ pub enum Kind {
 /// What is remembered of failures. Holds all its state itself.
 #[derive(Debug)]
 pub struct BackOff {
-    limits: Limits,
+    limits: BackOffLimits,
     hasher: RandomState,
     passwords: RefCell<Memory>,
     tokens: RefCell<Memory>,
@@ -77,7 +77,7 @@ struct Failures {
 
 impl BackOff {
     /// With these limits.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: BackOffLimits) -> Self {
         Self {
             limits,
             hasher: RandomState::new(),
@@ -100,10 +100,10 @@ impl BackOff {
         })
     }
 
-    fn memory(&self, kind: Kind) -> &RefCell<Memory> {
+    fn memory(&self, kind: AttemptKind) -> &RefCell<Memory> {
         match kind {
-            Kind::Password => &self.passwords,
-            Kind::Token(_) => &self.tokens,
+            AttemptKind::Password => &self.passwords,
+            AttemptKind::Token(_) => &self.tokens,
         }
     }
 
@@ -116,7 +116,7 @@ impl BackOff {
 
     /// `known`, and one failure more.
     fn one_more(&self, known: Option<Failures>, now: Timestamp) -> Failures {
-        let Limits {
+        let BackOffLimits {
             after,
             within,
             hold,
@@ -196,7 +196,7 @@ impl<'c> Attempts<'c> {
     ///
     /// # Errors
     /// [`Reason::TooManyFailures`]: it was wrong too often from this address.
-    pub fn check(self, kind: Kind, name: &str, now: Timestamp) -> Result<(), Denial> {
+    pub fn check(self, kind: AttemptKind, name: &str, now: Timestamp) -> Result<(), Denial> {
         let Some((back_off, _)) = self.watched else {
             return Ok(());
         };
@@ -216,7 +216,7 @@ impl<'c> Attempts<'c> {
     }
 
     /// It was done, and `name` was wrong.
-    pub fn failed(self, kind: Kind, name: &str, now: Timestamp) {
+    pub fn failed(self, kind: AttemptKind, name: &str, now: Timestamp) {
         let Some((back_off, _)) = self.watched else {
             return;
         };
@@ -232,7 +232,7 @@ impl<'c> Attempts<'c> {
     }
 
     /// It was done, and `name` was right: what was wrong before is forgotten.
-    pub fn succeeded(self, kind: Kind, name: &str) {
+    pub fn succeeded(self, kind: AttemptKind, name: &str) {
         let Some((back_off, _)) = self.watched else {
             return;
         };
@@ -245,12 +245,12 @@ impl<'c> Attempts<'c> {
     }
 
     /// Where the pair is remembered: a hash that nobody outside can foresee.
-    fn place(self, kind: Kind, name: &str) -> Option<u64> {
+    fn place(self, kind: AttemptKind, name: &str) -> Option<u64> {
         let (back_off, client) = self.watched?;
         let address = client.find()?;
         let issuer = match kind {
-            Kind::Password => None,
-            Kind::Token(issuer) => Some(issuer),
+            AttemptKind::Password => None,
+            AttemptKind::Token(issuer) => Some(issuer),
         };
         Some(back_off.hasher.hash_one((address, issuer, name)))
     }

@@ -5,7 +5,7 @@ use crate::http::RequestHead;
 use crate::network::{Appended, Connection, Peer};
 
 const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
-const LIMITS: Limits = Limits {
+const LIMITS: BackOffLimits = BackOffLimits {
     after: 3,
     within: 60,
     hold: 30,
@@ -36,17 +36,17 @@ fn from(address: &str) -> Client {
 
 fn fail(back_off: &BackOff, client: &Client, name: &str, times: usize, now: Timestamp) {
     for _ in 0..times {
-        Attempts::new(Some(back_off), &client.0).failed(Kind::Password, name, now);
+        Attempts::new(Some(back_off), &client.0).failed(AttemptKind::Password, name, now);
     }
 }
 
 /// For how long `name` is held back, in seconds.
 fn held(back_off: &BackOff, client: &Client, name: &str, now: Timestamp) -> Option<i64> {
-    held_as(Kind::Password, back_off, client, name, now)
+    held_as(AttemptKind::Password, back_off, client, name, now)
 }
 
 fn held_as(
-    kind: Kind,
+    kind: AttemptKind,
     back_off: &BackOff,
     client: &Client,
     name: &str,
@@ -106,17 +106,20 @@ fn another_name_another_address_and_another_kind_are_other_pairs() {
         assert_eq!(held(&back_off, &near, name, START), None, "{name}");
     }
     assert_eq!(held(&back_off, &far, "alice", START), None);
-    for kind in [Kind::Token(0), Kind::Token(1)] {
+    for kind in [AttemptKind::Token(0), AttemptKind::Token(1)] {
         let held = held_as(kind, &back_off, &near, "alice", START);
         assert_eq!(held, None, "{kind:?}");
     }
     for _ in 0..3 {
         let attempts = Attempts::new(Some(&back_off), &near.0);
-        attempts.failed(Kind::Token(0), "bob", START);
+        attempts.failed(AttemptKind::Token(0), "bob", START);
     }
     let held = |kind| held_as(kind, &back_off, &near, "bob", START);
-    assert_eq!(held(Kind::Token(0)), Some(30));
-    assert_eq!([held(Kind::Token(1)), held(Kind::Password)], [None; 2]);
+    assert_eq!(held(AttemptKind::Token(0)), Some(30));
+    assert_eq!(
+        [held(AttemptKind::Token(1)), held(AttemptKind::Password)],
+        [None; 2]
+    );
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn who_was_right_has_a_clean_slate() {
     let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
     fail(&back_off, &client, "alice", 2, START);
     fail(&back_off, &client, "bob", 2, START);
-    Attempts::new(Some(&back_off), &client.0).succeeded(Kind::Password, "alice");
+    Attempts::new(Some(&back_off), &client.0).succeeded(AttemptKind::Password, "alice");
     fail(&back_off, &client, "alice", 1, START);
     fail(&back_off, &client, "bob", 1, START);
     assert_eq!(held(&back_off, &client, "alice", START), None);
@@ -147,18 +150,26 @@ fn without_an_address_nobody_is_held_back_and_it_is_said_once() {
 fn the_address_is_asked_for_only_when_there_was_a_failure() {
     let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
     let attempts = Attempts::new(Some(&back_off), &client.0);
-    assert!(attempts.check(Kind::Password, "alice", START).is_ok());
-    attempts.succeeded(Kind::Password, "alice");
+    assert!(
+        attempts
+            .check(AttemptKind::Password, "alice", START)
+            .is_ok()
+    );
+    attempts.succeeded(AttemptKind::Password, "alice");
     assert_eq!(client.1.get(), 0);
-    attempts.failed(Kind::Token(0), "alice", START);
+    attempts.failed(AttemptKind::Token(0), "alice", START);
     assert_eq!(client.1.get(), 1);
     let other = from("10.0.0.1");
     let attempts = Attempts::new(Some(&back_off), &other.0);
-    assert!(attempts.check(Kind::Password, "alice", START).is_ok());
+    assert!(
+        attempts
+            .check(AttemptKind::Password, "alice", START)
+            .is_ok()
+    );
     assert_eq!(other.1.get(), 0, "of the other kind there was none");
     let free = Attempts::new(None, &other.0);
-    free.failed(Kind::Password, "alice", START);
-    assert!(free.check(Kind::Password, "alice", START).is_ok());
+    free.failed(AttemptKind::Password, "alice", START);
+    assert!(free.check(AttemptKind::Password, "alice", START).is_ok());
     assert_eq!(other.1.get(), 0);
 }
 
@@ -168,7 +179,7 @@ fn memory_is_bounded_and_one_kind_does_not_push_the_other_out() {
     fail(&back_off, &client, "alice", 3, START);
     let attempts = Attempts::new(Some(&back_off), &client.0);
     for number in 0..20_000 {
-        attempts.failed(Kind::Token(0), &number.to_string(), START);
+        attempts.failed(AttemptKind::Token(0), &number.to_string(), START);
     }
     let tokens = back_off.tokens.borrow();
     assert_eq!(tokens.young.len() + tokens.old.len(), 20_000 % MOST + MOST);
@@ -202,7 +213,7 @@ fn a_clock_that_jumps_holds_nobody_for_ever() {
 
 #[test]
 fn after_one_means_the_first() {
-    let limits = Limits { after: 1, ..LIMITS };
+    let limits = BackOffLimits { after: 1, ..LIMITS };
     let (back_off, client) = (BackOff::new(limits), from("10.0.0.1"));
     fail(&back_off, &client, "alice", 1, START);
     assert_eq!(held(&back_off, &client, "alice", START), Some(30));

@@ -1,16 +1,16 @@
 //! From a credential to an identity.
 
-mod ambient;
 mod anonymous;
 pub mod api_key;
 mod back_off;
 pub mod basic;
+mod browser;
 mod cache;
 pub mod jwt;
 pub mod ollama_cli;
 mod require;
 
-pub use back_off::{Attempts, BackOff, Limits};
+pub use back_off::{Attempts, BackOff, BackOffLimits};
 pub use require::Requirement;
 
 use crate::credential::{Leftover, Presented};
@@ -20,12 +20,12 @@ use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::network::ClientAddress;
 use crate::time::Clock;
-use ambient::Ambient;
 pub use anonymous::Anonymous;
 use api_key::{ApiKey, KeyRing};
 use basic::Users;
-use jwt::{Asked, Context, Refusal, Tokens, Tried, Verifier};
-use ollama_cli::{Signed, Signers};
+use browser::BrowserCredential;
+use jwt::{Context, Refusal, TokenUse, Tokens, Tried, Verifier};
+use ollama_cli::{SignedRequest, Signers};
 use std::rc::Rc;
 
 /// Everything that can prove an identity.
@@ -58,7 +58,7 @@ impl Authenticators {
 
     /// Whoever is wrong again and again is held back, within these limits.
     #[must_use]
-    pub fn with_back_off(self, limits: Option<Limits>) -> Self {
+    pub fn with_back_off(self, limits: Option<BackOffLimits>) -> Self {
         Self {
             back_off: limits.map(BackOff::new),
             ..self
@@ -83,7 +83,7 @@ impl Authenticators {
     /// The identity behind `presented` in the request with `head`.
     ///
     /// Kinds are tried in a fixed order, the API key first, and the first that proves itself
-    /// decides: a right credential is not refused because another one was wrong. The dear ones come
+    /// decides: a right credential is not refused because another one was wrong. The expensive ones come
     /// last. A cookie counts only where no header holds a credential.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Authenticators {
     ) -> Result<Identity<'_>, Refusal> {
         let by_browser = match presented.is_meant() {
             true => None,
-            false => Ambient::find(presented, &self.tokens, head)?,
+            false => BrowserCredential::find(presented, &self.tokens, head)?,
         };
         if presented.is_empty() && by_browser.is_none() {
             return Err(without_credential(presented.leftover).into());
@@ -109,9 +109,9 @@ impl Authenticators {
             }
         }
         if let Some(token) = presented.token {
-            match self.behind_token(token, Asked::Credential, self.context(asking)?) {
+            match self.behind_token(token, TokenUse::Credential, self.context(asking)?) {
                 Ok(identity) => return Ok(identity),
-                Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
+                Err(Refusal::Denied(denial)) => refusal = Some(preferred_refusal(refusal, denial)),
                 Err(pending) => return Err(pending),
             }
         }
@@ -121,9 +121,9 @@ impl Authenticators {
                 Err(denial) => refusal = refusal.or(Some(denial)),
             }
         }
-        if let Some(ambient) = by_browser {
-            match self.behind_ambient(*ambient, head, asking) {
-                Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
+        if let Some(credential) = by_browser {
+            match self.behind_browser(*credential, head, asking) {
+                Err(Refusal::Denied(denial)) => refusal = Some(preferred_refusal(refusal, denial)),
                 // Let in, or not known yet.
                 decided => return decided,
             }
@@ -133,7 +133,7 @@ impl Authenticators {
             .into())
     }
 
-    /// What the dear checks need of `asking`.
+    /// What the expensive checks need of `asking`.
     fn context<'c>(&'c self, asking: Asking<'c>) -> Result<Context<'c>, Denial> {
         Ok(Context {
             now: asking.clock.now()?,
@@ -150,7 +150,7 @@ impl Authenticators {
         asking: Asking<'_>,
     ) -> Result<Identity<'_>, Denial> {
         let signers = self.signers.as_ref().ok_or_else(ollama_cli::not_taken)?;
-        let signed = Signed {
+        let signed = SignedRequest {
             method: head.method(),
             target: asking.target,
         };
@@ -162,7 +162,7 @@ impl Authenticators {
             scopes: signer.scopes,
             claims: None,
             by_previous_secret: false,
-            ambient: false,
+            by_browser: false,
             allow_from: None,
             rules: RuleSet::own(&signer.rules),
         })
@@ -171,21 +171,21 @@ impl Authenticators {
     fn behind_token(
         &self,
         token: &str,
-        asked: Asked,
+        usage: TokenUse,
         context: Context<'_>,
     ) -> Result<Identity<'_>, Refusal> {
-        let grant = self.tokens.verify(token, asked, context)?;
-        let issuer = self.tokens.issuer(grant.issuer);
+        let token = self.tokens.verify(token, usage, context)?;
+        let issuer = self.tokens.issuer(token.issuer());
         Ok(Identity {
             method: Method::Jwt,
             id: issuer.map_or("", |issuer| &issuer.name),
-            subject: Rc::clone(&grant.subject),
-            scopes: grant.scopes,
-            claims: Some(Rc::clone(&grant.forwarded)),
-            by_previous_secret: grant.previous,
-            ambient: false,
+            subject: Rc::clone(token.subject()),
+            scopes: token.scopes(),
+            claims: Some(Rc::clone(token.forwarded())),
+            by_previous_secret: token.by_a_previous_secret(),
+            by_browser: false,
             allow_from: None,
-            rules: RuleSet::own(&grant.rules),
+            rules: RuleSet::own(token.rules()),
         })
     }
 
@@ -203,7 +203,7 @@ impl Authenticators {
             scopes: key.scopes,
             claims: None,
             by_previous_secret: false,
-            ambient: false,
+            by_browser: false,
             allow_from: key.allow_from.as_ref(),
             rules: RuleSet::own(&key.rules),
         };
@@ -219,18 +219,18 @@ impl Authenticators {
         let user = std::str::from_utf8(token)
             .map_err(|_| Denial::new(Reason::MalformedToken, "the user's token is not ASCII"))
             .map_err(Refusal::from)
-            .and_then(|token| self.tokens.verify(token, Asked::User(issuer), context));
+            .and_then(|token| self.tokens.verify(token, TokenUse::User(issuer), context));
         let user = match user {
             Ok(user) => user,
             Err(Refusal::Denied(denial)) => return Err(denial.of(&key.id).into()),
             Err(pending) => return Err(pending),
         };
-        identity.subject = Rc::clone(&user.subject);
-        identity.claims = Some(Rc::clone(&user.forwarded));
-        identity.by_previous_secret = user.previous;
+        identity.subject = Rc::clone(user.subject());
+        identity.claims = Some(Rc::clone(user.forwarded()));
+        identity.by_previous_secret = user.by_a_previous_secret();
         // The user's token can take away, never give.
-        identity.scopes = key.scopes.and(user.scopes);
-        identity.rules = identity.rules.and(RuleSet::own(&user.rules));
+        identity.scopes = key.scopes.and(user.scopes());
+        identity.rules = identity.rules.and(RuleSet::own(user.rules()));
         Ok(identity)
     }
 }
@@ -252,7 +252,7 @@ pub struct Asking<'c> {
 
 /// Of two refusals the one that is told: the first, unless a later one was not looked at. Of what was
 /// not looked at nothing is known, and it may be right.
-fn told(first: Option<Denial>, later: Denial) -> Denial {
+fn preferred_refusal(first: Option<Denial>, later: Denial) -> Denial {
     let open = |denial: &Denial| denial.reason().status() == 429;
     match first {
         Some(first) if open(&first) || !open(&later) => first,

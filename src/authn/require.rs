@@ -1,9 +1,9 @@
 //! `require`: how many methods have to prove a caller.
 
-use super::ambient::Ambient;
 use super::basic::Login;
+use super::browser::BrowserCredential;
 use super::jwt::Refusal;
-use super::{Asking, Authenticators, told, without_credential};
+use super::{Asking, Authenticators, preferred_refusal, without_credential};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
@@ -67,7 +67,7 @@ impl Requirement {
         };
         let by_browser = match presented.is_meant() {
             true => false,
-            false => Ambient::find(presented, &authenticators.tokens, head)?.is_some(),
+            false => BrowserCredential::find(presented, &authenticators.tokens, head)?.is_some(),
         };
         if presented.is_empty() && !by_browser {
             return Err(without_credential(presented.leftover).into());
@@ -118,7 +118,7 @@ impl Requirement {
                         },
                     });
                 }
-                Err(Refusal::Denied(denial)) => refusal = Some(told(refusal, denial)),
+                Err(Refusal::Denied(denial)) => refusal = Some(preferred_refusal(refusal, denial)),
                 Err(pending) => return Err(pending),
             }
         }
@@ -199,7 +199,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         scopes,
         claims,
         by_previous_secret,
-        ambient,
+        by_browser,
         allow_from,
         rules,
     } = second;
@@ -215,7 +215,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         scopes: first.scopes.and(scopes),
         claims: first.claims.or(claims),
         by_previous_secret: first.by_previous_secret || by_previous_secret,
-        ambient: first.ambient || ambient,
+        by_browser: first.by_browser || by_browser,
         allow_from: first.allow_from.or(allow_from),
         rules: first.rules.and(rules),
         ..first

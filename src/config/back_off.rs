@@ -3,7 +3,7 @@
 use super::field::{DURATION, Field, Shape};
 use super::host::HostName;
 use super::reader::{Node, Reader};
-use crate::authn::Limits;
+use crate::authn::BackOffLimits;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -27,20 +27,20 @@ pub(super) const BACK_OFF: &[Field] = &[
 
 /// Over this nobody is held back.
 const MOST_FAILURES: u16 = 1000;
-const DEFAULT: Limits = Limits {
+const DEFAULT: BackOffLimits = BackOffLimits {
     after: 10,
     within: 60,
     hold: 30,
 };
 const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
-/// The limits in `back_off`. `dear` is whether there is anything to hold back.
+/// The limits in `back_off`. `expensive` is whether there is anything to hold back.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
-    dear: bool,
+    expensive: bool,
     host: Option<HostName>,
-) -> Option<Limits> {
+) -> Option<BackOffLimits> {
     let section = reader.section(node, BACK_OFF)?;
     let after = section
         .field("after")
@@ -50,7 +50,7 @@ pub(super) fn read(
         reader.duration_within(&node, TIMES)
     };
     let (within, hold) = (time("within"), time("for"));
-    if !dear && reader.errors.is_empty() {
+    if !expensive && reader.errors.is_empty() {
         reader.refuse(
             node,
             "has no effect: passwords (`basic`) and tokens with public keys (`jwt`) are held back, and there are none",
@@ -62,7 +62,7 @@ pub(super) fn read(
             "needs `host.name`, because gateways tell the client's address each in its own way",
         );
     }
-    Some(Limits {
+    Some(BackOffLimits {
         after: after.map_or(DEFAULT.after, u32::from),
         within: within.unwrap_or(DEFAULT.within),
         hold: hold.unwrap_or(DEFAULT.hold),

@@ -109,7 +109,7 @@ fn read_object(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<(KeyBytes, Si
     match line {
         Some(line) => signer(reader, node, line, Some(&section)),
         None => {
-            terms(reader, &section);
+            key_fields(reader, &section);
             None
         }
     }
@@ -117,7 +117,7 @@ fn read_object(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<(KeyBytes, Si
 
 /// What an object says beside its key.
 #[derive(Default)]
-struct Terms {
+struct KeyFields {
     id: Option<String>,
     subject: Option<String>,
     scopes: Option<ScopeSet>,
@@ -125,9 +125,9 @@ struct Terms {
     rules: Option<Rc<BodyRules>>,
 }
 
-fn terms(reader: &mut Reader<'_>, section: &Section<'_>) -> Terms {
+fn key_fields(reader: &mut Reader<'_>, section: &Section<'_>) -> KeyFields {
     let field = |name| section.field(name);
-    Terms {
+    KeyFields {
         id: field("id").and_then(|node| reader.name(&node)),
         subject: field("subject").and_then(|node| reader.name(&node)),
         scopes: field("scopes").map(|node| reader.scopes(&node, &Scope::ALL)),
@@ -146,9 +146,9 @@ fn signer(
     section: Option<&Section<'_>>,
 ) -> Option<(KeyBytes, Signer)> {
     let has_id = section.is_some_and(|section| section.field("id").is_some());
-    let terms = section.map(|section| terms(reader, section));
-    let terms = terms.unwrap_or_default();
-    let id = match (terms.id, has_id) {
+    let own = section.map(|section| key_fields(reader, section));
+    let own = own.unwrap_or_default();
+    let id = match (own.id, has_id) {
         (None, false) if is_name(line.comment) => line.comment.to_owned(),
         (None, false) => {
             reader.refuse(
@@ -160,11 +160,11 @@ fn signer(
         (id, _) => id?,
     };
     let signer = Signer {
-        subject: terms.subject.unwrap_or_else(|| id.clone()).into(),
+        subject: own.subject.unwrap_or_else(|| id.clone()).into(),
         id,
-        scopes: terms.scopes.unwrap_or(ScopeSet::DEFAULT),
-        rules: terms.rules,
-        expires_at: terms.expires_at,
+        scopes: own.scopes.unwrap_or(ScopeSet::DEFAULT),
+        rules: own.rules,
+        expires_at: own.expires_at,
         key: line.key,
     };
     Some((line.bytes, signer))

@@ -267,9 +267,10 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
                 .map(|known| known.1)
         })
     });
-    let dear = |issuer: &Issuer| !matches!(issuer.keys, Keys::Secrets(_));
-    let dear = !users.is_empty() || issuers.iter().any(dear);
-    let back_off = field("back_off").and_then(|node| back_off::read(reader, &node, dear, host));
+    let expensive = |issuer: &Issuer| !matches!(issuer.keys, Keys::Secrets(_));
+    let expensive = !users.is_empty() || issuers.iter().any(expensive);
+    let back_off =
+        field("back_off").and_then(|node| back_off::read(reader, &node, expensive, host));
     let asks = back_off.is_some();
     let network = network::read(reader, field("network").as_ref(), &keys, asks, host);
     let has = |method: &Method| match method {

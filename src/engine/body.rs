@@ -1,6 +1,6 @@
 //! The body of a request whose head passed, and whose rules look into the body.
 
-use super::exchange::{Exchange, Outcome, RequestStep, Setting};
+use super::exchange::{Exchange, Outcome, Ports, RequestStep};
 use super::record::{Facts, Record};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
@@ -8,13 +8,13 @@ use crate::grant::ScopeSet;
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::ollama::body::{BodyError, BodyKind, Reader, reads_none};
-use crate::policy::{Cleared, Condition};
+use crate::policy::{BodyApproved, BodyCondition};
 use std::net::IpAddr;
 use std::rc::Rc;
 
 /// What the gateway can hold of a body, and what it says of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BodyTerms {
+pub struct HostBody {
     /// how many bytes it can hold
     pub most: u64,
     /// whether there is none; `None` where the gateway does not say
@@ -33,7 +33,7 @@ pub enum Fed {
 /// A request that waits for its body to be read.
 #[derive(Debug)]
 pub(super) struct Held {
-    condition: Condition,
+    condition: BodyCondition,
     owner: Owner,
     /// the client's address, where a rule has asked for it
     address: Option<IpAddr>,
@@ -51,7 +51,7 @@ pub(super) struct Owner {
     subject: Rc<str>,
     scopes: ScopeSet,
     by_previous_secret: bool,
-    ambient: bool,
+    by_browser: bool,
 }
 
 impl Owner {
@@ -62,7 +62,7 @@ impl Owner {
             subject: Rc::clone(&identity.subject),
             scopes: identity.scopes,
             by_previous_secret: identity.by_previous_secret,
-            ambient: identity.ambient,
+            by_browser: identity.by_browser,
         }
     }
 
@@ -75,7 +75,7 @@ impl Owner {
             scopes: self.scopes,
             claims: None,
             by_previous_secret: self.by_previous_secret,
-            ambient: self.ambient,
+            by_browser: self.by_browser,
             allow_from: None,
             rules: RuleSet::default(),
         }
@@ -89,11 +89,11 @@ impl Held {
     /// # Errors
     /// The head says already that the body cannot be held or read, or is too long.
     pub fn new(
-        condition: Condition,
+        condition: BodyCondition,
         identity: &Identity<'_>,
         address: Option<IpAddr>,
         head: &RequestHead<'_>,
-        terms: BodyTerms,
+        body: HostBody,
     ) -> Result<Self, Denial> {
         if condition.kind() != BodyKind::Opaque && head.values_of("content-encoding").any(is_coded)
         {
@@ -102,8 +102,8 @@ impl Held {
         }
         if let Some(length) = announced(head) {
             condition.check_size(length)?;
-            if length > terms.most {
-                return Err(too_large(terms.most));
+            if length > body.most {
+                return Err(too_large(body.most));
             }
         }
         // Nobody looks at that of JSON. Of two boundaries Ollama takes the first; whoever stands
@@ -121,7 +121,7 @@ impl Held {
             address,
             reader: Ok(reader),
             read: 0,
-            most: terms.most,
+            most: body.most,
         })
     }
 
@@ -146,7 +146,10 @@ impl Held {
     }
 
     /// What becomes of the request.
-    fn decide(condition: &Condition, reader: Result<Reader, Denial>) -> Result<Cleared, Denial> {
+    fn decide(
+        condition: &BodyCondition,
+        reader: Result<Reader, Denial>,
+    ) -> Result<BodyApproved, Denial> {
         let members = reader?.finish().map_err(|error| unfit(&error))?;
         condition.check(&members)
     }
@@ -160,12 +163,12 @@ impl Held {
 pub(super) fn is_absent(
     kind: BodyKind,
     head: &RequestHead<'_>,
-    terms: BodyTerms,
+    body: HostBody,
 ) -> Result<bool, Denial> {
     let announced = announced(head);
     let silent = announced.is_none() && head.value("transfer-encoding").is_none();
-    let unknown = terms.absent.is_none() && silent;
-    let absent = terms.absent.unwrap_or(announced == Some(0));
+    let unknown = body.absent.is_none() && silent;
+    let absent = body.absent.unwrap_or(announced == Some(0));
     let advice = match kind {
         BodyKind::Opaque if unknown && !reads_none(head.method()) => "send a Content-Length",
         BodyKind::Opaque => return Ok(absent || unknown),
@@ -220,12 +223,8 @@ impl Exchange {
     }
 
     /// The body has ended, or enough of it was read to refuse it.
-    pub fn body_end<'a>(
-        &mut self,
-        setting: Setting<'a, '_>,
-        head: &RequestHead<'a>,
-    ) -> Outcome<'a> {
-        let engine = setting.engine;
+    pub fn body_end<'a>(&mut self, ports: Ports<'a, '_>, head: &RequestHead<'a>) -> Outcome<'a> {
+        let engine = ports.engine;
         let Some(held) = self.held.take() else {
             let denial = Denial::host_failure();
             return self.refuse(

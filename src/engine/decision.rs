@@ -2,7 +2,7 @@
 
 use super::body::{self, Held};
 use super::record::Facts;
-use super::{Engine, Setting, share};
+use super::{Engine, Ports, share};
 use crate::authn::Asking;
 use crate::authn::jwt::{Refusal, Tried};
 use crate::credential::Presented;
@@ -39,7 +39,7 @@ impl Engine {
     pub(super) fn decide<'a>(
         &'a self,
         head: &RequestHead<'a>,
-        setting: Setting<'_, '_>,
+        ports: Ports<'_, '_>,
         tried: &[Tried],
         client: &ClientAddress<'_>,
         facts: &mut Facts<'_, 'a>,
@@ -60,8 +60,8 @@ impl Engine {
             _ => {}
         }
         let asking = Asking {
-            clock: setting.clock,
-            verifier: setting.verifier,
+            clock: ports.clock,
+            verifier: ports.verifier,
             tried,
             client,
             target: self.local_target(head.path()),
@@ -91,12 +91,12 @@ impl Engine {
             }
             Verdict::OnBody(conditional) => {
                 let condition = conditional.condition().clone();
-                if body::is_absent(condition.kind(), head, setting.body)? {
+                if body::is_absent(condition.kind(), head, ports.body)? {
                     let permit = conditional.decide(&Members::default())?;
                     let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                     return Ok(Decided::Forward(admitted));
                 }
-                let held = Held::new(condition, identity, client.known(), head, setting.body)?;
+                let held = Held::new(condition, identity, client.known(), head, ports.body)?;
                 let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }

@@ -1,6 +1,6 @@
 //! One request's way through the gate.
 
-use super::body::{BodyTerms, Held};
+use super::body::{Held, HostBody};
 use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record, request_id};
@@ -12,7 +12,7 @@ use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
-use crate::policy::Cleared;
+use crate::policy::BodyApproved;
 use crate::source::{Call, Response};
 use crate::time::Clock;
 use crate::upstream::{Admitted, Prepared};
@@ -26,7 +26,7 @@ pub enum RequestStep<'a> {
     /// edit the head, and hold the body until it was read to its end
     Hold(Prepared<'a>),
     /// let go on what was held: its body was read
-    Release(Cleared),
+    Release(BodyApproved),
     /// let it go on as it came: nothing is enforced
     Watch(Watched),
     /// answer in Ollama's place
@@ -84,7 +84,7 @@ pub struct Exchange {
 
 /// What stays the same over all events of one request.
 #[derive(Clone, Copy)]
-pub struct Setting<'a, 'v> {
+pub struct Ports<'a, 'v> {
     /// the configuration
     pub engine: &'a Engine,
     /// who computes signatures
@@ -94,26 +94,26 @@ pub struct Setting<'a, 'v> {
     /// who tells the time
     pub clock: &'v dyn Clock,
     /// what can be had of a body
-    pub body: BodyTerms,
+    pub body: HostBody,
 }
 
 impl Exchange {
     /// The head has come in.
     pub fn request_head<'a>(
         &mut self,
-        setting: Setting<'a, '_>,
+        ports: Ports<'a, '_>,
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
-        if let Some(outcome) = self.look_at_page(setting.engine, head) {
+        if let Some(outcome) = self.look_at_page(ports.engine, head) {
             return outcome;
         }
         let mut facts = Facts {
             head: Some(head),
             ..Facts::default()
         };
-        let engine = setting.engine;
-        let client = ClientAddress::new(&engine.network, setting.connection, head);
-        let mut decided = engine.decide(head, setting, &self.tried, &client, &mut facts);
+        let engine = ports.engine;
+        let client = ClientAddress::new(&engine.network, ports.connection, head);
+        let mut decided = engine.decide(head, ports, &self.tried, &client, &mut facts);
         facts.address = client.known();
         if engine.share_identity {
             self.shared = Some(Box::new(Shared::of(&facts)));
@@ -150,19 +150,19 @@ impl Exchange {
     /// answer brought; the same is not fetched twice for one request.
     pub fn call_done<'a>(
         &mut self,
-        setting: Setting<'a, '_>,
+        ports: Ports<'a, '_>,
         head: &RequestHead<'a>,
         response: &Response<'_>,
     ) -> Outcome<'a> {
-        let tokens = setting.engine.authenticators.tokens();
+        let tokens = ports.engine.authenticators.tokens();
         // Without a clock there was nothing to wait for, and the decision says so.
-        if let (Some(pending), Some(now)) = (self.pending.take(), setting.clock.wall()) {
+        if let (Some(pending), Some(now)) = (self.pending.take(), ports.clock.wall()) {
             match tokens.answer(pending, response, now) {
                 Answered::Follow(pending, call) => return self.wait(pending, call),
                 Answered::Done(tried) => self.tried.push(tried),
             }
         }
-        self.request_head(setting, head)
+        self.request_head(ports, head)
     }
 
     fn hold<'a>(&mut self, mode: Mode, prepared: Prepared<'a>, held: Box<Held>) -> Outcome<'a> {

@@ -13,8 +13,8 @@ mod reply;
 mod response;
 mod share;
 
-pub use body::{BodyTerms, Fed};
-pub use exchange::{Exchange, Outcome, RequestStep, Rest, Setting, Unread};
+pub use body::{Fed, HostBody};
+pub use exchange::{Exchange, Outcome, Ports, RequestStep, Rest, Unread};
 pub use list::{ListHead, Listing};
 pub use mode::{Mode, Watched};
 pub use record::Record;

@@ -89,7 +89,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         if facts.route.is_none() {
             line.text(
                 "path",
-                &shown(masked(without_query(head.path())).as_bytes()),
+                &truncated(masked(without_query(head.path())).as_bytes()),
             );
         }
     }
@@ -100,7 +100,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     if let Some(identity) = &facts.identity {
         line.text("credential", identity.method.name())
             .text("id", identity.id)
-            .text("subject", &shown(identity.subject.as_bytes()));
+            .text("subject", &truncated(identity.subject.as_bytes()));
         if identity.by_previous_secret {
             line.text("secret", "previous");
         }
@@ -146,7 +146,7 @@ fn masked(path: &[u8]) -> String {
 }
 
 /// `bytes` as text that is not too long. What is not UTF-8 shows as U+FFFD.
-fn shown(bytes: &[u8]) -> Cow<'_, str> {
+fn truncated(bytes: &[u8]) -> Cow<'_, str> {
     match bytes.get(..LONGEST) {
         None => String::from_utf8_lossy(bytes),
         Some(head) => format!("{}…", String::from_utf8_lossy(head)).into(),

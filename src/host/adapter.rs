@@ -9,7 +9,7 @@ use super::{CallToken, Host, Pairs, Status, response};
 use crate::authn::jwt::{Software, Verifier};
 use crate::cors::ResponseEdit;
 use crate::denial::Level;
-use crate::engine::{BodyTerms, Exchange, RequestStep, ResponseStep, Setting, Unread};
+use crate::engine::{Exchange, HostBody, Ports, RequestStep, ResponseStep, Unread};
 use crate::http::{HeadError, RequestHead};
 use crate::network::{Connection as _, Peer};
 use crate::source::Response;
@@ -158,20 +158,20 @@ impl<H: Host> Filter<H> {
         };
         let tells = ready.capabilities.tells;
         let connection = HostConnection::new(&self.host, tells, &self.peer);
-        let setting = Setting {
+        let ports = Ports {
             engine: &ready.engine,
             verifier,
             connection: &connection,
             clock: &clock,
-            body: BodyTerms {
+            body: HostBody {
                 most: ready.bodies.most,
                 absent: self.body.absent,
             },
         };
         let mut outcome = match event {
-            Event::Head => self.exchange.request_head(setting, &head),
-            Event::CallDone(response) => self.exchange.call_done(setting, &head, response),
-            Event::BodyEnd => self.exchange.body_end(setting, &head),
+            Event::Head => self.exchange.request_head(ports, &head),
+            Event::CallDone(response) => self.exchange.call_done(ports, &head, response),
+            Event::BodyEnd => self.exchange.body_end(ports, &head),
         };
         let flow = loop {
             match &outcome.step {
@@ -180,7 +180,7 @@ impl<H: Host> Filter<H> {
                     // What could not be asked is not asked again, so this comes to an end.
                     Err(status) => {
                         response::tell_refused(&self.host, call, status);
-                        outcome = self.exchange.call_done(setting, &head, &Response::none());
+                        outcome = self.exchange.call_done(ports, &head, &Response::none());
                     }
                 },
                 _ => break Ok(self.finish(ready, &outcome, &head)),

@@ -2,7 +2,7 @@
 
 use super::{Host, Status};
 use crate::denial::Level;
-use crate::source::{Body, Call, MOST_BODY, Response};
+use crate::source::{Call, MOST_BODY, Response, ResponseBody};
 
 /// The body of the answer, unless it is larger than anything that is read.
 pub fn body(host: &impl Host, size: usize) -> Vec<u8> {
@@ -17,8 +17,8 @@ pub fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
     Response {
         status: host.call_status(),
         body: match size > MOST_BODY {
-            true => Body::TooLarge(size),
-            false => Body::Bytes(body),
+            true => ResponseBody::TooLarge(size),
+            false => ResponseBody::Bytes(body),
         },
     }
 }

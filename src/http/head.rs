@@ -11,7 +11,7 @@ pub const MAX_FIELDS: usize = 99;
 
 /// One header field as the host gave it.
 #[derive(Clone, Copy, Debug)]
-pub struct Field<'a> {
+pub struct HeaderField<'a> {
     /// the name, in the client's case
     pub name: &'a [u8],
     /// the value, any bytes
@@ -27,7 +27,7 @@ pub struct RequestHead<'a> {
     path: &'a [u8],
     host: &'a [u8],
     one_host: bool,
-    fields: Vec<Field<'a>>,
+    fields: Vec<HeaderField<'a>>,
 }
 
 /// The first line of a request, as far as rules look at it (RFC 9112 section 3).
@@ -81,7 +81,7 @@ impl<'a> RequestHead<'a> {
             let kind = FieldKind::of(name);
             let pseudo = name.first() == Some(&b':');
             if !pseudo {
-                fields.push(Field { name, value, kind });
+                fields.push(HeaderField { name, value, kind });
             }
             if kind == FieldKind::Other {
                 continue;
@@ -140,7 +140,7 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The fields that are not pseudo headers, in order, `Host` among them where the host shows it.
-    pub fn fields(&self) -> &[Field<'a>] {
+    pub fn fields(&self) -> &[HeaderField<'a>] {
         &self.fields
     }
 

@@ -9,7 +9,7 @@ mod url;
 
 pub use cookie::{Repeated, cookie};
 pub use field::{FieldKind, Place, names_taken_out, resembles};
-pub use head::{Field, HeadError, MAX_FIELDS, RequestHead, RequestLine};
+pub use head::{HeadError, HeaderField, MAX_FIELDS, RequestHead, RequestLine};
 pub use path::{DecodedPath, PathError, without_query};
 pub use prefix::PathPrefix;
 pub use url::{Scheme, Url};

@@ -10,7 +10,7 @@ use crate::ollama::{Naming, Route};
 
 /// An identity on a route that its scope allows. No permit yet: its rules may need the body.
 #[derive(Debug)]
-pub struct Scoped<'p, 'e> {
+pub struct InScope<'p, 'e> {
     pub(super) identity: &'p Identity<'e>,
     pub(super) route: &'p Route,
 }
@@ -21,37 +21,37 @@ pub enum Verdict<'p, 'e> {
     /// it may go on
     Permitted(Permit<'p, 'e>),
     /// it may go on once its body was looked at
-    OnBody(Conditional<'p, 'e>),
+    OnBody(ConditionalPermit<'p, 'e>),
 }
 
-/// A permit that depends on the body. Only this module makes one, of a [`Scoped`].
+/// A permit that depends on the body. Only this module makes one, of a [`InScope`].
 ///
 /// ```compile_fail
 /// // INVARIANT: nothing outside can write one.
-/// let conditional = ollama_gate::policy::Conditional { identity: todo!(), condition: todo!() };
+/// let conditional = ollama_gate::policy::ConditionalPermit { identity: todo!(), condition: todo!() };
 /// ```
 #[derive(Debug)]
-pub struct Conditional<'p, 'e> {
+pub struct ConditionalPermit<'p, 'e> {
     identity: &'p Identity<'e>,
-    condition: Condition,
+    condition: BodyCondition,
 }
 
 /// What a body has to be like. It holds nothing of the request's head or of the configuration, so
 /// that it may wait for the body.
 #[derive(Clone, Debug)]
-pub struct Condition {
+pub struct BodyCondition {
     rules: RuleSet,
     scopes: ScopeSet,
     route: Route,
     kind: BodyKind,
 }
 
-/// Proof that a body is what it has to be. Only [`Condition::check`] makes one, and letting go of a
+/// Proof that a body is what it has to be. Only [`BodyCondition::check`] makes one, and letting go of a
 /// held request needs one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cleared(());
+pub struct BodyApproved(());
 
-impl<'p, 'e> Scoped<'p, 'e> {
+impl<'p, 'e> InScope<'p, 'e> {
     /// What follows from all that is known without the body. What leaves the machine by the model in
     /// the path needs the scope for it, whatever rules there are; of bodies nothing is known without.
     ///
@@ -72,9 +72,9 @@ impl<'p, 'e> Scoped<'p, 'e> {
                 caller: Caller::behind(identity),
             }));
         };
-        Ok(Verdict::OnBody(Conditional {
+        Ok(Verdict::OnBody(ConditionalPermit {
             identity,
-            condition: Condition {
+            condition: BodyCondition {
                 rules: rules.clone(),
                 scopes: identity.scopes,
                 route: route.clone(),
@@ -84,14 +84,14 @@ impl<'p, 'e> Scoped<'p, 'e> {
     }
 }
 
-impl<'p, 'e> Conditional<'p, 'e> {
+impl<'p, 'e> ConditionalPermit<'p, 'e> {
     /// Whose request it is.
     pub const fn caller(&self) -> Caller<'p, 'e> {
         Caller::behind(self.identity)
     }
 
     /// What its body has to be like, to be kept until that is there.
-    pub const fn condition(&self) -> &Condition {
+    pub const fn condition(&self) -> &BodyCondition {
         &self.condition
     }
 
@@ -101,14 +101,14 @@ impl<'p, 'e> Conditional<'p, 'e> {
     /// # Errors
     /// It is not.
     pub fn decide(self, members: &Members) -> Result<Permit<'p, 'e>, Denial> {
-        let Cleared(()) = self.condition.check(members)?;
+        let BodyApproved(()) = self.condition.check(members)?;
         Ok(Permit {
             caller: self.caller(),
         })
     }
 }
 
-impl Condition {
+impl BodyCondition {
     /// What is to be read of the body.
     pub const fn kind(&self) -> BodyKind {
         self.kind
@@ -124,14 +124,14 @@ impl Condition {
             .try_for_each(|rules| rules.limits.check_size(bytes))
     }
 
-    /// Checks the whole body, read as [`Condition::kind`] says.
+    /// Checks the whole body, read as [`BodyCondition::kind`] says.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn check(&self, members: &Members) -> Result<Cleared, Denial> {
+    pub fn check(&self, members: &Members) -> Result<BodyApproved, Denial> {
         let rules = self.rules.iter();
         check(rules, self.scopes, &self.route, self.kind, members)?;
-        Ok(Cleared(()))
+        Ok(BodyApproved(()))
     }
 }
 

@@ -35,7 +35,7 @@ fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Ident
         scopes: ScopeSet::EVERY,
         claims: None,
         by_previous_secret: false,
-        ambient: false,
+        by_browser: false,
         allow_from: None,
         rules: RuleSet::own(&own).and(RuleSet::own(&of_user)),
     }
@@ -58,7 +58,7 @@ impl Connection for Unasked {
 fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
     route: Option<&'p Route>,
-) -> Result<Scoped<'p, 'e>, Denial> {
+) -> Result<InScope<'p, 'e>, Denial> {
     let (rules, head) = (NetworkRules::default(), head());
     let client = ClientAddress::new(&rules, &Unasked, &head);
     super::super::decide(identity, route, &head, &client, None)

@@ -3,7 +3,7 @@
 mod conditional;
 mod origin;
 
-pub use conditional::{Cleared, Condition, Conditional, Scoped, Verdict};
+pub use conditional::{BodyApproved, BodyCondition, ConditionalPermit, InScope, Verdict};
 
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
@@ -69,7 +69,7 @@ pub fn public(
     }))
 }
 
-/// `identity` on `route`, if its scope allows that. A permit comes of [`Scoped::judge`].
+/// `identity` on `route`, if its scope allows that. A permit comes of [`InScope::judge`].
 ///
 /// # Errors
 /// The request comes from elsewhere than it may, or a page from elsewhere made the browser send it,
@@ -80,12 +80,12 @@ pub fn decide<'p, 'e>(
     head: &RequestHead<'_>,
     client: &ClientAddress<'_>,
     cors: Option<&Cors>,
-) -> Result<Scoped<'p, 'e>, Denial> {
+) -> Result<InScope<'p, 'e>, Denial> {
     identity.check_network(client)?;
-    if identity.ambient {
+    if identity.by_browser {
         match identity.method {
             Method::Anonymous => origin::check(head, cors)?,
-            _ => origin::check_ambient(head, cors)?,
+            _ => origin::check_by_browser(head, cors)?,
         }
     }
     let route = route.ok_or_else(|| {
@@ -101,7 +101,7 @@ pub fn decide<'p, 'e>(
         );
         return Err(Denial::new(Reason::ScopeDenied, advice));
     }
-    Ok(Scoped { identity, route })
+    Ok(InScope { identity, route })
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
             scopes,
             claims: None,
             by_previous_secret: false,
-            ambient: false,
+            by_browser: false,
             allow_from: None,
             rules: RuleSet::default(),
         }
@@ -174,8 +174,8 @@ mod tests {
     #[test]
     fn what_a_browser_sends_by_itself_is_denied_to_a_page_from_elsewhere_on_every_route() {
         let meant = identity(ScopeSet::EVERY);
-        let ambient = Identity {
-            ambient: true,
+        let by_browser = Identity {
+            by_browser: true,
             ..meant.clone()
         };
         let rules = NetworkRules::default();
@@ -183,14 +183,14 @@ mod tests {
         let client = ClientAddress::new(&rules, &Unasked, &foreign);
         let routes = ROUTES.iter().map(Some).chain([None]);
         for route in routes {
-            let denial = decide(&ambient, route, &foreign, &client, None).unwrap_err();
+            let denial = decide(&by_browser, route, &foreign, &client, None).unwrap_err();
             assert_eq!(denial.reason(), Reason::OriginDenied);
             assert_eq!(
                 decide(&meant, route, &foreign, &client, None).is_ok(),
                 route.is_some()
             );
             for own in [None, Some(&b"http://h"[..])] {
-                let decided = decide(&ambient, route, &head(own), &client, None);
+                let decided = decide(&by_browser, route, &head(own), &client, None);
                 assert_eq!(decided.is_ok(), route.is_some());
             }
         }

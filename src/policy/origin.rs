@@ -9,15 +9,15 @@ use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead};
 
 /// Advice for whoever was made to send a credential.
-const AMBIENT: &str = "a page from elsewhere may not use the cookie or password that the browser \
+const BY_BROWSER: &str = "a page from elsewhere may not use the cookie or password that the browser \
                        sends by itself, let it send a key of its own";
 
 /// The same for a request whose credential the browser may have sent by itself.
 ///
 /// # Errors
 /// [`Reason::OriginDenied`].
-pub fn check_ambient(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> {
-    check(head, cors).map_err(|denial| Denial::new(denial.reason(), AMBIENT))
+pub fn check_by_browser(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> {
+    check(head, cors).map_err(|denial| Denial::new(denial.reason(), BY_BROWSER))
 }
 
 /// Passes a request without `Origin`, with that of the host it is sent to, or with one that the

@@ -87,7 +87,7 @@ pub struct Response<'a> {
     /// the HTTP status; none if no answer came
     pub status: Option<u16>,
     /// the body
-    pub body: Body<'a>,
+    pub body: ResponseBody<'a>,
 }
 
 impl Response<'_> {
@@ -95,14 +95,14 @@ impl Response<'_> {
     pub const fn none() -> Self {
         Self {
             status: None,
-            body: Body::Bytes(b""),
+            body: ResponseBody::Bytes(b""),
         }
     }
 }
 
 /// The body of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body<'a> {
+pub enum ResponseBody<'a> {
     /// all of it
     Bytes(&'a [u8]),
     /// it has so many bytes, and was not read

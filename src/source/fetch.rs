@@ -1,9 +1,9 @@
 //! One document: what is held of it, and the fetches under way.
 
-use super::call::{Body, Call, Document, MOST_BODY, News, Read, Response};
-use super::missing::Missing;
-use super::pace::{BackOff, Jitter, PerSecond, has_passed, seconds_left};
-use super::terms::{Held, Refused, Rules, Why};
+use super::call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
+use super::negative_cache::NegativeCache;
+use super::retry::{Jitter, PerSecond, RetryDelay, has_passed, seconds_left};
+use super::rules::{Cached, FetchRules, NotFetched, Why};
 use crate::denial::Level;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
@@ -53,7 +53,7 @@ pub enum Progress {
 pub struct Source<D: Document> {
     name: String,
     document: D,
-    rules: Rules,
+    rules: FetchRules,
     in_flight: Rc<Cell<u32>>,
     state: RefCell<State<D::Value>>,
 }
@@ -64,16 +64,16 @@ struct State<V> {
     begun: PerSecond,
     /// which fetch brought it
     brought_by: u64,
-    back_off: BackOff,
+    retry: RetryDelay,
     jitter: Jitter,
     /// when the last fetch for something missing was answered
     looked: Option<Timestamp>,
-    missing: Missing,
+    negative_cache: NegativeCache,
 }
 
 impl<D: Document> Source<D> {
     /// The source that logs call `name`. `seed` is random, so that workers do not step together.
-    pub fn new(name: String, document: D, rules: Rules, seed: u64) -> Self {
+    pub fn new(name: String, document: D, rules: FetchRules, seed: u64) -> Self {
         Self {
             name,
             document,
@@ -83,20 +83,20 @@ impl<D: Document> Source<D> {
                 held: None,
                 begun: PerSecond::default(),
                 brought_by: 0,
-                back_off: BackOff::default(),
+                retry: RetryDelay::default(),
                 jitter: Jitter::new(seed),
                 looked: None,
-                missing: Missing::default(),
+                negative_cache: NegativeCache::default(),
             }),
         }
     }
 
     /// What there is at `now`.
-    pub fn held(&self, now: Timestamp) -> Held<D::Value> {
+    pub fn held(&self, now: Timestamp) -> Cached<D::Value> {
         let mut state = self.state.borrow_mut();
         let (value, since) = match &state.held {
             Some((value, since)) => (Rc::clone(value), *since),
-            None => return Held::Nothing,
+            None => return Cached::Nothing,
         };
         // After a clock was put back nobody knows how old it is. It counts as stale, and as of now.
         if now < since {
@@ -104,56 +104,58 @@ impl<D: Document> Source<D> {
                 Rc::clone(&value),
                 now.plus(self.rules.every.saturating_neg()),
             ));
-            return Held::Stale(value);
+            return Cached::Stale(value);
         }
         if has_passed(since, self.rules.max_stale, now) {
             state.held = None;
-            return Held::Nothing;
+            return Cached::Nothing;
         }
         match has_passed(since, self.rules.every, now) {
-            true => Held::Stale(value),
-            false => Held::Fresh(value),
+            true => Cached::Stale(value),
+            false => Cached::Fresh(value),
         }
     }
 
     /// Whether what is stale may be fetched anew by a request now: nobody else does, and the server
     /// has not just failed.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.in_flight.get() == 0 && self.state.borrow().back_off.left(now).is_none()
+        self.in_flight.get() == 0 && self.state.borrow().retry.left(now).is_none()
     }
 
     /// Begins a fetch.
     ///
     /// # Errors
     /// Why there is none now.
-    pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), Refused> {
+    pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched> {
         let mut state = self.state.borrow_mut();
         if let Why::Missing(item) = why
-            && state.missing.holds(item, now, self.rules.cool_down)
+            && state.negative_cache.holds(item, now, self.rules.cool_down)
         {
-            return Err(Refused::Missing);
+            return Err(NotFetched::Missing);
         }
-        if let Some(retry_after) = state.back_off.left(now) {
+        if let Some(retry_after) = state.retry.left(now) {
             return Err(match why {
-                Why::Stale | Why::Prefetch => Refused::NotDue,
-                Why::Absent | Why::Missing(_) => Refused::Unavailable { retry_after },
+                Why::Stale | Why::Prefetch => NotFetched::NotDue,
+                Why::Absent | Why::Missing(_) => NotFetched::Unavailable { retry_after },
             });
         }
         match why {
             Why::Missing(_) => {
                 let left = |looked| seconds_left(looked, self.rules.cool_down, now);
                 if let Some(retry_after) = state.looked.and_then(left) {
-                    return Err(Refused::CoolingDown { retry_after });
+                    return Err(NotFetched::CoolingDown { retry_after });
                 }
             }
-            Why::Stale | Why::Prefetch if self.in_flight.get() > 0 => return Err(Refused::NotDue),
+            Why::Stale | Why::Prefetch if self.in_flight.get() > 0 => {
+                return Err(NotFetched::NotDue);
+            }
             Why::Prefetch => {
                 // Early enough that no request ever finds it stale.
                 let early = self.rules.every.saturating_mul(3) / 4;
                 if let Some((_, since)) = &state.held
                     && !has_passed(*since, early, now)
                 {
-                    return Err(Refused::NotDue);
+                    return Err(NotFetched::NotDue);
                 }
             }
             Why::Absent | Why::Stale => {}
@@ -162,7 +164,7 @@ impl<D: Document> Source<D> {
         if self.in_flight.get() >= self.rules.most_in_flight
             || !state.begun.one_more(self.rules.most_per_second, now)
         {
-            return Err(Refused::Busy);
+            return Err(NotFetched::Busy);
         }
         self.in_flight.set(self.in_flight.get().saturating_add(1));
         let fetch = Fetch {
@@ -191,7 +193,7 @@ impl<D: Document> Source<D> {
     /// `item` was fetched for and is not there.
     pub fn note_missing(&self, item: &str, now: Timestamp) {
         let mut state = self.state.borrow_mut();
-        state.missing.note(item, now, self.rules.cool_down);
+        state.negative_cache.note(item, now, self.rules.cool_down);
     }
 
     fn succeeded(
@@ -223,9 +225,9 @@ impl<D: Document> Source<D> {
         if fetch.for_missing {
             state.looked = Some(now);
         }
-        let recovered = state.back_off.succeeded();
+        let recovered = state.retry.succeeded();
         if changed {
-            state.missing.clear();
+            state.negative_cache.clear();
         }
         let mut news = Vec::new();
         let what = match (changed, first, recovered) {
@@ -250,13 +252,11 @@ impl<D: Document> Source<D> {
 
     fn failed(&self, why: &str, now: Timestamp) -> Progress {
         let mut state = self.state.borrow_mut();
-        let State {
-            back_off, jitter, ..
-        } = &mut *state;
+        let State { retry, jitter, .. } = &mut *state;
         // Fetches that were under way together fail together: that is one failure.
-        let seconds = match back_off.left(now) {
+        let seconds = match retry.left(now) {
             Some(left) => left,
-            None => back_off.failed(now, jitter),
+            None => retry.failed(now, jitter),
         };
         let line = format!("cannot be fetched: {why}; next try in {seconds} s at the earliest");
         Progress::Done {
@@ -276,8 +276,8 @@ impl<D: Document> Source<D> {
 fn usable<'b>(response: &Response<'b>) -> Result<&'b [u8], String> {
     match (response.status, response.body) {
         (None, _) => Err("no answer came".to_owned()),
-        (Some(200), Body::Bytes(body)) => Ok(body),
-        (Some(200), Body::TooLarge(size)) => {
+        (Some(200), ResponseBody::Bytes(body)) => Ok(body),
+        (Some(200), ResponseBody::TooLarge(size)) => {
             Err(format!("the answer has {size} bytes, over {MOST_BODY}"))
         }
         (Some(status @ 300..=399), _) => Err(format!(

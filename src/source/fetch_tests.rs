@@ -3,7 +3,7 @@ use crate::http::Url;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
-const RULES: Rules = Rules {
+const RULES: FetchRules = FetchRules {
     every: 600,
     max_stale: 3600,
     cool_down: 10,
@@ -53,14 +53,14 @@ fn begin(source: &Source<Words>, why: Why<'_>, now: Timestamp) -> Fetch {
     fetch
 }
 
-fn refused(source: &Source<Words>, why: Why<'_>, now: Timestamp) -> Refused {
+fn refused(source: &Source<Words>, why: Why<'_>, now: Timestamp) -> NotFetched {
     source.begin(why, now).unwrap_err()
 }
 
 fn ok(body: &str) -> Response<'_> {
     Response {
         status: Some(200),
-        body: Body::Bytes(body.as_bytes()),
+        body: ResponseBody::Bytes(body.as_bytes()),
     }
 }
 
@@ -98,14 +98,14 @@ fn value() -> Rc<Vec<String>> {
 
 #[test]
 fn what_is_held_is_fresh_then_stale_then_gone() {
-    assert_eq!(source().held(NOW), Held::Nothing);
+    assert_eq!(source().held(NOW), Cached::Nothing);
     let source = filled();
-    assert_eq!(source.held(NOW), Held::Fresh(value()));
-    assert_eq!(source.held(NOW.plus(599)), Held::Fresh(value()));
-    assert_eq!(source.held(NOW.plus(600)), Held::Stale(value()));
-    assert_eq!(source.held(NOW.plus(3599)), Held::Stale(value()));
-    assert_eq!(source.held(NOW.plus(3600)), Held::Nothing);
-    assert_eq!(source.held(NOW), Held::Nothing, "gone is gone");
+    assert_eq!(source.held(NOW), Cached::Fresh(value()));
+    assert_eq!(source.held(NOW.plus(599)), Cached::Fresh(value()));
+    assert_eq!(source.held(NOW.plus(600)), Cached::Stale(value()));
+    assert_eq!(source.held(NOW.plus(3599)), Cached::Stale(value()));
+    assert_eq!(source.held(NOW.plus(3600)), Cached::Nothing);
+    assert_eq!(source.held(NOW), Cached::Nothing, "gone is gone");
 }
 
 #[test]
@@ -115,8 +115,8 @@ fn an_answer_makes_it_fresh_again_even_the_same_one() {
         fetch(&source, "a b", NOW.plus(700)),
         (false, true, Vec::new())
     );
-    assert_eq!(source.held(NOW.plus(1299)), Held::Fresh(value()));
-    assert_eq!(source.held(NOW.plus(700 + 3599)), Held::Stale(value()));
+    assert_eq!(source.held(NOW.plus(1299)), Cached::Fresh(value()));
+    assert_eq!(source.held(NOW.plus(700 + 3599)), Cached::Stale(value()));
     let (changed, had, lines) = fetch(&source, "b", NOW.plus(800));
     assert_eq!((changed, had), (true, true));
     assert_eq!(lines, ["ollama-gate: words: keys: fetched, and changed"]);
@@ -126,10 +126,10 @@ fn an_answer_makes_it_fresh_again_even_the_same_one() {
 fn a_clock_that_was_put_back_makes_it_stale_and_keeps_it_usable() {
     let source = filled();
     let earlier = NOW.plus(-100_000);
-    assert_eq!(source.held(earlier), Held::Stale(value()));
+    assert_eq!(source.held(earlier), Cached::Stale(value()));
     // From here on its age counts anew, the time in which it was fresh spent.
-    assert_eq!(source.held(earlier.plus(2999)), Held::Stale(value()));
-    assert_eq!(source.held(earlier.plus(3000)), Held::Nothing);
+    assert_eq!(source.held(earlier.plus(2999)), Cached::Stale(value()));
+    assert_eq!(source.held(earlier.plus(3000)), Cached::Nothing);
 }
 
 #[test]
@@ -138,7 +138,10 @@ fn a_clock_that_was_put_back_ends_every_wait() {
     let fetch = begin(&source, Why::Missing("x"), NOW);
     done(source.answer(fetch, &ok("a b"), NOW));
     source.note_missing("x", NOW);
-    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Missing);
+    assert_eq!(
+        refused(&source, Why::Missing("x"), NOW),
+        NotFetched::Missing
+    );
     begin(&source, Why::Missing("x"), NOW.plus(-1));
     let fetch = begin(&source, Why::Absent, NOW);
     done(source.answer(fetch, &Response::none(), NOW));
@@ -150,12 +153,12 @@ fn a_clock_that_was_put_back_ends_every_wait() {
 fn so_many_are_under_way_and_no_more() {
     let source = source();
     let mut under_way: Vec<_> = (0..3).map(|_| begin(&source, Why::Absent, NOW)).collect();
-    assert_eq!(refused(&source, Why::Absent, NOW), Refused::Busy);
-    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Busy);
+    assert_eq!(refused(&source, Why::Absent, NOW), NotFetched::Busy);
+    assert_eq!(refused(&source, Why::Missing("x"), NOW), NotFetched::Busy);
     // A client that goes away frees its place, and nothing else comes of it.
     drop(under_way.pop());
     under_way.push(begin(&source, Why::Absent, NOW));
-    assert_eq!(refused(&source, Why::Absent, NOW), Refused::Busy);
+    assert_eq!(refused(&source, Why::Absent, NOW), NotFetched::Busy);
     // So does an answer, a good one or none.
     let (first, second) = (under_way.remove(0), under_way.remove(0));
     done(source.answer(first, &ok("a b"), NOW));
@@ -167,7 +170,7 @@ fn so_many_are_under_way_and_no_more() {
 
 #[test]
 fn clients_that_go_away_cannot_make_the_server_be_asked_ever_faster() {
-    let rules = Rules {
+    let rules = FetchRules {
         most_per_second: 5,
         ..RULES
     };
@@ -175,8 +178,8 @@ fn clients_that_go_away_cannot_make_the_server_be_asked_ever_faster() {
     for _ in 0..5 {
         drop(begin(&source, Why::Missing("x"), NOW));
     }
-    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Busy);
-    assert_eq!(refused(&source, Why::Absent, NOW), Refused::Busy);
+    assert_eq!(refused(&source, Why::Missing("x"), NOW), NotFetched::Busy);
+    assert_eq!(refused(&source, Why::Absent, NOW), NotFetched::Busy);
     drop(begin(&source, Why::Missing("x"), NOW.plus(1)));
     // A clock that was put back holds nobody up.
     drop(begin(&source, Why::Missing("x"), NOW));
@@ -226,11 +229,11 @@ fn what_fails_at_the_second_step_is_told_with_its_step() {
 fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
     let bytes = |status| Response {
         status: Some(status),
-        body: Body::Bytes(b"x y"),
+        body: ResponseBody::Bytes(b"x y"),
     };
     let large = Response {
         status: Some(200),
-        body: Body::TooLarge(10 << 20),
+        body: ResponseBody::TooLarge(10 << 20),
     };
     for (response, why) in [
         (Response::none(), "no answer came"),
@@ -256,7 +259,7 @@ fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
         (ok("!"), "it is of no use at step 0"),
         (
             Response {
-                body: Body::Bytes(b"\xff"),
+                body: ResponseBody::Bytes(b"\xff"),
                 ..ok("")
             },
             "it is not text",
@@ -273,8 +276,8 @@ fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
             "{lines:?}"
         );
         assert!(lines[0].contains(why), "{why}: {lines:?}");
-        assert_eq!(source.held(NOW.plus(3599)), Held::Stale(value()), "{why}");
-        assert_eq!(source.held(NOW.plus(3600)), Held::Nothing, "{why}");
+        assert_eq!(source.held(NOW.plus(3599)), Cached::Stale(value()), "{why}");
+        assert_eq!(source.held(NOW.plus(3600)), Cached::Nothing, "{why}");
     }
 }
 

@@ -12,10 +12,10 @@
 
 mod call;
 mod fetch;
-mod missing;
-mod pace;
-mod terms;
+mod negative_cache;
+mod retry;
+mod rules;
 
-pub use call::{Body, Call, Document, MOST_BODY, News, Read, Response};
+pub use call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
 pub use fetch::{Fetch, Progress, Source};
-pub use terms::{Held, Refused, Rules, Why};
+pub use rules::{Cached, FetchRules, NotFetched, Why};

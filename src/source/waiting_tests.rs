@@ -13,7 +13,7 @@ fn failed(source: &Source<Words>, now: Timestamp) -> String {
 /// The seconds for which nothing is asked now.
 fn wait(source: &Source<Words>, now: Timestamp) -> i64 {
     match refused(source, Why::Absent, now) {
-        Refused::Unavailable { retry_after } => retry_after,
+        NotFetched::Unavailable { retry_after } => retry_after,
         other => panic!("{other:?}"),
     }
 }
@@ -59,11 +59,11 @@ fn during_a_back_off_nothing_is_asked_for_any_reason() {
     let source = filled();
     failed(&source, NOW);
     assert!(!source.is_due(NOW));
-    let unavailable = Refused::Unavailable { retry_after: 1 };
+    let unavailable = NotFetched::Unavailable { retry_after: 1 };
     assert_eq!(refused(&source, Why::Absent, NOW), unavailable);
     assert_eq!(refused(&source, Why::Missing("x"), NOW), unavailable);
-    assert_eq!(refused(&source, Why::Stale, NOW), Refused::NotDue);
-    assert_eq!(refused(&source, Why::Prefetch, NOW), Refused::NotDue);
+    assert_eq!(refused(&source, Why::Stale, NOW), NotFetched::NotDue);
+    assert_eq!(refused(&source, Why::Prefetch, NOW), NotFetched::NotDue);
     assert!(source.is_due(NOW.plus(1)));
     begin(&source, Why::Absent, NOW.plus(1));
 }
@@ -106,7 +106,7 @@ fn a_client_that_goes_away_starts_no_wait() {
     }
     assert!(source.is_due(NOW));
     begin(&source, Why::Missing("x"), NOW);
-    assert_eq!(source.held(NOW), Held::Fresh(value()));
+    assert_eq!(source.held(NOW), Cached::Fresh(value()));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn after_a_look_for_one_item_there_is_none_for_another_for_a_while() {
     let last = NOW.plus(9);
     assert_eq!(
         refused(&source, Why::Missing("z"), last),
-        Refused::CoolingDown { retry_after: 1 }
+        NotFetched::CoolingDown { retry_after: 1 }
     );
     // What grows old is another matter.
     drop(begin(&source, Why::Stale, last));
@@ -143,7 +143,7 @@ fn a_look_that_fails_starts_a_back_off_and_no_cool_down() {
     let source = filled();
     let look = begin(&source, Why::Missing("x"), NOW);
     done(source.answer(look, &Response::none(), NOW));
-    let unavailable = Refused::Unavailable { retry_after: 1 };
+    let unavailable = NotFetched::Unavailable { retry_after: 1 };
     assert_eq!(refused(&source, Why::Missing("y"), NOW), unavailable);
     begin(&source, Why::Missing("y"), NOW.plus(1));
 }
@@ -154,10 +154,16 @@ fn what_was_looked_for_is_missing_for_a_while_whatever_else_holds() {
     source.note_missing("x", NOW);
     let full: Vec<_> = (0..3).map(|_| begin(&source, Why::Absent, NOW)).collect();
     let last = NOW.plus(9);
-    assert_eq!(refused(&source, Why::Missing("x"), last), Refused::Missing);
+    assert_eq!(
+        refused(&source, Why::Missing("x"), last),
+        NotFetched::Missing
+    );
     drop(full);
     failed(&source, last);
-    assert_eq!(refused(&source, Why::Missing("x"), last), Refused::Missing);
+    assert_eq!(
+        refused(&source, Why::Missing("x"), last),
+        NotFetched::Missing
+    );
     begin(&source, Why::Missing("x"), NOW.plus(10));
 }
 
@@ -166,7 +172,10 @@ fn another_document_may_have_what_was_missing() {
     let source = filled();
     source.note_missing("x", NOW);
     fetch(&source, "a b", NOW);
-    assert_eq!(refused(&source, Why::Missing("x"), NOW), Refused::Missing);
+    assert_eq!(
+        refused(&source, Why::Missing("x"), NOW),
+        NotFetched::Missing
+    );
     fetch(&source, "a b c", NOW);
     begin(&source, Why::Missing("x"), NOW);
 }
@@ -177,8 +186,8 @@ fn what_is_stale_is_fetched_once_at_a_time() {
     let now = NOW.plus(600);
     let one = begin(&source, Why::Stale, now);
     assert!(!source.is_due(now));
-    assert_eq!(refused(&source, Why::Stale, now), Refused::NotDue);
-    assert_eq!(refused(&source, Why::Prefetch, now), Refused::NotDue);
+    assert_eq!(refused(&source, Why::Stale, now), NotFetched::NotDue);
+    assert_eq!(refused(&source, Why::Prefetch, now), NotFetched::NotDue);
     // Whoever has nothing to go on with does not wait for that one.
     drop(begin(&source, Why::Missing("x"), now));
     drop(one);
@@ -190,11 +199,11 @@ fn what_is_stale_is_fetched_once_at_a_time() {
 fn ticks_fetch_at_once_and_then_before_it_is_stale() {
     let source = source();
     let first = begin(&source, Why::Prefetch, NOW);
-    assert_eq!(refused(&source, Why::Prefetch, NOW), Refused::NotDue);
+    assert_eq!(refused(&source, Why::Prefetch, NOW), NotFetched::NotDue);
     done(source.answer(first, &ok("a b"), NOW));
-    assert_eq!(refused(&source, Why::Prefetch, NOW), Refused::NotDue);
+    assert_eq!(refused(&source, Why::Prefetch, NOW), NotFetched::NotDue);
     let last = NOW.plus(449);
-    assert_eq!(refused(&source, Why::Prefetch, last), Refused::NotDue);
+    assert_eq!(refused(&source, Why::Prefetch, last), NotFetched::NotDue);
     begin(&source, Why::Prefetch, NOW.plus(450));
 }
 
@@ -219,10 +228,10 @@ fn an_older_answer_that_comes_late_takes_nothing_back() {
     done(source.answer(newer, &ok("a b"), NOW));
     let late = done(source.answer(older, &ok("a"), NOW.plus(5)));
     assert_eq!(late, (false, true, Vec::new()));
-    assert_eq!(source.held(NOW), Held::Fresh(value()));
+    assert_eq!(source.held(NOW), Cached::Fresh(value()));
     assert_eq!(
         source.held(NOW.plus(600)),
-        Held::Stale(value()),
+        Cached::Stale(value()),
         "nor is it newer"
     );
     assert_eq!(source.in_flight.get(), 0);
@@ -238,5 +247,5 @@ fn of_two_answers_in_their_order_the_second_holds() {
     done(source.answer(older, &ok("a"), NOW));
     let (changed, _, _) = done(source.answer(newer, &ok("a b"), NOW));
     assert!(changed);
-    assert_eq!(source.held(NOW), Held::Fresh(value()));
+    assert_eq!(source.held(NOW), Cached::Fresh(value()));
 }

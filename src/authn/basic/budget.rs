@@ -10,7 +10,7 @@ const MOST: i64 = 400_000;
 /// Time for hashes, by what they cost and not by what a clock says: the engine reads none.
 ///
 /// A hash is computed as long as anything is left, however much it costs; what it costs beyond that
-/// is owed, and has to come in before the next one. So a hash that is dearer than a second's share is
+/// is owed, and has to come in before the next one. So a hash that costs more than a second's share is
 /// computed too, only more seldom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {

@@ -16,7 +16,7 @@ pub use budget::Budget;
 pub use hash::{PasswordHash, Unusable};
 pub use login::Login;
 
-use super::back_off::{Attempts, Kind};
+use super::back_off::{AttemptKind, Attempts};
 use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
@@ -124,16 +124,16 @@ impl Users {
         };
         // Whoever is held back spends nothing of the time for the others.
         attempts
-            .check(Kind::Password, login.user(), now)
+            .check(AttemptKind::Password, login.user(), now)
             .map_err(|denial| self.named(denial, place))?;
         self.spend(&user.hash, now)?;
         let fits = user.hash.fits(login.password());
         let Some(place) = place.filter(|_| fits) else {
-            attempts.failed(Kind::Password, login.user(), now);
+            attempts.failed(AttemptKind::Password, login.user(), now);
             self.wrong.borrow_mut().insert(text, place);
             return Err(self.wrong_password(place));
         };
-        attempts.succeeded(Kind::Password, login.user());
+        attempts.succeeded(AttemptKind::Password, login.user());
         self.known.borrow_mut().insert(text, place);
         Ok(user)
     }

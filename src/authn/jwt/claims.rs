@@ -62,14 +62,14 @@ fn unescape(step: &str) -> Option<String> {
 /// The claims of a token. What they say is believed once the signature was right: until then they
 /// serve to refuse it cheaply.
 #[derive(Debug)]
-pub struct Claims(Json);
+pub struct UnverifiedClaims(Json);
 
 fn malformed(path: &ClaimPath, expected: &str) -> Denial {
     let advice = format!("its claim `{}` is not {expected}", path.written);
     Denial::new(Reason::MalformedToken, advice)
 }
 
-impl Claims {
+impl UnverifiedClaims {
     /// From the object in a token's payload.
     pub const fn new(object: Json) -> Self {
         Self(object)
@@ -187,7 +187,7 @@ impl Times {
     ///
     /// # Errors
     /// One of them is no NumericDate.
-    pub fn of(claims: &Claims) -> Result<Self, Denial> {
+    pub fn of(claims: &UnverifiedClaims) -> Result<Self, Denial> {
         Ok(Self {
             expires: claims.time("exp")?,
             not_before: claims.time("nbf")?,
@@ -200,8 +200,8 @@ impl Times {
 mod tests {
     use super::*;
 
-    fn claims(written: &str) -> Claims {
-        Claims::new(Json::parse(written.as_bytes()).unwrap())
+    fn claims(written: &str) -> UnverifiedClaims {
+        UnverifiedClaims::new(Json::parse(written.as_bytes()).unwrap())
     }
 
     fn path(written: &str) -> ClaimPath {
@@ -210,7 +210,7 @@ mod tests {
 
     fn time(written: &str) -> Option<i64> {
         let json = Json::parse(format!("{{\"exp\":{written}}}").as_bytes()).ok()?;
-        let time = Claims::new(json).time("exp").ok()?;
+        let time = UnverifiedClaims::new(json).time("exp").ok()?;
         time.map(Timestamp::seconds)
     }
 

@@ -4,7 +4,7 @@ use super::keys::{Keys, Need};
 use super::remote::Remote;
 use super::tokens::{Refusal, Tokens, Tried};
 use crate::denial::{Denial, Reason};
-use crate::source::{self, Call, Fetch, Progress, Response, Why};
+use crate::source::{Call, Fetch, NotFetched, Progress, Response, Why};
 use crate::time::Timestamp;
 
 /// Keys that are being fetched.
@@ -117,25 +117,25 @@ impl Tokens {
     }
 }
 
-fn refused_fetch(refused: source::Refused) -> Denial {
+fn refused_fetch(refused: NotFetched) -> Denial {
     let unavailable = |retry_after| {
         let advice = "the keys of its issuer cannot be had at the moment, try again";
         Denial::new(Reason::KeysUnavailable, advice).retry_after(retry_after)
     };
     match refused {
-        source::Refused::Missing => Denial::new(
+        NotFetched::Missing => Denial::new(
             Reason::UnknownSigningKey,
             "its issuer has no key of its `kid`, sign in again",
         ),
         // It may be a key that is newer than the ones that were fetched a moment ago.
-        source::Refused::CoolingDown { retry_after } => Denial::new(
+        NotFetched::CoolingDown { retry_after } => Denial::new(
             Reason::KeysPending,
             "the keys of its issuer were fetched a moment ago and will be again, try then",
         )
         .retry_after(retry_after),
-        source::Refused::Unavailable { retry_after } => unavailable(retry_after),
-        source::Refused::NotDue => unavailable(1),
-        source::Refused::Busy => Denial::new(
+        NotFetched::Unavailable { retry_after } => unavailable(retry_after),
+        NotFetched::NotDue => unavailable(1),
+        NotFetched::Busy => Denial::new(
             Reason::KeysPending,
             "the keys of its issuer are being fetched, try again in a second",
         ),

@@ -1,13 +1,12 @@
 //! One issuer of tokens: its keys and its rules.
 
 use super::algorithm::Algorithm;
-use super::claims::{ClaimPath, Times};
+use super::claims::ClaimPath;
 use super::keys::{Checker, Keys, Unproved};
-use super::rules::{Refused, Rules, Stage};
+use super::rules::{Rejection, Stage, TokenRules};
 use super::token::UnverifiedToken;
+use super::verified::VerifiedToken;
 use crate::denial::{Denial, Reason};
-use crate::grant::BodyRules;
-use crate::grant::ScopeSet;
 use std::rc::Rc;
 
 /// What the configuration says of one issuer.
@@ -20,31 +19,12 @@ pub struct Issuer {
     /// its keys
     pub keys: Keys,
     /// what its tokens have to say
-    pub rules: Rules,
+    pub rules: TokenRules,
     /// the header, lower-case, in which its tokens come beside an API key. Such tokens name the user
     /// of that key, and prove nothing by themselves
     pub header: Option<String>,
     /// the cookie in which its tokens come too
     pub cookie: Option<String>,
-}
-
-/// What a token that was verified says: facts, never a decision.
-#[derive(Debug)]
-pub struct Grant {
-    /// the place of the issuer in the configuration
-    pub issuer: usize,
-    /// who is calling
-    pub subject: Rc<str>,
-    /// what it may do
-    pub scopes: ScopeSet,
-    /// which models it may use, and how much it may ask for
-    pub rules: Option<Rc<BodyRules>>,
-    /// when
-    pub times: Times,
-    /// the claims that go into headers, in the order of the configuration
-    pub forwarded: Rc<[Option<String>]>,
-    /// whether a previous secret signed it
-    pub previous: bool,
 }
 
 impl Issuer {
@@ -79,49 +59,41 @@ impl Issuer {
         token: &UnverifiedToken<'_>,
         forwarded: &[ClaimPath],
         checker: Checker<'_>,
-    ) -> Result<Grant, Unproved> {
+    ) -> Result<VerifiedToken, Unproved> {
         self.check_algorithm(token.algorithm)
-            .map_err(Unproved::Refused)?;
+            .map_err(Unproved::Rejected)?;
         let claimed = self
             .rules
             .read(token, checker.now)
-            .map_err(|refused| Unproved::Refused(self.named(refused)))?;
+            .map_err(|refused| Unproved::Rejected(self.named(refused)))?;
         let headers = forwarded
             .iter()
             .map(|path| token.claims.header_value(path))
             .collect::<Result<Rc<[_]>, _>>()
             .map_err(|denial| {
-                Unproved::Refused(self.named(Refused {
+                Unproved::Rejected(self.named(Rejection {
                     stage: Stage::Claims,
                     denial,
                 }))
             })?;
-        let proof = self
+        let signature = self
             .keys
             .check(token, &claimed.subject, checker)
             .map_err(|unproved| match unproved {
-                Unproved::Refused(refused) => Unproved::Refused(self.named(refused)),
+                Unproved::Rejected(refused) => Unproved::Rejected(self.named(refused)),
                 Unproved::Held(denial) => Unproved::Held(denial.of(&self.name)),
                 Unproved::Needs(need) => Unproved::Needs(need),
             })?;
-        Ok(Grant {
-            issuer: place,
-            subject: claimed.subject.into(),
-            scopes: claimed.scopes,
-            rules: claimed.rules,
-            times: claimed.times,
-            forwarded: headers,
-            previous: proof.by_a_previous_secret(),
-        })
+        Ok(VerifiedToken::new(place, claimed, headers, &signature))
     }
 
-    fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), Refused> {
+    fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), Rejection> {
         if self.algorithms.contains(&algorithm) {
             return Ok(());
         }
         let taken: Vec<_> = self.algorithms.iter().map(|taken| taken.name()).collect();
         let advice = format!("this gate takes {}", taken.join(", "));
-        Err(Refused {
+        Err(Rejection {
             stage: Stage::Kind,
             denial: Denial::new(Reason::UnsupportedAlgorithm, advice),
         })
@@ -129,11 +101,11 @@ impl Issuer {
 
     /// `refused`, with the name of the issuer whose rule it was once the token is known to be meant
     /// for it.
-    fn named(&self, refused: Refused) -> Refused {
+    fn named(&self, refused: Rejection) -> Rejection {
         let denial = match refused.stage {
             Stage::Kind | Stage::Issuer => refused.denial,
             Stage::Claims | Stage::Key | Stage::Signature => refused.denial.of(&self.name),
         };
-        Refused { denial, ..refused }
+        Rejection { denial, ..refused }
     }
 }

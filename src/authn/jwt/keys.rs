@@ -2,10 +2,10 @@
 
 use super::key::{Candidates, KeySet};
 use super::remote::Remote;
-use super::rules::{Refused, Stage};
+use super::rules::{Rejection, Stage};
 use super::signature::{self, HmacKey, Verifier};
 use super::token::UnverifiedToken;
-use crate::authn::back_off::{Attempts, Kind};
+use crate::authn::back_off::{AttemptKind, Attempts};
 use crate::denial::{Denial, Reason};
 use crate::time::Timestamp;
 
@@ -23,13 +23,13 @@ pub enum Keys {
     Remote(Box<Remote>),
 }
 
-/// That a signature was right. Only [`Keys::check`] makes one.
+/// Proof that a signature was right. Only [`Keys::check`] makes one.
 #[derive(Debug)]
-pub struct Proof {
+pub struct VerifiedSignature {
     previous: bool,
 }
 
-impl Proof {
+impl VerifiedSignature {
     /// Whether it was made with another secret than the current one.
     pub const fn by_a_previous_secret(&self) -> bool {
         self.previous
@@ -47,11 +47,11 @@ pub enum Need {
     Kid(String),
 }
 
-/// Why there is no proof.
+/// Why no signature is verified.
 #[derive(Debug)]
 pub enum Unproved {
     /// the token is refused
-    Refused(Refused),
+    Rejected(Rejection),
     /// the token was not looked at: too many of its subject's were wrong
     Held(Denial),
     /// keys have to be fetched first
@@ -85,14 +85,14 @@ impl Keys {
         token: &UnverifiedToken<'_>,
         subject: &str,
         checker: Checker<'_>,
-    ) -> Result<Proof, Unproved> {
+    ) -> Result<VerifiedSignature, Unproved> {
         match self {
             Self::Secrets(secrets) => {
                 let input = token.signing_input.as_bytes();
                 secrets
                     .iter()
                     .position(|secret| secret.verify(token.algorithm, input, &token.signature))
-                    .map(|place| Proof {
+                    .map(|place| VerifiedSignature {
                         previous: place > 0,
                     })
                     .ok_or_else(|| forged("it was signed with another secret, sign in again"))
@@ -110,7 +110,7 @@ fn check_remote(
     token: &UnverifiedToken<'_>,
     subject: &str,
     checker: Checker<'_>,
-) -> Result<Proof, Unproved> {
+) -> Result<VerifiedSignature, Unproved> {
     let (keys, stale) = remote.keys(checker.now);
     let Some(keys) = keys else {
         return Err(match checker.fetched {
@@ -141,13 +141,13 @@ fn try_keys(
     token: &UnverifiedToken<'_>,
     subject: &str,
     checker: Checker<'_>,
-) -> Option<Result<Proof, Unproved>> {
+) -> Option<Result<VerifiedSignature, Unproved>> {
     let candidates = match keys.candidates(token.algorithm, token.kid.as_deref()) {
         Candidates::UnknownKid => return None,
         Candidates::Keys(candidates) => candidates,
     };
     let Checker { now, attempts, .. } = checker;
-    let kind = Kind::Token(checker.issuer);
+    let kind = AttemptKind::Token(checker.issuer);
     if let Err(held) = attempts.check(kind, subject, now) {
         return Some(Err(Unproved::Held(held)));
     }
@@ -163,7 +163,7 @@ fn try_keys(
     });
     Some(if right {
         attempts.succeeded(kind, subject);
-        Ok(Proof { previous: false })
+        Ok(VerifiedSignature { previous: false })
     } else {
         attempts.failed(kind, subject, now);
         Err(forged("no key of its issuer made it, sign in again"))
@@ -171,7 +171,7 @@ fn try_keys(
 }
 
 fn refused(stage: Stage, reason: Reason, advice: &'static str) -> Unproved {
-    Unproved::Refused(Refused {
+    Unproved::Rejected(Rejection {
         stage,
         denial: Denial::new(reason, advice),
     })

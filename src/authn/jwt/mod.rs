@@ -5,7 +5,7 @@
 //! RFC 8725 is the list of what is refused.
 //!
 //! A token goes through shape, issuer, claims, key, signature, in this order, the cheap questions
-//! first. What was verified is remembered as facts ([`Grant`]); whether they suffice is asked anew
+//! first. What was verified is remembered as facts ([`VerifiedToken`]); whether they suffice is asked anew
 //! at each request.
 
 mod algorithm;
@@ -21,17 +21,19 @@ mod rules;
 mod signature;
 mod token;
 mod tokens;
+mod verified;
 
 pub use algorithm::Algorithm;
-pub use claims::{ClaimPath, Claims, Times};
+pub use claims::{ClaimPath, Times, UnverifiedClaims};
 pub use fetching::{Answered, Pending};
-pub use issuer::{Grant, Issuer};
+pub use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub use keys::{Keys, Need, Unproved};
 pub use remote::{Jwks, Location, Remote, Server};
-pub use rules::{Audiences, Expected, RequiredClaim, Rules};
+pub use rules::{Audiences, Expected, RequiredClaim, TokenRules};
 pub use signature::{HmacKey, Software, Verifier, verify};
 pub use token::{UnverifiedToken, media_type};
-pub use tokens::{Asked, Context, Refusal, Tokens, Tried};
+pub use tokens::{Context, Refusal, TokenUse, Tokens, Tried};
+pub use verified::VerifiedToken;
 
 pub use jwk::key as key_of_jwk;

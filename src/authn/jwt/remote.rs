@@ -5,7 +5,7 @@ use super::jwk;
 use super::key::KeySet;
 use crate::http::Url;
 use crate::json::Json;
-use crate::source::{Call, Document, Held, Read, Source};
+use crate::source::{Cached, Call, Document, Read, Source};
 use crate::time::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
@@ -130,9 +130,9 @@ impl Remote {
     /// The keys that hold at `now`, and whether they are older than they should be.
     pub fn keys(&self, now: Timestamp) -> (Option<Rc<KeySet>>, bool) {
         match self.source.held(now) {
-            Held::Fresh(keys) => (Some(keys), false),
-            Held::Stale(keys) => (Some(keys), true),
-            Held::Nothing => (None, true),
+            Cached::Fresh(keys) => (Some(keys), false),
+            Cached::Stale(keys) => (Some(keys), true),
+            Cached::Nothing => (None, true),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an issuer's tokens have to say of themselves.
 
-use super::claims::{ClaimPath, Claims, Times};
+use super::claims::{ClaimPath, Times, UnverifiedClaims};
 use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason};
 use crate::grant::ScopeSet;
@@ -44,7 +44,7 @@ pub struct RequiredClaim {
 
 /// The rules for one issuer's tokens, apart from the signature.
 #[derive(Debug)]
-pub struct Rules {
+pub struct TokenRules {
     /// the accepted `typ`, as [`super::token::media_type`] writes them
     pub kinds: Vec<String>,
     /// whether a token may leave out `typ`
@@ -75,11 +75,12 @@ pub struct Rules {
     pub max_lifetime: Option<i64>,
 }
 
-/// What a token claims, read and within the rules. Nothing of it is proved.
+/// What a token claims, read and within the rules. Nothing of it is proved, and nothing of it is
+/// used but to refuse the token, until a [`super::VerifiedToken`] is made of it.
 #[derive(Debug)]
 pub struct Claimed {
     /// the caller
-    pub subject: String,
+    pub subject: Rc<str>,
     /// what the caller may do
     pub scopes: ScopeSet,
     /// which models it may use, and how much it may ask for
@@ -105,20 +106,20 @@ pub enum Stage {
 
 /// A refusal, and how far it came.
 #[derive(Debug)]
-pub struct Refused {
+pub struct Rejection {
     /// how far
     pub stage: Stage,
     /// why
     pub denial: Denial,
 }
 
-impl Rules {
+impl TokenRules {
     /// What `token` claims at `now`, as far as the rules allow it. Cheap: nothing is computed.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Claimed, Refused> {
-        let at = |stage| move |denial| Refused { stage, denial };
+    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Claimed, Rejection> {
+        let at = |stage| move |denial| Rejection { stage, denial };
         self.check_kind(token.kind.as_deref())
             .map_err(at(Stage::Kind))?;
         self.check_issuer(&token.claims)
@@ -127,7 +128,7 @@ impl Rules {
             .map_err(at(Stage::Claims))
     }
 
-    fn read_claims(&self, claims: &Claims, now: Timestamp) -> Result<Claimed, Denial> {
+    fn read_claims(&self, claims: &UnverifiedClaims, now: Timestamp) -> Result<Claimed, Denial> {
         self.check_audience(claims)?;
         let times = Times::of(claims)?;
         self.check_times(&times, now)?;
@@ -144,7 +145,7 @@ impl Rules {
                 Denial::new(Reason::MissingSubject, advice)
             })?;
         Ok(Claimed {
-            subject: subject.to_owned(),
+            subject: subject.into(),
             scopes: self.scopes(claims)?,
             rules: self.body_rules(claims)?,
             times,
@@ -164,7 +165,7 @@ impl Rules {
         Err(Denial::new(Reason::MalformedToken, advice))
     }
 
-    fn check_issuer(&self, claims: &Claims) -> Result<(), Denial> {
+    fn check_issuer(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
         let claimed = claims.text(&ClaimPath::name("iss"))?;
         if self.issuer.is_none() || claimed == self.issuer.as_deref() {
             return Ok(());
@@ -173,7 +174,7 @@ impl Rules {
         Err(Denial::new(Reason::WrongIssuer, advice))
     }
 
-    fn check_audience(&self, claims: &Claims) -> Result<(), Denial> {
+    fn check_audience(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
         let claimed = claims.texts(&ClaimPath::name("aud"))?.unwrap_or_default();
         let fit = match &self.audiences {
             Audiences::Any => true,
@@ -238,7 +239,7 @@ impl Rules {
     }
 
     /// A scope that is not Ollama's (`openid`, `email`) is another service's business.
-    fn scopes(&self, claims: &Claims) -> Result<ScopeSet, Denial> {
+    fn scopes(&self, claims: &UnverifiedClaims) -> Result<ScopeSet, Denial> {
         let Some(path) = &self.scopes_claim else {
             return Ok(self.default_scopes);
         };
@@ -252,7 +253,7 @@ impl Rules {
 
     /// Without the claim a token may use no model. One that cannot be read might mean anything, so
     /// the token is refused.
-    fn body_rules(&self, claims: &Claims) -> Result<Option<Rc<BodyRules>>, Denial> {
+    fn body_rules(&self, claims: &UnverifiedClaims) -> Result<Option<Rc<BodyRules>>, Denial> {
         let Some(path) = &self.models_claim else {
             return Ok(self.body_rules.clone());
         };
@@ -281,7 +282,7 @@ impl Rules {
 }
 
 impl RequiredClaim {
-    fn check(&self, claims: &Claims) -> Result<(), Denial> {
+    fn check(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
         let found = claims.at(&self.path);
         let fit = match (&self.expected, found) {
             (Expected::Absent, found) => found.is_none(),

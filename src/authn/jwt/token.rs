@@ -1,7 +1,7 @@
 //! A token before its signature was checked.
 
 use super::algorithm::Algorithm;
-use super::claims::Claims;
+use super::claims::UnverifiedClaims;
 use crate::denial::{Denial, Reason, quoted};
 use crate::json::Json;
 use base64::Engine as _;
@@ -32,7 +32,7 @@ pub struct UnverifiedToken<'a> {
     /// its type, lower-case, without `application/` (RFC 7515 section 4.1.9)
     pub kind: Option<String>,
     /// what it claims
-    pub claims: Claims,
+    pub claims: UnverifiedClaims,
     /// what is signed (RFC 7515 section 5.2, step 8)
     pub signing_input: &'a str,
     /// the signature, decoded
@@ -80,7 +80,7 @@ impl<'a> UnverifiedToken<'a> {
         let kind = text_of("typ", "its header's `typ` is not a string")?;
         let kind = kind.map(|kind| media_type(kind));
         let claims = decode_object(payload)
-            .map(Claims::new)
+            .map(UnverifiedClaims::new)
             .ok_or_else(|| malformed("its claims are not a JSON object in base64url"))?;
         let signature = decode(signature)
             .ok_or_else(|| malformed("its signature is not in base64url without padding"))?;

@@ -2,12 +2,13 @@
 
 use super::claims::ClaimPath;
 use super::fetching::Pending;
-use super::issuer::{Grant, Issuer};
+use super::issuer::Issuer;
 use super::keys::{Checker, Keys, Unproved};
 use super::remote::Remote;
-use super::rules::{Refused, Stage};
+use super::rules::{Rejection, Stage};
 use super::signature::Verifier;
 use super::token::UnverifiedToken;
+use super::verified::VerifiedToken;
 use crate::authn::back_off::Attempts;
 use crate::authn::cache::Cache;
 use crate::denial::{Denial, Level, Reason};
@@ -46,7 +47,7 @@ pub struct Context<'c> {
 
 /// Whose tokens are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum TokenUse {
     /// those that prove who is calling
     Credential,
     /// those that came in the cookie of the issuer at this place, and of others with the same cookie
@@ -55,7 +56,7 @@ pub enum Asked {
     User(usize),
 }
 
-/// Why there is no grant.
+/// Why there is no verified token.
 #[derive(Debug)]
 pub enum Refusal {
     /// the caller is refused
@@ -75,9 +76,9 @@ impl From<Denial> for Refusal {
 pub struct Tokens {
     pub(super) issuers: Vec<Issuer>,
     forwarded: Vec<ClaimPath>,
-    pub(super) verified: RefCell<Cache<Rc<Grant>>>,
+    pub(super) verified: RefCell<Cache<Rc<VerifiedToken>>>,
     /// where each was presented: in another place other issuers judge it
-    pub(super) forged: RefCell<Cache<Asked>>,
+    pub(super) forged: RefCell<Cache<TokenUse>>,
     by_previous: Cell<u64>,
     pub(super) news: RefCell<Vec<News>>,
     /// the fetches that have ended since they were counted last, and whether each worked
@@ -116,15 +117,15 @@ impl Tokens {
         })
     }
 
-    /// Whether the issuer at `place` is one of those that are asked.
-    fn is_asked(&self, asked: Asked, place: usize, issuer: &Issuer) -> bool {
-        match asked {
-            Asked::Credential => issuer.header.is_none(),
-            Asked::Cookie(first) => {
+    /// Whether the issuer at `place` is one of those whose tokens these may be.
+    fn may_judge(&self, usage: TokenUse, place: usize, issuer: &Issuer) -> bool {
+        match usage {
+            TokenUse::Credential => issuer.header.is_none(),
+            TokenUse::Cookie(first) => {
                 let first = self.issuers.get(first);
                 issuer.cookie.is_some() && first.is_some_and(|first| first.cookie == issuer.cookie)
             }
-            Asked::User(user) => user == place && issuer.header.is_some(),
+            TokenUse::User(user) => user == place && issuer.header.is_some(),
         }
     }
 
@@ -133,7 +134,7 @@ impl Tokens {
         self.issuers.get(place)
     }
 
-    /// What `text`, a token in compact form, grants. Of several issuers the first that accepts it
+    /// What `text` is, a token in compact form. Of several issuers the first that accepts it
     /// decides; of several refusals the one that came furthest is told.
     ///
     /// # Errors
@@ -141,26 +142,26 @@ impl Tokens {
     pub fn verify(
         &self,
         text: &str,
-        asked: Asked,
+        usage: TokenUse,
         context: Context<'_>,
-    ) -> Result<Rc<Grant>, Refusal> {
-        if let Some(grant) = self.remembered(text, asked, context)? {
-            return Ok(grant);
+    ) -> Result<Rc<VerifiedToken>, Refusal> {
+        if let Some(token) = self.remembered(text, usage, context)? {
+            return Ok(token);
         }
         let token = UnverifiedToken::parse(text)?;
-        let mut furthest: Option<Refused> = None;
+        let mut furthest: Option<Rejection> = None;
         let mut needs = Vec::new();
         let mut may_become_right = false;
         let mut held = None;
         for (place, issuer) in self.issuers.iter().enumerate() {
-            if !self.is_asked(asked, place, issuer) {
+            if !self.may_judge(usage, place, issuer) {
                 continue;
             }
             match self.try_issuer(place, issuer, &token, context) {
-                Ok(grant) => return Ok(self.remember(text, grant)),
+                Ok(token) => return Ok(self.remember(text, token)),
                 Err(Unproved::Needs(need)) => needs.push((place, need)),
                 Err(Unproved::Held(denial)) => held = held.or(Some(denial)),
-                Err(Unproved::Refused(refused)) => {
+                Err(Unproved::Rejected(refused)) => {
                     may_become_right |= refused.denial.reason() == Reason::TokenNotYetValid;
                     match &furthest {
                         Some(known) if known.stage >= refused.stage => {}
@@ -183,7 +184,7 @@ impl Tokens {
         };
         // Its keys judged it; only other keys could judge otherwise, and they empty the cache.
         if stage == Stage::Signature && !may_become_right {
-            self.forged.borrow_mut().insert(text, asked);
+            self.forged.borrow_mut().insert(text, usage);
         }
         Err(denial.into())
     }
@@ -192,12 +193,12 @@ impl Tokens {
     fn remembered(
         &self,
         text: &str,
-        asked: Asked,
+        usage: TokenUse,
         context: Context<'_>,
-    ) -> Result<Option<Rc<Grant>>, Refusal> {
+    ) -> Result<Option<Rc<VerifiedToken>>, Refusal> {
         let known = self.verified.borrow_mut().get(text);
-        let Some(grant) = known else {
-            let forged = self.forged.borrow_mut().get(text) == Some(asked);
+        let Some(token) = known else {
+            let forged = self.forged.borrow_mut().get(text) == Some(usage);
             return match forged {
                 true => Err(Denial::new(
                     Reason::InvalidSignature,
@@ -207,21 +208,21 @@ impl Tokens {
                 false => Ok(None),
             };
         };
-        let issuer = self.issuers.get(grant.issuer);
-        let Some(issuer) = issuer.filter(|issuer| self.is_asked(asked, grant.issuer, issuer))
+        let issuer = self.issuers.get(token.issuer());
+        let Some(issuer) = issuer.filter(|issuer| self.may_judge(usage, token.issuer(), issuer))
         else {
             return Ok(None);
         };
         if let Keys::Remote(remote) = &issuer.keys
-            && self.has_aged(remote, grant.issuer, context)
+            && self.has_aged(remote, token.issuer(), context)
         {
             return Ok(None);
         }
-        if let Err(denial) = issuer.rules.check_times(&grant.times, context.now) {
+        if let Err(denial) = issuer.rules.check_times(token.times(), context.now) {
             self.verified.borrow_mut().remove(text);
             return Err(denial.of(&issuer.name).into());
         }
-        Ok(Some(grant))
+        Ok(Some(token))
     }
 
     /// Whether the keys behind a remembered token are gone, or due to be fetched by this request.
@@ -237,7 +238,7 @@ impl Tokens {
         issuer: &Issuer,
         token: &UnverifiedToken<'_>,
         context: Context<'_>,
-    ) -> Result<Grant, Unproved> {
+    ) -> Result<VerifiedToken, Unproved> {
         let mut checker = Checker {
             now: context.now,
             verifier: context.verifier,
@@ -253,15 +254,15 @@ impl Tokens {
         issuer.verify(place, token, &self.forwarded, checker)
     }
 
-    fn remember(&self, text: &str, grant: Grant) -> Rc<Grant> {
-        let grant = Rc::new(grant);
-        self.verified.borrow_mut().insert(text, Rc::clone(&grant));
-        if grant.previous {
+    fn remember(&self, text: &str, token: VerifiedToken) -> Rc<VerifiedToken> {
+        let token = Rc::new(token);
+        self.verified.borrow_mut().insert(text, Rc::clone(&token));
+        if token.by_a_previous_secret() {
             let count = self.by_previous.get().saturating_add(1);
             self.by_previous.set(count);
             // 1, 2, 4, 8, …: enough to see whether anybody still does.
             if count.is_power_of_two() {
-                let name = self.issuers.get(grant.issuer).map(|issuer| &issuer.name);
+                let name = self.issuers.get(token.issuer()).map(|issuer| &issuer.name);
                 let line = format!(
                     "ollama-gate: jwt `{}`: {count} so far are signed with a previous secret",
                     name.map_or("", String::as_str)
@@ -269,7 +270,7 @@ impl Tokens {
                 self.tell(Level::Info, line);
             }
         }
-        grant
+        token
     }
 
     /// What there is to log since this was asked last.

@@ -4,8 +4,8 @@
 //! no host, no nonce. So a signature is good for a short time around the one that it names, and
 //! once; two equal calls within one second are the same bytes, and both are let in.
 
-mod proof;
 mod seen;
+mod signature;
 mod ssh;
 
 use super::jwt::{Algorithm, PublicKey, Verifier, verify};
@@ -13,9 +13,9 @@ use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
 use crate::grant::ScopeSet;
 use crate::time::Timestamp;
-use proof::Proof;
 use seen::{Seen, Unfit};
 use sha2::{Digest as _, Sha256};
+use signature::CliSignature;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -57,7 +57,7 @@ pub struct Signers {
 
 /// What of a request is signed.
 #[derive(Clone, Copy, Debug)]
-pub struct Signed<'a> {
+pub struct SignedRequest<'a> {
     /// the method, as sent
     pub method: &'a [u8],
     /// path and query as sent, without the prefix that the gate is mounted at: the CLI leaves out
@@ -102,31 +102,31 @@ impl Signers {
     pub fn verify(
         &self,
         presented: &str,
-        signed: Signed<'_>,
+        signed: SignedRequest<'_>,
         now: Timestamp,
         verifier: &dyn Verifier,
     ) -> Result<&Signer, Denial> {
         if self.is_empty() {
             return Err(not_taken());
         }
-        let proof = Proof::read(presented, signed)?;
-        let (signer, seen) = self.known.get(&proof.key).ok_or_else(|| {
+        let presented = CliSignature::read(presented, signed)?;
+        let (signer, seen) = self.known.get(&presented.key).ok_or_else(|| {
             Denial::new(
                 Reason::UnknownSigner,
                 "ask for yours to be added, it is the line in ~/.ollama/id_ed25519.pub",
             )
         })?;
         let denied = |denial: Denial| denial.of(&signer.id);
-        if !self.windows.holds(proof.time, now) {
+        if !self.windows.holds(presented.time, now) {
             return Err(denied(self.windows.missed()));
         }
-        let message = proof.message(signed);
+        let message = presented.message(signed);
         let good = verify(
             verifier,
             Algorithm::EdDsa,
             &signer.key,
             &message,
-            &proof.signature,
+            &presented.signature,
         );
         if !good {
             return Err(denied(Denial::new(
@@ -145,7 +145,7 @@ impl Signers {
         let digest = Sha256::digest(&message).into();
         let noted = seen
             .borrow_mut()
-            .note(proof.time, digest, now, self.windows);
+            .note(presented.time, digest, now, self.windows);
         match noted {
             Ok(()) => Ok(signer),
             Err(unfit) => Err(denied(unfit.denial())),

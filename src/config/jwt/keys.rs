@@ -6,7 +6,7 @@ use crate::authn::jwt::{
     Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
 use crate::http::Url;
-use crate::source::{Rules, Source};
+use crate::source::{FetchRules, Source};
 use std::time::Duration;
 
 pub(in crate::config) const KEY: &[Field] = &[
@@ -300,7 +300,7 @@ fn read_jwks(
             timeout: Duration::from_secs(timeout.unsigned_abs()),
         },
     };
-    let rules = Rules {
+    let rules = FetchRules {
         every,
         max_stale,
         cool_down,

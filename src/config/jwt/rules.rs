@@ -2,7 +2,7 @@
 
 use super::super::reader::{Node, Reader, Section};
 use super::super::rules;
-use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, Rules, media_type};
+use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, TokenRules, media_type};
 use crate::grant::ScopeSet;
 use crate::json::Json;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const KINDS: [&str; 2] = ["jwt", "at+jwt"];
 
 /// The rules in `section`. Tokens that only name the `users` of a key restrict what it may do, and
 /// do not without a scopes claim.
-pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Rules {
+pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> TokenRules {
     let field = |name| section.field(name);
     let kinds = field("typ").map(|node| reader.texts(&node).unwrap_or_default());
     let subject_claim = field("subject_claim").and_then(|node| claim(reader, &node));
@@ -28,7 +28,7 @@ pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Rule
     let (max_age, max_lifetime) = (age("max_age"), age("max_lifetime"));
     let require_expiry = field("require_expiry").and_then(|node| reader.boolean(&node));
     let leeway = field("leeway").and_then(|node| reader.duration(&node, MOST_LEEWAY));
-    Rules {
+    TokenRules {
         kind_is_optional: kinds.is_none(),
         kinds: match kinds {
             Some(kinds) => kinds.iter().map(|kind| media_type(kind)).collect(),

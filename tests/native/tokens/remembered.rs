@@ -2,10 +2,12 @@
 
 use crate::world::{ISSUER, NOW, SECRET, jwks, remote, signer};
 use ollama_gate::authn::Attempts;
-use ollama_gate::authn::jwt::{Algorithm, Asked, Context, PublicKey, Refusal, Software, Verifier};
+use ollama_gate::authn::jwt::{
+    Algorithm, Context, PublicKey, Refusal, Software, TokenUse, Verifier,
+};
 use ollama_gate::config::Configuration;
 use ollama_gate::engine::Engine;
-use ollama_gate::source::{Body, Response};
+use ollama_gate::source::{Response, ResponseBody};
 use ollama_gate::time::Timestamp;
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -67,7 +69,7 @@ impl Gate {
             attempts: Attempts::free(),
         };
         let tokens = self.engine.authenticators.tokens();
-        let code = match tokens.verify(token, Asked::Credential, context) {
+        let code = match tokens.verify(token, TokenUse::Credential, context) {
             Ok(_) => "",
             Err(Refusal::Denied(denial)) => denial.reason().code(),
             Err(Refusal::Await(begun)) => {
@@ -75,7 +77,7 @@ impl Gate {
                 let body = jwks(&[signer(1).jwk("k1")]);
                 let response = Response {
                     status: Some(200),
-                    body: Body::Bytes(&body),
+                    body: ResponseBody::Bytes(&body),
                 };
                 tokens.answer(pending, &response, context.now);
                 return self.ask(token);

@@ -79,13 +79,13 @@ impl Jitter {
 
 /// How long to leave a server alone that failed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct BackOff {
+pub struct RetryDelay {
     failures: u32,
     /// since when, and for how many seconds
     waiting: Option<(Timestamp, i64)>,
 }
 
-impl BackOff {
+impl RetryDelay {
     /// It failed at `now`: leaves it alone for 1, 2, 4, … 300 seconds, spread by `jitter`. Gives the
     /// seconds.
     pub fn failed(&mut self, now: Timestamp, jitter: &mut Jitter) -> i64 {
@@ -121,26 +121,26 @@ mod tests {
         assert!(!has_passed(NOW, 10, NOW.plus(9)));
         assert!(has_passed(NOW, 10, NOW.plus(10)));
         assert!(has_passed(NOW, 10, NOW.plus(-1)));
-        let mut back_off = BackOff::default();
-        back_off.failed(NOW, &mut Jitter::new(1));
-        assert_eq!(back_off.left(NOW), Some(1));
-        assert_eq!(back_off.left(NOW.plus(-1)), None);
+        let mut retry = RetryDelay::default();
+        retry.failed(NOW, &mut Jitter::new(1));
+        assert_eq!(retry.left(NOW), Some(1));
+        assert_eq!(retry.left(NOW.plus(-1)), None);
     }
 
     #[test]
     fn a_back_off_doubles_up_to_its_end_and_begins_anew() {
-        let (mut back_off, mut jitter) = (BackOff::default(), Jitter::new(7));
+        let (mut retry, mut jitter) = (RetryDelay::default(), Jitter::new(7));
         for wanted in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
-            let seconds = back_off.failed(NOW, &mut jitter);
+            let seconds = retry.failed(NOW, &mut jitter);
             let quarter = wanted / 4;
             assert!(
                 (wanted - quarter..=wanted + quarter).contains(&seconds),
                 "{wanted}: {seconds}"
             );
         }
-        assert!(back_off.succeeded());
-        assert_eq!(back_off.left(NOW), None);
-        assert_eq!(back_off.failed(NOW, &mut jitter), 1);
+        assert!(retry.succeeded());
+        assert_eq!(retry.left(NOW), None);
+        assert_eq!(retry.failed(NOW, &mut jitter), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 /// How a document is kept, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct FetchRules {
     /// how long it is fresh
     pub every: i64,
     /// how long it is used
@@ -19,7 +19,7 @@ pub struct Rules {
 
 /// What there is.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Held<V> {
+pub enum Cached<V> {
     /// as new as it should be
     Fresh(Rc<V>),
     /// older, and still to be used
@@ -43,7 +43,7 @@ pub enum Why<'a> {
 
 /// Why not to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum NotFetched {
     /// what there is will do for now
     NotDue,
     /// it was looked for a moment ago, and is not there

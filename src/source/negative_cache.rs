@@ -1,6 +1,6 @@
 //! What was asked for and is not there.
 
-use super::pace::has_passed;
+use super::retry::has_passed;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ const MOST: usize = 256;
 
 /// Names that a fetch did not bring, each for a while.
 #[derive(Debug, Default)]
-pub struct Missing {
+pub struct NegativeCache {
     since: HashMap<String, Timestamp>,
 }
 
-impl Missing {
+impl NegativeCache {
     /// `item` was not there at `now`. When there is no room, those that are over `seconds` old make
     /// it; if none is, the newcomer is not remembered, and is asked for again: the cool-down bounds
     /// that.
@@ -47,23 +47,23 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_so_for_a_while() {
-        let mut missing = Missing::default();
-        missing.note("k9", NOW, 10);
-        assert!(missing.holds("k9", NOW.plus(9), 10));
-        assert!(!missing.holds("k9", NOW.plus(10), 10));
-        assert!(!missing.holds("k8", NOW, 10));
-        missing.clear();
-        assert!(!missing.holds("k9", NOW, 10));
+        let mut names = NegativeCache::default();
+        names.note("k9", NOW, 10);
+        assert!(names.holds("k9", NOW.plus(9), 10));
+        assert!(!names.holds("k9", NOW.plus(10), 10));
+        assert!(!names.holds("k8", NOW, 10));
+        names.clear();
+        assert!(!names.holds("k9", NOW, 10));
     }
 
     #[test]
     fn a_flood_of_names_takes_no_memory() {
-        let mut missing = Missing::default();
+        let mut names = NegativeCache::default();
         for number in 0..10_000 {
-            missing.note(&number.to_string(), NOW, 10);
+            names.note(&number.to_string(), NOW, 10);
         }
-        assert_eq!(missing.since.len(), MOST);
-        missing.note("later", NOW.plus(11), 10);
-        assert_eq!(missing.since.len(), 1);
+        assert_eq!(names.since.len(), MOST);
+        names.note("later", NOW.plus(11), 10);
+        assert_eq!(names.since.len(), 1);
     }
 }

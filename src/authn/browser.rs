@@ -3,8 +3,8 @@
 //! Whoever is recognised by one is marked so, and policy refuses pages from elsewhere.
 
 use super::basic::{Login, Users};
-use super::jwt::{Asked, Refusal, Tokens};
-use super::{Asking, Authenticators, told};
+use super::jwt::{Refusal, TokenUse, Tokens};
+use super::{Asking, Authenticators, preferred_refusal};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
@@ -13,14 +13,14 @@ use crate::identity::{Identity, Method};
 use std::rc::Rc;
 
 /// What a browser may have sent by itself.
-pub(super) enum Ambient<'a> {
+pub(super) enum BrowserCredential<'a> {
     /// what stands behind `Basic`, as it came and as it was read
     Login(&'a str, Result<Login, Denial>),
     /// a token in the cookie of the issuer at this place
     Cookie(usize, &'a str),
 }
 
-impl<'a> Ambient<'a> {
+impl<'a> BrowserCredential<'a> {
     /// What there is of it in the request with `head`. A cookie counts only where no header holds a
     /// credential, an unusable one included.
     ///
@@ -83,20 +83,20 @@ impl<'a> Ambient<'a> {
 impl Authenticators {
     /// Whoever stands behind what a browser may have sent by itself.
     #[inline(never)] // as above
-    pub(super) fn behind_ambient<'e>(
+    pub(super) fn behind_browser<'e>(
         &'e self,
-        ambient: Ambient<'_>,
+        credential: BrowserCredential<'_>,
         head: &RequestHead<'_>,
         asking: Asking<'_>,
     ) -> Result<Identity<'e>, Refusal> {
-        let identity = match ambient {
-            Ambient::Login(text, login) => self.behind_login(text, login, head, asking),
-            Ambient::Cookie(issuer, token) => {
-                self.behind_token(token, Asked::Cookie(issuer), self.context(asking)?)
+        let identity = match credential {
+            BrowserCredential::Login(text, login) => self.behind_login(text, login, head, asking),
+            BrowserCredential::Cookie(issuer, token) => {
+                self.behind_token(token, TokenUse::Cookie(issuer), self.context(asking)?)
             }
         };
         Ok(Identity {
-            ambient: true,
+            by_browser: true,
             ..identity?
         })
     }
@@ -133,7 +133,7 @@ impl Authenticators {
         {
             Ok(user) => user,
             // Of what could not be checked nothing is known.
-            Err(denial) => return Err(told(unknown_key, denial).into()),
+            Err(denial) => return Err(preferred_refusal(unknown_key, denial).into()),
         };
         Ok(Identity {
             method: Method::Basic,
@@ -142,7 +142,7 @@ impl Authenticators {
             scopes: user.scopes,
             claims: None,
             by_previous_secret: false,
-            ambient: true,
+            by_browser: true,
             allow_from: None,
             rules: RuleSet::own(&user.rules),
         })
