@@ -1,12 +1,12 @@
 //! Those who bring no credential, where the configuration lets them in.
 
-use super::jwt::Refusal;
 use crate::credential::Presented;
 use crate::denial::Reason;
 use crate::grant::ScopeSet;
 use crate::grant::{BodyRules, RuleSet};
 use crate::identity::{Identity, Method};
 use crate::ollama::Route;
+use crate::source::Refusal;
 use std::rc::Rc;
 
 /// Their name in logs.

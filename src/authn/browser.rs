@@ -3,13 +3,14 @@
 //! Whoever is recognised by one is marked so, and policy refuses pages from elsewhere.
 
 use super::basic::{Login, Users};
-use super::jwt::{Refusal, TokenUse, Tokens};
+use super::jwt::{TokenUse, Tokens};
 use super::{Asking, Authenticators, preferred_refusal};
 use crate::credential::{MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
 use crate::identity::{Identity, Method};
+use crate::source::Refusal;
 use std::rc::Rc;
 
 /// What a browser may have sent by itself.

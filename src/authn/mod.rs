@@ -19,12 +19,13 @@ use crate::grant::RuleSet;
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::network::ClientAddress;
+use crate::source::{News, Refusal, Tried};
 use crate::time::Clock;
 pub use anonymous::Anonymous;
 use api_key::{ApiKey, KeyRing};
 use basic::Users;
 use browser::BrowserCredential;
-use jwt::{Context, Refusal, TokenUse, Tokens, Tried, Verifier};
+use jwt::{Context, TokenUse, Tokens, Verifier};
 use ollama_cli::{SignedRequest, Signers};
 use std::rc::Rc;
 
@@ -65,19 +66,21 @@ impl Authenticators {
         }
     }
 
-    /// What is remembered of failures, where anybody is held back.
-    pub const fn back_off(&self) -> Option<&BackOff> {
-        self.back_off.as_ref()
-    }
-
     /// Those who log in with a password.
     pub const fn users(&self) -> &Users {
         &self.users
     }
 
-    /// The issuers, and what is fetched for them.
-    pub const fn tokens(&self) -> &Tokens {
-        &self.tokens
+    /// Forgets what is remembered of tokens: there are other keys.
+    pub fn forget_tokens(&self) {
+        self.tokens.forget();
+    }
+
+    /// What there is to log since this was asked last.
+    pub fn take_news(&self) -> Vec<News> {
+        let mut news = self.tokens.take_news();
+        news.extend(self.back_off.as_ref().and_then(BackOff::take_news));
+        news
     }
 
     /// The identity behind `presented` in the request with `head`.

@@ -2,13 +2,13 @@
 
 use super::basic::Login;
 use super::browser::BrowserCredential;
-use super::jwt::Refusal;
 use super::{Asking, Authenticators, preferred_refusal, without_credential};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::network::proves;
+use crate::source::Refusal;
 
 /// How many methods have to prove a caller, and which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
 use crate::identity::Method;
 use crate::ollama::Scope;
+use crate::source::Sources;
 
 pub(super) const ROOT: &[Field] = &[
     Field::optional(
@@ -215,8 +216,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Some(node) => api_keys::read(reader, &node, root.json.member("jwt")),
         None => KeyRing::default(),
     };
+    let mut sources = Sources::default();
     let issuers = match field("jwt") {
-        Some(node) => jwt::read(reader, &node),
+        Some(node) => jwt::read(reader, &mut sources, &node),
         None => Vec::new(),
     };
     let users = basic::read(reader, field("basic").as_ref());
@@ -300,6 +302,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             authenticators: Authenticators::new(keys, Tokens::new(issuers, claims), users)
                 .with_signers(signers)
                 .with_back_off(back_off),
+            sources,
             require,
             network,
             anonymous,

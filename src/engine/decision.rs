@@ -4,7 +4,6 @@ use super::body::{self, Held};
 use super::record::Facts;
 use super::{Engine, Ports, share};
 use crate::authn::Asking;
-use crate::authn::jwt::{Refusal, Tried};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, RequestHead, RequestLine};
@@ -12,6 +11,7 @@ use crate::network::ClientAddress;
 use crate::ollama::Route;
 use crate::ollama::body::Members;
 use crate::policy::{self, Verdict};
+use crate::source::{Refusal, Tried};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
 
 /// What the head came to.

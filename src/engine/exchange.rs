@@ -6,14 +6,14 @@ use super::list::List;
 use super::record::{Facts, Record, request_id};
 use super::share::Shared;
 use super::{Engine, Mode, Reply, Watched};
-use crate::authn::jwt::{Answered, Pending, Refusal, Tried, Verifier};
+use crate::authn::jwt::Verifier;
 use crate::cors;
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
 use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy::BodyApproved;
-use crate::source::{Call, Response};
+use crate::source::{Answered, Call, Pending, Refusal, Response, Tried};
 use crate::time::Clock;
 use crate::upstream::{Admitted, Prepared};
 use std::rc::Rc;
@@ -154,12 +154,11 @@ impl Exchange {
         head: &RequestHead<'a>,
         response: &Response<'_>,
     ) -> Outcome<'a> {
-        let tokens = ports.engine.authenticators.tokens();
         // Without a clock there was nothing to wait for, and the decision says so.
         if let (Some(pending), Some(now)) = (self.pending.take(), ports.clock.wall()) {
-            match tokens.answer(pending, response, now) {
+            match ports.engine.answer(pending, response, now) {
                 Answered::Follow(pending, call) => return self.wait(pending, call),
-                Answered::Done(tried) => self.tried.push(tried),
+                Answered::Done { tried, .. } => self.tried.push(tried),
             }
         }
         self.request_head(ports, head)

@@ -6,6 +6,7 @@
 mod body;
 mod decision;
 mod exchange;
+mod fetching;
 mod list;
 mod mode;
 mod record;
@@ -28,6 +29,7 @@ use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
 use crate::network::NetworkRules;
 use crate::ollama::Routes;
+use crate::source::Sources;
 use crate::upstream::UpstreamRules;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.
@@ -35,6 +37,8 @@ use crate::upstream::UpstreamRules;
 pub struct Engine {
     /// who can prove who they are
     pub authenticators: Authenticators,
+    /// what is fetched
+    pub sources: Sources,
     /// how many methods have to prove it
     pub require: Requirement,
     /// where requests may come from

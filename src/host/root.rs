@@ -6,12 +6,10 @@ use super::clock::HostClock;
 use super::counters::Counters;
 use super::crypto::Proved;
 use super::{CallToken, Filter, Host, Status, response};
-use crate::authn::BackOff;
-use crate::authn::jwt::{Answered, Pending};
 use crate::config::{ConfigErrors, Configuration};
 use crate::denial::Level;
 use crate::engine::{Engine, Mode};
-use crate::source::{Call, Response};
+use crate::source::{Answered, Call, Pending, Response};
 use crate::time::{Clock as _, Timestamp};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -41,15 +39,10 @@ pub struct Ready {
 impl Ready {
     /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
     pub(super) fn tell_news(&self, host: &impl Host) {
-        let tokens = self.engine.authenticators.tokens();
-        for news in tokens.take_news() {
+        for news in self.engine.take_news() {
             host.log(news.level, &news.line);
         }
-        let back_off = self.engine.authenticators.back_off();
-        if let Some(news) = back_off.and_then(BackOff::take_news) {
-            host.log(news.level, &news.line);
-        }
-        for worked in tokens.take_ended() {
+        for worked in self.engine.take_ended() {
             self.counters.count_fetch(host, worked);
         }
     }
@@ -158,16 +151,15 @@ impl<H: Host + Clone> Root<H> {
 
     /// Where there is nothing to do in them, or the gateway has none, none are asked for.
     fn ask_for_ticks(&mut self, ready: &Ready) {
-        let tokens = ready.engine.authenticators.tokens();
         let capabilities = ready.capabilities;
-        if !capabilities.ticks || !(tokens.fetches() || capabilities.counts_on_ticks) {
+        if !capabilities.ticks || !(ready.engine.fetches() || capabilities.counts_on_ticks) {
             return;
         }
         if self.ticks == Ticks::Unasked && self.host.set_tick(TICK).is_ok() {
             self.ticks = Ticks::Expected;
         }
         if self.ticks != Ticks::Unasked {
-            tokens.expect_ticks();
+            ready.engine.expect_ticks();
             ready.counters.expect_ticks(capabilities.counts_on_ticks);
         }
     }
@@ -184,7 +176,7 @@ impl<H: Host + Clone> Root<H> {
         let (Some(ready), Some(now)) = (self.ready.clone(), self.now()) else {
             return;
         };
-        for (pending, call) in ready.engine.authenticators.tokens().due(now) {
+        for (pending, call) in ready.engine.due(now) {
             self.send(&ready, pending, &call);
         }
         ready.tell_news(&self.host);
@@ -216,8 +208,7 @@ impl<H: Host + Clone> Root<H> {
     fn answer(&mut self, ready: &Rc<Ready>, pending: Pending, response: &Response<'_>) {
         // Without a clock the fetch is given up; the next tick begins another.
         let Some(now) = self.now() else { return };
-        let tokens = ready.engine.authenticators.tokens();
-        if let Answered::Follow(pending, call) = tokens.answer(pending, response, now) {
+        if let Answered::Follow(pending, call) = ready.engine.answer(pending, response, now) {
             self.send(ready, pending, &call);
         }
     }

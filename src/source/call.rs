@@ -110,9 +110,9 @@ pub enum ResponseBody<'a> {
 }
 
 /// A document that can be fetched.
-pub trait Document {
+pub trait Document: fmt::Debug {
     /// what it says
-    type Value: PartialEq;
+    type Value: PartialEq + fmt::Debug;
 
     /// The first call.
     fn first(&self) -> Call;

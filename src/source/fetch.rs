@@ -116,8 +116,8 @@ impl<D: Document> Source<D> {
         }
     }
 
-    /// Whether what is stale may be fetched anew by a request now: nobody else does, and the server
-    /// has not just failed.
+    /// Whether what is stale may be fetched anew now: nobody else does, and the server has not just
+    /// failed.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.in_flight.get() == 0 && self.state.borrow().retry.left(now).is_none()
     }
@@ -267,7 +267,7 @@ impl<D: Document> Source<D> {
     }
 
     fn news(&self, level: Level, what: &str) -> News {
-        let line = format!("ollama-gate: {}: keys: {what}", self.name);
+        let line = format!("ollama-gate: {}: {what}", self.name);
         News { level, line }
     }
 }

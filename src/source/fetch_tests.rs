@@ -83,11 +83,7 @@ fn fetch(source: &Source<Words>, body: &str, now: Timestamp) -> (bool, bool, Vec
 /// With `a b` from `NOW` on.
 fn filled() -> Source<Words> {
     let source = source();
-    let what = (
-        true,
-        true,
-        vec!["ollama-gate: words: keys: fetched".to_owned()],
-    );
+    let what = (true, true, vec!["ollama-gate: words: fetched".to_owned()]);
     assert_eq!(fetch(&source, "a b", NOW), what);
     source
 }
@@ -119,7 +115,7 @@ fn an_answer_makes_it_fresh_again_even_the_same_one() {
     assert_eq!(source.held(NOW.plus(700 + 3599)), Cached::Stale(value()));
     let (changed, had, lines) = fetch(&source, "b", NOW.plus(800));
     assert_eq!((changed, had), (true, true));
-    assert_eq!(lines, ["ollama-gate: words: keys: fetched, and changed"]);
+    assert_eq!(lines, ["ollama-gate: words: fetched, and changed"]);
 }
 
 #[test]
@@ -269,7 +265,7 @@ fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
         let fetch = begin(&source, Why::Stale, NOW.plus(600));
         let (changed, had, lines) = done(source.answer(fetch, &response, NOW.plus(600)));
         assert_eq!((changed, had, lines.len()), (false, false, 1), "{why}");
-        let start = "ollama-gate: words: keys: cannot be fetched: ";
+        let start = "ollama-gate: words: cannot be fetched: ";
         let end = "; next try in 1 s at the earliest";
         assert!(
             lines[0].starts_with(start) && lines[0].ends_with(end),

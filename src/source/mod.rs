@@ -1,7 +1,9 @@
 //! Documents that are fetched, and go stale.
 //!
 //! Sans-io: a [`Source`] says which [`Call`] to make, is told the [`Response`], and holds what came
-//! of it. Keys of issuers come from here; whatever else is fetched will.
+//! of it. [`Sources`] are all of a configuration: they begin what ticks have to fetch, take the
+//! answers, and collect what there is to log. Keys of issuers come from here; whatever else is
+//! fetched will.
 //!
 //! * A request waits only for its own call. There is no queue that another one could wake, or that
 //!   a client could fill.
@@ -15,7 +17,9 @@ mod fetch;
 mod negative_cache;
 mod retry;
 mod rules;
+mod sources;
 
 pub use call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
 pub use fetch::{Fetch, Progress, Source};
 pub use rules::{Cached, FetchRules, NotFetched, Why};
+pub use sources::{Answered, Pending, Refusal, SourceHandle, SourceId, Sources, Tried};

@@ -78,7 +78,7 @@ fn an_answer_of_use_ends_the_back_off() {
     // It was begun before, and is answered now.
     let (changed, had, lines) = done(source.answer(late, &ok("a b"), NOW.plus(1)));
     assert_eq!((changed, had), (false, true));
-    let again = "ollama-gate: words: keys: fetched again after failures";
+    let again = "ollama-gate: words: fetched again after failures";
     assert_eq!(lines, [again]);
     failed(&source, NOW.plus(1));
     assert_eq!(wait(&source, NOW.plus(1)), 1, "it begins anew");
@@ -213,7 +213,7 @@ fn warnings_are_told_of_another_document_only_and_not_without_end() {
     let odd = "?".repeat(1_000);
     let (_, _, lines) = fetch(&source, &odd, NOW);
     assert_eq!(lines.len(), 1 + MOST_WARNINGS);
-    assert_eq!(lines[1], "ollama-gate: words: keys: one is odd");
+    assert_eq!(lines[1], "ollama-gate: words: one is odd");
     let again = fetch(&source, &odd, NOW);
     assert_eq!(again, (false, true, Vec::new()));
 }

@@ -7,6 +7,7 @@ use super::signature::{self, HmacKey, Verifier};
 use super::token::UnverifiedToken;
 use crate::authn::back_off::{AttemptKind, Attempts};
 use crate::denial::{Denial, Reason};
+use crate::source::Tried;
 use crate::time::Timestamp;
 
 /// The longest `kid` that is looked for, in bytes.
@@ -65,10 +66,8 @@ pub struct Checker<'c> {
     pub now: Timestamp,
     /// who computes
     pub verifier: &'c dyn Verifier,
-    /// whether this request has had the issuer's keys fetched, and whether that worked
-    pub fetched: Option<bool>,
-    /// whether requests have to refresh what grows old, as the gateway has no ticks
-    pub refreshes: bool,
+    /// what this request has had fetched already
+    pub tried: &'c [Tried],
     /// who is trying
     pub attempts: Attempts<'c>,
     /// the place of the issuer in the configuration
@@ -112,20 +111,22 @@ fn check_remote(
     checker: Checker<'_>,
 ) -> Result<VerifiedSignature, Unproved> {
     let (keys, stale) = remote.keys(checker.now);
+    let fetched = remote.keys.outcome(checker.tried);
     let Some(keys) = keys else {
-        return Err(match checker.fetched {
+        return Err(match fetched {
             None => Unproved::Needs(Need::Keys),
             Some(_) => unavailable(),
         });
     };
-    if stale && checker.refreshes && checker.fetched.is_none() {
+    // If somebody else is fetching, or it was tried a moment ago, the old keys still hold.
+    if stale && fetched.is_none() && remote.keys.is_due(checker.now) {
         return Err(Unproved::Needs(Need::Fresh));
     }
     if let Some(result) = try_keys(&keys, token, subject, checker) {
         return result;
     }
     let kid = token.kid.as_deref().unwrap_or_default();
-    match checker.fetched {
+    match fetched {
         _ if kid.len() > LONGEST_KID => Err(unknown_kid()),
         None => Err(Unproved::Needs(Need::Kid(kid.to_owned()))),
         Some(worked) => {

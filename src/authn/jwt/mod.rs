@@ -25,7 +25,6 @@ mod verified;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Times, UnverifiedClaims};
-pub use fetching::{Answered, Pending};
 pub use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub use keys::{Keys, Need, Unproved};
@@ -33,7 +32,7 @@ pub use remote::{Jwks, Location, Remote, Server};
 pub use rules::{Audiences, Expected, RequiredClaim, TokenRules};
 pub use signature::{HmacKey, Software, Verifier, verify};
 pub use token::{UnverifiedToken, media_type};
-pub use tokens::{Context, Refusal, TokenUse, Tokens, Tried};
+pub use tokens::{Context, TokenUse, Tokens};
 pub use verified::VerifiedToken;
 
 pub use jwk::key as key_of_jwk;

@@ -5,7 +5,7 @@ use super::jwk;
 use super::key::KeySet;
 use crate::http::Url;
 use crate::json::Json;
-use crate::source::{Cached, Call, Document, Read, Source};
+use crate::source::{Cached, Call, Document, Read, SourceHandle, Tried};
 use crate::time::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
@@ -122,23 +122,30 @@ fn jwks_address(body: &[u8], issuer: &str, metadata: &Url) -> Result<Url, String
 /// The published keys of one issuer, as far as they were fetched.
 #[derive(Debug)]
 pub struct Remote {
-    /// what fetches them
-    pub source: Source<Jwks>,
+    /// their source
+    pub keys: SourceHandle<Jwks>,
 }
 
 impl Remote {
     /// The keys that hold at `now`, and whether they are older than they should be.
     pub fn keys(&self, now: Timestamp) -> (Option<Rc<KeySet>>, bool) {
-        match self.source.held(now) {
+        match self.keys.source().held(now) {
             Cached::Fresh(keys) => (Some(keys), false),
             Cached::Stale(keys) => (Some(keys), true),
             Cached::Nothing => (None, true),
         }
     }
 
+    /// Whether they are gone at `now`, or due to be fetched by a request that has `tried` this.
+    pub fn has_aged(&self, now: Timestamp, tried: &[Tried]) -> bool {
+        let (keys, stale) = self.keys(now);
+        let refreshes = stale && self.keys.outcome(tried).is_none();
+        keys.is_none() || (refreshes && self.keys.is_due(now))
+    }
+
     /// A fetch was made for `kid`, and did not bring it.
     pub fn note_missing(&self, kid: &str, now: Timestamp) {
-        self.source.note_missing(kid, now);
+        self.keys.source().note_missing(kid, now);
     }
 }
 

@@ -1,10 +1,8 @@
 //! All issuers together, and what is remembered of their tokens.
 
 use super::claims::ClaimPath;
-use super::fetching::Pending;
 use super::issuer::Issuer;
 use super::keys::{Checker, Keys, Unproved};
-use super::remote::Remote;
 use super::rules::{Rejection, Stage};
 use super::signature::Verifier;
 use super::token::UnverifiedToken;
@@ -12,7 +10,7 @@ use super::verified::VerifiedToken;
 use crate::authn::back_off::Attempts;
 use crate::authn::cache::Cache;
 use crate::denial::{Denial, Level, Reason};
-use crate::source::{Call, News};
+use crate::source::{News, Refusal, Tried};
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -22,15 +20,6 @@ use std::rc::Rc;
 const VERIFIED: usize = 1 << 20;
 /// How much of forged ones.
 const FORGED: usize = 1 << 16;
-
-/// A fetch that this request has made, and whether it worked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// the place of the issuer in the configuration
-    pub issuer: usize,
-    /// whether keys came
-    pub worked: bool,
-}
 
 /// What a verification needs beside the token.
 #[derive(Clone, Copy)]
@@ -56,35 +45,16 @@ pub enum TokenUse {
     User(usize),
 }
 
-/// Why there is no verified token.
-#[derive(Debug)]
-pub enum Refusal {
-    /// the caller is refused
-    Denied(Denial),
-    /// an answer has to come first
-    Await(Box<(Pending, Call)>),
-}
-
-impl From<Denial> for Refusal {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
-    }
-}
-
 /// Every issuer, and what is known of tokens. Holds all its state itself.
 #[derive(Debug)]
 pub struct Tokens {
     pub(super) issuers: Vec<Issuer>,
     forwarded: Vec<ClaimPath>,
-    pub(super) verified: RefCell<Cache<Rc<VerifiedToken>>>,
+    verified: RefCell<Cache<Rc<VerifiedToken>>>,
     /// where each was presented: in another place other issuers judge it
-    pub(super) forged: RefCell<Cache<TokenUse>>,
+    forged: RefCell<Cache<TokenUse>>,
     by_previous: Cell<u64>,
-    pub(super) news: RefCell<Vec<News>>,
-    /// the fetches that have ended since they were counted last, and whether each worked
-    pub(super) ended: RefCell<Vec<bool>>,
-    /// whether ticks refresh what grows old, so that no request has to wait for it
-    pub(super) ticks: Cell<bool>,
+    news: RefCell<Vec<News>>,
 }
 
 impl Tokens {
@@ -97,8 +67,6 @@ impl Tokens {
             forged: RefCell::new(Cache::new(FORGED)),
             by_previous: Cell::new(0),
             news: RefCell::new(Vec::new()),
-            ended: RefCell::new(Vec::new()),
-            ticks: Cell::new(false),
         }
     }
 
@@ -214,7 +182,7 @@ impl Tokens {
             return Ok(None);
         };
         if let Keys::Remote(remote) = &issuer.keys
-            && self.has_aged(remote, token.issuer(), context)
+            && remote.has_aged(context.now, context.tried)
         {
             return Ok(None);
         }
@@ -225,11 +193,10 @@ impl Tokens {
         Ok(Some(token))
     }
 
-    /// Whether the keys behind a remembered token are gone, or due to be fetched by this request.
-    fn has_aged(&self, remote: &Remote, issuer: usize, context: Context<'_>) -> bool {
-        let (keys, stale) = remote.keys(context.now);
-        let refreshes = stale && !self.ticks.get() && tried(context.tried, issuer).is_none();
-        keys.is_none() || (refreshes && remote.source.is_due(context.now))
+    /// Forgets what is remembered of tokens: there are other keys.
+    pub fn forget(&self) {
+        self.verified.borrow_mut().clear();
+        self.forged.borrow_mut().clear();
     }
 
     fn try_issuer(
@@ -239,18 +206,13 @@ impl Tokens {
         token: &UnverifiedToken<'_>,
         context: Context<'_>,
     ) -> Result<VerifiedToken, Unproved> {
-        let mut checker = Checker {
+        let checker = Checker {
             now: context.now,
             verifier: context.verifier,
-            fetched: tried(context.tried, place),
-            refreshes: !self.ticks.get(),
+            tried: context.tried,
             attempts: context.attempts,
             issuer: place,
         };
-        if let Keys::Remote(remote) = &issuer.keys {
-            // Somebody else is fetching, or it was tried a moment ago: the old keys still hold.
-            checker.refreshes &= remote.source.is_due(context.now);
-        }
         issuer.verify(place, token, &self.forwarded, checker)
     }
 
@@ -281,9 +243,4 @@ impl Tokens {
     fn tell(&self, level: Level, line: String) {
         self.news.borrow_mut().push(News { level, line });
     }
-}
-
-fn tried(tried: &[Tried], issuer: usize) -> Option<bool> {
-    let of_issuer = tried.iter().find(|tried| tried.issuer == issuer)?;
-    Some(of_issuer.worked)
 }

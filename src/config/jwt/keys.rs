@@ -6,7 +6,7 @@ use crate::authn::jwt::{
     Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
 use crate::http::Url;
-use crate::source::{FetchRules, Source};
+use crate::source::{FetchRules, Source, Sources};
 use std::time::Duration;
 
 pub(in crate::config) const KEY: &[Field] = &[
@@ -77,9 +77,10 @@ const MOST_IN_FLIGHT: u32 = 32;
 
 const DAY: u64 = 24 * 3600;
 
-/// The keys in `section`. After an error they are some that verify nothing.
+/// The keys in `section`, of one of `sources` where they are fetched. After an error they are some that verify nothing.
 pub fn read(
     reader: &mut Reader<'_>,
+    sources: &mut Sources,
     section: &Section<'_>,
     algorithms: &[Algorithm],
     name: &str,
@@ -101,7 +102,7 @@ pub fn read(
         }
         (None, None, Some(node)) => {
             check_family(reader, section, algorithms, false);
-            let remote = read_jwks(reader, section, &node, name);
+            let remote = read_jwks(reader, sources, section, &node, name);
             remote.map_or(nothing, |remote| Keys::Remote(Box::new(remote)))
         }
         _ => {
@@ -253,6 +254,7 @@ fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
 
 fn read_jwks(
     reader: &mut Reader<'_>,
+    sources: &mut Sources,
     section: &Section<'_>,
     node: &Node<'_>,
     name: &str,
@@ -307,8 +309,9 @@ fn read_jwks(
         most_in_flight: MOST_IN_FLIGHT,
         most_per_second: MOST_IN_FLIGHT,
     };
-    let name = format!("jwt `{name}`");
+    let name = format!("jwt `{name}`: keys");
+    let source = Source::new(name, document, rules, reader.seed);
     Some(Remote {
-        source: Source::new(name, document, rules, reader.seed),
+        keys: sources.add(source),
     })
 }

@@ -13,6 +13,7 @@ use super::upstream::{HEADER, header_name};
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{Algorithm, Issuer};
 use crate::json::Json;
+use crate::source::Sources;
 use std::collections::HashSet;
 
 pub(super) const ISSUER: &[Field] = &[
@@ -144,7 +145,8 @@ pub(super) fn place_of_users(jwt: Option<&Json>, name: &str) -> Option<usize> {
     })
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Issuer> {
+/// The issuers. Where keys are fetched, their source is added to `sources`.
+pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'_>) -> Vec<Issuer> {
     let mut issuers = Vec::new();
     let mut names = HashSet::new();
     for item in reader.list(node, "a list of issuers") {
@@ -156,17 +158,22 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Issuer> {
         if !names.insert(name.clone()) {
             reader.refuse(&section.place("name"), "is taken by another issuer");
         }
-        issuers.push(read_issuer(reader, &section, name));
+        issuers.push(read_issuer(reader, sources, &section, name));
     }
     issuers
 }
 
-fn read_issuer(reader: &mut Reader<'_>, section: &Section<'_>, name: String) -> Issuer {
+fn read_issuer(
+    reader: &mut Reader<'_>,
+    sources: &mut Sources,
+    section: &Section<'_>,
+    name: String,
+) -> Issuer {
     let algorithms = match section.field("algorithms") {
         Some(node) => read_algorithms(reader, &node),
         None => Vec::new(),
     };
-    let keys = keys::read(reader, section, &algorithms, &name);
+    let keys = keys::read(reader, sources, section, &algorithms, &name);
     let header = section
         .field("header")
         .and_then(|node| header_name(reader, &node));

@@ -1,14 +1,13 @@
 //! What is remembered of tokens, and how many signatures a request costs.
 
 use crate::world::{ISSUER, NOW, SECRET, jwks, remote, signer};
-use ollama_gate::authn::Attempts;
-use ollama_gate::authn::jwt::{
-    Algorithm, Context, PublicKey, Refusal, Software, TokenUse, Verifier,
-};
+use ollama_gate::authn::jwt::{Algorithm, PublicKey, Software, Verifier};
 use ollama_gate::config::Configuration;
-use ollama_gate::engine::Engine;
+use ollama_gate::engine::{Engine, Exchange, HostBody, Outcome, Ports, RequestStep};
+use ollama_gate::http::RequestHead;
+use ollama_gate::network::{Connection, Peer};
 use ollama_gate::source::{Response, ResponseBody};
-use ollama_gate::time::Timestamp;
+use ollama_gate::time::{Clock, Timestamp};
 use serde_json::{Value, json};
 use std::cell::Cell;
 
@@ -34,6 +33,18 @@ struct Gate {
     engine: Engine,
     now: Cell<i64>,
     verifier: Counting,
+}
+
+impl Clock for Gate {
+    fn wall(&self) -> Option<Timestamp> {
+        Some(Timestamp::from_seconds(self.now.get()))
+    }
+}
+
+impl Connection for Gate {
+    fn peer(&self) -> Peer {
+        Peer::Unknown
+    }
 }
 
 impl Gate {
@@ -62,29 +73,41 @@ impl Gate {
     /// The code of the refusal, empty if there is none, and how many signatures it cost.
     fn ask(&self, token: &str) -> (&'static str, u32) {
         let before = self.verifier.0.get();
-        let context = Context {
-            now: Timestamp::from_seconds(self.now.get()),
+        let ports = Ports {
+            engine: &self.engine,
             verifier: &self.verifier,
-            tried: &[],
-            attempts: Attempts::free(),
+            connection: self,
+            clock: self,
+            body: HostBody {
+                most: 1024,
+                absent: Some(true),
+            },
         };
-        let tokens = self.engine.authenticators.tokens();
-        let code = match tokens.verify(token, TokenUse::Credential, context) {
-            Ok(_) => "",
-            Err(Refusal::Denied(denial)) => denial.reason().code(),
-            Err(Refusal::Await(begun)) => {
-                let (pending, _) = *begun;
-                let body = jwks(&[signer(1).jwk("k1")]);
-                let response = Response {
-                    status: Some(200),
-                    body: ResponseBody::Bytes(&body),
-                };
-                tokens.answer(pending, &response, context.now);
-                return self.ask(token);
-            }
-        };
-        (code, self.verifier.0.get() - before)
+        let bearer = format!("Bearer {token}");
+        let pairs: [(&[u8], &[u8]); 4] = [
+            (b":method", b"GET"),
+            (b":path", b"/api/tags"),
+            (b"host", b"h"),
+            (b"authorization", bearer.as_bytes()),
+        ];
+        let head = RequestHead::read(pairs).unwrap();
+        let mut exchange = Exchange::default();
+        let mut outcome = exchange.request_head(ports, &head);
+        if let RequestStep::Await(_) = outcome.step {
+            let body = jwks(&[signer(1).jwk("k1")]);
+            let response = Response {
+                status: Some(200),
+                body: ResponseBody::Bytes(&body),
+            };
+            outcome = exchange.call_done(ports, &head, &response);
+        }
+        (code(&outcome), self.verifier.0.get() - before)
     }
+}
+
+fn code(outcome: &Outcome<'_>) -> &'static str {
+    let record = outcome.record.as_ref().unwrap();
+    record.reason.map_or("", |reason| reason.code())
 }
 
 /// The token, its signature that of another one.

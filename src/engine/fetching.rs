@@ -1,0 +1,43 @@
+//! What is fetched for the engine, between requests or for one.
+
+use super::Engine;
+use crate::source::{Answered, Call, News, Pending, Response};
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Whether anything is fetched at all.
+    pub const fn fetches(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// From now on ticks refresh what grows old, and no request has to.
+    pub fn expect_ticks(&self) {
+        self.sources.expect_ticks();
+    }
+
+    /// A tick: the fetches that are due.
+    pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
+        self.sources.due(now)
+    }
+
+    /// The answer to a call has come: what to do next.
+    pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
+        let answered = self.sources.answer(pending, response, now);
+        if let Answered::Done { changed: true, .. } = answered {
+            self.authenticators.forget_tokens();
+        }
+        answered
+    }
+
+    /// What there is to log, beside decisions, since this was asked last.
+    pub fn take_news(&self) -> Vec<News> {
+        let mut news = self.sources.take_news();
+        news.extend(self.authenticators.take_news());
+        news
+    }
+
+    /// Whether each fetch worked that has ended since this was asked last.
+    pub fn take_ended(&self) -> Vec<bool> {
+        self.sources.take_ended()
+    }
+}

@@ -1,0 +1,280 @@
+//! Every source of one configuration, whatever it holds and whoever uses it.
+
+use super::call::{Call, Document, News, Response};
+use super::fetch::{Fetch, Progress, Source};
+use super::rules::{NotFetched, Why};
+use crate::denial::Denial;
+use crate::time::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+/// Which source of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceId(usize);
+
+/// A fetch under way, and of which source. Dropping it gives it up.
+#[derive(Debug)]
+pub struct Pending {
+    source: SourceId,
+    fetch: Fetch,
+}
+
+/// A fetch that a request has made, and whether it worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    source: SourceId,
+    worked: bool,
+}
+
+/// What an answer led to.
+#[derive(Debug)]
+pub enum Answered {
+    /// another call
+    Follow(Pending, Call),
+    /// nothing more is fetched
+    Done {
+        /// what was tried
+        tried: Tried,
+        /// whether what is held is another document than before
+        changed: bool,
+    },
+}
+
+/// Why something cannot be told: it is refused, or an answer has to come first.
+#[derive(Debug)]
+pub enum Refusal {
+    /// the caller is refused
+    Denied(Denial),
+    /// an answer has to come first
+    Await(Box<(Pending, Call)>),
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// What every source can do, whatever its document says.
+trait AnySource: fmt::Debug {
+    fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched>;
+    fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress;
+}
+
+impl<D: Document> AnySource for Source<D> {
+    fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched> {
+        Self::begin(self, why, now)
+    }
+
+    fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
+        Self::answer(self, fetch, response, now)
+    }
+}
+
+/// A source for the one who uses what it holds.
+#[derive(Debug)]
+pub struct SourceHandle<D: Document> {
+    id: SourceId,
+    source: Rc<Source<D>>,
+    by_ticks: Rc<Cell<bool>>,
+}
+
+impl<D: Document> SourceHandle<D> {
+    /// The source.
+    pub fn source(&self) -> &Source<D> {
+        &self.source
+    }
+
+    /// Begins a fetch.
+    ///
+    /// # Errors
+    /// Why there is none now.
+    pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Pending, Call), NotFetched> {
+        let (fetch, call) = self.source.begin(why, now)?;
+        let source = self.id;
+        Ok((Pending { source, fetch }, call))
+    }
+
+    /// Whether a request may fetch anew what is stale: ticks do not, nobody else does, and the server
+    /// has not just failed.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        !self.by_ticks.get() && self.source.is_due(now)
+    }
+
+    /// Whether the fetch of this one worked, if a request has made one.
+    pub fn outcome(&self, tried: &[Tried]) -> Option<bool> {
+        let own = tried.iter().find(|tried| tried.source == self.id)?;
+        Some(own.worked)
+    }
+}
+
+/// Every source of one configuration, and what there is to tell of their fetches.
+#[derive(Debug, Default)]
+pub struct Sources {
+    all: Vec<Rc<dyn AnySource>>,
+    /// whether ticks refresh what grows old, so that no request has to wait for it
+    by_ticks: Rc<Cell<bool>>,
+    news: RefCell<Vec<News>>,
+    /// the fetches that have ended since they were counted last, and whether each worked
+    ended: RefCell<Vec<bool>>,
+}
+
+impl Sources {
+    /// Adds `source`.
+    pub fn add<D: Document + 'static>(&mut self, source: Source<D>) -> SourceHandle<D> {
+        let id = SourceId(self.all.len());
+        let source = Rc::new(source);
+        let any: Rc<dyn AnySource> = Rc::<Source<D>>::clone(&source);
+        self.all.push(any);
+        SourceHandle {
+            id,
+            source,
+            by_ticks: Rc::clone(&self.by_ticks),
+        }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// From now on ticks refresh what grows old.
+    pub fn expect_ticks(&self) {
+        self.by_ticks.set(true);
+    }
+
+    /// A tick: the fetches that are due.
+    pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
+        let numbered = self.all.iter().enumerate();
+        let fetches = numbered.filter_map(|(place, source)| {
+            let (fetch, call) = source.begin(Why::Prefetch, now).ok()?;
+            let source = SourceId(place);
+            Some((Pending { source, fetch }, call))
+        });
+        fetches.collect()
+    }
+
+    /// The answer to a call has come: what to do next.
+    pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
+        let Pending { source: id, fetch } = pending;
+        let done = |worked, changed| Answered::Done {
+            tried: Tried { source: id, worked },
+            changed,
+        };
+        let Some(source) = self.all.get(id.0) else {
+            return done(false, false);
+        };
+        match source.answer(fetch, response, now) {
+            Progress::Follow(fetch, call) => Answered::Follow(Pending { source: id, fetch }, call),
+            Progress::Done { changed, ok, news } => {
+                self.news.borrow_mut().extend(news);
+                self.ended.borrow_mut().push(ok);
+                done(ok, changed)
+            }
+        }
+    }
+
+    /// What there is to log since this was asked last.
+    pub fn take_news(&self) -> Vec<News> {
+        self.news.take()
+    }
+
+    /// Whether each fetch worked that has ended since this was asked last.
+    pub fn take_ended(&self) -> Vec<bool> {
+        self.ended.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::FetchRules;
+    use super::super::{Read, ResponseBody};
+    use super::*;
+    use crate::http::Url;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    /// What stands in the answer.
+    #[derive(Debug)]
+    struct Bytes;
+
+    impl Document for Bytes {
+        type Value = Vec<u8>;
+
+        fn first(&self) -> Call {
+            let url = Url::parse("https://bytes.example/").unwrap();
+            Call::get_json("bytes".to_owned(), url, Duration::from_secs(5))
+        }
+
+        fn read(&self, _: usize, body: &[u8]) -> Result<Read<Vec<u8>>, String> {
+            let (value, warnings) = (body.to_vec(), Vec::new());
+            Ok(Read::Value { value, warnings })
+        }
+    }
+
+    fn source(name: &str) -> Source<Bytes> {
+        let rules = FetchRules {
+            every: 600,
+            max_stale: 3600,
+            cool_down: 10,
+            most_in_flight: 3,
+            most_per_second: 1000,
+        };
+        Source::new(name.to_owned(), Bytes, rules, 7)
+    }
+
+    fn answer(sources: &Sources, pending: Pending, status: u16) -> Answered {
+        let response = Response {
+            status: Some(status),
+            body: ResponseBody::Bytes(b"a"),
+        };
+        sources.answer(pending, &response, NOW)
+    }
+
+    #[test]
+    fn what_a_request_has_tried_counts_for_the_source_that_it_tried() {
+        let mut sources = Sources::default();
+        let (one, two) = (sources.add(source("one")), sources.add(source("two")));
+        let (pending, _) = two.begin(Why::Absent, NOW).unwrap();
+        let Answered::Done { tried, changed } = answer(&sources, pending, 200) else {
+            panic!("it was all there is");
+        };
+        assert!(changed);
+        assert_eq!(
+            (one.outcome(&[tried]), two.outcome(&[tried])),
+            (None, Some(true))
+        );
+        let (pending, _) = one.begin(Why::Absent, NOW).unwrap();
+        let Answered::Done {
+            tried: failed,
+            changed,
+        } = answer(&sources, pending, 500)
+        else {
+            panic!("there was nothing");
+        };
+        assert!(!changed);
+        assert_eq!(one.outcome(&[tried, failed]), Some(false));
+        assert_eq!(sources.take_ended(), [true, false]);
+        let lines: Vec<_> = sources
+            .take_news()
+            .into_iter()
+            .map(|news| news.line)
+            .collect();
+        assert!(lines[0].contains("two: fetched"), "{lines:?}");
+        assert!(lines[1].contains("one: cannot be fetched"), "{lines:?}");
+        assert!(sources.take_news().is_empty() && sources.take_ended().is_empty());
+    }
+
+    #[test]
+    fn what_ticks_fetch_is_due_for_no_request() {
+        let mut sources = Sources::default();
+        assert!(sources.is_empty());
+        let one = sources.add(source("one"));
+        assert!(one.is_due(NOW));
+        sources.expect_ticks();
+        assert!(!one.is_due(NOW));
+        assert_eq!(sources.due(NOW).len(), 1);
+    }
+}
