@@ -1,4 +1,5 @@
 //! What the house rules say of the source and of the documents beside it.
 
+mod floors;
 mod program;
 mod source;
