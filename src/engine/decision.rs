@@ -44,7 +44,8 @@ impl Engine {
         client: &ClientAddress<'_>,
         facts: &mut Facts<'_, 'a>,
     ) -> Result<Decided<'a>, Refusal> {
-        let path = DecodedPath::read(head.path())
+        let path = head
+            .decoded_path()
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
         let taken_out = TakenOut::collect(head, &self.upstream)?;
@@ -105,7 +106,7 @@ impl Engine {
 
     /// The route of the request with `head`, if it has one that the gate knows.
     pub(super) fn route(&self, head: &RequestHead<'_>) -> Option<&Route> {
-        let path = DecodedPath::read(head.path()).ok()?;
+        let path = head.decoded_path().ok()?;
         self.route_of(head, &path)
     }
 

@@ -9,7 +9,7 @@ use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
 use crate::cors;
 use crate::denial::{Denial, Reason};
-use crate::http::{DecodedPath, HeadError, RequestHead, without_query};
+use crate::http::{HeadError, RequestHead, without_query};
 use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy::BodyApproved;
@@ -181,7 +181,7 @@ impl Exchange {
         let watched = engine.mode.watched();
         self.origin = origin.clone().filter(|_| watched.is_none());
         // A malformed path is told first, whoever asks.
-        if !cors::is_preflight(head) || DecodedPath::read(head.path()).is_err() {
+        if !cors::is_preflight(head) || head.decoded_path().is_err() {
             return None;
         }
         let Some(origin) = origin else {

@@ -2,10 +2,11 @@
 
 use super::address::HostConnection;
 use super::body::Body;
+use super::capabilities::KONG_TARGET;
 use super::clock::HostClock;
 use super::crypto::HostCrypto;
 use super::root::Ready;
-use super::{CallToken, Host, Pairs, Status, response};
+use super::{CallToken, Host, Pairs, Status, WireError, response};
 use crate::authn::jwt::{Software, Verifier};
 use crate::cors::ResponseEdit;
 use crate::denial::Level;
@@ -33,11 +34,39 @@ pub struct Filter<H> {
     pub(super) exchange: Exchange,
     /// the call that it waits for
     pub(super) waiting: Option<CallToken>,
-    /// the header map as it was, while there is something yet to decide on it
-    pub(super) map: Vec<u8>,
+    /// the head as it was, while there is something yet to decide on it
+    pub(super) head: GivenHead,
     pub(super) body: Body,
     /// the other end of its connection, once a rule has asked
     pub(super) peer: Cell<Option<Peer>>,
+}
+
+/// The head of a request as the gateway gave it.
+#[derive(Debug, Default)]
+pub(super) struct GivenHead {
+    /// the header map
+    map: Vec<u8>,
+    /// the target, where the map does not show the one that is sent on
+    target: Option<Vec<u8>>,
+}
+
+impl GivenHead {
+    /// What it says.
+    pub fn read(&self) -> Result<Result<RequestHead<'_>, HeadError>, WireError> {
+        Pairs::read(&self.map, |pairs| {
+            let head = RequestHead::read(pairs)?;
+            match &self.target {
+                Some(target) => head.of_target(target),
+                None => Ok(head),
+            }
+        })
+    }
+
+    /// The path of one that cannot be read.
+    fn path(&self) -> &[u8] {
+        let path = Pairs::read(&self.map, |pairs| pairs.find(|(name, _)| *name == b":path"));
+        path.ok().flatten().map_or(&b""[..], |(_, path)| path)
+    }
 }
 
 /// What has happened to a request.
@@ -59,7 +88,7 @@ impl<H: Host> Filter<H> {
             ready,
             exchange: Exchange::default(),
             waiting: None,
-            map: Vec::new(),
+            head: GivenHead::default(),
             body: Body::default(),
             peer: Cell::new(None),
         }
@@ -73,16 +102,19 @@ impl<H: Host> Filter<H> {
             // The gateway is not known, so the header map, which can crash one, is not asked for.
             return self.refuse_unread(None, Unread::Misconfigured, &self.path());
         };
-        if let Err(mismatch) = ready.confirmation.check(&self.host) {
-            if let Some(news) = mismatch.news {
-                let line = format!("ollama-gate: configuration: {news}");
-                self.host.log(Level::Error, &line);
+        let is_kong = match ready.confirmation.is_kong(&self.host) {
+            Ok(is_kong) => is_kong,
+            Err(mismatch) => {
+                if let Some(news) = mismatch.news {
+                    let line = format!("ollama-gate: configuration: {news}");
+                    self.host.log(Level::Error, &line);
+                }
+                return self.refuse_unread(Some(ready), Unread::Misconfigured, &self.path());
             }
-            return self.refuse_unread(Some(ready), Unread::Misconfigured, &self.path());
-        }
+        };
         self.body.absent = ready.capabilities.knows_the_end.then_some(ends);
-        match self.read_map(ready, count) {
-            Ok(map) => self.decide(ready, map, Event::Head),
+        match self.read_head(ready, count, is_kong) {
+            Ok(head) => self.decide(ready, head, Event::Head),
             Err(unread) => self.refuse_unread(Some(ready), unread, &self.path()),
         }
     }
@@ -100,8 +132,8 @@ impl<H: Host> Filter<H> {
         };
         let body = response::body(&self.host, size);
         let response = response::read(&self.host, &body, size);
-        let map = std::mem::take(&mut self.map);
-        if self.decide(ready, map, Event::CallDone(&response)) == Flow::Continue {
+        let head = std::mem::take(&mut self.head);
+        if self.decide(ready, head, Event::CallDone(&response)) == Flow::Continue {
             self.resume();
         }
     }
@@ -139,14 +171,12 @@ impl<H: Host> Filter<H> {
         }
     }
 
-    /// Decides on the head in `map`, now that this has happened.
-    pub(super) fn decide(&mut self, ready: &Ready, map: Vec<u8>, event: Event<'_>) -> Flow {
-        let head = match Pairs::read(&map, |pairs| RequestHead::read(pairs)) {
+    /// Decides on the head `given`, now that this has happened.
+    pub(super) fn decide(&mut self, ready: &Ready, given: GivenHead, event: Event<'_>) -> Flow {
+        let head = match given.read() {
             Ok(Ok(head)) => head,
             Ok(Err(error)) => {
-                let path = Pairs::read(&map, |pairs| pairs.find(|(name, _)| *name == b":path"));
-                let path = path.ok().flatten().map_or(&b""[..], |(_, path)| path);
-                return self.refuse_unread(Some(ready), Unread::Defect(error), path);
+                return self.refuse_unread(Some(ready), Unread::Defect(error), given.path());
             }
             Err(_) => return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path()),
         };
@@ -194,24 +224,24 @@ impl<H: Host> Filter<H> {
                     HostConnection::new(&self.host, tells, &self.peer).peer();
                 }
                 self.waiting = Some(token);
-                self.map = map;
+                self.head = given;
                 Flow::Pause
             }
             Ok(_) if self.exchange.reads_body() => {
-                self.map = map;
+                self.head = given;
                 self.look_for_body(ready)
             }
             Ok(flow) => {
                 if self.exchange.filters_list() {
-                    self.map = map;
+                    self.head = given;
                 }
                 flow
             }
         }
     }
 
-    /// The header map, by the calls that are safe on this gateway.
-    fn read_map(&self, ready: &Ready, count: usize) -> Result<Vec<u8>, Unread> {
+    /// The head, by the calls that are safe on this gateway.
+    fn read_head(&self, ready: &Ready, count: usize, is_kong: bool) -> Result<GivenHead, Unread> {
         let failed = |_| Unread::HostFailed;
         if ready
             .capabilities
@@ -225,7 +255,16 @@ impl<H: Host> Filter<H> {
         {
             return Err(Unread::Defect(HeadError::NoHost));
         }
-        self.host.request_headers().map_err(failed)
+        let map = self.host.request_headers().map_err(failed)?;
+        let target = match is_kong {
+            // What is sent on is not known without it.
+            true => match self.host.request_property(KONG_TARGET).map_err(failed)? {
+                Some(target) => Some(target),
+                None => return Err(Unread::HostFailed),
+            },
+            false => None,
+        };
+        Ok(GivenHead { map, target })
     }
 
     /// The path by itself, where there is no map. Safe on every gateway.

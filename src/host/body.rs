@@ -127,7 +127,7 @@ impl<H: Host> Filter<H> {
     }
 
     fn end_body(&mut self, ready: &Ready) -> Flow {
-        let map = std::mem::take(&mut self.map);
-        self.decide(ready, map, Event::BodyEnd)
+        let head = std::mem::take(&mut self.head);
+        self.decide(ready, head, Event::BodyEnd)
     }
 }

@@ -44,6 +44,10 @@ const KONG_MOST_BODY: u64 = 8 << 10;
 /// APISIX shows it whole, from a file too, and the worker holds it in memory.
 const APISIX_MOST_BODY: u64 = 32 << 20;
 
+/// The property of the target as the client sent it, which Kong's router makes the upstream's target
+/// of. `:path` there is nginx's `$uri`: decoded, resolved, and cut at `#`.
+pub const KONG_TARGET: &str = "ngx\0request_uri";
+
 /// What fits into Kong's header map beside the pseudo headers.
 const KONG_MOST_FIELDS: usize = 96;
 
@@ -173,34 +177,32 @@ impl Shown {
 /// that was only removed. So what the configuration names is held against what is found, once.
 #[derive(Debug)]
 pub struct Confirmation {
-    /// `None`: nothing is named, and what is done is right on each
+    /// `None`: nothing is named, or it is known
     expects_kong: Option<bool>,
+    /// `None`: not asked yet
     found: Cell<Option<bool>>,
 }
 
 impl Confirmation {
-    /// What the first request has to show.
-    pub fn of(named: Option<HostName>) -> Self {
-        let expects_kong = match named {
-            Some(HostName::Kong) => Some(true),
-            Some(HostName::Envoy | HostName::Istio) => Some(false),
-            // APISIX has shown itself when the configuration was read.
-            Some(HostName::Apisix) | None => None,
+    /// What the first request has to show, where `shown` does not tell.
+    pub const fn of(shown: Shown, named: Option<HostName>) -> Self {
+        let (expects_kong, found) = match (shown, named) {
+            (Shown::Envoy | Shown::Apisix, _) => (None, Some(false)),
+            (Shown::Other, Some(name)) => (Some(matches!(name, HostName::Kong)), None),
+            (Shown::Other, None) => (None, None),
         };
         Self {
             expects_kong,
-            found: Cell::new(None),
+            found: Cell::new(found),
         }
     }
 
-    /// Whether the gateway is the one that is named. Asks it once, at the first request.
+    /// Whether the gateway is Kong. Asks it once, at the first request.
     ///
     /// # Errors
-    /// What is wrong. A probe that fails answers nothing, so the next request asks again.
-    pub fn check(&self, host: &impl Host) -> Result<(), Mismatch> {
-        let Some(expected) = self.expects_kong else {
-            return Ok(());
-        };
+    /// It is not the one that is named. A probe that fails answers nothing, so the next request asks
+    /// again.
+    pub fn is_kong(&self, host: &impl Host) -> Result<bool, Mismatch> {
         let (found, first) = match self.found.get() {
             Some(found) => (found, false),
             None => match host.probe_nginx_property() {
@@ -209,14 +211,17 @@ impl Confirmation {
             },
         };
         self.found.set(Some(found));
-        if found == expected {
-            return Ok(());
+        match (self.expects_kong, first, found) {
+            (None, ..) => Ok(found),
+            (Some(expected), ..) if expected == found => Ok(found),
+            (Some(_), false, _) => Err(Mismatch { news: None }),
+            (Some(_), true, true) => Err(Mismatch::of(
+                "host.name: this gateway is Kong, and is named otherwise",
+            )),
+            (Some(_), true, false) => Err(Mismatch::of(
+                "host.name: this gateway is not Kong, and is named so",
+            )),
         }
-        Err(match (first, found) {
-            (false, _) => Mismatch { news: None },
-            (true, true) => Mismatch::of("host.name: this gateway is Kong, and is named otherwise"),
-            (true, false) => Mismatch::of("host.name: this gateway is not Kong, and is named so"),
-        })
     }
 }
 

@@ -1,10 +1,9 @@
 //! The response to a request for a list of models, of which the caller is shown a part.
 
 use super::body::PIECE;
-use super::{Filter, Flow, Host, Pairs, Status};
+use super::{Filter, Flow, Host, Status};
 use crate::denial::Denial;
 use crate::engine::{ListHead, Listing, RequestStep};
-use crate::http::RequestHead;
 
 /// What a head says of a body that is no longer true of a part of it.
 const UNTRUE: [&str; 8] = [
@@ -124,9 +123,8 @@ impl<H: Host> Filter<H> {
         let Some(ready) = ready.as_deref() else {
             return Flow::Pause;
         };
-        let map = std::mem::take(&mut self.map);
-        let head = Pairs::read(&map, |pairs| RequestHead::read(pairs));
-        let head = head.ok().and_then(Result::ok);
+        let given = std::mem::take(&mut self.head);
+        let head = given.read().ok().and_then(Result::ok);
         let outcome = self
             .exchange
             .refuse_list(&ready.engine, head.as_ref(), denial);

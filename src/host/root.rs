@@ -139,7 +139,7 @@ impl<H: Host + Clone> Root<H> {
         Ok(Ready {
             engine: configuration.engine,
             capabilities,
-            confirmation: Confirmation::of(configuration.host),
+            confirmation: Confirmation::of(shown, configuration.host),
             bodies: Bodies::new(capabilities, configuration.holding),
             crypto: Proved::default(),
             counters: match capabilities.counters {

@@ -1,6 +1,7 @@
 //! The request head, read once into the few things that the gate looks at.
 
 use super::field::FieldKind;
+use super::path::{DecodedPath, PathError, without_query};
 
 /// The most header fields that a request may have, pseudo headers not counted.
 ///
@@ -25,6 +26,8 @@ pub struct HeaderField<'a> {
 pub struct RequestHead<'a> {
     method: &'a [u8],
     path: &'a [u8],
+    /// what the gateway's map says in its place
+    mapped_path: Option<&'a [u8]>,
     host: &'a [u8],
     one_host: bool,
     fields: Vec<HeaderField<'a>>,
@@ -104,12 +107,29 @@ impl<'a> RequestHead<'a> {
         Ok(Self {
             method: present(method).ok_or(HeadError::NoMethod)?,
             path: present(path).ok_or(HeadError::NoPath)?,
+            mapped_path: None,
             // Kong's `:authority` is the server's own name, so `Host` goes first.
             host: present(host)
                 .or(present(authority))
                 .ok_or(HeadError::NoHost)?,
             one_host: host.is_none() || authority.is_none() || host == authority,
             fields,
+        })
+    }
+
+    /// The same, of a request for `target`. The map of such a gateway shows what it made of that by
+    /// itself, and something else goes to Ollama.
+    ///
+    /// # Errors
+    /// The target is empty.
+    pub fn of_target(self, target: &'a [u8]) -> Result<Self, HeadError> {
+        if target.is_empty() {
+            return Err(HeadError::NoPath);
+        }
+        Ok(Self {
+            mapped_path: Some(self.path),
+            path: target,
+            ..self
         })
     }
 
@@ -121,6 +141,18 @@ impl<'a> RequestHead<'a> {
     /// The path with its query, as sent.
     pub const fn path(&self) -> &'a [u8] {
         self.path
+    }
+
+    /// The path as Ollama's router will see it.
+    ///
+    /// # Errors
+    /// Its first defect, or that the gateway made something else of it.
+    pub fn decoded_path(&self) -> Result<DecodedPath<'a>, PathError> {
+        let path = DecodedPath::read(self.path)?;
+        match self.mapped_path.map(without_query) {
+            Some(mapped) if mapped != path.as_str().as_bytes() => Err(PathError::ReadOtherwise),
+            _ => Ok(path),
+        }
     }
 
     /// The host that the client asked for, with its port if it gave one.
@@ -204,6 +236,27 @@ mod tests {
     fn the_host_header_goes_before_the_authority() {
         let both = good().into_iter().chain([(&b"Host"[..], &b"b"[..])]);
         assert_eq!(RequestHead::read(both).unwrap().host(), b"b");
+    }
+
+    #[test]
+    fn a_path_that_the_gateway_made_something_else_of_is_refused() {
+        let of = |mapped: &'static str, target: &'static str| {
+            let path = (&b":path"[..], mapped.as_bytes());
+            let head = RequestHead::read(without(b":path").into_iter().chain([path]));
+            let head = head.unwrap().of_target(target.as_bytes());
+            head.unwrap()
+                .decoded_path()
+                .map(|path| path.as_str().to_owned())
+        };
+        assert_eq!(
+            of("/api/tags?a=b", "/api/t%61gs?c=d"),
+            Ok("/api/tags".to_owned())
+        );
+        assert_eq!(of("/", "/api/tags"), Err(PathError::ReadOtherwise));
+        assert_eq!(of("/api/tags", "/api/tags/"), Err(PathError::ReadOtherwise));
+        assert_eq!(of("/", "/#/../api/tags"), Err(PathError::Fragment));
+        let head = RequestHead::read(good()).unwrap();
+        assert_eq!(head.of_target(b"").unwrap_err(), HeadError::NoPath);
     }
 
     #[test]

@@ -193,12 +193,13 @@ fn a_request_costs_what_the_budget_says() {
         "set_request_header",
         "log",
     ];
-    assert_eq!(
-        chat(&allowed)[0],
-        "probe_nginx_property",
-        "once, at the first request"
-    );
     assert_eq!(chat(&allowed), expected);
+    let kong = World::new(&with("/host/name", json!("kong")));
+    let of_kong = || kong.send("POST", "/v1/chat/completions", &allowed).calls;
+    let (first, second) = (of_kong(), of_kong());
+    assert_eq!(first[0], "probe_nginx_property", "once");
+    assert_eq!(second[..2], ["request_headers", "request_target"]);
+    assert_eq!(first[1..], second);
     let mut same = configuration();
     same["upstream"] = json!({ "host": "gate.example" });
     let same = World::new(&same);
@@ -226,7 +227,7 @@ fn a_request_costs_what_the_budget_says() {
 #[test]
 fn a_gateway_that_turns_out_to_be_another_one_serves_nobody() {
     for (named, is_kong) in [("envoy", true), ("istio", true), ("kong", false)] {
-        let world = World::new(&with("/host/name", json!(named)));
+        let world = World::kong(&with("/host/name", json!(named)));
         world.gateway.0.is_kong.set(is_kong);
         for _ in 0..2 {
             let seen = world.bearer("POST", "/v1/messages", KEY);
@@ -282,7 +283,7 @@ fn a_gateway_that_is_another_than_the_configuration_says_is_an_error() {
 
 #[test]
 fn a_probe_that_fails_lets_nobody_in_and_is_asked_again() {
-    let world = World::new(&configuration());
+    let world = World::kong(&with("/host/name", json!("kong")));
     let failing = &world.gateway.0.failing;
     failing
         .borrow_mut()
@@ -305,7 +306,7 @@ fn a_gateway_that_is_another_one_is_told_once() {
         ),
         ("kong", false, "this gateway is not Kong, and is named so"),
     ] {
-        let world = World::new(&with("/host/name", json!(named)));
+        let world = World::kong(&with("/host/name", json!(named)));
         world.gateway.0.is_kong.set(is_kong);
         let lines = |world: &World| {
             let _ = world.bearer("GET", "/", KEY);

@@ -3,3 +3,4 @@
 mod claim_headers;
 mod headers;
 mod share_identity;
+mod targets;

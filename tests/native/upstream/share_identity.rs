@@ -62,8 +62,7 @@ fn only_a_gateway_that_is_said_to_be_envoy_is_asked() {
         errors(&named(Some("envoy"), json!("yes"))),
         ["share_identity: expected true or false, found `yes`"]
     );
-    let kong = sharing();
-    kong.gateway.0.is_kong.set(true);
+    let kong = World::kong(&with("/share_identity", json!(true)));
     let seen = kong.bearer("POST", "/api/chat", KEY);
     assert_eq!(seen.verdict(), (500, "misconfigured".into()));
     assert_eq!(told(&kong), [""; 0]);

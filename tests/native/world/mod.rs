@@ -43,6 +43,8 @@ pub struct State {
     pub refuses_headers: Cell<bool>,
     pub has_fewer_exports: Cell<bool>,
     pub headers: RefCell<Vec<(String, String)>>,
+    /// the target as it was sent, where that is not what the map shows
+    pub target: RefCell<Option<Vec<u8>>>,
     /// what the gateway says of the client's address, and by which name of a property
     pub address: RefCell<(String, Vec<u8>)>,
     pub body: RefCell<Vec<u8>>,
@@ -111,6 +113,13 @@ impl Host for Gateway {
     }
 
     fn request_property(&self, path: &str) -> Result<Option<Vec<u8>>, Status> {
+        if path == "ngx\0request_uri" && self.0.is_kong.get() {
+            self.0.call("request_target")?;
+            let sent = self.0.target.borrow().clone();
+            let headers = self.0.headers.borrow();
+            let mapped = headers.iter().find(|(name, _)| name == ":path");
+            return Ok(sent.or_else(|| mapped.map(|(_, path)| path.clone().into_bytes())));
+        }
         self.0.call("request_property")?;
         let address = self.0.address.borrow();
         Ok((address.0 == path).then(|| address.1.clone()))
@@ -310,6 +319,13 @@ impl World {
             .0
             .is_kong
             .set(configuration["host"]["name"] == "kong");
+        Self::on(gateway, configuration.to_string().as_bytes())
+    }
+
+    /// On Kong, whatever is named.
+    pub fn kong(configuration: &Value) -> Self {
+        let gateway = Gateway::default();
+        gateway.0.is_kong.set(true);
         Self::on(gateway, configuration.to_string().as_bytes())
     }
 

@@ -3,13 +3,14 @@
 //! Citations are rows and items of the house plan's `hosts.md`; "source" is the
 //! commit of that module which Kong 3.9 pins.
 //!
-//! The names of counters and the router are in `kong/`.
+//! What the router makes of a target is in `kong_router.rs`.
 
 use serde_json::Value;
 
 use crate::apisix::lists_lost;
 use crate::calls::Call;
 use crate::client::ClientRequest;
+use crate::kong_router;
 use crate::map::{self, Pairs};
 use crate::nginx;
 use crate::profile::{AfterRefusal, Answer, Crash, Edit, EmptyValue, Entry, Profile};
@@ -139,6 +140,9 @@ impl Profile for Kong {
         let removed = stream.left_behind.iter();
         let mut pairs: Pairs = removed.chain(&stream.headers).cloned().collect();
         map::replace(&mut pairs, b"host", SERVICE);
+        let target = stream.request.target.as_deref().unwrap_or_default();
+        let target = kong_router::upstream_target(target, None).unwrap_or_default();
+        pairs.push((b":path".to_vec(), target));
         pairs
     }
 
@@ -150,7 +154,10 @@ impl Profile for Kong {
             let name = String::from_utf8_lossy(path).replace('\0', ".");
             return Err(Crash(format!("the property `{name}` outside a request")));
         };
-        let raw_target = || stream.request.target.clone().unwrap_or_default();
+        let raw_target = || {
+            let target = stream.request.target.as_deref().unwrap_or_default();
+            nginx::request_uri(target).to_vec()
+        };
         Ok(match path {
             b"worker_id" if !self.released => Ok(b"0".to_vec()),
             b"ngx\0nginx_version" => Ok(b"1.25.3".to_vec()),

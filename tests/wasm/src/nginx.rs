@@ -21,6 +21,13 @@ pub fn target(raw: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), u16> {
     Ok((resolved(&decoded(path)?)?, query))
 }
 
+/// What nginx knows as the target that was sent (`$request_uri`): all of it, without scheme and
+/// authority if it had them.
+#[must_use]
+pub fn request_uri(raw: &[u8]) -> &[u8] {
+    without_authority(raw).unwrap_or(raw)
+}
+
 /// The path of an absolute form (RFC 9112 section 3.2.2), or the path itself.
 fn without_authority(path: &[u8]) -> Option<&[u8]> {
     if path.starts_with(b"/") {

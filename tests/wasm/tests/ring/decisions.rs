@@ -236,8 +236,7 @@ pub fn the_path_is_matched_decoded_and_the_query_never() {
         let hidden = ClientRequest::new("DELETE", "/api/delete?/api/version").bearer(ALICE);
         lab.denied(&hidden, 403, "scope_denied");
         let twice = ClientRequest::get("/api/%2574ags").bearer(READER);
-        let twice = lab.send(&twice);
-        assert!(!twice.forwarded() || !lab.sees_the_raw_path());
+        lab.denied(&twice, 400, "malformed_path");
         lab.allowed(&ClientRequest::get("/api/tags?verbose=true&x=..%2f").bearer(READER));
     });
 }

@@ -40,6 +40,7 @@ mod signatures;
 mod structs;
 mod support;
 mod table;
+mod targets;
 mod tokens;
 mod upstream;
 mod waiting;

@@ -18,11 +18,13 @@ fn tags() -> ClientRequest {
     ClientRequest::get("/api/tags").bearer(ALICE)
 }
 
-/// The properties that were asked for.
+/// The properties that were asked for, beside the target that Kong is asked for in each request.
 fn asked(outcome: &Outcome) -> Vec<String> {
     let calls = outcome.record.calls.iter();
     let calls = calls.filter(|call| call.name == "proxy_get_property");
-    calls.map(|call| call.about.replace('\0', ".")).collect()
+    let mut names: Vec<String> = calls.map(|call| call.about.replace('\0', ".")).collect();
+    names.retain(|name| name != "ngx.request_uri");
+    names
 }
 
 #[test]
@@ -79,7 +81,11 @@ pub fn an_address_that_cannot_be_had_is_denied() {
                 which: Which::Named("property"),
                 status,
             });
-            lab.denied(&tags(), 403, "address_unknown");
+            // On Kong the target cannot be had then either, and that comes first.
+            match lab.host {
+                "kong" => lab.denied(&tags(), 500, "host_failure"),
+                _ => lab.denied(&tags(), 403, "address_unknown"),
+            };
             lab.world().fault = None;
             lab.allowed(&tags());
         }

@@ -91,6 +91,24 @@ pub const RULES: &[Rule] = &[
         on: &[APISIX, KONG],
     },
     Rule {
+        row: "write `:authority`, `:path`",
+        never: "judge by `:path`: it ends at `#`, and what goes up does not",
+        held_by: &[
+            "targets::a_target_that_two_readers_read_differently_is_refused_on_every_gateway",
+            "targets::nothing_goes_up_under_another_route_than_the_one_that_was_judged",
+        ],
+        noticed: |host| {
+            // Lets in whatever is asked for `/`.
+            let public = head(
+                "(drop (call $value (i32.const 0) @:path@ (i32.const 100) (i32.const 104)))
+                 (if (result i32) (i32.eq (i32.load (i32.const 104)) (i32.const 1)) (then (i32.const 0)) (else (call $deny)))",
+            );
+            let outcome = public.send(host, &tags().target(b"/#/../api/tags"));
+            outcome.upstream_header(":path") == ["/api/tags"]
+        },
+        on: &[KONG],
+    },
+    Rule {
         row: "request body",
         never: "edit headers after Continue",
         held_by: &[

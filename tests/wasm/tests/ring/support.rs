@@ -94,12 +94,6 @@ impl Lab {
         matches!(self.host, "envoy" | "istio")
     }
 
-    /// Whether the filter sees the path as the client wrote it. On Kong it sees
-    /// nginx's `$uri`: see differences.rs.
-    pub fn sees_the_raw_path(&self) -> bool {
-        self.host != "kong"
-    }
-
     /// One more string that must not turn up anywhere.
     pub fn hide(&mut self, secret: &str) {
         self.extra.push(secret.to_owned());

@@ -32,6 +32,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("shape", include_str!("shape.rs")),
     ("signatures", include_str!("signatures.rs")),
     ("structs", include_str!("structs.rs")),
+    ("targets", include_str!("targets.rs")),
     ("tokens", include_str!("tokens.rs")),
     ("upstream", include_str!("upstream.rs")),
     ("waiting", include_str!("waiting.rs")),
@@ -51,6 +52,7 @@ const SCENARIO_MODULES: &[&str] = &[
     "remote",
     "secrets",
     "structs",
+    "targets",
     "tokens",
     "upstream",
     "waiting",
@@ -234,6 +236,8 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         a_configuration_that_is_accepted_repeats_nothing_of_itself;
     structs: errors_in_a_struct_are_those_of_the_json,
         a_secret_in_a_broken_struct_is_not_repeated;
+    targets: nothing_goes_up_under_another_route_than_the_one_that_was_judged,
+        a_target_that_two_readers_read_differently_is_refused_on_every_gateway;
     tokens: a_token_lives_until_its_expiry_and_the_leeway,
         a_token_without_expiry_comes_in_only_where_the_configuration_says_so,
         no_single_bit_of_a_signature_may_change,
