@@ -2,7 +2,7 @@
 
 use super::field::{Field, SIZE, Shape};
 use super::reader::{Node, Reader, Section};
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 pub(super) const HOST: &[Field] = &[
     Field::required(
@@ -116,23 +116,41 @@ fn hold_head(reader: &mut Reader<'_>, host: &Section<'_>, name: HostName) -> boo
 }
 
 /// On gateways of nginx an upstream for keys is a server. Kong traps at one that is none, within the
-/// request that asks for it.
+/// request that asks for it. Over TLS the server needs a name: its certificate is held against what
+/// stands here, and no certificate of a provider is for an IP address.
 fn check_server(reader: &mut Reader<'_>, issuer: &Node<'_>) {
-    let node = issuer
-        .member("jwks")
-        .and_then(|jwks| jwks.member("upstream"));
-    if let Some(node) = node
-        && node.json.text().is_some_and(|text| !is_server(text))
-    {
+    let jwks = issuer.member("jwks");
+    let member = |name| jwks.as_ref().and_then(|jwks| jwks.member(name));
+    let Some(node) = member("upstream") else {
+        return;
+    };
+    let Some(text) = node.json.text() else {
+        return;
+    };
+    let Some(server) = server_name(text) else {
         reader.refuse(
             &node,
             "is not `host` or `host:port`, which this gateway needs",
         );
+        return;
+    };
+    let address = member("url").or_else(|| issuer.member("issuer"));
+    let tls = address.is_some_and(|address| {
+        let text = address.json.text();
+        text.is_some_and(|text| text.starts_with("https://"))
+    });
+    if tls && server.parse::<IpAddr>().is_ok() {
+        reader.refuse(
+            &node,
+            "is an IP address, whose certificate this gateway cannot check: name the server, and let the gateway \
+             resolve the name",
+        );
     }
 }
 
-/// `host` or `host:port` (RFC 3986 section 3.2.2): a name, an IPv4 address, or an IPv6 one in brackets.
-fn is_server(text: &str) -> bool {
+/// The host of `host` or `host:port` (RFC 3986 section 3.2.2): a name, an IPv4 address, or an IPv6 one
+/// that stood in brackets.
+fn server_name(text: &str) -> Option<&str> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (text, None),
@@ -149,7 +167,7 @@ fn is_server(text: &str) -> bool {
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
         digits && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
-    fit && port.is_none_or(is_port)
+    (fit && port.is_none_or(is_port)).then_some(address.unwrap_or(host))
 }
 
 #[cfg(test)]
@@ -165,7 +183,7 @@ mod tests {
             "[::1]:443",
             "[::1]",
         ] {
-            assert!(is_server(server), "{server}");
+            assert!(server_name(server).is_some(), "{server}");
         }
         for other in [
             "",
@@ -184,7 +202,7 @@ mod tests {
             "outbound|443||sso",
             "sso:443:443",
         ] {
-            assert!(!is_server(other), "{other}");
+            assert!(server_name(other).is_none(), "{other}");
         }
     }
 }

@@ -202,3 +202,46 @@ fn where_keys_come_from_a_server_it_has_to_be_one() {
         assert_eq!(configured(host, upstream), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_provider_over_tls_has_a_name_on_gateways_of_nginx() {
+    let configured = |host: &str, upstream: &str, jwks: serde_json::Value, issuer: &str| {
+        let mut configuration = with("/host/name", json!(host));
+        let mut jwks = jwks;
+        jwks["upstream"] = json!(upstream);
+        configuration["jwt"][0] = json!({
+            "name": "sso", "algorithms": ["RS256"], "issuer": issuer, "audiences": ["ollama"], "jwks": jwks,
+        });
+        match host {
+            "apisix" => World::apisix(&configuration).errors(),
+            _ => errors(&configuration),
+        }
+    };
+    let https = "https://sso.example.com/realms/main";
+    let at = |url: &str| json!({ "url": url });
+    for host in ["apisix", "kong"] {
+        for upstream in ["10.0.0.7:8443", "10.0.0.7", "[2001:db8::1]:443", "[::1]"] {
+            for (jwks, issuer) in [
+                (json!({}), https),
+                (at("https://sso.example.com/certs"), "any"),
+                (at("https://10.0.0.7/certs"), "any"),
+            ] {
+                let found = configured(host, upstream, jwks, issuer);
+                assert_eq!(found.len(), 1, "{host} {upstream}: {found:?}");
+                let begin = "jwt[0].jwks.upstream: is an IP address, whose certificate";
+                assert!(found[0].starts_with(begin), "{found:?}");
+            }
+            // Without TLS there is no certificate.
+            let plain = configured(host, upstream, at("http://10.0.0.7/certs"), https);
+            assert_eq!(plain, Vec::<String>::new(), "{host} {upstream}");
+        }
+        for name in ["sso.example.com:443", "sso", "10.0.0.example"] {
+            let found = configured(host, name, json!({}), https);
+            assert_eq!(found, Vec::<String>::new(), "{host} {name}");
+        }
+    }
+    for host in ["envoy", "istio"] {
+        let found = configured(host, "10.0.0.7:8443", json!({}), https);
+        assert_eq!(found, Vec::<String>::new(), "a cluster's name");
+    }
+}
