@@ -11,9 +11,10 @@ pub enum Tells {
     /// Envoy: `source.address` with a port. It has added the address to `X-Forwarded-For`. The port
     /// is 0 if it took the address from there itself.
     AddressAndPort,
-    /// Kong: `source.address` without a port
+    /// Kong: `source.address` without a port. nginx may have replaced it.
     SourceAddress,
-    /// APISIX: nginx's variable `remote_addr`
+    /// APISIX: nginx's variable `remote_addr`. nginx may have replaced it, and does so for whoever
+    /// comes from loopback unless `real_ip_from` says otherwise.
     RemoteAddr,
 }
 
@@ -46,20 +47,40 @@ impl<H: Host> Connection for HostConnection<'_, H> {
     }
 }
 
+impl Tells {
+    /// The property with the address.
+    const fn property(self) -> &'static str {
+        match self {
+            Self::AddressAndPort | Self::SourceAddress => "source\0address",
+            Self::RemoteAddr => "remote_addr",
+        }
+    }
+
+    /// The property with the address as it was before nginx replaced it by that of a header
+    /// (`set_real_ip_from`), where there is nginx.
+    const fn before_nginx_replaced_it(self) -> Option<&'static str> {
+        match self {
+            Self::AddressAndPort => None,
+            Self::SourceAddress => Some("ngx\0realip_remote_addr"),
+            Self::RemoteAddr => Some("realip_remote_addr"),
+        }
+    }
+}
+
 fn ask(host: &impl Host, tells: Tells) -> Peer {
-    let property = match tells {
-        Tells::AddressAndPort | Tells::SourceAddress => "source\0address",
-        Tells::RemoteAddr => "remote_addr",
-    };
-    let Ok(Some(text)) = host.request_property(property) else {
+    let Ok(Some(text)) = host.request_property(tells.property()) else {
         return Peer::Unknown;
     };
-    match (tells, read_address(&text)) {
-        (Tells::AddressAndPort, Some((address, Some(0)))) => Peer::Claimed(address),
-        (Tells::AddressAndPort, Some((address, Some(_)))) => Peer::Real(address, Appended::Last),
-        (Tells::SourceAddress | Tells::RemoteAddr, Some((address, None))) => {
-            Peer::Real(address, Appended::No)
-        }
+    match (tells.before_nginx_replaced_it(), read_address(&text)) {
+        (None, Some((address, Some(0)))) => Peer::Claimed(address),
+        (None, Some((address, Some(_)))) => Peer::Real(address, Appended::Last),
+        (Some(before), Some((address, None))) => match host.request_property(before) {
+            // A build of nginx without the variable replaces no address.
+            Ok(None) => Peer::Real(address, Appended::No),
+            Ok(Some(peer)) if peer == text => Peer::Real(address, Appended::No),
+            Ok(Some(_)) => Peer::Claimed(address),
+            Err(_) => Peer::Unknown,
+        },
         _ => Peer::Unknown,
     }
 }

@@ -16,7 +16,7 @@ pub enum Peer {
     Unknown,
     /// the real address; whether the gateway has added it to `X-Forwarded-For` as the last entry
     Real(IpAddr, Appended),
-    /// an address that the gateway has taken from `X-Forwarded-For`: anybody can write one
+    /// an address that the gateway has taken from a header: anybody can write one
     Claimed(IpAddr),
 }
 

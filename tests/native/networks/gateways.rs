@@ -64,7 +64,9 @@ fn behind(host: &str, proxies: u8, address: &str, forwarded: &[&str]) -> (u16, S
     let rules = json!({ "allow": ["10.0.0.0/8"], "trusted_proxies": proxies });
     let world = world(host, address, &network(rules));
     let seen = tags(&world, forwarded);
-    assert_eq!(asked(&seen), 1);
+    // nginx is also asked whether it has replaced the address.
+    let nginx = matches!(host, "kong" | "apisix");
+    assert_eq!(asked(&seen), 1 + usize::from(nginx), "{host}");
     seen.verdict()
 }
 
@@ -85,6 +87,33 @@ fn an_invented_forwarded_for_moves_nobody() {
         assert_eq!(behind("apisix", 0, "203.0.113.9", forwarded), denied());
         assert_eq!(behind("envoy", 0, "10.0.0.9:5000", forwarded), allowed);
         assert_eq!(behind("kong", 0, "10.0.0.9", forwarded), allowed);
+    }
+}
+
+#[test]
+fn an_address_that_nginx_took_from_a_header_is_a_claim() {
+    let rules =
+        |proxies: u8| network(json!({ "allow": ["10.0.0.0/8"], "trusted_proxies": proxies }));
+    let verdict = |host: &str, proxies, replaced: &str, forwarded: &[&str]| {
+        let world = world(host, "10.0.0.1", &rules(proxies));
+        *world.gateway.0.replaced.borrow_mut() = Some(replaced.into());
+        tags(&world, forwarded).verdict()
+    };
+    let allowed = (200, String::new());
+    for host in ["apisix", "kong"] {
+        // Nothing was replaced.
+        assert_eq!(verdict(host, 0, "10.0.0.1", &[]), allowed);
+        for peer in ["127.0.0.1", "::1", "unix:", "10.0.0.2", "garbage", ""] {
+            assert_eq!(verdict(host, 0, peer, &[]), unknown(), "{host} {peer}");
+            assert_eq!(verdict(host, 0, peer, &["10.0.0.1"]), unknown());
+            assert_eq!(verdict(host, 1, peer, &["10.0.0.1"]), allowed);
+            assert_eq!(
+                verdict(host, 1, peer, &["10.0.0.1, 203.0.113.9"]),
+                unknown()
+            );
+            assert_eq!(verdict(host, 1, peer, &[]), unknown());
+            assert_eq!(verdict(host, 2, peer, &["10.0.0.1, 192.0.2.1"]), allowed);
+        }
     }
 }
 

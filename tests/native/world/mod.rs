@@ -47,6 +47,8 @@ pub struct State {
     pub target: RefCell<Option<Vec<u8>>>,
     /// what the gateway says of the client's address, and by which name of a property
     pub address: RefCell<(String, Vec<u8>)>,
+    /// the address before nginx replaced it, where it says one
+    pub replaced: RefCell<Option<Vec<u8>>>,
     pub body: RefCell<Vec<u8>>,
     pub response: RefCell<Vec<(String, String)>>,
     /// what of the response's body is shown now
@@ -121,6 +123,9 @@ impl Host for Gateway {
             return Ok(sent.or_else(|| mapped.map(|(_, path)| path.clone().into_bytes())));
         }
         self.0.call("request_property")?;
+        if matches!(path, "realip_remote_addr" | "ngx\0realip_remote_addr") {
+            return Ok(self.0.replaced.borrow().clone());
+        }
         let address = self.0.address.borrow();
         Ok((address.0 == path).then(|| address.1.clone()))
     }
