@@ -31,6 +31,8 @@ pub enum Flow {
 pub struct Filter<H> {
     pub(super) host: H,
     pub(super) ready: Option<Rc<Ready>>,
+    /// whether the log has a request that was refused because the configuration was
+    pub(super) told: Rc<Cell<bool>>,
     pub(super) exchange: Exchange,
     /// the call that it waits for
     pub(super) waiting: Option<CallToken>,
@@ -82,10 +84,11 @@ pub(super) enum Event<'r> {
 
 impl<H: Host> Filter<H> {
     /// Of a request that comes in under this configuration.
-    pub(super) fn new(host: H, ready: Option<Rc<Ready>>) -> Self {
+    pub(super) fn new(host: H, ready: Option<Rc<Ready>>, told: Rc<Cell<bool>>) -> Self {
         Self {
             host,
             ready,
+            told,
             exchange: Exchange::default(),
             waiting: None,
             head: GivenHead::default(),

@@ -160,13 +160,15 @@ impl Shown {
         }
     }
 
-    /// Whether the gateway lets nobody through where a filter says no to its configuration.
+    /// Whether a filter may say no to its configuration: the gateway then lets nobody through, and
+    /// asks no more.
     ///
     /// Kong then starts without the filter and proxies everything, or keeps the configuration before
-    /// this one, with the keys that were taken out of it. So where this is not known, the filter says
-    /// yes and answers every request itself.
+    /// this one, with the keys that were taken out of it. APISIX is closed, but has the configuration
+    /// read and its errors logged again in each phase of each request, for whoever sends one. So there,
+    /// and where this is not known, the filter says yes and answers every request itself.
     pub const fn is_closed_by_a_refusal(self) -> bool {
-        matches!(self, Self::Envoy | Self::Apisix)
+        matches!(self, Self::Envoy)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::denial::Level;
 use crate::engine::{Engine, Mode};
 use crate::source::{Answered, Call, Pending, Response};
 use crate::time::{Clock as _, Timestamp};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub struct Root<H: Host> {
     /// what was called between requests, and for which configuration
     calls: HashMap<CallToken, (Rc<Ready>, Pending)>,
     ticks: Ticks,
+    /// whether a request was refused because the configuration was: that is logged once
+    told: Rc<Cell<bool>>,
 }
 
 /// What is known of the gateway's ticks.
@@ -76,6 +79,7 @@ impl<H: Host + Clone> Root<H> {
             ready: None,
             calls: HashMap::new(),
             ticks: Ticks::Unasked,
+            told: Rc::default(),
         }
     }
 
@@ -85,6 +89,7 @@ impl<H: Host + Clone> Root<H> {
     pub fn configure(&mut self) -> bool {
         self.retire();
         self.calls.clear();
+        self.told = Rc::default();
         let shown = Shown::by(&self.host);
         match self.read(shown) {
             Ok(ready) => {
@@ -219,7 +224,7 @@ impl<H: Host + Clone> Root<H> {
 
     /// The context of one request. It keeps the configuration that it began with.
     pub fn filter(&self) -> Filter<H> {
-        Filter::new(self.host.clone(), self.ready.clone())
+        Filter::new(self.host.clone(), self.ready.clone(), Rc::clone(&self.told))
     }
 }
 

@@ -87,7 +87,14 @@ impl<H: Host> Filter<H> {
         path: &[u8],
     ) -> Flow {
         let engine = ready.map(|ready| &ready.engine);
-        let outcome = self.exchange.unread(engine, unread, path);
+        let mut outcome = self.exchange.unread(engine, unread, path);
+        if matches!(unread, Unread::Misconfigured)
+            && self.told.replace(true)
+            && let Some(record) = &mut outcome.record
+        {
+            // Strangers do not fill the log with what the operator was told at startup.
+            record.line = None;
+        }
         match &outcome.step {
             RequestStep::Reply(reply) => self.reply(ready, reply, outcome.record.as_ref()),
             RequestStep::Watch(_) => {

@@ -121,6 +121,35 @@ fn where_a_refusal_would_open_the_gateway_the_gate_says_yes_and_serves_nobody() 
     }
 }
 
+/// APISIX asks again in each phase of each request if it hears no, for whoever sends one.
+#[test]
+fn apisix_hears_yes_to_a_refused_configuration_and_strangers_do_not_fill_the_log() {
+    let mut unset = with("/host/name", json!("apisix"));
+    unset["api_keys"]["keys"][0]["key"] = json!({"env": "NOT_SET"});
+    for bad in [
+        "{".to_owned(),
+        with("/host/name", json!("kong")).to_string(),
+        unset.to_string(),
+    ] {
+        let gateway = Gateway::default();
+        gateway.0.is_apisix.set(true);
+        let mut world = World::on(gateway, bad.as_bytes());
+        assert!(world.answered && !world.configured, "{bad}");
+        let lines = |world: &World| std::mem::take(&mut *world.gateway.0.lines.borrow_mut()).len();
+        assert!(lines(&world) >= 2);
+        for number in 0..3 {
+            let seen = world.bearer("GET", "/api/tags", KEY);
+            assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad}");
+            assert_eq!(lines(&world), usize::from(number == 0), "{bad}");
+        }
+        // Another configuration is another matter.
+        assert!(world.root.configure());
+        assert!(lines(&world) >= 2);
+        world.bearer("GET", "/api/tags", KEY);
+        assert_eq!(lines(&world), 1);
+    }
+}
+
 #[test]
 fn a_configuration_that_cannot_be_had_closes_kong_too() {
     for status in FAILURES {
