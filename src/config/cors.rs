@@ -1,6 +1,7 @@
 //! `cors`
 
 use super::field::{Field, Shape};
+use super::host::HostName;
 use super::reader::{Node, Reader};
 use crate::cors::Cors;
 use std::net::Ipv6Addr;
@@ -30,6 +31,16 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
         }
     }
     (!origins.is_empty()).then(|| Cors::new(origins))
+}
+
+/// What the log says at startup of a plugin that takes the effect of `cors` away.
+pub(super) fn warning(cors: Option<&Cors>, host: Option<HostName>) -> Option<String> {
+    let warned = cors.is_some() && host == Some(HostName::Apisix);
+    warned.then(|| {
+        "cors: do not use the plugin `proxy-buffering` on this route: APISIX then forgets the request before its \
+         response comes, and no page of another site can read it. Streams do not need that plugin"
+            .to_owned()
+    })
 }
 
 fn read_origin<'j>(reader: &mut Reader<'_>, node: &Node<'j>) -> Option<&'j str> {

@@ -292,6 +292,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             .into_iter()
             .chain(anonymous.iter().map(allow_anonymous::warning))
             .chain(network::warnings(&network, &keys))
+            .chain(cors::warning(cors.as_ref(), host))
             .collect(),
         notices: issuers
             .iter()
