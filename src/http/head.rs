@@ -7,7 +7,8 @@ use super::path::{DecodedPath, PathError, without_query};
 ///
 /// nginx's Lua calls, on which APISIX's header map rests, cut the map at 100 without telling the
 /// filter: a credential or an identity header behind the hundredth would not be seen, and so
-/// not be stripped. Envoy refuses more than 100 by itself.
+/// not be stripped. Three of them are APISIX's own, so a client may send 96 there, Host included, as
+/// on Kong. Envoy refuses more than 100 by itself.
 pub const MAX_FIELDS: usize = 99;
 
 /// One header field as the host gave it.
@@ -67,7 +68,9 @@ impl HeadError {
             Self::NoPath => "it has no path (CONNECT is not served)",
             Self::NoHost => "it has no Host header (HTTP/1.1 clients send one)",
             Self::Repeated => "its path, method or Host stands there twice",
-            Self::TooManyFields => "it has more header fields than can be read, send fewer",
+            Self::TooManyFields => {
+                "it has more header fields than can be read: send at most 96, `Host` included"
+            }
         }
     }
 }

@@ -2,21 +2,34 @@
 //!
 //! Citations are rows and items of the house plan's `hosts.md`.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use crate::calls::Call;
 use crate::client::ClientRequest;
 use crate::map::{self, Pairs};
 use crate::nginx;
-use crate::profile::{Answer, Crash, Edit, EmptyValue, Entry, Profile};
-use crate::record::Reply;
+use crate::profile::{AfterRefusal, Answer, Crash, Edit, EmptyValue, Entry, Profile};
 use crate::world::{Stream, status};
 
 /// nginx's Lua API reads no more ordinary request headers than this.
 pub const HEADERS_IN_THE_MAP: usize = 100;
 
+/// What one of nginx's `large_client_header_buffers` holds, unless somebody
+/// sets it.
+const LARGE_BUFFER: usize = 8 * 1024;
+
 /// "three ways" 3: over this many, the response map crashes the worker.
 pub const HEADERS_IN_THE_RESPONSE_MAP: usize = 20;
+
+/// What nginx writes into the head before any plugin runs, whatever the client
+/// sent (source).
+const ADDED: [&[u8]; 3] = [
+    b"X-Forwarded-Proto",
+    b"X-Forwarded-Host",
+    b"X-Forwarded-Port",
+];
 
 /// The rules of APISIX.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +66,8 @@ impl Profile for Apisix {
     /// among them; the pseudo headers are added by the getter.
     ///
     /// "header read": names keep the client's case; duplicate Authorization is
-    /// a 400 of nginx itself.
+    /// a 400 of nginx itself. Three headers are added before any plugin runs
+    /// (source), so of 97, Host among them, one is cut off (seen).
     fn entry(&self, request: &ClientRequest) -> Entry {
         for name in ["authorization", "host"] {
             let more_than = usize::from(name == "authorization");
@@ -66,7 +80,25 @@ impl Profile for Apisix {
             pairs.push((b"Host".to_vec(), host.clone()));
         }
         pairs.extend(request.headers.iter().cloned());
+        let host = request.host.clone().unwrap_or_default();
+        for (name, value) in ADDED
+            .into_iter()
+            .zip([b"http".into(), host, b"9080".into()])
+        {
+            map::replace(&mut pairs, name, &value);
+        }
         Entry::Deliver(pairs)
+    }
+
+    /// Unless `large_client_header_buffers` is raised, 8,000 bytes of credential
+    /// pass, and 12,000 get nginx's own 400 (seen).
+    fn longest_header_line(&self) -> Option<usize> {
+        Some(LARGE_BUFFER)
+    }
+
+    /// The callback of the head is told that there are none (source).
+    fn count_of_headers(&self, _: &Stream) -> usize {
+        0
     }
 
     /// Rows "clock", "tick", "shared data", "foreign functions", and what else
@@ -148,13 +180,16 @@ impl Profile for Apisix {
         Ok(status::OK)
     }
 
-    /// "client address": property `remote_addr`. Properties are nginx's
-    /// variables; outside a request there are none.
+    /// "client address": property `remote_addr`; `real_ip_from` trusts 127.0.0.1
+    /// by default, and then it is what `X-Real-IP` says. `realip_remote_addr` is
+    /// what it was before. Properties are nginx's variables; outside a request
+    /// there are none.
     fn property(&self, stream: Option<&Stream>, path: &[u8]) -> Answer<Vec<u8>> {
         Ok(match (path, stream) {
             (b"plugin_root_id", _) => Ok(b"ollama-gate".to_vec()),
             (_, None) => Err(status::BAD_ARGUMENT),
-            (b"remote_addr", _) => Ok(b"203.0.113.9".to_vec()),
+            (b"remote_addr", Some(stream)) => Ok(remote_address(stream)),
+            (b"realip_remote_addr", Some(stream)) => Ok(stream.request.peer.into()),
             (b"request_id", _) => Ok(b"0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_vec()),
             (_, Some(_)) => Err(status::NOT_FOUND),
         })
@@ -165,15 +200,6 @@ impl Profile for Apisix {
             b"wasm_process_req_body" | b"wasm_process_resp_body" => status::OK,
             _ => status::NOT_FOUND,
         }
-    }
-
-    /// Of two challenges it keeps the last (source: nginx's Lua has one place for that header).
-    fn sent(&self, mut reply: Reply) -> Reply {
-        let challenges = map::values(&reply.headers, "www-authenticate");
-        if let Some(last) = challenges.last().map(|challenge| challenge.to_vec()) {
-            map::replace(&mut reply.headers, b"www-authenticate", &last);
-        }
-        reply
     }
 
     /// "three ways" 3: Pause with neither a local reply nor a call in flight
@@ -222,6 +248,18 @@ impl Profile for Apisix {
         stream.properties.contains_key(asked)
     }
 
+    /// "bad config": false = 503, tried again at each request; it is parsed, and
+    /// logged, in each phase of it (seen).
+    fn after_a_refusal(&self) -> AfterRefusal {
+        AfterRefusal::AsksAgain
+    }
+
+    /// "response body": after an `ngx.exec` the response callbacks run in a new
+    /// context. The plugin `proxy-buffering` makes one.
+    fn forgets_the_request_after_an_exec(&self) -> bool {
+        true
+    }
+
     fn empty_value(&self) -> EmptyValue {
         EmptyValue::Untouched
     }
@@ -238,6 +276,18 @@ impl Profile for Apisix {
     fn reuses_context_ids(&self) -> bool {
         true
     }
+}
+
+/// What `real_ip_from` and `real_ip_header` make of the peer, by default.
+fn remote_address(stream: &Stream) -> Vec<u8> {
+    let peer = stream.request.peer;
+    let claimed = map::first(&stream.request.headers, b"x-real-ip");
+    let claimed = claimed.filter(|_| matches!(peer, "127.0.0.1" | "unix:"));
+    let address = |text: &Vec<u8>| {
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        text.parse::<IpAddr>().is_ok()
+    };
+    claimed.filter(address).unwrap_or_else(|| peer.into())
 }
 
 /// The authority is the client's Host and nothing else.

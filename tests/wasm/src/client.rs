@@ -15,7 +15,12 @@ pub struct ClientRequest {
     pub headers: Pairs,
     /// The body that follows the head, if one does.
     pub body: Option<Vec<u8>>,
+    /// The other end of its connection.
+    pub peer: &'static str,
 }
+
+/// Where clients are, unless they say otherwise.
+pub const PEER: &str = "203.0.113.9";
 
 impl ClientRequest {
     /// A request without headers to `gate.example.com`.
@@ -27,6 +32,7 @@ impl ClientRequest {
             host: Some(b"gate.example.com".to_vec()),
             headers: Pairs::new(),
             body: None,
+            peer: PEER,
         }
     }
 
@@ -57,6 +63,13 @@ impl ClientRequest {
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.into(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// The request over a connection from this address.
+    #[must_use]
+    pub const fn from(mut self, peer: &'static str) -> Self {
+        self.peer = peer;
         self
     }
 

@@ -26,6 +26,8 @@ pub struct Gateway {
     served: Option<u32>,
     /// Those whose requests see no filter at all.
     pub(crate) unfiltered: BTreeSet<u32>,
+    /// Those whose configuration is tried again at each request.
+    pub(crate) unconfigured: BTreeSet<u32>,
     last_id: u32,
     pub(crate) free_ids: Vec<u32>,
     pub(crate) dead: Option<String>,
@@ -98,6 +100,7 @@ impl Gateway {
             root: 0,
             served: None,
             unfiltered: BTreeSet::new(),
+            unconfigured: BTreeSet::new(),
             last_id: 0,
             free_ids: Vec::new(),
             dead: None,
@@ -190,16 +193,35 @@ impl Gateway {
     /// What the answer of `on_configure` makes of the requests to come.
     fn settle(&mut self, root: u32, answered: bool) {
         self.unfiltered.remove(&root);
+        self.unconfigured.remove(&root);
         if answered {
             self.served = Some(root);
-        } else if self.store.data().profile.after_a_refusal() == AfterRefusal::GoesOn {
-            match self.served {
-                Some(before) if before != root => self.root = before,
-                _ => {
-                    self.unfiltered.insert(root);
-                }
+            return;
+        }
+        match (self.store.data().profile.after_a_refusal(), self.served) {
+            (AfterRefusal::Asks, _) => {}
+            (AfterRefusal::AsksAgain, _) => {
+                self.unconfigured.insert(root);
+            }
+            (AfterRefusal::GoesOn, Some(before)) if before != root => self.root = before,
+            (AfterRefusal::GoesOn, _) => {
+                self.unfiltered.insert(root);
             }
         }
+    }
+
+    /// Tries the configuration of `root` again, in a root context of its own.
+    /// What that takes is part of the running record.
+    pub(crate) fn try_again(&mut self, root: u32) {
+        let bytes = self.store.data().configurations.get(&root).cloned();
+        let (bytes, again) = (bytes.unwrap_or_default(), self.fresh_id());
+        let size = u32::try_from(bytes.len()).expect("under 4 GB");
+        let world = self.store.data_mut();
+        world.configurations.insert(again, bytes);
+        world.context = again;
+        self.call("proxy_on_context_create", &[again, 0]);
+        self.call("proxy_on_configure", &[again, size]);
+        self.delete_root(again);
     }
 
     /// A tick in a root context.

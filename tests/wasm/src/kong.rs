@@ -162,7 +162,8 @@ impl Profile for Kong {
             b"worker_id" if !self.released => Ok(b"0".to_vec()),
             b"ngx\0nginx_version" => Ok(b"1.25.3".to_vec()),
             b"request\0path" | b"ngx\0request_uri" => Ok(raw_target()),
-            b"source\0address" => Ok(b"203.0.113.9".to_vec()),
+            // `trusted_ips` is empty unless somebody sets it, so nginx replaces nothing.
+            b"source\0address" | b"ngx\0realip_remote_addr" => Ok(stream.request.peer.into()),
             b"plugin_name" => Ok(b"ollama-gate".to_vec()),
             b"plugin_root_id" => Ok(b"0".to_vec()),
             _ => stream

@@ -1,4 +1,4 @@
-//! What nginx makes of a request's target before a module in it sees `$uri`.
+//! What nginx makes of a request's target before a module in it sees `$uri`, and its limits.
 
 /// The path as `$uri` has it, and the query: percent-encoding taken off once,
 /// `//`, `.` and `..` resolved, the fragment cut.

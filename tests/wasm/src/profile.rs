@@ -75,6 +75,9 @@ pub enum AfterRefusal {
     /// The module still gets them. Gateways that refuse them by themselves are
     /// as closed as a module that does.
     Asks,
+    /// The gateway refuses them, and asks the module again about the
+    /// configuration in each phase of each of them.
+    AsksAgain,
     /// They go on under the configuration before that one; where there was
     /// none, to the upstream without any filter.
     GoesOn,
@@ -177,6 +180,17 @@ pub trait Profile: Send + Sync {
         true
     }
 
+    /// The longest line of a header that the gateway takes, name and all. A
+    /// longer one is its own 400, unless its buffers are raised.
+    fn longest_header_line(&self) -> Option<usize> {
+        None
+    }
+
+    /// How many headers the callback of the head is told of.
+    fn count_of_headers(&self, stream: &Stream) -> usize {
+        stream.headers.len()
+    }
+
     /// Whether `end_of_stream` is set in the header phase of this request.
     fn ends_with_the_head(&self, request: &ClientRequest) -> bool {
         request.body.is_none()
@@ -244,6 +258,12 @@ pub trait Profile: Send + Sync {
     /// What becomes of requests after `on_configure` has said no.
     fn after_a_refusal(&self) -> AfterRefusal {
         AfterRefusal::Asks
+    }
+
+    /// Whether an internal redirect between request and response makes the
+    /// response callbacks run in a context that has seen no request.
+    fn forgets_the_request_after_an_exec(&self) -> bool {
+        false
     }
 
     /// What the client gets of a local reply.

@@ -7,7 +7,7 @@ use crate::map::Pairs;
 use crate::profile::Entry;
 use crate::record::{Outcome, Verdict};
 use crate::respond::Response;
-use crate::world::Stream;
+use crate::world::{Stream, World};
 
 impl Gateway {
     /// Serves one whole request under the newest root context.
@@ -61,19 +61,21 @@ impl Gateway {
     /// Opens a stream; the gateway's own refusal comes back as an outcome.
     pub fn open(&mut self, root: u32, request: &ClientRequest) -> Result<u32, Box<Outcome>> {
         self.begin();
-        let headers = match self.store.data().profile.entry(request) {
-            Entry::Deliver(headers) => headers,
-            Entry::Refuse(status) => {
-                return Err(Box::new(Outcome {
-                    verdict: Verdict::RefusedByHost(status),
-                    reply: None,
-                    upstream: Pairs::new(),
-                    response: Pairs::new(),
-                    answer: Response::default(),
-                    record: self.end(),
-                }));
-            }
+        let world = self.store.data();
+        let entry = match is_too_long(request, world) {
+            true => Entry::Refuse(400),
+            false => world.profile.entry(request),
         };
+        let headers = match entry {
+            Entry::Deliver(headers) => headers,
+            Entry::Refuse(status) => return Err(Box::new(self.refuse(status))),
+        };
+        if self.unconfigured.contains(&root) {
+            // The request, then the head of the gateway's own answer.
+            self.try_again(root);
+            self.try_again(root);
+            return Err(Box::new(self.refuse(503)));
+        }
         let stream = Stream::new(root, request, headers);
         if self.unfiltered.contains(&root) {
             return Err(Box::new(self.without_a_filter(&stream)));
@@ -83,6 +85,18 @@ impl Gateway {
         self.enter(id);
         self.call("proxy_on_context_create", &[id, root]);
         Ok(id)
+    }
+
+    /// A request that the gateway answers by itself.
+    fn refuse(&mut self, status: u16) -> Outcome {
+        Outcome {
+            verdict: Verdict::RefusedByHost(status),
+            reply: None,
+            upstream: Pairs::new(),
+            response: Pairs::new(),
+            answer: Response::default(),
+            record: self.end(),
+        }
     }
 
     /// A request that no filter sees.
@@ -100,12 +114,9 @@ impl Gateway {
     /// The header phase; whether the module let it go on.
     pub fn request_headers(&mut self, id: u32) -> bool {
         let stream = &self.store.data().streams[&id];
-        let count = u32::try_from(stream.headers.len()).expect("few headers");
-        let ends = self
-            .store
-            .data()
-            .profile
-            .ends_with_the_head(&stream.request);
+        let profile = &self.store.data().profile;
+        let count = u32::try_from(profile.count_of_headers(stream)).expect("few headers");
+        let ends = profile.ends_with_the_head(&stream.request);
         self.phase(
             id,
             "proxy_on_request_headers",
@@ -189,24 +200,22 @@ impl Gateway {
                 stream.response = world.upstream_response.clone();
             }
         }
+        let world = self.store.data();
+        let forgets = world.redirects && world.profile.forgets_the_request_after_an_exec();
+        let last = match forgets && stream.released && stream.reply.is_none() {
+            true => self.forget(id),
+            false => id,
+        };
         if stream.released || stream.reply.is_some() {
-            self.respond(id);
+            self.respond(last);
         }
-        self.enter(id);
-        self.call("proxy_on_done", &[id]);
-        if self.store.data().profile.starts_the_vm_and_logs() {
-            self.call("proxy_on_log", &[id]);
+        let stream = self.store.data_mut().streams.remove(&last);
+        let stream = stream.expect("an open stream");
+        for id in [id, last].into_iter().take(1 + usize::from(last != id)) {
+            self.store.data_mut().streams.insert(id, stream.clone());
+            self.delete(id);
         }
-        self.call("proxy_on_delete", &[id]);
         let profile = self.store.data().profile.clone();
-        let world = self.store.data_mut();
-        let stream = world.streams.remove(&id).expect("an open stream");
-        if !profile.calls_are_the_roots() {
-            world.calls.retain(|call| call.context != id);
-        }
-        if profile.reuses_context_ids() {
-            self.free_ids.push(id);
-        }
         let verdict = match (&self.dead, &stream.reply, stream.released) {
             (Some(what), _, _) => Verdict::Crashed(what.clone()),
             (None, Some(_), _) => Verdict::Replied,
@@ -229,6 +238,37 @@ impl Gateway {
         };
         self.store.data_mut().recorder.decided(id, &outcome);
         outcome
+    }
+
+    /// Goes on with the request in a context that knows nothing of it.
+    fn forget(&mut self, id: u32) -> u32 {
+        let new = self.fresh_id();
+        let world = self.store.data_mut();
+        let stream = world.streams.remove(&id).expect("an open stream");
+        let root = stream.root;
+        world.streams.insert(new, stream);
+        self.enter(new);
+        self.call("proxy_on_context_create", &[new, root]);
+        new
+    }
+
+    /// Ends a context of a request.
+    fn delete(&mut self, id: u32) {
+        self.enter(id);
+        self.call("proxy_on_done", &[id]);
+        if self.store.data().profile.starts_the_vm_and_logs() {
+            self.call("proxy_on_log", &[id]);
+        }
+        self.call("proxy_on_delete", &[id]);
+        let profile = self.store.data().profile.clone();
+        let world = self.store.data_mut();
+        world.streams.remove(&id);
+        if !profile.calls_are_the_roots() {
+            world.calls.retain(|call| call.context != id);
+        }
+        if profile.reuses_context_ids() {
+            self.free_ids.push(id);
+        }
     }
 
     /// Runs one request callback and applies the action that comes back.
@@ -254,6 +294,14 @@ impl Gateway {
         }
         goes_on && self.dead.is_none()
     }
+}
+
+/// Whether a line of its head does not fit into the gateway's buffers.
+fn is_too_long(request: &ClientRequest, world: &World) -> bool {
+    let limit = world.profile.longest_header_line();
+    let limit = limit.filter(|_| !world.large_header_buffers);
+    let line = |(name, value): &(Vec<u8>, Vec<u8>)| name.len() + ": \r\n".len() + value.len();
+    limit.is_some_and(|limit| request.headers.iter().any(|pair| line(pair) > limit))
 }
 
 fn size<T>(items: &[T]) -> u32 {

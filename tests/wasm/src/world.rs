@@ -99,6 +99,11 @@ pub struct World {
     pub upstream_body: Vec<Vec<u8>>,
     /// Whether trailers follow it.
     pub upstream_trailers: bool,
+    /// Whether the route redirects requests within the gateway, as APISIX's
+    /// plugin `proxy-buffering` does.
+    pub redirects: bool,
+    /// Whether the gateway's buffers for headers are raised above its default.
+    pub large_header_buffers: bool,
     /// What is being recorded.
     pub record: Record,
     /// Plugin configuration by root context.
@@ -166,6 +171,8 @@ impl World {
             upstream_response: vec![(b"content-type".to_vec(), b"application/json".to_vec())],
             upstream_body: Vec::new(),
             upstream_trailers: false,
+            redirects: false,
+            large_header_buffers: false,
             record: Record::default(),
             configurations: BTreeMap::new(),
             streams: BTreeMap::new(),

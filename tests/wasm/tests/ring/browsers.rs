@@ -87,6 +87,56 @@ pub fn a_listed_page_may_read_what_ollama_answers_and_no_other_page() {
     });
 }
 
+/// hosts.md, "response body": after an `ngx.exec` the response comes to a context that never saw its
+/// request, so it cannot be known who may read it, and nobody is told that they may.
+#[test]
+pub fn a_response_without_its_request_is_left_as_it_is_and_serves_on() {
+    on_every_host(|lab| {
+        lab.world().redirects = true;
+        let forgets = lab.host == "apisix";
+        let before = lab.world().upstream_response.clone();
+        for origin in [Some(APP), Some("https://evil.example"), None] {
+            let outcome = lab.allowed(&chat(origin));
+            let readable = origin == Some(APP) && !forgets;
+            assert_eq!(edits(&outcome) > 0, readable, "{}: {origin:?}", lab.host);
+            assert_eq!(outcome.response == before, !readable, "{}", lab.host);
+        }
+        // What the gate answers itself is not redirected.
+        let outcome = lab.send(&preflight(APP));
+        assert_eq!(outcome.response_text(ALLOW), [APP]);
+        let stranger = ClientRequest::get("/api/tags")
+            .header("Origin", APP)
+            .bearer(STRANGER);
+        assert_eq!(
+            lab.denied(&stranger, 401, "unknown_key")
+                .response_text(ALLOW),
+            [APP]
+        );
+        lab.still_serves();
+        lab.world().redirects = false;
+        assert_eq!(lab.allowed(&chat(Some(APP))).response_text(ALLOW), [APP]);
+    });
+}
+
+#[test]
+pub fn on_apisix_the_log_says_at_startup_what_takes_it_away() {
+    for host in HOSTS {
+        let mut lab = Lab::loading(Build::Every, host());
+        let configured = lab.configure(&listing());
+        let log = configured.record.log.iter();
+        let says = log.filter(|line| line.text.contains("`proxy-buffering`"));
+        assert_eq!(
+            says.count(),
+            usize::from(lab.host == "apisix"),
+            "{}",
+            lab.host
+        );
+        let none = with(plain(), json!({ "cors": { "allow_origins": [] } }));
+        let log = lab.configure(&none).record.log;
+        assert!(!log.iter().any(|line| line.text.contains("proxy-buffering")));
+    }
+}
+
 #[test]
 pub fn a_preflight_is_answered_for_a_listed_page_and_refused_for_any_other() {
     on_every_host(|lab| {

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use ollama_gate_wasm_tests::ClientRequest;
 use ollama_gate_wasm_tests::credentials::{digest, token};
 use ollama_gate_wasm_tests::record::Level;
 use ollama_gate_wasm_tests::world::NOON;
+use ollama_gate_wasm_tests::{ClientRequest, Verdict};
 use serde_json::json;
 
 use crate::budget::many_keys;
@@ -35,8 +35,9 @@ fn refused(lab: &mut Lab, bytes: &[u8]) {
     assert!(!configured.accepted, "{}: {shown}", lab.host);
     let log = &configured.record.log;
     assert!(log.len() >= 2, "{}: {shown}: {log:?}", lab.host);
-    // Where a no would open the gateway it hears a yes, and the log says what that means.
-    let opens = lab.host == "kong";
+    // Where a no would open the gateway, or be asked for again, it hears a yes, and the log says what
+    // that means.
+    let opens = !lab.is_envoy();
     let closed = log[0].text.ends_with("every request is answered with 500");
     assert_eq!((configured.answered, closed), (opens, opens));
     assert!(
@@ -66,6 +67,41 @@ fn refused(lab: &mut Lab, bytes: &[u8]) {
         );
     }
     answers_misconfigured(lab);
+}
+
+/// A stranger cannot have an error of the operator's logged again and again, nor parsed.
+#[test]
+pub fn a_refused_configuration_is_read_and_logged_once_whoever_asks() {
+    on_every_host(|lab| {
+        let mut broken = plain();
+        broken["api_keys"]["keys"][6]["key"] = json!({"env": "NOT_THERE"});
+        broken["pubic"] = json!([]);
+        let configured = lab.configure(&broken);
+        assert_eq!(configured.record.log.len(), 3);
+        let (mut lines, mut fuel) = (0, 0);
+        for number in 0..100 {
+            let path = format!("/api/tags?{number}");
+            let outcome = lab.send(&ClientRequest::get(&path).bearer(STRANGER));
+            assert_eq!(outcome.verdict, Verdict::Replied, "{}", lab.host);
+            assert_eq!(
+                (outcome.status(), outcome.code().as_str()),
+                (500, "misconfigured")
+            );
+            lines += outcome.record.log.len();
+            fuel += outcome.record.fuel;
+            let calls = outcome.record.calls.iter();
+            assert_eq!(
+                calls
+                    .filter(|call| call.name == "proxy_get_buffer_bytes")
+                    .count(),
+                0
+            );
+        }
+        assert_eq!(lines, 1, "{}: the first request, and no other", lab.host);
+        assert!(fuel < 50 * configured.record.fuel, "{}: {fuel}", lab.host);
+        assert!(lab.configure(&plain()).accepted);
+        lab.still_serves();
+    });
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Too long, too many, malformed, at random: refused, at a bounded cost.
 
+use ollama_gate_wasm_tests::credentials::token;
+use ollama_gate_wasm_tests::world::NOON;
 use ollama_gate_wasm_tests::{ClientRequest, Verdict, apisix, kong, map};
+use serde_json::json;
 
 use crate::hostile::one_line_each;
 use crate::support::*;
@@ -11,6 +14,7 @@ const MUCH_FUEL: u64 = 60_000_000;
 #[test]
 pub fn long_credentials_are_refused_and_cost_little() {
     on_every_host(|lab| {
+        lab.world().large_header_buffers = true;
         let long = "a".repeat(64 << 10);
         let dots = ".".repeat(10_000);
         let token = session();
@@ -51,6 +55,31 @@ pub fn long_credentials_are_refused_and_cost_little() {
         );
         assert!(most < MUCH_FUEL, "{most}");
         lab.still_serves();
+    });
+}
+
+/// hosts.md: 8,000 bytes of credential pass nginx's buffers as APISIX has them, and 12,000 get its own
+/// 400. Raised, they let in what the gate takes.
+#[test]
+pub fn a_long_token_meets_the_buffers_of_the_gateway_before_the_gate() {
+    on_every_host(|lab| {
+        let long = |bytes| {
+            token(
+                WEBUI_SECRET,
+                &json!({"sub": "bob", "exp": NOON + 3600, "x": "x".repeat(bytes)}),
+            )
+        };
+        for (bytes, passes) in [(5_800, true), (9_000, false)] {
+            let request = ClientRequest::get("/api/tags").bearer(&long(bytes));
+            let outcome = lab.send(&request);
+            let passes = passes || lab.host != "apisix";
+            assert_eq!(outcome.forwarded(), passes, "{}: {bytes}", lab.host);
+            let refused = outcome.verdict == Verdict::RefusedByHost(400);
+            assert_eq!(refused, !passes, "{}: {bytes}", lab.host);
+            lab.world().large_header_buffers = true;
+            lab.allowed(&request);
+            lab.world().large_header_buffers = false;
+        }
     });
 }
 
@@ -119,6 +148,31 @@ pub fn a_crowd_of_headers_hides_no_credential_and_no_identity() {
             }
         }
         lab.still_serves();
+    });
+}
+
+/// What the refusal says of the number holds on each gateway, whatever it adds by itself.
+#[test]
+pub fn as_many_fields_as_the_refusal_names_are_taken_on_every_gateway() {
+    let crowd = |fields: usize| {
+        let others = 2; // Host and Authorization
+        (others..fields).fold(
+            ClientRequest::get("/api/tags").bearer(ALICE),
+            |request, number| request.header(&format!("x-filler-{number}"), "1"),
+        )
+    };
+    on_every_host(|lab| {
+        lab.allowed(&crowd(96));
+        let outcome = lab.denied(&crowd(120), 400, "malformed_request");
+        let said = outcome
+            .reply
+            .map(|reply| String::from_utf8_lossy(&reply.body).into_owned());
+        let said = said.unwrap_or_default();
+        assert!(said.contains("send at most 96, `Host` included"), "{said}");
+        // Seen on the real one.
+        if lab.host == "apisix" {
+            lab.denied(&crowd(97), 400, "malformed_request");
+        }
     });
 }
 

@@ -53,6 +53,7 @@ pub fn apisix_shows_a_hundred_headers_and_finds_the_others_by_name() {
         request = request.header(&format!("X-{number}"), "1");
     }
     let stream = stream(&Apisix, &request.header("X-Last", "here"));
+    assert_eq!(Apisix.count_of_headers(&stream), 0);
     let map = Apisix.read_map(&stream).expect("a map");
     assert_eq!(map.len(), 104);
     assert!(map::values(&map, "x-last").is_empty());
@@ -60,6 +61,15 @@ pub fn apisix_shows_a_hundred_headers_and_finds_the_others_by_name() {
         Apisix.read_value(&stream, b"x-last"),
         Ok(Some(b"here".to_vec()))
     );
+}
+
+#[test]
+pub fn apisix_adds_three_headers_of_its_own_in_the_place_of_the_clients() {
+    let request = ClientRequest::get("/").header("x-forwarded-host", "evil.example");
+    let map = stream(&Apisix, &request).headers;
+    assert_eq!(map::values(&map, "X-Forwarded-Host"), [b"gate.example.com"]);
+    assert_eq!(map::values(&map, "X-Forwarded-Proto"), [b"http"]);
+    assert_eq!(map.len(), 4, "Host and the three");
 }
 
 #[test]

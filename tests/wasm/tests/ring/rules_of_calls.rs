@@ -172,7 +172,21 @@ pub const RULES: &[Rule] = &[
             }
             .forwards(host, &tags())
         },
-        on: ALL,
+        on: &[ENVOY, ISTIO, KONG],
+    },
+    Rule {
+        row: "bad config",
+        never: "say no: it is parsed, and its errors logged, in each phase of each request",
+        held_by: &["configuration::a_refused_configuration_is_read_and_logged_once_whoever_asks"],
+        noticed: |host| {
+            let closed = Broken {
+                configure: "(i32.const 0)",
+                head: "(call $deny)",
+                ..OPEN
+            };
+            closed.send(host, &tags()).verdict == Verdict::RefusedByHost(503)
+        },
+        on: &[APISIX],
     },
     Rule {
         row: "bad config",

@@ -240,6 +240,40 @@ pub const RULES: &[Rule] = &[
         on: ENVOYS,
     },
     Rule {
+        row: "client address",
+        never: "take nginx's `remote_addr` for the peer: from loopback it is what X-Real-IP says",
+        held_by: &[
+            "networks::who_comes_through_a_proxy_on_the_same_machine_cannot_name_an_address",
+        ],
+        noticed: |host| {
+            let broken = head(
+                r"(drop (call $property @remote_addr@ (i32.const 100) (i32.const 104)))
+                 (if (result i32) (i32.eq (call $byte) (i32.const 57)) (then (i32.const 0)) (else (call $deny)))",
+            );
+            let claimed = tags().header("X-Real-IP", "9.9.9.9");
+            broken.forwards(host, &claimed.from("127.0.0.1"))
+        },
+        on: &[APISIX],
+    },
+    Rule {
+        row: "response body",
+        never: "count on it that the response comes to the context of its request",
+        held_by: &["browsers::a_response_without_its_request_is_left_as_it_is_and_serves_on"],
+        noticed: |host| {
+            let broken = Broken {
+                head: "(global.set $open (local.get $id)) (i32.const 0)",
+                response: "(if (i32.ne (global.get $open) (local.get 0)) (then (unreachable))) (i32.const 0)",
+                ..OPEN
+            };
+            let mut gateway = broken.gateway(host);
+            gateway.world().redirects = true;
+            let root = gateway.root();
+            let outcome = gateway.try_send_to(root, &tags());
+            matches!(outcome.verdict, Verdict::Crashed(_))
+        },
+        on: &[APISIX],
+    },
+    Rule {
         row: "foreign functions",
         never: "call one that may be unknown",
         held_by: &["signatures::the_module_on_kong_comes_to_the_verdicts_of_the_table"],
@@ -289,7 +323,7 @@ pub const RULES: &[Rule] = &[
         noticed: |host| {
             let broken = head(
                 "(drop (call $pairs (i32.const 0) (i32.const 100) (i32.const 104)))
-                 (if (result i32) (i32.lt_u (i32.load (i32.load (i32.const 100))) (local.get $count))
+                 (if (result i32) (i32.lt_u (i32.load (i32.load (i32.const 100))) (i32.const 110))
                    (then (i32.const 0)) (else (call $deny)))",
             );
             let mut crowd = tags();
@@ -299,6 +333,23 @@ pub const RULES: &[Rule] = &[
             broken.forwards(host, &crowd) || broken.crashes(host, &crowd)
         },
         on: &[APISIX, KONG],
+    },
+    Rule {
+        row: "97 fields",
+        never: "count on the number of headers that the callback of the head is told: it may be 0",
+        held_by: &["floods::a_crowd_of_headers_hides_no_credential_and_no_identity"],
+        noticed: |host| {
+            let broken = head(
+                "(if (result i32) (i32.lt_u (local.get $count) (i32.const 10))
+                   (then (i32.const 0)) (else (call $deny)))",
+            );
+            let mut crowd = tags();
+            for number in 0..50 {
+                crowd = crowd.header(&format!("x-{number}"), "1");
+            }
+            broken.forwards(host, &crowd)
+        },
+        on: &[APISIX],
     },
 ];
 

@@ -36,6 +36,8 @@ impl Arithmetic {
             Self::Gateway | Self::ModuleOnEnvoy => ENVOY,
         };
         let mut lab = Lab::new(HOSTS[host](), configuration);
+        // Some of the tokens are longer than nginx takes by default.
+        lab.world().large_header_buffers = true;
         if let Self::ModuleOnEnvoy = self {
             lab.world().fault = Some(Fault {
                 which: Which::Named("foreign_function"),

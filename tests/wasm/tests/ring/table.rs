@@ -16,6 +16,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("answers", include_str!("answers.rs")),
     ("basic", include_str!("basic.rs")),
     ("bodies", include_str!("bodies.rs")),
+    ("browsers", include_str!("browsers.rs")),
     ("configuration", include_str!("configuration.rs")),
     ("contexts", include_str!("contexts.rs")),
     ("decisions", include_str!("decisions.rs")),
@@ -80,6 +81,14 @@ const NOT_COMPARED: &[(&str, &str)] = &[
     (
         "structs::json_that_begins_with_the_tag_of_a_struct_is_json",
         "Envoy alone passes one",
+    ),
+    (
+        "floods::as_many_fields_as_the_refusal_names_are_taken_on_every_gateway",
+        "about what gateways add by themselves",
+    ),
+    (
+        "floods::a_long_token_meets_the_buffers_of_the_gateway_before_the_gate",
+        "about nginx's buffers",
     ),
     (
         "floods::long_credentials_are_refused_and_cost_little",
@@ -182,7 +191,8 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         a_browser_is_asked_for_name_and_password,
         hostile_bytes_behind_basic_and_in_cookies_never_trap,
         a_file_with_a_line_of_another_kind_is_refused_and_denies_everything;
-    configuration: documents_that_are_no_configuration_are_refused_and_deny_everything,
+    configuration: a_refused_configuration_is_read_and_logged_once_whoever_asks,
+        documents_that_are_no_configuration_are_refused_and_deny_everything,
         a_refused_configuration_closes_the_gate_at_the_start_and_on_a_reload,
         another_gateways_name_with_an_error_beside_it_closes_the_gate_too,
         a_member_twice_is_refused_at_every_depth,
