@@ -276,9 +276,9 @@ impl Reason {
         }
     }
 
-    /// The name of its counter.
+    /// The name of its counter, without the prefix and suffix that all have.
     pub fn counter(self) -> String {
-        format!("ollama_gate.denied.{}", self.code())
+        format!("denied_{}", self.code())
     }
 }
 

@@ -23,12 +23,14 @@ pub struct Counters {
 impl Counters {
     /// Makes the counters known to `host`. A gateway that defines none is no reason to stop.
     /// No tick is expected yet.
-    /// What was only reported has names of its own.
+    /// What was only reported has names of its own. Every name is one of Prometheus as it stands
+    /// (`[a-z_]+`, `_total` last), since not every gateway replaces what is none in a name.
     pub fn define(host: &impl Host, mode: Mode) -> Self {
-        let define = |name: &str| match mode {
-            Mode::Enforce => host.define_counter(name),
-            Mode::Report => host.define_counter(&name.replacen('.', ".report.", 1)),
+        let prefix = match mode {
+            Mode::Enforce => "ollama_gate",
+            Mode::Report => "ollama_gate_report",
         };
+        let define = |name: &str| host.define_counter(&format!("{prefix}_{name}_total"));
         let denied: Result<_, _> = Reason::ALL
             .iter()
             .map(|reason| define(&reason.counter()))
@@ -37,10 +39,10 @@ impl Counters {
             untold: Cell::new(0),
             ticks: Cell::new(false),
             denied: denied.unwrap_or_default(),
-            allowed: define("ollama_gate.allowed").ok(),
-            by_previous_secret: define("ollama_gate.jwt.previous_secret").ok(),
-            fetched: define("ollama_gate.fetch.succeeded").ok(),
-            fetch_failed: define("ollama_gate.fetch.failed").ok(),
+            allowed: define("allowed").ok(),
+            by_previous_secret: define("jwt_previous_secret").ok(),
+            fetched: define("fetch_succeeded").ok(),
+            fetch_failed: define("fetch_failed").ok(),
         }
     }
 

@@ -67,7 +67,7 @@ def accepts(document: Any) -> bool:
 
 def test_the_schema_is_a_draft_4_schema() -> None:
     jsonschema.Draft4Validator.check_schema(SCHEMA)
-    assert read("kong/ollama-gate.meta.json") == {"config_schema": SCHEMA}
+    assert read("kong/ollama_gate.meta.json") == {"config_schema": SCHEMA}
 
 
 @pytest.mark.parametrize(("where", "text"), list(plugins.plugins()), ids=lambda value: value if "#" in value else "")
@@ -389,7 +389,7 @@ def test_kongs_two_files_and_two_forms_of_settings_say_the_same() -> None:
     (chain,) = read("kong/kong.yaml")["services"][0]["filter_chains"]
     other = read("kong/filter-chain.json")
     assert other.pop("service") == {"name": "ollama"}
-    assert {"name": "ollama-gate", **other} == chain
+    assert {"name": "ollama-gate", **other} == chain  # the chain; its filter is `ollama_gate`
     environment = read("kong/docker-compose.yaml")["services"]["kong"]["environment"]
     settings = kong_conf()
     assert settings.pop("wasm_filters_path").endswith("/filters")

@@ -74,8 +74,8 @@ def test_every_decision_is_logged_and_counted_and_enforced_on_nobody(watching: G
     names = Counter(code for *_, code in requests(watching))
 
     def counts() -> Counter[str | None]:
-        denied = {code: watching.envoy.counter(f"ollama_gate.report.denied.{code}") for code in names if code}
-        return Counter({**denied, None: watching.envoy.counter("ollama_gate.report.allowed")})
+        denied = {code: watching.envoy.counter(f"ollama_gate_report_denied_{code}_total") for code in names if code}
+        return Counter({**denied, None: watching.envoy.counter("ollama_gate_report_allowed_total")})
 
     before, lines = settled(counts), len(watching.decisions())
     for _ in range(ROUNDS):

@@ -26,7 +26,7 @@ from support.world import Gate, Reach, World, eventually
 ALICE, BOB = person("Alice"), person("Bob")
 # So many fresh connections reach both workers of Envoy.
 FRESH_CONNECTIONS = 12
-COUNTER = "ollama_gate.jwt.previous_secret"
+COUNTER = "ollama_gate_jwt_previous_secret_total"
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_log_and_counter_say_how_many_still_use_the_previous_secret(
     assert [event["decision"] for event in by_old].count("allowed") == 8
     assert [event.get("code") for event in by_old if event["decision"] == "denied"] == ["scope_denied"]
     assert {event["subject"] for event in by_old} == {ALICE["id"]}
-    eventually(lambda: gate.envoy.counter("ollama_gate.allowed") == 11, what="the counters")
+    eventually(lambda: gate.envoy.counter("ollama_gate_allowed_total") == 11, what="the counters")
     eventually(lambda: gate.envoy.counter(COUNTER) == 8, what="the counter")
     mark = "jwt `open-webui`: 1 so far are signed with a previous secret"
     assert mark in gate.envoy.child.output()

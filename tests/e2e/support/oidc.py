@@ -214,7 +214,7 @@ class Sso:
 
     def fetches(self, how: str) -> int:
         """In: `succeeded` or `failed`. Out: how many fetches of both workers ended so."""
-        return self.gate.envoy.counter(f"ollama_gate.fetch.{how}")
+        return self.gate.envoy.counter(f"ollama_gate_fetch_{how}_total")
 
     def prefetched(self) -> None:
         """Returns when each thread has fetched the keys on a tick of its own, before anybody asked."""

@@ -115,7 +115,10 @@ fn whoever_guesses_is_held_back_and_told_for_how_long() {
     assert_eq!(header(&seen, "www-authenticate"), None);
     assert_eq!(seen.record["id"], "alice");
     assert_eq!(seen.record["address"], "203.0.113.7");
-    assert_eq!(world.counted("ollama_gate.denied.too_many_failures"), 1);
+    assert_eq!(
+        world.counted("ollama_gate_denied_too_many_failures_total"),
+        1
+    );
     world.wait(29);
     let seen = login(&world, "alice:guess 5");
     assert_eq!(header(&seen, "retry-after").as_deref(), Some("1"));
@@ -350,7 +353,7 @@ fn report_mode_counts_and_lets_through() {
     all["mode"] = json!("report");
     let world = world(&all);
     assert_eq!(tries(&world, "alice", 0, 5), vec![ok(); 5]);
-    let counted = world.counted("ollama_gate.report.denied.too_many_failures");
+    let counted = world.counted("ollama_gate_report_denied_too_many_failures_total");
     assert_eq!(counted, 2);
 }
 

@@ -17,7 +17,7 @@ type Request<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 fn counted(world: &World) -> Vec<(String, u64)> {
     let counters = world.gateway.0.counters.borrow();
     let some = counters.iter().filter(|(_, count)| *count > 0);
-    some.map(|(name, count)| (name.replace("ollama_gate.", ""), *count))
+    some.map(|(name, count)| (name.replace("ollama_gate_", ""), *count))
         .collect()
 }
 
@@ -74,9 +74,9 @@ fn what_would_be_denied_is_counted_under_names_of_its_own() {
     let _ = world.bearer("POST", "/api/pull", READ_KEY);
     world.root.tick();
     let expected = [
-        ("report.denied.missing_credential", 1),
-        ("report.denied.scope_denied", 1),
-        ("report.allowed", 2),
+        ("report_denied_missing_credential_total", 1),
+        ("report_denied_scope_denied_total", 1),
+        ("report_allowed_total", 2),
     ];
     let mut expected = expected.map(|(name, count)| (name.to_owned(), count));
     let mut counted = counted(&world);

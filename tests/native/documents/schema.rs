@@ -63,5 +63,5 @@ fn the_schema_for_editors_is_that_of_the_parser() {
 #[test]
 fn kongs_metadata_holds_the_same_schema() {
     let metadata = Json::Object(vec![("config_schema".to_owned(), schema())]);
-    hold("kong/ollama-gate.meta.json", &metadata);
+    hold("kong/ollama_gate.meta.json", &metadata);
 }

@@ -70,13 +70,13 @@ fn levels_and_counters_follow_the_decision() {
     assert_eq!(level(&world), Level::Error);
     world.root.tick();
     let names = [
-        "denied.missing_credential",
-        "denied.clock_unavailable",
+        "denied_missing_credential",
+        "denied_clock_unavailable",
         "allowed",
     ];
     assert_eq!(
         counted(&world),
-        names.map(|name| (format!("ollama_gate.{name}"), 1))
+        names.map(|name| (format!("ollama_gate_{name}_total"), 1))
     );
 }
 
@@ -88,10 +88,28 @@ fn counted(world: &World) -> Vec<(String, u64)> {
 }
 
 #[test]
+fn every_counter_has_a_name_that_prometheus_takes_as_it_stands() {
+    for mode in ["enforce", "report"] {
+        let mut configuration = configuration();
+        configuration["mode"] = json!(mode);
+        let world = World::new(&configuration);
+        let counters = world.gateway.0.counters.borrow();
+        assert!(!counters.is_empty(), "{mode}");
+        for (name, _) in counters.iter() {
+            let plain = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let fits = plain && name.starts_with("ollama_gate_") && name.ends_with("_total");
+            assert!(fits, "`{name}` (mode {mode})");
+        }
+    }
+}
+
+#[test]
 fn no_allowed_request_is_counted_twice_or_not_at_all() {
     let told = |gateway: &Gateway| {
         let counters = gateway.0.counters.borrow();
-        let allowed = |(name, _): &&(String, u64)| name == "ollama_gate.allowed";
+        let allowed = |(name, _): &&(String, u64)| name == "ollama_gate_allowed_total";
         counters.iter().find(allowed).map(|(_, count)| *count)
     };
     let mut world = World::new(&configuration());

@@ -207,7 +207,7 @@ fn ring() -> World {
 #[test]
 fn who_still_uses_a_previous_secret_is_counted_and_told() {
     let world = ring();
-    let counted = || world.counted("ollama_gate.jwt.previous_secret");
+    let counted = || world.counted("ollama_gate_jwt_previous_secret_total");
     let told = |count: u64| {
         let lines = world.lines_with("previous secret");
         let wanted = format!(

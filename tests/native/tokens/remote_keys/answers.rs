@@ -75,7 +75,7 @@ fn nobody_goes_on_without_keys_whatever_the_provider_says() {
         assert_eq!(lines.len(), 1, "{status} {why}");
         assert!(lines[0].contains(why), "{why}: {lines:?}");
         assert!(!lines[0].contains("AAAA"), "{lines:?}");
-        assert_eq!(world.counted("ollama_gate.fetch.failed"), 1);
+        assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
         assert_eq!(world.ask(KEY).verdict(), ok(), "who has a key goes on");
     }
 }

@@ -25,7 +25,7 @@ fn a_request_waits_for_both_calls() {
     assert_eq!(request.answer(200, &one_key()), ok());
     assert_eq!(world.calls_from(0), [METADATA, "/keys?v=2"]);
     assert_eq!(world.ask(&good()).verdict(), ok());
-    assert_eq!(world.counted("ollama_gate.fetch.succeeded"), 1);
+    assert_eq!(world.counted("ollama_gate_fetch_succeeded_total"), 1);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_second_call_may_fail_as_well() {
         let verdict = request.answer(status, body);
         assert_eq!(verdict, refused(503, "keys_unavailable"), "{status}");
         assert_eq!(world.call_count(), 2);
-        assert_eq!(world.counted("ollama_gate.fetch.failed"), 1);
+        assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
     }
     let world = world();
     let mut request = world.ask(&good());

@@ -24,7 +24,7 @@ fn the_first_tick_makes_no_call_and_the_second_does() {
     world.tick();
     assert_eq!(world.call_count(), 1, "it is under way");
     world.answer_root(1, 200, &one_key());
-    assert_eq!(world.counted("ollama_gate.fetch.succeeded"), 1);
+    assert_eq!(world.counted("ollama_gate_fetch_succeeded_total"), 1);
     assert_eq!(world.ask(&good()).verdict(), ok(), "nobody has to wait");
     assert_eq!(world.call_count(), 1);
 }
@@ -75,7 +75,7 @@ fn a_provider_that_is_down_sees_no_storm() {
     // 1, 2, 4, … 300 seconds apart, a quarter more or less.
     assert!((14..=24).contains(&calls), "{calls}");
     assert_eq!(
-        world.counted("ollama_gate.fetch.failed"),
+        world.counted("ollama_gate_fetch_failed_total"),
         u64::try_from(calls).unwrap()
     );
     world.wait(150);
@@ -173,10 +173,10 @@ fn a_call_that_a_tick_cannot_make_is_a_failure_and_tried_again() {
         .insert("http_call", Status(2));
     world.tick();
     world.tick();
-    assert_eq!(world.counted("ollama_gate.fetch.failed"), 1);
+    assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
     assert_eq!(world.lines_with("makes no call to upstream `sso`").len(), 1);
     world.tick();
-    assert_eq!(world.counted("ollama_gate.fetch.failed"), 1);
+    assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
     world.gateway.0.failing.borrow_mut().clear();
     world.wait(1);
     world.tick();

@@ -28,7 +28,7 @@ fn the_first_request_waits_for_its_call_and_goes_on() {
     let other = signer(1).token("k1", json!({ "sub": "bob" }));
     assert_eq!(world.ask(&other).verdict(), ok());
     assert_eq!(world.call_count(), 1);
-    assert_eq!(world.counted("ollama_gate.fetch.succeeded"), 1);
+    assert_eq!(world.counted("ollama_gate_fetch_succeeded_total"), 1);
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn several_wait_each_for_its_own_call() {
     );
     // Its own call fails, but there are keys by now.
     assert_eq!(one.answer(500, b""), ok());
-    assert_eq!(world.counted("ollama_gate.fetch.succeeded"), 2);
-    assert_eq!(world.counted("ollama_gate.fetch.failed"), 1);
+    assert_eq!(world.counted("ollama_gate_fetch_succeeded_total"), 2);
+    assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
 }
 
 #[test]

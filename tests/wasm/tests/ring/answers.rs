@@ -93,12 +93,17 @@ pub fn each_decision_is_one_line_of_json_and_one_counter() {
         let denied = ClientRequest::post("/api/chat").bearer(READER);
         let denied = lab.denied(&denied, 403, "scope_denied");
         for (outcome, level, decision, counter) in [
-            (&allowed, Level::Info, "allowed", "ollama_gate.allowed"),
+            (
+                &allowed,
+                Level::Info,
+                "allowed",
+                "ollama_gate_allowed_total",
+            ),
             (
                 &denied,
                 Level::Warn,
                 "denied",
-                "ollama_gate.denied.scope_denied",
+                "ollama_gate_denied_scope_denied_total",
             ),
         ] {
             assert_eq!(outcome.record.log.len(), 1, "{:?}", outcome.record.log);
