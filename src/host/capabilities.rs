@@ -22,6 +22,11 @@ pub struct Capabilities {
     pub foreign_functions: bool,
     /// There are ticks, and calls may be made in them (Kong: not in the first one).
     pub ticks: bool,
+    /// A call may be made where the root context hears the answer to another. Kong crashes there, so
+    /// what follows from an answer waits for the next tick.
+    pub calls_in_callbacks: bool,
+    /// A root context ends with its configuration. Kong lets it live on, and ticks in it.
+    pub ends_root_contexts: bool,
     /// Allowed requests are counted on ticks, which saves a call in each.
     pub counts_on_ticks: bool,
     /// The head's callback says rightly whether a body follows. On APISIX it says that none does, on
@@ -59,6 +64,8 @@ impl Capabilities {
         counters: true,
         foreign_functions: true,
         ticks: true,
+        calls_in_callbacks: true,
+        ends_root_contexts: true,
         counts_on_ticks: true,
         host_before_map: false,
         knows_the_end: true,
@@ -73,6 +80,8 @@ impl Capabilities {
         counters: false,
         foreign_functions: false,
         ticks: false,
+        calls_in_callbacks: false,
+        ends_root_contexts: false,
         counts_on_ticks: false,
         host_before_map: true,
         knows_the_end: false,
@@ -87,6 +96,8 @@ impl Capabilities {
         counters: true,
         foreign_functions: false,
         ticks: true,
+        calls_in_callbacks: false,
+        ends_root_contexts: false,
         counts_on_ticks: false,
         host_before_map: false,
         knows_the_end: false,
@@ -102,6 +113,8 @@ impl Capabilities {
         counters: true,
         foreign_functions: false,
         ticks: false,
+        calls_in_callbacks: false,
+        ends_root_contexts: false,
         counts_on_ticks: false,
         host_before_map: false,
         knows_the_end: false,

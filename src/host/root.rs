@@ -35,9 +35,22 @@ pub struct Ready {
     pub(super) bodies: Bodies,
     pub(super) counters: Counters,
     pub(super) crypto: Proved,
+    /// how many ticks have come since the last request
+    quiet: Cell<u32>,
 }
 
+/// For so many ticks after a request, fetches are made in them where a root context does not end with
+/// its configuration: one that nobody asks any more may be one that is no longer in force.
+const ASKED_LATELY: u32 = 10;
+
 impl Ready {
+    /// A tick has come. Whether what is due is fetched in it.
+    fn fetches_in_tick(&self) -> bool {
+        let quiet = self.quiet.get();
+        self.quiet.set(quiet.saturating_add(1));
+        self.capabilities.ends_root_contexts || quiet < ASKED_LATELY
+    }
+
     /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
     pub(super) fn tell_news(&self, host: &impl Host) {
         for news in self.engine.take_news() {
@@ -56,6 +69,8 @@ pub struct Root<H: Host> {
     ready: Option<Rc<Ready>>,
     /// what was called between requests, and for which configuration
     calls: HashMap<CallToken, (Rc<Ready>, Pending)>,
+    /// what follows from answers, until the next tick
+    following: Vec<(Rc<Ready>, Pending, Call)>,
     ticks: Ticks,
     /// whether a request was refused because the configuration was: that is logged once
     told: Rc<Cell<bool>>,
@@ -78,6 +93,7 @@ impl<H: Host + Clone> Root<H> {
             host,
             ready: None,
             calls: HashMap::new(),
+            following: Vec::new(),
             ticks: Ticks::Unasked,
             told: Rc::default(),
         }
@@ -89,6 +105,7 @@ impl<H: Host + Clone> Root<H> {
     pub fn configure(&mut self) -> bool {
         self.retire();
         self.calls.clear();
+        self.following.clear();
         self.told = Rc::default();
         let shown = Shown::by(&self.host);
         match self.read(shown) {
@@ -147,6 +164,7 @@ impl<H: Host + Clone> Root<H> {
             confirmation: Confirmation::of(shown, configuration.host),
             bodies: Bodies::new(capabilities, configuration.holding),
             crypto: Proved::default(),
+            quiet: Cell::new(u32::MAX),
             counters: match capabilities.counters {
                 true => Counters::define(&self.host, mode),
                 false => Counters::default(),
@@ -164,7 +182,9 @@ impl<H: Host + Clone> Root<H> {
             self.ticks = Ticks::Expected;
         }
         if self.ticks != Ticks::Unasked {
-            ready.engine.expect_ticks();
+            if capabilities.ends_root_contexts {
+                ready.engine.expect_ticks();
+            }
             ready.counters.expect_ticks(capabilities.counts_on_ticks);
         }
     }
@@ -181,8 +201,13 @@ impl<H: Host + Clone> Root<H> {
         let (Some(ready), Some(now)) = (self.ready.clone(), self.now()) else {
             return;
         };
-        for (pending, call) in ready.engine.due(now) {
+        for (ready, pending, call) in std::mem::take(&mut self.following) {
             self.send(&ready, pending, &call);
+        }
+        if ready.fetches_in_tick() {
+            for (pending, call) in ready.engine.due(now) {
+                self.send(&ready, pending, &call);
+            }
         }
         ready.tell_news(&self.host);
     }
@@ -214,7 +239,10 @@ impl<H: Host + Clone> Root<H> {
         // Without a clock the fetch is given up; the next tick begins another.
         let Some(now) = self.now() else { return };
         if let Answered::Follow(pending, call) = ready.engine.answer(pending, response, now) {
-            self.send(ready, pending, &call);
+            match ready.capabilities.calls_in_callbacks {
+                true => self.send(ready, pending, &call),
+                false => self.following.push((Rc::clone(ready), pending, call)),
+            }
         }
     }
 
@@ -224,6 +252,9 @@ impl<H: Host + Clone> Root<H> {
 
     /// The context of one request. It keeps the configuration that it began with.
     pub fn filter(&self) -> Filter<H> {
+        if let Some(ready) = &self.ready {
+            ready.quiet.set(0);
+        }
         Filter::new(self.host.clone(), self.ready.clone(), Rc::clone(&self.told))
     }
 }

@@ -198,6 +198,19 @@ impl Profile for Kong {
         }
     }
 
+    /// "tick": and none out of the root's callback of another call: SIGSEGV.
+    fn call_in_a_callback_of_the_root(&self) -> Result<(), Crash> {
+        Err(Crash(
+            "an HTTP call in the root's callback of another".into(),
+        ))
+    }
+
+    /// "Seen on a real Kong": reloads leave old configurations fetching. A root
+    /// context is not told that it is over, and goes on ticking (source).
+    fn ends_root_contexts(&self) -> bool {
+        false
+    }
+
     /// A callback that is not there is a null pointer, which is called all the
     /// same: a SIGSEGV (source).
     fn lacks(&self, export: &str) -> Result<(), Crash> {

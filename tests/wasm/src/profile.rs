@@ -200,6 +200,16 @@ pub trait Profile: Send + Sync {
     /// so many ticks; the status that the module gets.
     fn http_call(&self, call: &Call, stream: Option<&Stream>, ticks: u32) -> Result<i32, Crash>;
 
+    /// An HTTP call where the root context hears the answer to another.
+    fn call_in_a_callback_of_the_root(&self) -> Result<(), Crash> {
+        Ok(())
+    }
+
+    /// Whether a root context ends with its configuration.
+    fn ends_root_contexts(&self) -> bool {
+        true
+    }
+
     /// The token of a worker's nth call, from 0.
     fn token(&self, nth: u32) -> u32 {
         nth

@@ -1,7 +1,7 @@
 //! Where the gateway has ticks, they fetch, and no request waits for what grows old.
 
 use super::{good, ok, one_key, refused, set, token, waits};
-use crate::world::{Gateway, NOW, World, configuration, remote, signer};
+use crate::world::{Gateway, ISSUER, NOW, World, configuration, remote, signer};
 use ollama_gate::host::Status;
 use serde_json::{Value, json};
 
@@ -192,4 +192,71 @@ fn an_answer_for_a_configuration_that_is_gone_is_dropped() {
     world.answer_root(1, 200, &one_key());
     assert_eq!(world.ask(&good()).verdict(), waits());
     world.answer_root(77, 200, &one_key());
+}
+
+fn kong(mut configuration: Value) -> World {
+    configuration["host"]["name"] = json!("kong");
+    World::new(&configuration)
+}
+
+/// Kong crashes at a call that is made where the root context hears the answer to another.
+#[test]
+fn on_kong_the_second_call_of_discovery_waits_for_the_next_tick() {
+    let mut world = kong(remote(json!({ "url": null })));
+    let _ = world.ask("eyJ.e30.e30");
+    world.tick();
+    world.tick();
+    assert_eq!(world.calls_from(0), ["/.well-known/openid-configuration"]);
+    let found = json!({"issuer": ISSUER, "jwks_uri": format!("{ISSUER}/certs")});
+    world.answer_root(1, 200, found.to_string().as_bytes());
+    assert_eq!(world.call_count(), 1, "not in the callback");
+    world.tick();
+    assert_eq!(world.call_count(), 2);
+    world.answer_root(2, 200, &one_key());
+    assert_eq!(world.ask(&good()).verdict(), ok());
+    assert_eq!(world.call_count(), 2);
+}
+
+#[test]
+fn on_kong_what_follows_is_dropped_with_its_configuration() {
+    let mut world = kong(remote(json!({ "url": null })));
+    let _ = world.ask("eyJ.e30.e30");
+    world.tick();
+    world.tick();
+    let found = json!({"issuer": ISSUER, "jwks_uri": format!("{ISSUER}/certs")});
+    world.answer_root(1, 200, found.to_string().as_bytes());
+    assert!(world.root.configure());
+    world.tick();
+    assert_eq!(world.call_count(), 1);
+}
+
+/// Kong ends no root context after a reload.
+#[test]
+fn on_kong_ticks_fetch_only_while_requests_come() {
+    let mut world = kong(remote(json!({})));
+    for _ in 0..20 {
+        world.tick();
+    }
+    assert_eq!(world.call_count(), 0, "nobody has asked");
+    assert_eq!(world.ask(&good()).answer(200, &one_key()), ok());
+    world.wait(449);
+    world.tick();
+    assert_eq!(world.call_count(), 1);
+    world.wait(1);
+    assert_eq!(world.ask(&good()).verdict(), ok());
+    world.tick();
+    assert_eq!(world.call_count(), 2, "three quarters of ten minutes");
+    world.answer_root(2, 200, &one_key());
+    for _ in 0..10 {
+        world.wait(1);
+        world.tick();
+    }
+    for _ in 0..30 {
+        world.wait(100);
+        world.tick();
+    }
+    assert_eq!(world.call_count(), 2, "nobody has asked for long");
+    // Those that come then do not take old keys for fresh ones.
+    let late = signer(1).token("k1", json!({ "exp": NOW + 9_000 }));
+    assert_eq!(world.ask(&late).verdict(), waits());
 }

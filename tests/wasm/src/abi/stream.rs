@@ -145,6 +145,9 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
                         headers,
                         timeout: timeout as u32,
                     };
+                    if world.answer.is_some() && world.stream().is_none() {
+                        world.profile.call_in_a_callback_of_the_root()?;
+                    }
                     let answer = world
                         .profile
                         .http_call(&made, world.stream(), world.ticks)?;

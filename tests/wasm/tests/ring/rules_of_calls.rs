@@ -281,6 +281,44 @@ pub const RULES: &[Rule] = &[
         on: &[KONG],
     },
     Rule {
+        row: "tick",
+        never: "make an HTTP call where the root hears the answer to another",
+        held_by: &["waiting::discovery_in_ticks_is_one_call_in_each"],
+        noticed: |host| {
+            let broken = Broken {
+                tick: "(call $fetch)",
+                callback: "(call $fetch)",
+                ..OPEN
+            };
+            let mut gateway = broken.gateway(host);
+            let root = gateway.root();
+            gateway.world().ticks = 1;
+            gateway.tick(root);
+            if let Some(call) = gateway.calls().first().cloned() {
+                gateway.answer_call(call.token, CallEnd::of(200, "{}"));
+            }
+            gateway.dead().is_some()
+        },
+        on: &[KONG],
+    },
+    Rule {
+        row: "Seen on a real Kong",
+        never: "fetch in the ticks of a configuration that may be over: nobody ends it",
+        held_by: &["waiting::a_configuration_that_is_over_fetches_nothing"],
+        noticed: |host| {
+            let mut gateway = Broken {
+                tick: "(call $fetch)",
+                ..OPEN
+            }
+            .gateway(host);
+            let old = gateway.root();
+            gateway.configure(b"{}");
+            gateway.world().ticks = 1;
+            !HOSTS[host]().ends_root_contexts() && !gateway.tick(old).fetches.is_empty()
+        },
+        on: &[KONG],
+    },
+    Rule {
         row: "HTTP call",
         never: "leave a request without an answer after the callback: it goes on by itself",
         held_by: &[

@@ -135,6 +135,14 @@ const NOT_COMPARED: &[(&str, &str)] = &[
         "about what APISIX makes of `null`",
     ),
     (
+        "waiting::discovery_in_ticks_is_one_call_in_each",
+        "about ticks, which APISIX does not have",
+    ),
+    (
+        "waiting::a_configuration_that_is_over_fetches_nothing",
+        "about Kong, where nobody ends one",
+    ),
+    (
         "configuration::a_megabyte_of_keys_is_accepted_and_each_of_them_works",
         "about size",
     ),

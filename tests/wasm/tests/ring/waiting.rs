@@ -1,7 +1,9 @@
 //! Requests that wait for a call: clients that leave, answers that come late,
 //! many at once, and ticks that make waiting needless.
 
-use ollama_gate_wasm_tests::{CallEnd, Verdict};
+use std::sync::Arc;
+
+use ollama_gate_wasm_tests::{CallEnd, ClientRequest, Verdict};
 
 use crate::issuer::*;
 use crate::support::*;
@@ -136,15 +138,16 @@ pub fn where_there_are_ticks_no_request_waits() {
         let root = lab.root();
         assert_eq!(lab.gateway.ticks(root), lab.host != "apisix");
         lab.publish(&[NOW]);
+        let at_once = usize::from(lab.is_envoy());
         if lab.gateway.ticks(root) {
-            // Kong bears no call in the first one.
+            // Kong bears no call in the first one, and nobody has asked for the second.
             assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
-            assert_eq!(lab.gateway.tick(root).fetches.len(), 1, "{}", lab.host);
+            let fetches = lab.gateway.tick(root).fetches.len();
+            assert_eq!(fetches, at_once, "{}", lab.host);
             assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
         }
         let outcome = lab.allowed(&chat(&signed(NOW)));
-        let waited = usize::from(lab.host == "apisix");
-        assert_eq!(outcome.record.fetches.len(), waited, "{}", lab.host);
+        assert_eq!(outcome.record.fetches.len(), 1 - at_once, "{}", lab.host);
         lab.at(500);
         if lab.gateway.ticks(root) {
             assert_eq!(lab.gateway.tick(root).fetches.len(), 1, "{}", lab.host);
@@ -170,6 +173,8 @@ pub fn ticks_bear_every_end_of_a_call() {
             let mut fetches = 0;
             for second in 0..30 {
                 lab.at(second);
+                // On Kong the ticks fetch only where somebody asks.
+                lab.send(&ClientRequest::get("/api/tags"));
                 if lab.gateway.ticks(root) {
                     fetches += lab.gateway.tick(root).fetches.len();
                 }
@@ -192,6 +197,7 @@ pub fn a_root_context_that_goes_with_a_call_under_way_disturbs_nobody() {
         let old = lab.root();
         if lab.gateway.ticks(old) {
             lab.gateway.tick(old);
+            lab.send(&ClientRequest::get("/api/tags"));
             assert_eq!(lab.gateway.tick(old).fetches.len(), 1);
         }
         assert!(lab.configure(&remote()).accepted);
@@ -203,6 +209,67 @@ pub fn a_root_context_that_goes_with_a_call_under_way_disturbs_nobody() {
         lab.publish(&[NOW]);
         lab.allowed(&chat(&signed(NOW)));
         lab.still_serves();
+    }
+}
+
+/// hosts.md, "tick": on Kong no call out of the root's callback of another, and each answer of
+/// discovery leads to one.
+#[test]
+pub fn discovery_in_ticks_is_one_call_in_each() {
+    on_every_host_with(&discovered(), |lab| {
+        lab.serve(Arc::new(|call| match call.header(":path").as_str() {
+            "/.well-known/openid-configuration" => CallEnd::of(200, metadata(ISSUER, "/certs")),
+            _ => CallEnd::of(200, keys(&[NOW])),
+        }));
+        let root = lab.root();
+        if !lab.gateway.ticks(root) {
+            return;
+        }
+        // Somebody asks, so that the ticks fetch on Kong too.
+        lab.denied(&ClientRequest::get("/api/tags"), 401, "missing_credential");
+        let mut paths = Vec::new();
+        for _ in 0..4 {
+            let fetches = lab.gateway.tick(root).fetches;
+            assert_eq!(lab.gateway.dead(), None, "{}", lab.host);
+            paths.push(
+                fetches
+                    .iter()
+                    .map(|call| call.header(":path"))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let (first, second) = ("/.well-known/openid-configuration", "/certs");
+        let expected: [&[&str]; 4] = match lab.host {
+            "kong" => [&[], &[first], &[second], &[]],
+            _ => [&[], &[first, second], &[], &[]],
+        };
+        assert_eq!(paths, expected, "{}", lab.host);
+        assert!(lab.allowed(&chat(&signed(NOW))).record.fetches.is_empty());
+    });
+}
+
+/// hosts.md, "Seen on a real Kong": a root context lives on after a reload, and ticks.
+#[test]
+pub fn a_configuration_that_is_over_fetches_nothing() {
+    for configuration in [remote(), discovered()] {
+        let mut lab = Lab::new(HOSTS[KONG](), &configuration);
+        lab.answer_with(CallEnd::NoConnection);
+        let old = lab.root();
+        lab.gateway.tick(old);
+        lab.denied(&chat(&signed(NOW)), 503, "keys_unavailable");
+        assert!(lab.configure(&configuration).accepted);
+        for second in 0..600 {
+            lab.at(second);
+            let fetches = lab.gateway.tick(old).fetches;
+            // For some seconds it cannot be known.
+            assert!(fetches.is_empty() || second <= 10, "at {second}");
+        }
+        let new = lab.root();
+        lab.gateway.tick(new);
+        assert!(lab.gateway.tick(new).fetches.is_empty(), "nobody has asked");
+        lab.publish(&[NOW]);
+        lab.send(&ClientRequest::get("/api/tags"));
+        assert_eq!(lab.gateway.tick(new).fetches.len(), 1);
     }
 }
 
