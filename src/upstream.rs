@@ -4,6 +4,7 @@
 use crate::denial::{Denial, Reason};
 use crate::http::{HeaderField, RequestHead, is_visible_ascii, resembles};
 use crate::policy::{Caller, ConditionalPermit, Permit};
+use crate::secret::Secret;
 use std::borrow::Cow;
 
 /// What the configuration says of the way to Ollama.
@@ -19,14 +20,27 @@ pub struct UpstreamRules {
     pub claim_headers: Vec<String>,
     /// headers in which tokens come that name the user of a key, lower-case
     pub token_headers: Vec<String>,
+    /// what shows a guard behind the gate that a request has come through it
+    pub proof: Option<Proof>,
+}
+
+/// A header with a secret that only the gate and a guard behind it know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// its name, lower-case
+    pub header: String,
+    /// its value
+    pub secret: Secret<String>,
 }
 
 impl UpstreamRules {
     /// The headers that the gate alone writes or reads.
     fn own_headers(&self) -> impl Iterator<Item = &str> {
+        let proof = self.proof.as_ref().map(|proof| &proof.header);
         [&self.subject_header, &self.credential_id_header]
             .into_iter()
             .flatten()
+            .chain(proof)
             .chain(&self.claim_headers)
             .chain(&self.token_headers)
             .map(String::as_str)
@@ -184,6 +198,11 @@ fn edits<'a>(
                 set(name, claim.clone().into())?;
             }
         }
+    }
+    if let Some(proof) = &rules.proof {
+        edits.retain(|edit| !is_of(edit, proof.header.as_bytes()));
+        let secret = proof.secret.expose().as_str();
+        edits.push(Edit::Set(&proof.header, secret.into()));
     }
     // Asking with the Host that stands there already is no change, and a call less.
     if head.only_host() != Some(rules.host.as_bytes()) {

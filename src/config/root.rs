@@ -139,7 +139,7 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, jwt[].secrets[], basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, jwt[].secrets[], upstream.proof.secret, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (
@@ -154,6 +154,7 @@ pub(super) const TABLES: &[Table] = &[
     ("require as an object", require::REQUIRE),
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
+    ("upstream.proof", upstream::PROOF),
     ("log", LOG),
     ("host", host::HOST),
 ];

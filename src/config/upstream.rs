@@ -3,9 +3,10 @@
 use super::field::{Field, Shape};
 use super::jwt::claim;
 use super::reader::{Node, Reader};
+use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::ClaimPath;
-use crate::http::{FieldKind, PathPrefix};
-use crate::upstream::UpstreamRules;
+use crate::http::{FieldKind, PathPrefix, is_visible_ascii};
+use crate::upstream::{Proof, UpstreamRules};
 use std::collections::HashMap;
 
 pub(super) const UPSTREAM: &[Field] = &[
@@ -21,8 +22,31 @@ pub(super) const UPSTREAM: &[Field] = &[
         "headers that tell Ollama, or a program before it, who is calling. Default: none. Ollama passes \
          headers on to ollama.com for cloud models",
     ),
+    Field::optional(
+        "proof",
+        Shape::Object(PROOF),
+        "a header with a secret that every request which the gate lets on carries, so that a guard behind it in \
+         the gateway can refuse what has not come through the gate. Default: none",
+    ),
     Field::later("credential"),
 ];
+
+pub(super) const PROOF: &[Field] = &[
+    Field::required(
+        "header",
+        HEADER,
+        "its name, such as `X-Ollama-Gate-Proof`. What a client sends under it is taken out",
+    ),
+    Field::required(
+        "secret",
+        Shape::Secret(SECRET),
+        "its value, known to the gate and to the guard alone: 32 or more characters of visible ASCII",
+    ),
+    ALLOW_PLACEHOLDER,
+];
+
+/// The shortest secret of the proof.
+const SHORTEST_PROOF: usize = 32;
 
 pub(super) const IDENTITY_HEADERS: &[Field] = &[
     Field::optional("subject", HEADER, "the header for the caller's `subject`"),
@@ -96,7 +120,9 @@ pub(super) fn read(
             claims.push(path);
         }
     }
+    let proof = field("proof").and_then(|node| read_proof(reader, &mut taken, &node));
     let rules = UpstreamRules {
+        proof,
         host: host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
         subject_header,
         credential_id_header,
@@ -104,6 +130,36 @@ pub(super) fn read(
         token_headers: Vec::new(),
     };
     (rules, claims)
+}
+
+/// The proof for a guard behind the gate.
+fn read_proof(
+    reader: &mut Reader<'_>,
+    taken: &mut HashMap<String, &'static str>,
+    node: &Node<'_>,
+) -> Option<Proof> {
+    let section = reader.section(node, PROOF)?;
+    let header = section.field("header").and_then(|node| {
+        let name = header_name(reader, &node)?;
+        take(reader, taken, &node, &name, "proof");
+        Some(name)
+    });
+    let allowed = reader.allows_placeholders(&section);
+    let secret = section.field("secret").and_then(|node| {
+        let secret = reader.secret(&node)?;
+        let bytes = secret.expose().as_bytes();
+        if bytes.len() < SHORTEST_PROOF || !is_visible_ascii(bytes) {
+            reader.refuse(&node, "expected 32 or more characters of visible ASCII");
+            return None;
+        }
+        reader
+            .check_drawn(&node, secret.expose(), allowed)
+            .then_some(secret)
+    });
+    Some(Proof {
+        header: header?,
+        secret: secret?,
+    })
 }
 
 /// Refuses a header that stands for something already.

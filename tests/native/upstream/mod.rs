@@ -2,5 +2,6 @@
 
 mod claim_headers;
 mod headers;
+mod proof;
 mod share_identity;
 mod targets;
