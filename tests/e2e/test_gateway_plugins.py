@@ -45,7 +45,7 @@ def test_the_blocks_of_a_page_have_only_fields_that_the_gateway_knows(host: str,
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_pack_has_only_fields_that_the_gateway_knows(host: str) -> None:
     files = [path for path in sorted((ROOT / host).iterdir()) if path.suffix in (".yaml", ".json")]
-    routes = [path for path in files if path.stem in ("apisix", "route", "kong")]
+    routes = [path for path in files if path.stem in ("apisix", "route", "kong", "guard")]
     assert routes
     assert errors(host, [document for path in routes for document in plugins.documents(path)]) == []
 

@@ -1,6 +1,7 @@
-"""The guard behind the gate in APISIX: what it answers with the gate and without it.
+"""The guards behind the gate in APISIX and Kong: what they answer with the gate and without it.
 
-The plugin's function is run as APISIX would run it, in Lua 5.1, with a stand-in for what it uses of nginx.
+The function of APISIX's plugin is run as APISIX would run it, in Lua 5.1, with a stand-in for what it uses of
+nginx. Kong's guard has no function: its routes are read, and matched as Kong's documentation says it does.
 """
 
 from __future__ import annotations
@@ -65,3 +66,53 @@ def test_the_guard_lets_on_what_has_come_through_the_gate_and_nothing_else() -> 
         ("short", "short"),
     ]:
         assert answers(wanted, found) == refused, (wanted, found)
+
+
+def kong_service(name: str) -> dict[str, Any]:
+    """Out: a service of Kong's guarded configuration."""
+    (document,) = plugins.documents(ROOT / "kong/guard.yaml")
+    return next(service for service in document["services"] if service["name"] == name)
+
+
+def kong_route(host: str, headers: dict[str, str]) -> dict[str, Any]:
+    """In: Host and headers of a request. Out: the route it takes: of those that match, the one with most conditions."""
+
+    def matches(route: dict[str, Any]) -> bool:
+        wanted = {name: values for name, values in route.get("headers", {}).items()}
+        named = host.partition(":")[0] in route.get("hosts", [host.partition(":")[0]])
+        return named and all(headers.get(name) in values for name, values in wanted.items())
+
+    (document,) = plugins.documents(ROOT / "kong/guard.yaml")
+    routes = [route for service in document["services"] for route in service["routes"]]
+    return max(filter(matches, routes), key=lambda route: len(set(route) & {"hosts", "headers", "paths"}))
+
+
+def test_kongs_guard_lets_on_what_carries_the_gates_secret_and_nothing_else() -> None:
+    (chain,) = kong_service("ollama-gate")["filter_chains"]
+    proof = chain["filters"][0]["config"]["upstream"]["proof"]
+    assert proof == {"header": "X-Ollama-Gate-Proof", "secret": {"env": "OLLAMA_GATE_PROOF"}}
+    # What the gate lets on comes back to Kong by this name, and with the secret.
+    back = kong_service("ollama-gate")["url"].removeprefix("http://")
+    (secret,) = next(r for r in kong_service("ollama")["routes"] if "headers" in r)["headers"][proof["header"]]
+    for host, headers, route in [
+        ("gate.example.com", {}, "clients"),
+        ("gate.example.com", {proof["header"]: "guess"}, "clients"),
+        (back, {proof["header"]: secret}, "proved"),
+        (back, {}, "unproved"),  # the filter chain is off, or a client knows the name
+        (back, {proof["header"]: "guess"}, "unproved"),
+        (back, {proof["header"]: ""}, "unproved"),
+    ]:
+        assert kong_route(host, headers)["name"] == route, (host, headers)
+    (refusal,) = kong_route(back, {})["plugins"]
+    assert (refusal["name"], refusal["config"]["status_code"]) == ("request-termination", 503)
+    (cleaner,) = kong_route(back, {proof["header"]: secret})["plugins"]
+    assert proof["header"] in cleaner["config"]["remove"]["headers"]
+
+
+def test_only_the_guarded_service_of_kong_leads_to_ollama() -> None:
+    (document,) = plugins.documents(ROOT / "kong/guard.yaml")
+    (pack,) = plugins.documents(ROOT / "kong/kong.yaml")
+    ollama = pack["services"][0]["url"]
+    assert [service["name"] for service in document["services"] if service["url"] == ollama] == ["ollama"]
+    names = [host for route in kong_service("ollama")["routes"] for host in route["hosts"]]
+    assert set(names) == {"ollama-guard"}
