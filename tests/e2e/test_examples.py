@@ -24,7 +24,7 @@ from support.webui import start
 from support.world import Gate, World
 
 PAGES = [ROOT / "docs" / "tokens.md", ROOT / "docs" / "open-webui.md"]
-HOSTS = sorted((ROOT / "docs" / "hosts").glob("*.md"))
+HOSTS = sorted(path for path in (ROOT / "docs" / "hosts").glob("*.md") if path.name != "README.md")
 GUIDES = sorted([*(ROOT / "docs" / "migration").glob("*.md"), *(ROOT / "docs" / "recipes").glob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 SCHEMA = json.loads((ROOT / "docs" / "plugin.schema.json").read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def test_the_cluster_of_the_example_is_the_one_that_the_pages_show() -> None:
     assert (patch["op"], patch["path"], patch["value"]) == ("add", "/static_resources/clusters/-", cluster)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *HOSTS, *GUIDES, ROOT / "examples/README.md"], ids=name)
+@pytest.mark.parametrize("path", [*PAGES, *HOSTS, *GUIDES, ROOT / "docs/hosts/README.md", ROOT / "examples/README.md"], ids=name)
 def test_every_link_of_a_page_leads_somewhere(path: Path) -> None:
     for link in LINK.findall(path.read_text(encoding="utf-8")):
         if link.startswith("http"):
