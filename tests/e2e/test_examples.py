@@ -105,7 +105,9 @@ def test_the_cluster_of_the_example_is_the_one_that_the_pages_show() -> None:
     assert (patch["op"], patch["path"], patch["value"]) == ("add", "/static_resources/clusters/-", cluster)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *HOSTS, *GUIDES, ROOT / "docs/hosts/README.md", ROOT / "examples/README.md"], ids=name)
+@pytest.mark.parametrize(
+    "path", [*PAGES, *HOSTS, *GUIDES, ROOT / "docs/hosts/README.md", ROOT / "examples/README.md"], ids=name
+)
 def test_every_link_of_a_page_leads_somewhere(path: Path) -> None:
     for link in LINK.findall(path.read_text(encoding="utf-8")):
         if link.startswith("http"):
