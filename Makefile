@@ -29,8 +29,11 @@ test-native: ## ring 1: the engine, natively, and its reader of bodies against G
 	@status=0; cargo test --locked --no-fail-fast || status=$$?; \
 	sh scripts/decoder.sh && exit $$status
 
-test-wasm: wasm ## ring 2: the built module under the rules of each gateway
-	cargo test --locked --no-fail-fast -p ollama-gate-wasm-tests
+test-wasm: wasm ## ring 2: the built module under the rules of each gateway, and in their engines
+	@rm -rf target/traces
+	@status=0; RECORD_TRACES="$(CURDIR)/target/traces" \
+	cargo test --locked --no-fail-fast -p ollama-gate-wasm-tests || status=$$?; \
+	sh scripts/engines.sh && exit $$status
 
 test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/python-env.sh test
