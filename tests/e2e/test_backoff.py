@@ -132,7 +132,9 @@ def test_who_guesses_a_password_is_held_back_and_nothing_reaches_ollama(world: W
     answer = client.send(basic("alice", "guess"))
     assert 1 <= int(answer.headers["retry-after"]) <= LONG
     assert "www-authenticate" not in answer.headers
-    eventually(lambda: guarded.envoy.counter("ollama_gate_denied_too_many_failures_total") == before + 6, what="the counter")
+    eventually(
+        lambda: guarded.envoy.counter("ollama_gate_denied_too_many_failures_total") == before + 6, what="the counter"
+    )
     events = [event for event in guarded.decisions() if event.get("code") == "too_many_failures"]
     assert {(event["id"], event["address"], event["status"]) for event in events} == {("alice", HERE, 429)}
 
