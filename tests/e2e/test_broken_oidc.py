@@ -123,7 +123,7 @@ MIXED = {
     "tiny-and-good": (
         jwks(*TINY_KEYS, GOOD_KEY),
         len(TINY_KEYS),
-        "key 0 of the JWKS is skipped: it is a key of another kind",
+        "key 0 of the JWKS is skipped: it has no `crv`",
     ),
     "good-and-too-many": (jwks(*[GOOD_KEY] * 150), 50, "is one too many, 100 are used"),
 }

@@ -72,8 +72,8 @@ def test_allowed_lines_can_be_switched_off(world: World) -> None:
 
 def test_every_allowed_request_and_every_refusal_counts(quiet: Gate) -> None:
     def counts() -> dict[str, int]:
-        names = ("allowed", "denied.missing_credential", "denied.expired_key", "denied.scope_denied")
-        return {name: quiet.envoy.counter(f"ollama_gate.{name}") for name in names}
+        names = ("allowed", "denied_missing_credential", "denied_expired_key", "denied_scope_denied")
+        return {name: quiet.envoy.counter(f"ollama_gate_{name}_total") for name in names}
 
     # Allowed requests are counted on the ticks of each worker, so those of other tests come first.
     before = settled(counts)
@@ -83,13 +83,13 @@ def test_every_allowed_request_and_every_refusal_counts(quiet: Gate) -> None:
     quiet.get("/api/tags", key=quiet.keys.expired)
     quiet.post("/api/chat", key=quiet.keys.read)
     # Workers hand their counts to the main thread now and then.
-    eventually(lambda: counts()["denied.scope_denied"] > before["denied.scope_denied"], what="the counters")
+    eventually(lambda: counts()["denied_scope_denied"] > before["denied_scope_denied"], what="the counters")
     after = eventually(lambda: (now := counts())["allowed"] >= before["allowed"] + 3 and now, what="the counters")
     assert {name: after[name] - before[name] for name in after} == {
         "allowed": 3,
-        "denied.missing_credential": 1,
-        "denied.expired_key": 1,
-        "denied.scope_denied": 1,
+        "denied_missing_credential": 1,
+        "denied_expired_key": 1,
+        "denied_scope_denied": 1,
     }
 
 
