@@ -203,7 +203,7 @@ fn without_a_clock_nothing_that_expires_is_let_in() {
         .0
         .failing
         .borrow_mut()
-        .insert("wall_clock", ollama_gate::host::Status(10));
+        .insert("wall_clock", ollama_gate::Status(10));
     assert_eq!(not_set(&world).verdict().0, 503);
     assert_eq!(
         world

@@ -1,7 +1,7 @@
 //! Requests whose body decides: what is held, what is read of it, and when it goes on.
 
 use crate::world::*;
-use ollama_gate::host::{Flow, Status};
+use ollama_gate::{Flow, Status};
 use serde_json::{Value, json};
 
 const HOLD: Flow = Flow::Pause;

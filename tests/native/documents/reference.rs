@@ -1,9 +1,9 @@
 //! The generated parts of the documentation are current. `make docs` writes them anew.
 
-use ollama_gate::config::reference;
-use ollama_gate::denial::Reason;
-use ollama_gate::http::names_taken_out;
-use ollama_gate::ollama::ROUTES;
+use ollama_gate_engine::config::reference;
+use ollama_gate_engine::denial::Reason;
+use ollama_gate_engine::http::names_taken_out;
+use ollama_gate_engine::ollama::ROUTES;
 use std::fmt::Write as _;
 use std::path::Path;
 

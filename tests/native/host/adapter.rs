@@ -1,7 +1,7 @@
 //! The adapter: failing calls, a refused configuration, and what a request costs.
 
 use crate::world::{Gateway, KEY, Seen, World, configuration, dated, jwt, with};
-use ollama_gate::host::{Flow, Status};
+use ollama_gate::{Flow, Status};
 use serde_json::json;
 
 const FAILURES: [Status; 3] = [Status(2), Status(10), Status::UNIMPLEMENTED];

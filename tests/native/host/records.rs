@@ -1,8 +1,8 @@
 //! What is told of a decision: the log line, its level, and the counters.
 
 use crate::world::{Gateway, KEY, READ_KEY, Seen, World, configuration, dated, jwt, with};
-use ollama_gate::denial::Level;
-use ollama_gate::host::Status;
+use ollama_gate::Status;
+use ollama_gate_engine::denial::Level;
 use serde_json::{Value, json};
 
 #[test]

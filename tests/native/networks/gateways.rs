@@ -2,7 +2,7 @@
 
 use super::{asked, denied, network, tags, unknown, world};
 use crate::world::{jwks, remote, signer};
-use ollama_gate::host::Status;
+use ollama_gate::Status;
 use serde_json::json;
 
 #[test]

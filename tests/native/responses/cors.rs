@@ -4,8 +4,8 @@ use crate::world::{
     Gateway, KEY, NOW, READ_KEY, Seen, World, configuration, errors, jwks, jwt, remote, signer,
     with,
 };
-use ollama_gate::denial::Level;
-use ollama_gate::host::{CallToken, Flow, Status};
+use ollama_gate::{CallToken, Flow, Status};
+use ollama_gate_engine::denial::Level;
 use serde_json::{Value, json};
 
 const APP: &str = "https://app.example.com";

@@ -2,7 +2,7 @@
 
 use crate::world::{ADMIN_KEY, KEY, READ_KEY, World, configuration, errors, jwt, with};
 use crate::world::{jwks, remote, signer};
-use ollama_gate::host::Status;
+use ollama_gate::Status;
 use serde_json::{Value, json};
 
 fn sharing() -> World {

@@ -10,7 +10,7 @@ mod nginx;
 use crate::world::{KEY, READ_KEY, Seen, World, with};
 use hostile_targets::HostileTargets;
 use kong_router::{seen_by_ollama, upstream_target};
-use ollama_gate::host::Status;
+use ollama_gate::Status;
 use serde_json::{Value, json};
 
 /// How many targets are tried, once for each way to mount the gate.

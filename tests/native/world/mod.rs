@@ -1,9 +1,9 @@
 //! A small world for scenarios: a gateway in memory with the filter in it, a clock, and requests.
 
-use ollama_gate::denial::Level;
-use ollama_gate::engine::Reply;
-use ollama_gate::host::{CallToken, Counter, Flow, Host, Root, Status, serialize};
-use ollama_gate::source::Call;
+use ollama_gate::{CallToken, Counter, Flow, Host, Root, Status, serialize};
+use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::exchange::Reply;
+use ollama_gate_engine::source::Call;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

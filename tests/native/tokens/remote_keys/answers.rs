@@ -111,7 +111,7 @@ fn no_answer_is_one_too() {
     assert_eq!(verdict, refused(503, "keys_unavailable"));
     let world = World::new(&remote(json!({})));
     let mut request = world.ask(&good());
-    let fails = ollama_gate::host::Status(2);
+    let fails = ollama_gate::Status(2);
     world
         .gateway
         .0

@@ -138,7 +138,7 @@ fn the_second_call_may_fail_as_well() {
     }
     let world = world();
     let mut request = world.ask(&good());
-    let fails = ollama_gate::host::Status(2);
+    let fails = ollama_gate::Status(2);
     world
         .gateway
         .0

@@ -2,7 +2,7 @@
 
 use super::{good, ok, one_key, refused, set, token, waits};
 use crate::world::{Gateway, ISSUER, NOW, World, configuration, remote, signer};
-use ollama_gate::host::Status;
+use ollama_gate::Status;
 use serde_json::{Value, json};
 
 /// With ticks, and the key `k1` fetched by the second one.

@@ -2,7 +2,7 @@
 
 use super::{good, ok, one_key, refused, waits};
 use crate::world::{KEY, NOW, World, remote, signer};
-use ollama_gate::host::{CallToken, Status};
+use ollama_gate::{CallToken, Status};
 use serde_json::json;
 
 #[test]

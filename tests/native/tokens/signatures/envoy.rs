@@ -1,7 +1,7 @@
 //! The foreign function `verify_signature` as Envoy has it: RSA with PKCS#1 v1.5 and ECDSA with
 //! signatures in DER, told apart by the key; anything else is an error in the answer.
 
-use ollama_gate::host::Status;
+use ollama_gate::Status;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::pkcs8::DecodePublicKey as _;
 use rsa::{Pkcs1v15Sign, RsaPublicKey};

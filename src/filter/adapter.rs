@@ -1,19 +1,19 @@
 //! One request: turns callbacks into events, and does the one step that comes back.
 
-use super::address::HostConnection;
-use super::body::Body;
-use super::capabilities::KONG_TARGET;
-use super::clock::HostClock;
-use super::crypto::HostCrypto;
-use super::root::Ready;
-use super::{CallToken, Host, Pairs, Status, WireError, response};
-use crate::authn::jwt::{Software, Verifier};
-use crate::cors::ResponseEdit;
-use crate::denial::Level;
-use crate::engine::{Exchange, HostBody, Ports, RequestStep, ResponseStep, Unread};
-use crate::http::{HeadError, RequestHead};
-use crate::network::{Connection as _, Peer};
-use crate::source::Response;
+use crate::address::HostConnection;
+use crate::body::Body;
+use crate::capabilities::KONG_TARGET;
+use crate::clock::HostClock;
+use crate::crypto::HostCrypto;
+use crate::root::Ready;
+use crate::{CallToken, Host, Pairs, Status, WireError, response};
+use ollama_gate_engine::authn::jwt::{Software, Verifier};
+use ollama_gate_engine::cors::ResponseEdit;
+use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::exchange::{Exchange, HostBody, Ports, RequestStep, ResponseStep, Unread};
+use ollama_gate_engine::http::{HeadError, RequestHead};
+use ollama_gate_engine::network::{Connection as _, Peer};
+use ollama_gate_engine::source::Response;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -29,23 +29,23 @@ pub enum Flow {
 /// The context of one request. Dropping it gives up what it waits for.
 #[derive(Debug)]
 pub struct Filter<H> {
-    pub(super) host: H,
-    pub(super) ready: Option<Rc<Ready>>,
+    pub(crate) host: H,
+    pub(crate) ready: Option<Rc<Ready>>,
     /// whether the log has a request that was refused because the configuration was
-    pub(super) told: Rc<Cell<bool>>,
-    pub(super) exchange: Exchange,
+    pub(crate) told: Rc<Cell<bool>>,
+    pub(crate) exchange: Exchange,
     /// the call that it waits for
-    pub(super) waiting: Option<CallToken>,
+    pub(crate) waiting: Option<CallToken>,
     /// the head as it was, while there is something yet to decide on it
-    pub(super) head: GivenHead,
-    pub(super) body: Body,
+    pub(crate) head: GivenHead,
+    pub(crate) body: Body,
     /// the other end of its connection, once a rule has asked
-    pub(super) peer: Cell<Option<Peer>>,
+    pub(crate) peer: Cell<Option<Peer>>,
 }
 
 /// The head of a request as the gateway gave it.
 #[derive(Debug, Default)]
-pub(super) struct GivenHead {
+pub(crate) struct GivenHead {
     /// the header map
     map: Vec<u8>,
     /// the target, where the map does not show the one that is sent on
@@ -73,7 +73,7 @@ impl GivenHead {
 
 /// What has happened to a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Event<'r> {
+pub(crate) enum Event<'r> {
     /// its head has come in
     Head,
     /// the call that it waits for was answered
@@ -84,7 +84,7 @@ pub(super) enum Event<'r> {
 
 impl<H: Host> Filter<H> {
     /// Of a request that comes in under this configuration.
-    pub(super) fn new(host: H, ready: Option<Rc<Ready>>, told: Rc<Cell<bool>>) -> Self {
+    pub(crate) fn new(host: H, ready: Option<Rc<Ready>>, told: Rc<Cell<bool>>) -> Self {
         Self {
             host,
             ready,
@@ -159,7 +159,7 @@ impl<H: Host> Filter<H> {
 
     /// The response goes on whatever becomes of the edits: without them a page of another site cannot
     /// read it.
-    pub(super) fn edit_for_page(&self) {
+    pub(crate) fn edit_for_page(&self) {
         if let ResponseStep::Edit(edits) = self.exchange.response_head() {
             let done = edits.into_iter().try_for_each(|edit| match edit {
                 ResponseEdit::Remove(name) => self.host.remove_response_header(name),
@@ -175,7 +175,7 @@ impl<H: Host> Filter<H> {
     }
 
     /// Decides on the head `given`, now that this has happened.
-    pub(super) fn decide(&mut self, ready: &Ready, given: GivenHead, event: Event<'_>) -> Flow {
+    pub(crate) fn decide(&mut self, ready: &Ready, given: GivenHead, event: Event<'_>) -> Flow {
         let head = match given.read() {
             Ok(Ok(head)) => head,
             Ok(Err(error)) => {
@@ -271,7 +271,7 @@ impl<H: Host> Filter<H> {
     }
 
     /// The path by itself, where there is no map. Safe on every gateway.
-    pub(super) fn path(&self) -> Vec<u8> {
+    pub(crate) fn path(&self) -> Vec<u8> {
         let path = self.host.request_header(":path");
         path.ok().flatten().unwrap_or_default()
     }

@@ -1,8 +1,8 @@
 //! The client's address, as each gateway tells it.
 
-use super::Host;
-use crate::network::read_address;
-use crate::network::{Appended, Connection, Peer};
+use crate::Host;
+use ollama_gate_engine::network::read_address;
+use ollama_gate_engine::network::{Appended, Connection, Peer};
 use std::cell::Cell;
 
 /// How a gateway tells the address of the other end of a connection.

@@ -1,18 +1,18 @@
 //! The body of one request, as the gateway shows it.
 
-use super::adapter::Event;
-use super::capabilities::Capabilities;
-use super::root::Ready;
-use super::{Filter, Flow, Host};
-use crate::config::Holding;
-use crate::engine::{Fed, Rest, Unread};
+use crate::adapter::Event;
+use crate::capabilities::Capabilities;
+use crate::root::Ready;
+use crate::{Filter, Flow, Host};
+use ollama_gate_engine::config::Holding;
+use ollama_gate_engine::exchange::{Fed, Rest, Unread};
 
 /// As much of a body as is copied out of the gateway at a time, in bytes.
-pub(super) const PIECE: usize = 64 * 1024;
+pub(crate) const PIECE: usize = 64 * 1024;
 
 /// How bodies are read under one configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bodies {
+pub(crate) struct Bodies {
     /// how many bytes of one are looked into
     pub most: u64,
     /// whether the head can wait with it
@@ -33,7 +33,7 @@ impl Bodies {
 
 /// What has come in of a body.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// whether there is none, where the gateway says so with the head
     pub absent: Option<bool>,
     /// whether a part of it was shown while the head waited
@@ -90,7 +90,7 @@ impl<H: Host> Filter<H> {
 
     /// The head went well, and the body decides. What of it came while the head waited is read now:
     /// once the head goes on, the gateway does not show that part again.
-    pub(super) fn look_for_body(&mut self, ready: &Ready) -> Flow {
+    pub(crate) fn look_for_body(&mut self, ready: &Ready) -> Flow {
         if ready.bodies.ask && self.host.ask_for_body().is_err() {
             return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path());
         }

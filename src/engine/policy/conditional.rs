@@ -28,7 +28,7 @@ pub enum Verdict<'p, 'e> {
 ///
 /// ```compile_fail
 /// // INVARIANT: nothing outside can write one.
-/// let conditional = ollama_gate::policy::ConditionalPermit { identity: todo!(), condition: todo!() };
+/// let conditional = ollama_gate_engine::policy::ConditionalPermit { identity: todo!(), condition: todo!() };
 /// ```
 #[derive(Debug)]
 pub struct ConditionalPermit<'p, 'e> {

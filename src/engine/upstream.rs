@@ -63,7 +63,7 @@ pub enum Edit<'a> {
 ///
 /// ```compile_fail
 /// // INVARIANT: nothing outside can write an admission.
-/// let admitted = ollama_gate::upstream::Admitted { edits: Vec::new() };
+/// let admitted = ollama_gate_engine::upstream::Admitted { edits: Vec::new() };
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Admitted<'a> {

@@ -5,7 +5,6 @@
 
 mod body;
 mod decision;
-mod exchange;
 mod fetching;
 mod list;
 mod mode;
@@ -13,15 +12,16 @@ mod record;
 mod reply;
 mod response;
 mod share;
+mod states;
 
 pub use body::{Fed, HostBody};
-pub use exchange::{Exchange, Outcome, Ports, RequestStep, Rest, Unread};
 pub use list::{ListHead, Listing};
 pub use mode::{Mode, Watched};
 pub use record::Record;
 pub use reply::Reply;
 pub use response::ResponseStep;
 pub use share::Shared;
+pub use states::{Exchange, Outcome, Ports, RequestStep, Rest, Unread};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::cors::Cors;

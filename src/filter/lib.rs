@@ -1,8 +1,29 @@
-//! The only place that knows proxy-wasm.
+//! ollama-gate: a lock on Ollama, inside the gateway people already run.
+//!
+//! This is the filter: the only place that knows proxy-wasm. It turns a callback into an event, asks
+//! the engine (`ollama_gate_engine`), and does the one step that comes back.
 //!
 //! `calls` is the raw door to the gateway, `sdk` hangs the filter into the SDK's dispatcher; both
 //! exist on wasm only. Everything between them is plain Rust over the [`Host`] trait, and is tested
 //! natively.
+
+// In the filter a panic is an outage: the SDK's dispatcher stays borrowed, and every later request
+// on that worker fails.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::print_stdout,
+        clippy::print_stderr,
+    )
+)]
 
 mod adapter;
 mod address;
@@ -27,9 +48,9 @@ pub use crypto::{HostCrypto, Proved};
 pub use root::Root;
 pub use wire::{Pairs, WireError, serialize};
 
-use crate::denial::Level;
-use crate::engine::Reply;
-use crate::source::Call;
+use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::exchange::Reply;
+use ollama_gate_engine::source::Call;
 use std::time::Duration;
 
 /// A status of the proxy-wasm ABI other than `OK`.

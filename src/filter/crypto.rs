@@ -7,11 +7,11 @@
 //! It is used where the gateway is known to be Envoy, since Kong traps at an unknown function, and
 //! only after it has proved itself: it has to tell two good signatures from two bad ones.
 
-use super::Host;
-use crate::authn::jwt::{Algorithm, PublicKey, Software, Verifier};
-use crate::denial::Level;
+use crate::Host;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ollama_gate_engine::authn::jwt::{Algorithm, PublicKey, Software, Verifier};
+use ollama_gate_engine::denial::Level;
 use std::cell::Cell;
 
 const FUNCTION: &str = "verify_signature";

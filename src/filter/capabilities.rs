@@ -1,8 +1,8 @@
 //! What the gateway is, and what follows for the calls.
 
-use super::address::Tells;
-use super::{Host, Status};
-use crate::config::HostName;
+use crate::address::Tells;
+use crate::{Host, Status};
+use ollama_gate_engine::config::HostName;
 use std::cell::Cell;
 
 /// What the filter may and must do on this gateway.

@@ -15,7 +15,7 @@ pub enum Mode {
 ///
 /// ```compile_fail
 /// // INVARIANT: nothing outside can let a request go on as it came.
-/// let watched = ollama_gate::engine::Watched(());
+/// let watched = ollama_gate_engine::exchange::Watched(());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watched(());

@@ -1,8 +1,8 @@
 //! The counters of one configuration.
 
-use super::{Counter, Host};
-use crate::denial::Reason;
-use crate::engine::{Mode, Record};
+use crate::{Counter, Host};
+use ollama_gate_engine::denial::Reason;
+use ollama_gate_engine::exchange::{Mode, Record};
 use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.

@@ -1,9 +1,9 @@
 //! The response to a request for a list of models, of which the caller is shown a part.
 
-use super::body::PIECE;
-use super::{Filter, Flow, Host, Status};
-use crate::denial::Denial;
-use crate::engine::{ListHead, Listing, RequestStep};
+use crate::body::PIECE;
+use crate::{Filter, Flow, Host, Status};
+use ollama_gate_engine::denial::Denial;
+use ollama_gate_engine::exchange::{ListHead, Listing, RequestStep};
 
 /// What a head says of a body that is no longer true of a part of it.
 const UNTRUE: [&str; 8] = [
@@ -20,7 +20,7 @@ const UNTRUE: [&str; 8] = [
 impl<H: Host> Filter<H> {
     /// The head has come. Where the gateway can, it waits for the body, so that a list which cannot be
     /// read is still answered with a status that says so.
-    pub(super) fn list_head(&mut self, ends: bool) -> Flow {
+    pub(crate) fn list_head(&mut self, ends: bool) -> Flow {
         if self.exchange.list_is_over() {
             // This is the answer that says so.
             return Flow::Continue;

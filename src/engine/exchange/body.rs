@@ -1,7 +1,7 @@
 //! The body of a request whose head passed, and whose rules look into the body.
 
-use super::exchange::{Exchange, Outcome, Ports, RequestStep};
 use super::record::{Facts, Record};
+use super::states::{Exchange, Outcome, Ports, RequestStep};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::grant::ScopeSet;

@@ -17,7 +17,7 @@ use crate::ollama::Route;
 ///
 /// ```compile_fail
 /// // INVARIANT: nothing outside can write a permit.
-/// let permit = ollama_gate::policy::Permit { caller: ollama_gate::policy::Caller::Public };
+/// let permit = ollama_gate_engine::policy::Permit { caller: ollama_gate_engine::policy::Caller::Public };
 /// ```
 #[derive(Debug)]
 pub struct Permit<'p, 'e> {

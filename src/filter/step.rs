@@ -1,15 +1,15 @@
 //! The one step of a request that a decision comes back with, done.
 
-use super::root::Ready;
-use super::{Filter, Flow, Host, Status};
-use crate::denial::Level;
-use crate::engine::{Outcome, Record, Reply, RequestStep, Shared, Unread};
-use crate::http::RequestHead;
-use crate::upstream::Edit;
+use crate::root::Ready;
+use crate::{Filter, Flow, Host, Status};
+use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::exchange::{Outcome, Record, Reply, RequestStep, Shared, Unread};
+use ollama_gate_engine::http::RequestHead;
+use ollama_gate_engine::upstream::Edit;
 
 impl<H: Host> Filter<H> {
     /// Does what `outcome` says. What cannot be done lets nothing through.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &mut self,
         ready: &Ready,
         outcome: &Outcome<'_>,
@@ -80,7 +80,7 @@ impl<H: Host> Filter<H> {
         Ok(())
     }
 
-    pub(super) fn refuse_unread(
+    pub(crate) fn refuse_unread(
         &mut self,
         ready: Option<&Ready>,
         unread: Unread,
@@ -110,7 +110,7 @@ impl<H: Host> Filter<H> {
     ///
     /// If the gateway refuses the answer, a bare one is tried. Should that fail too, the request
     /// stays paused: closed.
-    pub(super) fn reply(
+    pub(crate) fn reply(
         &self,
         ready: Option<&Ready>,
         reply: &Reply,

@@ -11,7 +11,7 @@ use super::{
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::jwt::{Issuer, Keys, Tokens};
-use crate::engine::{Engine, Mode};
+use crate::exchange::{Engine, Mode};
 use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
 use crate::identity::Method;

@@ -1,16 +1,16 @@
 //! The root context: holds the configuration, and fetches between requests.
 
-use super::body::Bodies;
-use super::capabilities::{Capabilities, Confirmation, Shown};
-use super::clock::HostClock;
-use super::counters::Counters;
-use super::crypto::Proved;
-use super::{CallToken, Filter, Host, Status, response};
-use crate::config::{ConfigErrors, Configuration};
-use crate::denial::Level;
-use crate::engine::{Engine, Mode};
-use crate::source::{Answered, Call, Pending, Response};
-use crate::time::{Clock as _, Timestamp};
+use crate::body::Bodies;
+use crate::capabilities::{Capabilities, Confirmation, Shown};
+use crate::clock::HostClock;
+use crate::counters::Counters;
+use crate::crypto::Proved;
+use crate::{CallToken, Filter, Host, Status, response};
+use ollama_gate_engine::config::{ConfigErrors, Configuration};
+use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::exchange::{Engine, Mode};
+use ollama_gate_engine::source::{Answered, Call, Pending, Response};
+use ollama_gate_engine::time::{Clock as _, Timestamp};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -29,12 +29,12 @@ const REPORT: &str =
 /// One configuration in force, and what the gateway offers it.
 #[derive(Debug)]
 pub struct Ready {
-    pub(super) engine: Engine,
-    pub(super) capabilities: Capabilities,
-    pub(super) confirmation: Confirmation,
-    pub(super) bodies: Bodies,
-    pub(super) counters: Counters,
-    pub(super) crypto: Proved,
+    pub(crate) engine: Engine,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) confirmation: Confirmation,
+    pub(crate) bodies: Bodies,
+    pub(crate) counters: Counters,
+    pub(crate) crypto: Proved,
     /// how many ticks have come since the last request
     quiet: Cell<u32>,
 }
@@ -52,7 +52,7 @@ impl Ready {
     }
 
     /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
-    pub(super) fn tell_news(&self, host: &impl Host) {
+    pub(crate) fn tell_news(&self, host: &impl Host) {
         for news in self.engine.take_news() {
             host.log(news.level, &news.line);
         }

@@ -5,10 +5,10 @@
 
 #![allow(unsafe_code)]
 
-use super::{CallToken, Counter, Host, Status, serialize};
-use crate::denial::Level;
-use crate::engine::Reply;
-use crate::source::Call;
+use crate::{CallToken, Counter, Host, Status, serialize};
+use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::exchange::Reply;
+use ollama_gate_engine::source::Call;
 use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::types::Status as SdkStatus;
 use std::hint::black_box;

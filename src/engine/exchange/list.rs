@@ -2,8 +2,8 @@
 
 use super::body::Owner;
 use super::decision::Decided;
-use super::exchange::{Exchange, Outcome};
 use super::record::Facts;
+use super::states::{Exchange, Outcome};
 use super::{Engine, Mode};
 use crate::denial::{Denial, Reason};
 use crate::grant::VisibleModels;

@@ -1,7 +1,7 @@
 //! Hangs the filter into the SDK's dispatcher.
 
-use super::calls::Gateway;
-use super::{CallToken, Filter, Flow, Root};
+use crate::calls::Gateway;
+use crate::{CallToken, Filter, Flow, Root};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
