@@ -18,7 +18,6 @@ fn a_chat_with_everything_says_what_it_asks_for() {
     }"#;
     let members = members(body);
     assert_eq!(members.model.as_deref(), Some("llama3.2:3b"));
-    assert_eq!(members.stream, Some(false));
     let ten_minutes = KeepAlive::For(Duration::from_secs(600));
     assert_eq!(members.keep_alive, Some(ten_minutes));
     assert_eq!(members.num_ctx.unwrap().value(), 8192);

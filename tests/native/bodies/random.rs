@@ -21,7 +21,6 @@ fn agrees(members: &Members, other: &Value) -> bool {
     ];
     let flags = [
         ("raw", members.raw),
-        ("stream", members.stream),
         ("_debug_render_only", members.debug_render_only),
     ];
     let texts = texts.map(|(name, text)| (name, json!(text)));

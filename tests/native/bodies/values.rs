@@ -111,9 +111,6 @@ fn the_three_numbers_of_tokens_are_told_apart() {
     ] {
         assert_eq!(numbers(body), expected, "{body}");
     }
-    let tokens = |body| members(body).max_tokens.unwrap().tokens();
-    assert_eq!(tokens(r#"{"max_tokens": 5}"#), Some(5));
-    assert_eq!(tokens(r#"{"max_tokens": 0}"#), None);
 }
 
 #[test]

@@ -38,8 +38,6 @@ pub struct Members {
     pub raw: Option<bool>,
     /// `_debug_render_only`
     pub debug_render_only: Option<bool>,
-    /// `stream`
-    pub stream: Option<bool>,
     /// whether a tool is one of web search, which Ollama does on ollama.com
     pub web_search: bool,
     /// the member of a model to create that names blobs, which may be a part of any model: `files`,
@@ -132,7 +130,6 @@ impl Collector {
         match field {
             Field::Raw => self.members.raw = Some(value),
             Field::DebugRenderOnly => self.members.debug_render_only = Some(value),
-            Field::Stream => self.members.stream = Some(value),
             _ => {}
         }
     }

@@ -24,12 +24,6 @@ impl Number {
     pub const fn value(self) -> i64 {
         self.0
     }
-
-    /// The value as a number of tokens to predict, where zero and less mean as many as there are:
-    /// that is `None`.
-    pub fn tokens(self) -> Option<u64> {
-        u64::try_from(self.0).ok().filter(|tokens| *tokens > 0)
-    }
 }
 
 /// `value` without its fraction, as Go's conversion to `int64`.
@@ -147,11 +141,5 @@ mod tests {
         for text in ["4096.0", "1e3", "9223372036854775808", "1e400"] {
             assert_eq!(Number::of_integer(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn zero_and_less_are_no_number_of_tokens() {
-        assert_eq!(Number(10).tokens(), Some(10));
-        assert_eq!((Number(0).tokens(), Number(-1).tokens()), (None, None));
     }
 }

@@ -94,7 +94,6 @@ fn in_generate(members: &Members, generate: &Value) -> Vec<(&'static str, bool)>
     vec![
         ("generate", generate.is_object()),
         ("model", generate["model"] == text(&members.model)),
-        ("stream", generate["stream"] == json!(members.stream)),
         ("raw", generate["raw"] == flag(members.raw)),
         ("template", generate["template"] == json!(members.template)),
         ("_debug_render_only", generate["debug"] == debug),
