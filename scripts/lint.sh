@@ -1,5 +1,5 @@
 #!/bin/sh
-# Formatting, clippy on both targets, Python, shell, licences and sources of dependencies.
+# Formatting, clippy on both targets, rustdoc, Python, shell, licences and sources of dependencies.
 #
 # Installs what it needs into .venv and target/tools. Says what it leaves out, and why.
 set -eu
@@ -21,6 +21,9 @@ if ls "$(rustc --print sysroot)"/lib/rustlib/wasm32-wasip1/lib/libstd-*.rlib >/d
 else
     say "left out: clippy for wasm (rustup target add wasm32-wasip1)"
 fi
+
+say "rustdoc"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
 say "ruff"
 sh scripts/python-env.sh test

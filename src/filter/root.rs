@@ -101,7 +101,7 @@ impl<H: Host + Clone> Root<H> {
 
     /// Reads the configuration. If it is refused, so is every request. The answer is `false` where
     /// the gateway then stays closed by itself, or keeps what was good; see
-    /// [`Shown::is_closed_by_a_refusal`].
+    /// `Shown::is_closed_by_a_refusal`.
     pub fn configure(&mut self) -> bool {
         self.retire();
         self.calls.clear();

@@ -35,7 +35,7 @@ pub enum Shape {
     Boolean,
     /// a whole number within these bounds
     Whole(u16, u16),
-    /// a whole number from 1 up to [`MOST_COUNTED`]
+    /// a whole number from 1 up to `MOST_COUNTED`
     Count,
     /// one of these words
     Word(fn() -> Vec<&'static str>),

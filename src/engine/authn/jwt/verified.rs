@@ -7,7 +7,7 @@ use crate::grant::{BodyRules, ScopeSet};
 use std::rc::Rc;
 
 /// What a token says whose signature was verified: facts, never a decision. Only a
-/// [`VerifiedSignature`] makes one.
+/// `VerifiedSignature` makes one.
 #[derive(Debug)]
 pub struct VerifiedToken {
     issuer: usize,
