@@ -46,7 +46,7 @@ fn empty_is_absent() {
         let alone = collect(&[("authorization", value.as_bytes())]);
         assert_eq!(alone, Ok(Presented::default()), "{value:?}");
         let beside = collect(&[("authorization", value.as_bytes()), ("api-key", b"sk-1")]);
-        assert_eq!(beside, Ok(key("sk-1")));
+        assert_eq!(beside, Ok(key("sk-1")), "{value:?}");
     }
 }
 
@@ -98,11 +98,11 @@ fn shapes_are_told_apart() {
         "..",
     ] {
         let presented = collect(&[("authorization", token.as_bytes())]).unwrap();
-        assert_eq!(presented.token, Some(token));
+        assert_eq!(presented.token, Some(token), "{token:?}");
     }
     for opaque in ["sk-a.b.c", "abc", "a.b", "a.b.c.d", "eyJabc", "...."] {
         let presented = collect(&[("authorization", opaque.as_bytes())]).unwrap();
-        assert_eq!(presented.api_key, Some(opaque));
+        assert_eq!(presented.api_key, Some(opaque), "{opaque:?}");
     }
 }
 
@@ -123,12 +123,13 @@ fn a_signature_is_known_by_the_key_in_front_of_it() {
         };
         let presented = collect(&[("authorization", signature.as_bytes())]);
         assert_eq!(presented, Ok(expected), "{signature}");
-        assert!(!is_api_key(signature));
+        assert!(!is_api_key(signature), "{signature:?}");
     }
     for opaque in ["AAAA", "AAAAB3Nz", "AAAAC3NzaC1lZDI1NTE4AAAA:sig=="] {
         assert_eq!(
             collect(&[("authorization", opaque.as_bytes())]),
-            Ok(key(opaque))
+            Ok(key(opaque)),
+            "{opaque:?}"
         );
     }
     let two = collect(&[
@@ -191,12 +192,20 @@ fn name_and_password_are_found_in_authorization_alone() {
         ..Presented::default()
     };
     for value in ["Basic eDp5", "basic   eDp5 ", "BASIC\teDp5"] {
-        assert_eq!(collect(&[("authorization", value.as_bytes())]), Ok(basic));
+        assert_eq!(
+            collect(&[("authorization", value.as_bytes())]),
+            Ok(basic),
+            "{value:?}"
+        );
     }
     assert!(!basic.is_empty());
     for place in [Place::XApiKey, Place::ApiKey, Place::XOllamaToken] {
         let elsewhere = collect(&[(place.name(), b"Basic eDp5")]);
-        assert_eq!(elsewhere, Ok(leftover(Leftover::Malformed(place))));
+        assert_eq!(
+            elsewhere,
+            Ok(leftover(Leftover::Malformed(place))),
+            "{place:?}"
+        );
     }
 }
 

@@ -383,7 +383,10 @@ mod tests {
     #[test]
     fn statuses_are_those_of_the_house_rules() {
         for reason in Reason::ALL {
-            assert!([400, 401, 403, 413, 429, 500, 502, 503].contains(&reason.status()));
+            assert!(
+                [400, 401, 403, 413, 429, 500, 502, 503].contains(&reason.status()),
+                "{reason:?}"
+            );
         }
     }
 

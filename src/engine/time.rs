@@ -66,9 +66,9 @@ mod tests {
     fn a_clock_that_was_never_set_is_no_clock() {
         for unset in [0, 1_599_999_999_999_999_999] {
             let clock = Timestamp::from_wall_nanoseconds(unset);
-            assert_eq!(clock.wall(), None);
+            assert_eq!(clock.wall(), None, "{unset:?}");
             let reason = clock.now().map_err(|denial| denial.reason());
-            assert_eq!(reason, Err(Reason::ClockUnavailable));
+            assert_eq!(reason, Err(Reason::ClockUnavailable), "{unset:?}");
         }
         let set = Timestamp::from_wall_nanoseconds(1_700_000_000_900_000_000);
         assert_eq!(set, Some(Timestamp::from_seconds(1_700_000_000)));

@@ -186,7 +186,11 @@ mod tests {
             "laptop",
         ] {
             let denial = ring().verify(wrong, &Some(START)).unwrap_err();
-            assert_eq!((denial.reason(), denial.id()), (Reason::UnknownKey, None));
+            assert_eq!(
+                (denial.reason(), denial.id()),
+                (Reason::UnknownKey, None),
+                "{wrong:?}"
+            );
         }
     }
 
@@ -216,7 +220,11 @@ mod tests {
             ring.keys[0].not_before = start;
             ring.keys[0].expires_at = end.then(|| (END, "then".into()));
             let dated = start.is_some() || end;
-            assert_eq!(ring.verify("sk-alice", &none).is_err(), dated);
+            assert_eq!(
+                ring.verify("sk-alice", &none).is_err(),
+                dated,
+                "{start:?}, {end}"
+            );
         }
     }
 

@@ -96,7 +96,11 @@ mod tests {
         let written = ["11434", "-1", "0", "0.5", "1e300", "null"];
         for (value, written) in values.into_iter().zip(written) {
             let read = from_value(self::value(Kind::NumberValue(value)));
-            assert_eq!(Ok(read), Json::parse(written.as_bytes()));
+            assert_eq!(
+                Ok(read),
+                Json::parse(written.as_bytes()),
+                "{value:?}, {written:?}"
+            );
         }
     }
 

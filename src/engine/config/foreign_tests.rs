@@ -182,7 +182,10 @@ fn the_words_of_apisix_and_kong_come_to_the_fields_that_do_the_same() {
         ("", "cookie_secret"),
     ] {
         let told = advice(place, word).unwrap();
-        assert!(told.starts_with("unknown field, leave it out: "), "{told}");
+        assert!(
+            told.starts_with("unknown field, leave it out: "),
+            "{place} {word:?}: {told}"
+        );
     }
 }
 

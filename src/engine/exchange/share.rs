@@ -78,7 +78,7 @@ mod tests {
             "auth0|5f7c8ec7",
             "a=b;c,d'e/f",
         ] {
-            assert_eq!(plain(text), text);
+            assert_eq!(plain(text), text, "{text:?}");
         }
     }
 
@@ -94,7 +94,7 @@ mod tests {
             ("a\u{202e}b", "a%E2%80%AEb"),
             ("\u{2028}", "%E2%80%A8"),
         ] {
-            assert_eq!(plain(text), written);
+            assert_eq!(plain(text), written, "{text:?}");
         }
     }
 

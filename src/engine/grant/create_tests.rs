@@ -31,9 +31,12 @@ fn a_model_to_create_brings_no_blob_and_no_modelfile_unless_every_model_is_allow
             let refusal = refused(&one, create, &body);
             assert_eq!(refusal.is_empty(), !names, "{body}: {refusal}");
             if names {
-                assert!(refusal.starts_with("model_denied ") && refusal.contains(member));
+                assert!(
+                    refusal.starts_with("model_denied ") && refusal.contains(member),
+                    "{body}"
+                );
             }
-            assert_eq!(refused(&every, create, &body), "");
+            assert_eq!(refused(&every, create, &body), "", "{body}");
         }
     }
     // A second rule takes away what the first allows.

@@ -102,7 +102,11 @@ fn num_ctx_is_bounded_and_may_be_left_out() {
     ] {
         let body = format!(r#"{{"options": {{"num_ctx": {value}}}}}"#);
         let expected = format!("{PREFIX}`options.num_ctx` may be from 1 to 8192");
-        assert_eq!(refused(&limits, "/api/generate", &body), expected);
+        assert_eq!(
+            refused(&limits, "/api/generate", &body),
+            expected,
+            "{value:?}"
+        );
     }
 }
 
@@ -209,12 +213,16 @@ fn parameters_of_a_model_to_create_are_bounded_as_options_are() {
         passes(limits, "/api/create", stop);
         for value in ["1000000", "8193", "0", "-1", "-2", "1e9"] {
             let expected = format!("{PREFIX}`parameters.{name}` may be from 1 to {most}");
-            assert_eq!(refused(limits, "/api/create", &body(value)), expected);
+            assert_eq!(
+                refused(limits, "/api/create", &body(value)),
+                expected,
+                "{name}, {value:?}"
+            );
         }
         // Elsewhere nobody reads them, and another limit does not bound them.
         let asked = route("/api/chat");
         let asked = members(asked, &body("1000000"));
-        assert_eq!((asked.num_ctx, asked.num_predict), (None, None));
+        assert_eq!((asked.num_ctx, asked.num_predict), (None, None), "{name}");
     }
     let other = r#"{"parameters": {"num_predict": 1000000}}"#;
     passes(&ctx, "/api/create", other);
@@ -276,7 +284,7 @@ fn a_template_is_refused_as_raw_is() {
     for value in ["{{ .Prompt }}", " ", r"\ud800", &long] {
         let body = format!(r#"{{"template": "{value}"}}"#);
         for path in ["/api/generate", "/api/create"] {
-            assert_eq!(refused(&no_raw, path, &body), expected);
+            assert_eq!(refused(&no_raw, path, &body), expected, "{value:?}, {path}");
             passes(&RequestLimits::default(), path, &body);
         }
     }
@@ -302,7 +310,11 @@ fn raw_and_debug_are_refused_only_where_they_are_asked_for() {
     ] {
         let body = |value: &str| format!(r#"{{"{name}": {value}}}"#);
         let expected = format!("{PREFIX}leave `{name}` out");
-        assert_eq!(refused(limits, "/api/generate", &body("true")), expected);
+        assert_eq!(
+            refused(limits, "/api/generate", &body("true")),
+            expected,
+            "{name}"
+        );
         passes(limits, "/api/generate", &body("false"));
         passes(limits, "/api/generate", &body("null"));
         passes(limits, "/api/generate", "{}");
@@ -332,6 +344,10 @@ fn what_is_not_bounded_passes() {
                    "options": {"num_ctx": 9000000, "num_predict": -2}}"#;
     for route in ROUTES {
         let members = members(route, body);
-        assert_eq!(RequestLimits::default().check(route, &members), Ok(()));
+        assert_eq!(
+            RequestLimits::default().check(route, &members),
+            Ok(()),
+            "{route:?}"
+        );
     }
 }

@@ -69,9 +69,9 @@ mod tests {
             rules(&[&["llama3.2", "qwen3:*"], &["qwen3"]]),
             one.and(rules(&[&["qwen3"]])),
         ] {
-            assert!(shows(&both, "qwen3"));
-            assert!(!shows(&both, "qwen3:8b"));
-            assert!(!shows(&both, "llama3.2"));
+            assert!(shows(&both, "qwen3"), "{both:?}");
+            assert!(!shows(&both, "qwen3:8b"), "{both:?}");
+            assert!(!shows(&both, "llama3.2"), "{both:?}");
         }
     }
 

@@ -265,7 +265,7 @@ mod tests {
     fn names_match_in_either_case() {
         for name in ["authorization", "Authorization", "AUTHORIZATION"] {
             let kind = FieldKind::of(name.as_bytes());
-            assert_eq!(kind, FieldKind::Credential(Place::Authorization));
+            assert_eq!(kind, FieldKind::Credential(Place::Authorization), "{name}");
         }
     }
 

@@ -231,7 +231,11 @@ mod tests {
     fn nothing_that_decides_may_stand_twice() {
         for pair in [good()[0], good()[1], good()[2]] {
             let twice = good().into_iter().chain([pair]);
-            assert_eq!(RequestHead::read(twice).unwrap_err(), HeadError::Repeated);
+            assert_eq!(
+                RequestHead::read(twice).unwrap_err(),
+                HeadError::Repeated,
+                "{pair:?}"
+            );
         }
     }
 

@@ -189,7 +189,7 @@ mod tests {
             (b"/v1/models/qwen3%3A8b", "/v1/models/qwen3:8b"),
             (b"/...", "/..."),
         ] {
-            assert_eq!(read(target).as_deref(), Ok(path));
+            assert_eq!(read(target).as_deref(), Ok(path), "{target:?}");
         }
     }
 

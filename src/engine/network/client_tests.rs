@@ -172,11 +172,11 @@ fn a_rule_for_everybody_and_one_of_a_key_both_have_to_be_met() {
         let gateway = gateway(Peer::Real(address(from).to_canonical(), Appended::No));
         let head = head(&["192.168.1.7"]);
         let client = ClientAddress::new(&rules, &gateway, &head);
-        assert_eq!(client.known(), None);
+        assert_eq!(client.known(), None, "{from}");
         assert_eq!(told(client.check(None)), everybody, "{from}");
         assert_eq!(told(client.check(Some(&laptop))), key, "{from}");
-        assert_eq!(client.known(), Some(address(from).to_canonical()));
-        assert_eq!(gateway.asked.get(), 1, "once in a request");
+        assert_eq!(client.known(), Some(address(from).to_canonical()), "{from}");
+        assert_eq!(gateway.asked.get(), 1, "once in a request: {from}");
     }
 }
 
@@ -212,7 +212,7 @@ fn an_unknown_address_is_denied_by_every_kind_of_rule_and_by_none_without_a_rule
     let (gateway, head) = (gateway(Peer::Unknown), head(&["10.0.0.1"]));
     for rules in [&allow, &deny] {
         let told = told(ClientAddress::new(rules, &gateway, &head).check(None));
-        assert_eq!(told, Some("address_unknown"));
+        assert_eq!(told, Some("address_unknown"), "{rules:?}");
     }
     let none = NetworkRules::default();
     let client = ClientAddress::new(&none, &gateway, &head);

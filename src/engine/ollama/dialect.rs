@@ -102,7 +102,7 @@ mod tests {
             (b"/v1/messages", Dialect::Anthropic),
             (b"/v1/messages/count_tokens", Dialect::Anthropic),
         ] {
-            assert_eq!(Dialect::of(path), dialect);
+            assert_eq!(Dialect::of(path), dialect, "{path:?}");
         }
     }
 

@@ -35,7 +35,7 @@ fn the_entries_that_are_left_are_byte_for_byte_what_they_were() {
     let all = list(&entries);
     for (place, name) in MODELS.into_iter().enumerate() {
         let expected = list(&entries[place..=place]);
-        assert_eq!(left(&all, name), Some(expected));
+        assert_eq!(left(&all, name), Some(expected), "{place}, {name}");
     }
     assert_eq!(left(&all, "other"), Some(list(&[])));
     let every = filtered(all.as_bytes(), |_| true).unwrap();
@@ -150,7 +150,7 @@ fn without_models_a_list_may_be_null() {
         r#"{"models":null}"#,
         r#"{"models":[]}"#,
     ] {
-        assert_eq!(left(body, "llama3.2").as_deref(), Some(body));
+        assert_eq!(left(body, "llama3.2").as_deref(), Some(body), "{body:?}");
     }
 }
 

@@ -234,7 +234,10 @@ mod tests {
                 let own = route.methods.contains(&method);
                 let found = Route::find(method.as_bytes(), &path);
                 assert_eq!(found.is_some(), own, "{method} {path}");
-                assert!(found.is_none_or(|found| found == route));
+                assert!(
+                    found.is_none_or(|found| found == route),
+                    "{route:?}, {method}"
+                );
             }
         }
     }
@@ -267,7 +270,7 @@ mod tests {
     #[test]
     fn the_dangerous_ones_are_not_in_the_default() {
         for path in ["/api/pull", "/api/push", "/api/create", "/api/copy"] {
-            assert_eq!(scope("POST", path), Some(Scope::Manage));
+            assert_eq!(scope("POST", path), Some(Scope::Manage), "{path}");
         }
         assert_eq!(scope("DELETE", "/api/delete"), Some(Scope::Manage));
         assert_eq!(scope("POST", "/api/blobs/sha256:1"), Some(Scope::Manage));

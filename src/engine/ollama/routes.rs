@@ -75,7 +75,7 @@ mod tests {
             for step in 0..scopes.len() {
                 let (path, below, scope) = scopes[(start + step) % scopes.len()];
                 let route = Route::mapped(vec!["GET"], path, below, scope);
-                assert_eq!(routes.map(route), Ok(()));
+                assert_eq!(routes.map(route), Ok(()), "{start}, {step}");
             }
             for (path, scope) in [
                 ("/x", Scope::Read),
@@ -90,8 +90,8 @@ mod tests {
                 let found = routes.find(b"GET", path).map(Route::scope);
                 assert_eq!(found, Some(scope), "{path}");
             }
-            assert_eq!(routes.find(b"GET", "/xy"), None);
-            assert_eq!(routes.find(b"HEAD", "/x"), None);
+            assert_eq!(routes.find(b"GET", "/xy"), None, "{start}");
+            assert_eq!(routes.find(b"HEAD", "/x"), None, "{start}");
         }
     }
 

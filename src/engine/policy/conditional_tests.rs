@@ -120,17 +120,23 @@ fn a_rule_of_the_credential_or_of_its_user_holds_the_body() {
         (short(9), models(&["a"])),
         (models(&["a"]), short(9)),
     ] {
-        let identity = identity(own, of_user);
+        let identity = identity(own.clone(), of_user.clone());
         let kind = judged(&identity, "POST", "/api/chat");
-        assert_eq!(kind, Ok(Some(BodyKind::Json)));
+        assert_eq!(kind, Ok(Some(BodyKind::Json)), "{own:?}, {of_user:?}");
         let kind = judged(&identity, "POST", "/v1/audio/transcriptions");
-        assert_eq!(kind, Ok(Some(BodyKind::Form)));
+        assert_eq!(kind, Ok(Some(BodyKind::Form)), "{own:?}, {of_user:?}");
         let blob = judged(&identity, "POST", "/api/blobs/sha256:00");
-        assert_eq!(blob, Err("model_denied"));
+        assert_eq!(blob, Err("model_denied"), "{own:?}, {of_user:?}");
         let other = judged(&identity, "GET", "/v1/models/b");
-        assert_eq!(other, Err("model_denied"));
-        assert!(judged(&identity, "GET", "/v1/models/a").is_ok());
-        assert!(judged(&identity, "GET", "/api/tags").is_ok());
+        assert_eq!(other, Err("model_denied"), "{own:?}, {of_user:?}");
+        assert!(
+            judged(&identity, "GET", "/v1/models/a").is_ok(),
+            "{own:?}, {of_user:?}"
+        );
+        assert!(
+            judged(&identity, "GET", "/api/tags").is_ok(),
+            "{own:?}, {of_user:?}"
+        );
     }
     let identity = identity(short(9), None);
     let blob = judged(&identity, "POST", "/api/blobs/sha256:00");

@@ -157,7 +157,7 @@ mod tests {
             }
             let nothing = identity(ScopeSet::NONE);
             let denial = decide(&nothing, Some(route), &head, &client, None).unwrap_err();
-            assert_eq!(denial.reason(), Reason::ScopeDenied);
+            assert_eq!(denial.reason(), Reason::ScopeDenied, "{route:?}");
         }
     }
 
@@ -184,14 +184,15 @@ mod tests {
         let routes = ROUTES.iter().map(Some).chain([None]);
         for route in routes {
             let denial = decide(&by_browser, route, &foreign, &client, None).unwrap_err();
-            assert_eq!(denial.reason(), Reason::OriginDenied);
+            assert_eq!(denial.reason(), Reason::OriginDenied, "{route:?}");
             assert_eq!(
                 decide(&meant, route, &foreign, &client, None).is_ok(),
-                route.is_some()
+                route.is_some(),
+                "{route:?}"
             );
             for own in [None, Some(&b"http://h"[..])] {
                 let decided = decide(&by_browser, route, &head(own), &client, None);
-                assert_eq!(decided.is_ok(), route.is_some());
+                assert_eq!(decided.is_ok(), route.is_some(), "{route:?}, {own:?}");
             }
         }
     }
@@ -203,7 +204,7 @@ mod tests {
         let open = ScopeSet::NONE.with(Scope::Health);
         for route in ROUTES {
             let public = public(open, Some(route), &head, &client, None).is_some();
-            assert_eq!(public, route.scope() == Scope::Health);
+            assert_eq!(public, route.scope() == Scope::Health, "{route:?}");
         }
         assert!(super::public(open, None, &head, &client, None).is_none());
         assert!(

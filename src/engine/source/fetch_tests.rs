@@ -269,7 +269,7 @@ fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
         let end = "; next try in 1 s at the earliest";
         assert!(
             lines[0].starts_with(start) && lines[0].ends_with(end),
-            "{lines:?}"
+            "{response:?}: {lines:?}"
         );
         assert!(lines[0].contains(why), "{why}: {lines:?}");
         assert_eq!(source.held(NOW.plus(3599)), Cached::Stale(value()), "{why}");

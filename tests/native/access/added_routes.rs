@@ -264,7 +264,8 @@ fn a_pattern_is_no_path() {
         let long = format!("/{}", "a".repeat(256));
         assert_eq!(
             of_route(json!({ place: long, "methods": ["GET"], "scope": "read" })).len(),
-            1
+            1,
+            "{place}"
         );
     }
 }
@@ -287,8 +288,9 @@ fn every_error_of_a_route_has_its_path() {
     );
     for empty in [json!([]), json!({})] {
         assert_eq!(
-            but("methods", empty),
-            [".methods: expected a non-empty list of methods, found none"]
+            but("methods", empty.clone()),
+            [".methods: expected a non-empty list of methods, found none"],
+            "{empty}"
         );
     }
     assert_eq!(but("methods", json!({ "GET": true })).len(), 1);
@@ -301,7 +303,7 @@ fn every_error_of_a_route_has_its_path() {
         let found = format!(
             ".methods[1]: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, found `{method}`"
         );
-        assert_eq!(errors, [found]);
+        assert_eq!(errors, [found], "{method}");
     }
     assert_eq!(
         but("query", json!("x")),

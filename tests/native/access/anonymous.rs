@@ -31,7 +31,11 @@ fn who_brings_no_credential_gets_the_scopes_that_are_named_and_no_other() {
     for (method, path) in [CHAT, ("DELETE", "/api/delete"), ("POST", "/api/me")] {
         let verdict = world.send(method, path, &[]).verdict();
         assert_eq!(verdict, (401, "missing_credential".into()), "{path}");
-        assert_eq!(world.bearer(method, path, ADMIN_KEY).verdict().0, 200);
+        assert_eq!(
+            world.bearer(method, path, ADMIN_KEY).verdict().0,
+            200,
+            "{method} {path}"
+        );
     }
 }
 
@@ -145,8 +149,11 @@ fn nothing_and_what_stands_for_nothing_are_no_credential() {
     for value in ["", "Bearer", "Bearer ", "Bearer ollama", "none"] {
         let seen = world.send("GET", "/api/tags", &[("authorization", value)]);
         assert_eq!(seen.verdict().0, 200, "{value:?}");
-        assert!(seen.upstream_values("authorization").is_empty());
-        assert_eq!(seen.record["credential"], "anonymous");
+        assert!(
+            seen.upstream_values("authorization").is_empty(),
+            "{value:?}"
+        );
+        assert_eq!(seen.record["credential"], "anonymous", "{value:?}");
     }
     let elsewhere = [("authorization", "Bearer ollama")];
     let verdict = world.send(CHAT.0, CHAT.1, &elsewhere).verdict();
@@ -174,10 +181,18 @@ fn a_page_of_another_site_is_not_anonymous() {
                 assert_eq!(verdict, (403, "origin_denied".into()), "{origin}");
             }
             let own = [("origin", origin), ("x-api-key", KEY)];
-            assert_eq!(world.send(method, path, &own).verdict().0, 200);
+            assert_eq!(
+                world.send(method, path, &own).verdict().0,
+                200,
+                "{method} {path}, {origin}"
+            );
         }
         let same = [("origin", "https://gate.example")];
-        assert_eq!(world.send(method, path, &same).verdict().0, 200);
+        assert_eq!(
+            world.send(method, path, &same).verdict().0,
+            200,
+            "{method} {path}"
+        );
     }
     let closed = [("origin", "https://evil.example")];
     let verdict = world.send("POST", "/api/pull", &closed).verdict();
@@ -248,7 +263,11 @@ fn it_may_be_the_only_way_in_and_has_to_name_what_it_opens() {
             "allow_anonymous.allow_from: unknown field, expected one of scopes, models, limits",
         ),
     ] {
-        assert_eq!(errors(&with("/allow_anonymous", value)), [expected]);
+        assert_eq!(
+            errors(&with("/allow_anonymous", value.clone())),
+            [expected],
+            "{value}"
+        );
     }
 }
 

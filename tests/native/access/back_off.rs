@@ -134,7 +134,7 @@ fn the_refusal_is_in_the_words_of_the_client() {
         world.send("POST", path, &[("authorization", &pair)])
     };
     for number in 0..3 {
-        assert_eq!(basic("/api/chat", number).verdict(), wrong());
+        assert_eq!(basic("/api/chat", number).verdict(), wrong(), "{number}");
     }
     let kind = "rate_limit_error";
     let anthropic = basic("/v1/messages", 3);
@@ -257,7 +257,7 @@ fn a_token_with_a_secret_is_checked_every_time() {
     for number in 0..20 {
         let forged = format!("{}x", token(number));
         let verdict = world.bearer("GET", "/api/tags", &forged).verdict();
-        assert_eq!(verdict, invalid());
+        assert_eq!(verdict, invalid(), "{number}");
     }
     assert_eq!(world.bearer("GET", "/api/tags", &token(99)).verdict(), ok());
 }
@@ -301,11 +301,23 @@ fn where_no_address_is_told_nobody_is_held_back_and_the_log_says_so() {
         let world = world(&users());
         move_to(&world, address);
         let first = login(&world, "alice:guess 0");
-        assert_eq!(first.verdict(), wrong());
-        assert_eq!(world.lines_with("nobody is held back").len(), 1);
+        assert_eq!(first.verdict(), wrong(), "{address}");
+        assert_eq!(
+            world.lines_with("nobody is held back").len(),
+            1,
+            "{address}"
+        );
         assert_eq!(tries(&world, "alice", 1, 9), vec![wrong(); 9], "{address}");
-        assert_eq!(world.lines_with("nobody is held back").len(), 0, "once");
-        assert_eq!(login(&world, "alice:correct horse").verdict(), ok());
+        assert_eq!(
+            world.lines_with("nobody is held back").len(),
+            0,
+            "once: {address}"
+        );
+        assert_eq!(
+            login(&world, "alice:correct horse").verdict(),
+            ok(),
+            "{address}"
+        );
     }
 }
 
@@ -325,7 +337,11 @@ fn behind_trusted_proxies_it_is_the_clients_address_that_counts() {
         world.send("GET", "/api/tags", &fields).verdict()
     };
     for number in 0..3 {
-        assert_eq!(ask("192.0.2.1", &format!("alice:guess {number}")), wrong());
+        assert_eq!(
+            ask("192.0.2.1", &format!("alice:guess {number}")),
+            wrong(),
+            "{number}"
+        );
     }
     assert_eq!(ask("192.0.2.1", "alice:correct horse"), held());
     assert_eq!(ask("192.0.2.2", "alice:correct horse"), ok());
@@ -413,7 +429,11 @@ fn a_configuration_that_could_hold_nobody_back_is_refused() {
     ] {
         let mut all = users();
         all["back_off"] = json!({ name: value });
-        assert_eq!(errors(&all), [format!("back_off.{name}: {expected}")]);
+        assert_eq!(
+            errors(&all),
+            [format!("back_off.{name}: {expected}")],
+            "{name}, {value}"
+        );
     }
     for wrong in [json!(true), json!([1]), json!("on"), Value::Null] {
         let mut all = users();

@@ -177,8 +177,11 @@ fn a_key_has_a_beginning_and_an_end() {
     ] {
         world.gateway.0.seconds.set(seconds);
         let seen = world.bearer("GET", "/api/tags", KEY);
-        assert_eq!(seen.verdict(), (status, code.to_owned()));
-        assert_eq!(seen.record["id"], "alice-laptop", "the log names the key");
+        assert_eq!(seen.verdict(), (status, code.to_owned()), "{seconds}");
+        assert_eq!(
+            seen.record["id"], "alice-laptop",
+            "the log names the key: {seconds}"
+        );
     }
 }
 

@@ -53,14 +53,21 @@ fn every_request_goes_on_as_it_came_with_the_decision_that_it_would_have_got() {
             .map(|(name, value)| (name.to_string(), value.to_string()));
         assert!(
             upstream.ends_with(&sent.collect::<Vec<_>>()),
-            "{upstream:?}"
+            "{method} {path}: {upstream:?}"
         );
-        assert_eq!(upstream.len(), 6 + fields.len());
+        assert_eq!(upstream.len(), 6 + fields.len(), "{method} {path}");
         let changes = ["set_request_header", "remove_request_header", "reply"];
-        assert!(!seen.calls.iter().any(|call| changes.contains(call)));
+        assert!(
+            !seen.calls.iter().any(|call| changes.contains(call)),
+            "{method} {path}"
+        );
         let mut record = seen.record.clone();
         let members = record.as_object_mut().unwrap();
-        assert_eq!(members.remove("mode"), Some(json!("report")));
+        assert_eq!(
+            members.remove("mode"),
+            Some(json!("report")),
+            "{method} {path}"
+        );
         assert_eq!(record, would.record, "{method} {path}");
     }
 }
@@ -146,7 +153,11 @@ fn networks_and_methods_are_reported_too() {
     ] {
         *world.gateway.0.address.borrow_mut() = ("source\0address".to_owned(), address.into());
         let seen = world.bearer("GET", "/api/tags", credential);
-        assert_eq!(seen.verdict().0, 200, "nobody is refused");
+        assert_eq!(
+            seen.verdict().0,
+            200,
+            "nobody is refused: {address}, {credential}"
+        );
         let shown = (&seen.record["mode"], &seen.record["code"]);
         assert_eq!(shown, (&json!("report"), &code), "{address}");
     }

@@ -106,7 +106,12 @@ fn text_that_does_not_matter_may_hold_any_bytes() {
         br#"{"prompt": "\ud800", "model": "a"}"#,
         b"{\"options\": {\"stop\": \"\xff\"}, \"messages\": [{\"\xff\": 1}], \"model\": \"a\"}",
     ] {
-        assert_eq!(members(body).model.as_deref(), Some("a"));
+        assert_eq!(
+            members(body).model.as_deref(),
+            Some("a"),
+            "{}",
+            body.escape_ascii()
+        );
     }
 }
 

@@ -52,9 +52,13 @@ fn a_form_has_one_content_type() {
     ] {
         let seen = transcribe(&world, KEY, types);
         assert_eq!(refusal(&seen), (400, "ambiguous_body".into()), "{types:?}");
-        assert_eq!(seen.record["id"], "ruled");
+        assert_eq!(seen.record["id"], "ruled", "{types:?}");
         // Who has no rule is not looked at.
-        assert_eq!(transcribe(&world, ADMIN_KEY, types).verdict().0, 200);
+        assert_eq!(
+            transcribe(&world, ADMIN_KEY, types).verdict().0,
+            200,
+            "{types:?}"
+        );
     }
 }
 

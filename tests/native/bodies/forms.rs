@@ -42,8 +42,8 @@ fn the_model_is_found_before_and_behind_the_file() {
     for body in [[MODEL, FILE, END], [FILE, MODEL, END]] {
         let body = body.concat();
         let form = read(&body).unwrap();
-        assert_eq!(form.model.as_deref(), Some("whisper"));
-        assert_eq!(form.bytes, body.len() as u64);
+        assert_eq!(form.model.as_deref(), Some("whisper"), "{body:?}");
+        assert_eq!(form.bytes, body.len() as u64, "{body:?}");
     }
     assert_eq!(model([FILE, END].concat()), None);
     assert_eq!(
@@ -59,7 +59,11 @@ fn a_form_cut_in_two_anywhere_reads_as_the_whole() {
         let mut scanner = FormScanner::new(TYPE).unwrap();
         scanner.feed(&body[..end]).unwrap();
         scanner.feed(&body[end..]).unwrap();
-        assert_eq!(scanner.finish().unwrap().model.as_deref(), Some("whisper"));
+        assert_eq!(
+            scanner.finish().unwrap().model.as_deref(),
+            Some("whisper"),
+            "{end}"
+        );
     }
 }
 
@@ -329,7 +333,11 @@ fn a_hundred_megabytes_of_audio_pass_and_a_few_kilobytes_are_held() {
         for chunk in bytes.chunks(65536) {
             scanner.feed(chunk).unwrap();
             sent += chunk.len() as u64;
-            assert!(scanner.held() < 5 * MAX_KEPT, "{}", scanner.held());
+            assert!(
+                scanner.held() < 5 * MAX_KEPT,
+                "{chunk:?}: {}",
+                scanner.held()
+            );
         }
     };
     feed(head.as_bytes());

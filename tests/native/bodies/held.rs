@@ -46,16 +46,16 @@ fn refusal(seen: &Seen) -> (u16, String) {
 #[test]
 fn the_head_waits_with_the_body_only_where_that_is_configured() {
     for (host, first) in [(json!({ "hold_head": true }), HOLD), (json!({}), GO)] {
-        let world = World::new(&configuration(host));
+        let world = World::new(&configuration(host.clone()));
         let (seen, flows) = chat(&world, KEY, &[CHAT]);
-        assert_eq!(flows, [first, GO]);
-        assert_eq!(seen.verdict().0, 200);
-        assert_eq!(seen.record["id"], "ruled");
+        assert_eq!(flows, [first, GO], "{host}");
+        assert_eq!(seen.verdict().0, 200, "{host}");
+        assert_eq!(seen.record["id"], "ruled", "{host}");
         let (seen, flows) = chat(&world, KEY, &[OTHER]);
-        assert_eq!(flows, [first, HOLD]);
-        assert_eq!(refusal(&seen), (403, "model_denied".into()));
-        assert_eq!(seen.record["id"], "ruled");
-        assert_eq!(seen.record["route"], "/api/chat");
+        assert_eq!(flows, [first, HOLD], "{host}");
+        assert_eq!(refusal(&seen), (403, "model_denied".into()), "{host}");
+        assert_eq!(seen.record["id"], "ruled", "{host}");
+        assert_eq!(seen.record["route"], "/api/chat", "{host}");
     }
 }
 
@@ -157,7 +157,7 @@ fn a_compressed_body_and_one_that_is_not_there_are_refused_by_the_head() {
         ];
         let (seen, flows) = world.post("/api/chat", &fields, &[CHAT]);
         assert_eq!(refusal(&seen), (400, "ambiguous_body".into()), "{coding}");
-        assert_eq!(flows, [HOLD, HOLD]);
+        assert_eq!(flows, [HOLD, HOLD], "{coding}");
     }
     let fields = [
         ("authorization", key.as_str()),
@@ -226,12 +226,13 @@ fn in_report_mode_each_part_passes_and_the_decision_is_told() {
 fn only_envoy_holds_heads_and_sizes_have_a_unit() {
     for name in ["kong", "apisix"] {
         let world = World::new(&configuration(json!({ "name": name, "hold_head": true })));
-        assert!(!world.configured);
+        assert!(!world.configured, "{name}");
         assert!(
             world
                 .errors()
                 .iter()
-                .any(|line| line.starts_with("host.hold_head:"))
+                .any(|line| line.starts_with("host.hold_head:")),
+            "{name}"
         );
     }
     for limit in [

@@ -123,7 +123,12 @@ fn a_body_is_an_object_from_its_first_byte() {
     all_refused(BodyError::Empty, &["", " ", "\r\n\t "]);
     all_refused(BodyError::ByteOrderMark, &["\u{feff}{}", " \u{feff}{}"]);
     for body in [&b"\xff\xfe{\0}\0"[..], b"\xfe\xff\0{\0}"] {
-        assert_eq!(read(body), Err(BodyError::ByteOrderMark));
+        assert_eq!(
+            read(body),
+            Err(BodyError::ByteOrderMark),
+            "{}",
+            body.escape_ascii()
+        );
     }
     all_refused(
         BodyError::NotAnObject,
@@ -278,11 +283,12 @@ fn depth_is_bounded() {
             format!(r#"{{"a": {value}}}"#)
         };
         let most = MAX_DEPTH as usize - 1;
-        assert!(read(nested(most)).is_ok());
-        assert_eq!(read(nested(most + 1)), Err(BodyError::TooDeep));
+        assert!(read(nested(most)).is_ok(), "{open}");
+        assert_eq!(read(nested(most + 1)), Err(BodyError::TooDeep), "{open}");
         assert_eq!(
             read_in(nested(1_000_000).as_bytes(), 65536),
-            Err(BodyError::TooDeep)
+            Err(BodyError::TooDeep),
+            "{open}"
         );
     }
 }

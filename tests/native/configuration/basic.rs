@@ -69,13 +69,19 @@ fn another_kind_is_refused_with_the_name_of_its_user_and_without_the_hash() {
     ] {
         if !other.is_empty() {
             let told = refused(other);
-            assert!(told.starts_with("is of a kind that is not taken"), "{told}");
-            assert!(!told.contains(&other[other.len() - 6..]), "{told}");
+            assert!(
+                told.starts_with("is of a kind that is not taken"),
+                "{other:?}: {told}"
+            );
+            assert!(
+                !told.contains(&other[other.len() - 6..]),
+                "{other:?}: {told}"
+            );
         }
         let told = refused_file(&format!("alice:{HASH}\nbob:{other}\n"));
         let expected = "line 2: the hash of `bob` is of a kind that is not taken, expected one of `htpasswd -B`, of \
                         `openssl passwd` with `-6`, `-5`, `-apr1` or `-1`, or `{SHA}`";
-        assert_eq!(told, expected);
+        assert_eq!(told, expected, "{other:?}");
     }
     assert_eq!(
         refused(&format!("bob:{HASH}")),
@@ -95,14 +101,22 @@ fn a_hash_that_blocks_a_worker_is_refused_unless_that_is_wanted() {
             "is bcrypt of cost {cost} and would block a worker for some {milliseconds} ms at each new login, make it \
              with `htpasswd -B -C 5` or set `danger_allow_slow_hash`"
         );
-        assert_eq!(refused(&slow), told);
+        assert_eq!(refused(&slow), told, "{cost}, {milliseconds}");
         let line = refused_file(&format!("bob:{slow}"));
-        assert_eq!(line, format!("line 1: the hash of `bob` {told}"));
+        assert_eq!(
+            line,
+            format!("line 1: the hash of `bob` {told}"),
+            "{cost}, {milliseconds}"
+        );
         let unwanted = json!({ "users": [user("bob", &slow)], "danger_allow_slow_hash": false });
-        assert!(error("/basic", unwanted).contains("danger_allow_slow_hash"));
-        assert!(is_taken(
-            json!({ "users": [user("bob", &slow)], "danger_allow_slow_hash": true })
-        ));
+        assert!(
+            error("/basic", unwanted).contains("danger_allow_slow_hash"),
+            "{cost}, {milliseconds}"
+        );
+        assert!(
+            is_taken(json!({ "users": [user("bob", &slow)], "danger_allow_slow_hash": true })),
+            "{cost}, {milliseconds}"
+        );
     }
     let never = refused(&hash(13));
     assert_eq!(
@@ -187,7 +201,7 @@ fn users_have_one_name_each_without_a_colon() {
         let told = error("/basic", users);
         assert!(
             told.starts_with("basic.users[0].name: expected 1 to 128 characters"),
-            "{told}"
+            "{bad}: {told}"
         );
     }
     // A hash in the place of the name is not shown.
@@ -226,7 +240,7 @@ fn a_user_without_a_hash_has_a_line_in_the_file() {
             "basic.users[1].name: is taken by another user",
         ),
     ] {
-        assert_eq!(error("/basic", basic), told);
+        assert_eq!(error("/basic", basic.clone()), told, "{basic}");
     }
     // What is wrong with the line is told once, and every other name too.
     let carol = json!({ "name": "carol" });
@@ -264,7 +278,7 @@ fn what_all_users_have_is_told_with_its_place() {
         ),
     ] {
         let basic = json!({ "htpasswd": format!("bob:{HASH}"), field: value });
-        assert_eq!(error("/basic", basic), told);
+        assert_eq!(error("/basic", basic), told, "{field}, {value}");
     }
 }
 
@@ -276,8 +290,9 @@ fn the_section_has_users_or_a_file_and_nothing_else() {
         json!({ "danger_allow_slow_hash": true }),
     ] {
         assert_eq!(
-            error("/basic", empty),
-            "basic: expected `users` or `htpasswd`"
+            error("/basic", empty.clone()),
+            "basic: expected `users` or `htpasswd`",
+            "{empty}"
         );
     }
     assert_eq!(
@@ -299,11 +314,11 @@ fn the_section_has_users_or_a_file_and_nothing_else() {
         ("password", json!("secret")),
     ] {
         let mut user = user("bob", HASH);
-        user[field] = value;
+        user[field] = value.clone();
         let told = error("/basic", json!({ "users": [user] }));
         assert!(
             told.starts_with(&format!("basic.users[0].{field}")),
-            "{told}"
+            "{field} {value}: {told}"
         );
     }
     assert!(is_taken(json!({ "users": [] })));
@@ -322,7 +337,10 @@ fn users_alone_are_enough_and_none_are_not() {
         Vec::<String>::new()
     );
     for none in [json!({ "users": [] }), json!({ "htpasswd": "#" })] {
-        assert!(only(none)[0].contains("nobody could come in"));
+        assert!(
+            only(none.clone())[0].contains("nobody could come in"),
+            "{none}"
+        );
     }
 }
 

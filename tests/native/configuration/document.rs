@@ -73,8 +73,9 @@ fn fields_of_later_work_are_refused_by_name() {
     for (path, value) in [("/login", json!({})), ("/api_keys/source", json!({}))] {
         let dotted = path[1..].replace("/0", "[0]").replace('/', ".");
         assert_eq!(
-            error(path, value),
-            format!("{dotted}: is not supported yet")
+            error(path, value.clone()),
+            format!("{dotted}: is not supported yet"),
+            "{path}, {value}"
         );
     }
     let credential = errors(&with("/upstream", json!({ "credential": {} })));
@@ -121,8 +122,12 @@ fn a_document_that_is_no_json_is_told_where() {
         (b"\n\x0a\x04", "is not JSON: "),
     ] {
         let world = World::of_bytes(document);
-        assert!(!world.configured);
-        assert!(world.errors()[0].starts_with(start), "{:?}", world.errors());
+        assert!(!world.configured, "{}", document.escape_ascii());
+        assert!(
+            world.errors()[0].starts_with(start),
+            "{document:?} {start:?}: {:?}",
+            world.errors()
+        );
     }
 }
 
@@ -199,7 +204,11 @@ fn where_keys_come_from_a_server_it_has_to_be_one() {
         ("kong", "sso.example.com:443"),
         ("istio", "outbound|443||sso.example.com"),
     ] {
-        assert_eq!(configured(host, upstream), Vec::<String>::new());
+        assert_eq!(
+            configured(host, upstream),
+            Vec::<String>::new(),
+            "{host}, {upstream}"
+        );
     }
 }
 
@@ -226,10 +235,10 @@ fn a_provider_over_tls_has_a_name_on_gateways_of_nginx() {
                 (at("https://sso.example.com/certs"), "any"),
                 (at("https://10.0.0.7/certs"), "any"),
             ] {
-                let found = configured(host, upstream, jwks, issuer);
+                let found = configured(host, upstream, jwks.clone(), issuer);
                 assert_eq!(found.len(), 1, "{host} {upstream}: {found:?}");
                 let begin = "jwt[0].jwks.upstream: is an IP address, whose certificate";
-                assert!(found[0].starts_with(begin), "{found:?}");
+                assert!(found[0].starts_with(begin), "{jwks} {issuer}: {found:?}");
             }
             // Without TLS there is no certificate.
             let plain = configured(host, upstream, at("http://10.0.0.7/certs"), https);
@@ -242,6 +251,6 @@ fn a_provider_over_tls_has_a_name_on_gateways_of_nginx() {
     }
     for host in ["envoy", "istio"] {
         let found = configured(host, "10.0.0.7:8443", json!({}), https);
-        assert_eq!(found, Vec::<String>::new(), "a cluster's name");
+        assert_eq!(found, Vec::<String>::new(), "a cluster's name: {host}");
     }
 }

@@ -34,7 +34,8 @@ fn users_are_those_of_an_issuer_with_a_header() {
     for wrong in ["nobody", "open-webui", "", "Open-WebUI"] {
         assert_eq!(
             error("/api_keys/keys/0/users", json!(wrong)),
-            format!("api_keys.keys[0].users: {expected}, found `{wrong}`")
+            format!("api_keys.keys[0].users: {expected}, found `{wrong}`"),
+            "{wrong:?}"
         );
     }
     let found = error("/api_keys/keys/0/users", json!(KEY));
@@ -73,7 +74,7 @@ fn headers_of_claims_and_users_are_free_ones() {
         );
         assert!(
             found[0].starts_with("upstream.identity_headers.claims."),
-            "{found:?}"
+            "{taken:?}: {found:?}"
         );
         let error = error("/jwt/0/header", json!(taken));
         let start = "jwt[0].header: expected the name of a header that is free to carry an identity, found ";
@@ -102,7 +103,7 @@ fn headers_of_claims_and_users_are_free_ones() {
         let found = errors(&with("/upstream", json!({ "identity_headers": same })));
         assert!(
             found.len() == 1 && found[0].contains("is the same header as"),
-            "{found:?}"
+            "{same}: {found:?}"
         );
     }
 }

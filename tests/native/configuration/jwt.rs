@@ -39,7 +39,11 @@ fn what_is_right_is_taken() {
     assert_eq!(errors(&remote(full)), none);
     assert_eq!(errors(&remote(json!({ "url": null }))), none);
     for (algorithm, length) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
-        assert_eq!(secrets(&[algorithm], json!([secret(length)])), none);
+        assert_eq!(
+            secrets(&[algorithm], json!([secret(length)])),
+            none,
+            "{algorithm}, {length}"
+        );
     }
     let rules = json!({
         "name": "j", "algorithms": ["HS256"], "secrets": [SECRET], "typ": ["at+jwt"], "max_age": "1s",
@@ -64,7 +68,8 @@ fn a_secret_is_as_long_as_its_hash() {
             [format!(
                 "jwt[0].secrets[1]: expected {least} bytes or more (or `danger_allow_short_secret`), found {}",
                 least - 1
-            )]
+            )],
+            "{algorithms:?}, {least}"
         );
     }
     let mut short = with("/jwt/0/secrets", json!(["elevenbytes"]));
@@ -98,7 +103,7 @@ fn a_secret_is_as_long_as_its_hash() {
             "jwt[0].secrets: expected a list of secrets, found a string",
         ),
     ] {
-        assert_eq!(secrets(&["HS256"], wrong), [message]);
+        assert_eq!(secrets(&["HS256"], wrong.clone()), [message], "{wrong}");
     }
 }
 
@@ -135,11 +140,18 @@ fn an_algorithm_and_its_key_are_of_one_kind() {
     for algorithm in ["HS256", "HS384", "HS512"] {
         let message =
             format!("jwt[0].algorithms: {algorithm} needs `secrets`, give it an issuer of its own");
-        assert!(public(&[algorithm], json!([key])).contains(&message));
-        assert!(public(&["EdDSA", algorithm], json!([key])).contains(&message));
+        assert!(
+            public(&[algorithm], json!([key])).contains(&message),
+            "{algorithm}"
+        );
+        assert!(
+            public(&["EdDSA", algorithm], json!([key])).contains(&message),
+            "{algorithm}"
+        );
         assert_eq!(
             remote_with("algorithms", json!(["RS256", algorithm])),
-            [message]
+            [message],
+            "{algorithm}"
         );
     }
     for algorithm in [
@@ -150,7 +162,11 @@ fn an_algorithm_and_its_key_are_of_one_kind() {
         );
         for algorithms in [&[algorithm][..], &["HS256", algorithm]] {
             let found = secrets(algorithms, json!([secret(64)]));
-            assert_eq!(found.as_slice(), std::slice::from_ref(&message));
+            assert_eq!(
+                found.as_slice(),
+                std::slice::from_ref(&message),
+                "{algorithm}, {algorithms:?}"
+            );
         }
     }
     assert_eq!(
@@ -172,12 +188,16 @@ fn an_algorithm_is_named_to_the_letter() {
     ] {
         assert_eq!(
             error("/jwt/0/algorithms", json!([name])),
-            format!("jwt[0].algorithms[0]: expected one of {known}, found `{name}`")
+            format!("jwt[0].algorithms[0]: expected one of {known}, found `{name}`"),
+            "{name}"
         );
     }
     for wrong in [json!("HS256"), json!({ "HS256": true })] {
-        let error = errors(&with("/jwt/0/algorithms", wrong));
-        assert!(error[0].starts_with("jwt[0].algorithms: expected a list of algorithms, found "));
+        let error = errors(&with("/jwt/0/algorithms", wrong.clone()));
+        assert!(
+            error[0].starts_with("jwt[0].algorithms: expected a list of algorithms, found "),
+            "{wrong}"
+        );
     }
 }
 
@@ -189,7 +209,8 @@ fn a_claim_is_a_name_or_a_pointer() {
         for wrong in ["/a~", "/a~2", "/~", "/a/b~x/c"] {
             assert_eq!(
                 error(&path, json!(wrong)),
-                format!("jwt[0].{field}: {message}")
+                format!("jwt[0].{field}: {message}"),
+                "{field}, {wrong:?}"
             );
         }
         for wrong in [
@@ -200,19 +221,22 @@ fn a_claim_is_a_name_or_a_pointer() {
             json!(1),
             json!(["sub"]),
         ] {
-            let error = error(&path, wrong);
+            let error = error(&path, wrong.clone());
             let start =
                 format!("jwt[0].{field}: expected 1 to 128 characters of visible ASCII, found ");
-            assert!(error.starts_with(&start), "{error}");
+            assert!(error.starts_with(&start), "{wrong}: {error}");
         }
     }
     for name in ["/a~", ""] {
         let errors = errors(&with("/jwt/0/required_claims", json!({ name: 1 })));
         let end = "is neither the name of a claim nor a JSON Pointer";
-        assert!(errors.len() == 1 && errors[0].ends_with(end), "{errors:?}");
+        assert!(
+            errors.len() == 1 && errors[0].ends_with(end),
+            "{name}: {errors:?}"
+        );
         assert!(
             errors[0].starts_with("jwt[0].required_claims."),
-            "{errors:?}"
+            "{name}: {errors:?}"
         );
     }
     let expected = "a string, a number, true or false, a list of these, or {\"absent\": true}";
@@ -227,7 +251,8 @@ fn a_claim_is_a_name_or_a_pointer() {
     ] {
         assert_eq!(
             error("/jwt/0/required_claims", json!({ "tier": wrong })),
-            format!("jwt[0].required_claims.tier: expected {expected}, found {found}")
+            format!("jwt[0].required_claims.tier: expected {expected}, found {found}"),
+            "{wrong}"
         );
     }
 }
@@ -272,7 +297,7 @@ fn a_type_is_one_that_a_token_can_have() {
             "jwt[0].typ[0]: expected a string that is not empty, found `1`",
         ),
     ] {
-        assert_eq!(error("/jwt/0/typ", wrong), message);
+        assert_eq!(error("/jwt/0/typ", wrong.clone()), message, "{wrong}");
     }
 }
 

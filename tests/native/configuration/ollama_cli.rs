@@ -221,7 +221,7 @@ fn windows_have_bounds() {
             of(section)
         };
         for good in good {
-            assert_eq!(with(json!(good)), Vec::<String>::new());
+            assert_eq!(with(json!(good)), Vec::<String>::new(), "{field}: {good}");
         }
         for bad in [
             json!(bad[0]),
@@ -233,7 +233,7 @@ fn windows_have_bounds() {
             let errors = with(bad.clone());
             assert_eq!(errors.len(), 1, "{field} {bad}");
             let start = format!("ollama_cli.{field}: expected a duration");
-            assert!(errors[0].starts_with(&start), "{errors:?}");
+            assert!(errors[0].starts_with(&start), "{bad}: {errors:?}");
         }
     }
 }
@@ -247,8 +247,11 @@ fn an_error_does_not_show_what_may_be_a_private_key() {
         format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{hidden}\n-----END"),
     ] {
         for keys in [json!([key]), json!([{ "key": key, "id": "a" }]), json!(key)] {
-            let errors = of_keys(keys).join("\n");
-            assert!(!errors.is_empty() && !errors.contains("b3Blb"), "{errors}");
+            let errors = of_keys(keys.clone()).join("\n");
+            assert!(
+                !errors.is_empty() && !errors.contains("b3Blb"),
+                "{keys}: {errors}"
+            );
         }
     }
 }

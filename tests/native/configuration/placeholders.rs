@@ -97,15 +97,24 @@ fn a_reference_that_nothing_resolved_is_no_secret_in_any_place() {
             assert_eq!(errors.len(), 1, "{place} {reference}: {errors:?}");
             let begin = format!("{place}: is `");
             assert!(errors[0].starts_with(&begin), "{reference}: {errors:?}");
-            assert!(errors[0].contains("did not resolve"), "{errors:?}");
-            assert!(!errors[0].contains("NOT_THERE"), "{errors:?}");
+            assert!(
+                errors[0].contains("did not resolve"),
+                "{place} {configuration}: {errors:?}"
+            );
+            assert!(
+                !errors[0].contains("NOT_THERE"),
+                "{place} {configuration}: {errors:?}"
+            );
         }
         for (place, configuration) in places(&json!({ "env": "FOUND" })) {
             let errors = errors_with_variable(&configuration, reference);
             assert_eq!(errors.len(), 1, "{place} {reference}: {errors:?}");
             let begin = format!("{place}: environment variable `FOUND` holds `");
             assert!(errors[0].starts_with(&begin), "{reference}: {errors:?}");
-            assert!(!errors[0].contains("NOT_THERE"), "{errors:?}");
+            assert!(
+                !errors[0].contains("NOT_THERE"),
+                "{place} {configuration}: {errors:?}"
+            );
         }
     }
 }
@@ -123,7 +132,7 @@ fn an_example_is_no_key_and_no_secret_of_tokens() {
             (SECRETS, "jwt[0].secrets[0]", long.as_str()),
         ] {
             for (value, variable) in [(json!(text), ""), (json!({ "env": "FOUND" }), text)] {
-                let errors = errors_with_variable(&with(path, value), variable);
+                let errors = errors_with_variable(&with(path, value.clone()), variable);
                 assert_eq!(errors.len(), 1, "{place} {example}: {errors:?}");
                 let says = errors[0].contains("which was to be replaced")
                     || errors[0].contains("can be guessed");
@@ -131,8 +140,14 @@ fn an_example_is_no_key_and_no_secret_of_tokens() {
                     says && errors[0].starts_with(place),
                     "{example}: {errors:?}"
                 );
-                assert!(errors[0].contains("(or insist with `danger_allow_placeholder_secret`)"));
-                assert!(!errors[0].contains(example), "{errors:?}");
+                assert!(
+                    errors[0].contains("(or insist with `danger_allow_placeholder_secret`)"),
+                    "{place}, {value}, {variable}"
+                );
+                assert!(
+                    !errors[0].contains(example),
+                    "{value} {variable}: {errors:?}"
+                );
             }
         }
     }
@@ -187,11 +202,15 @@ fn the_digest_of_a_published_text_is_refused_and_that_of_a_key_is_not() {
             assert_eq!(found.len(), 1, "{text}: {found:?}");
             assert!(
                 found[0].contains("sha256: is the digest of a text that is published"),
-                "{found:?}"
+                "{sha256:?}: {found:?}"
             );
             let mut insisting = of(&sha256);
             insisting["api_keys"]["keys"][0]["danger_allow_placeholder_secret"] = json!(true);
-            assert_eq!(errors(&insisting), Vec::<String>::new());
+            assert_eq!(
+                errors(&insisting),
+                Vec::<String>::new(),
+                "{text:?}, {sha256:?}"
+            );
         }
     }
     for made_up in ["0".repeat(64), "ab".repeat(32), format!("{:064x}", 0xa11ce)] {

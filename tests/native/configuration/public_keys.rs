@@ -41,7 +41,8 @@ fn a_weak_rsa_key_is_refused() {
             ),
             [format!(
                 "jwt[0].keys[1]: is an RSA key of {bits} bits, expected 2048 to 8192"
-            )]
+            )],
+            "{first:?}, {more:?}"
         );
     }
     for exponent in [&[1_u8][..], &[2], &[0], &[1, 0, 0], &[0, 1]] {
@@ -165,7 +166,7 @@ fn keys_of_one_name_are_both_tried() {
     let world = World::new(&all);
     for number in [1, 2] {
         let token = signer(number).token("k1", json!({}));
-        assert_eq!(world.ask(&token).verdict().0, 200);
+        assert_eq!(world.ask(&token).verdict().0, 200, "{number}");
     }
     let stranger = signer(3).token("k1", json!({}));
     assert_eq!(
@@ -210,7 +211,7 @@ fn a_published_set_needs_a_place_an_issuer_and_an_audience() {
             path("url")
         );
         assert!(error.starts_with(&start), "{wrong}: {error}");
-        assert!(!error.contains("hunter2"), "{error}");
+        assert!(!error.contains("hunter2"), "{wrong:?}: {error}");
     }
     for (name, wrong, range) in [
         ("every", "9s", "10s to 1day"),
@@ -227,7 +228,8 @@ fn a_published_set_needs_a_place_an_issuer_and_an_audience() {
             format!(
                 "{}: expected a duration such as \"30s\", of {range}, found `{wrong}`",
                 path(name)
-            )
+            ),
+            "{name}, {wrong:?}"
         );
     }
     assert_eq!(

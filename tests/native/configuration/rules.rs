@@ -47,7 +47,11 @@ fn rules_are_taken_wherever_a_credential_stands() {
                 "gpt-oss:20b-cloud"
             ]),
         ] {
-            assert_eq!(of_place(place, "models", models), Vec::<String>::new());
+            assert_eq!(
+                of_place(place, "models", models.clone()),
+                Vec::<String>::new(),
+                "{place}, {models}"
+            );
         }
         for limits in [
             json!({ "keep_alive": "10m" }),
@@ -56,7 +60,11 @@ fn rules_are_taken_wherever_a_credential_stands() {
             json!({ "raw": false, "debug_render_only": false }),
             json!({ "raw": true }),
         ] {
-            assert_eq!(of_place(place, "limits", limits), Vec::<String>::new());
+            assert_eq!(
+                of_place(place, "limits", limits.clone()),
+                Vec::<String>::new(),
+                "{place}, {limits}"
+            );
         }
     }
     assert!(World::new(&with("/jwt/0/models_claim", json!("/ollama/models"))).configured);
@@ -102,10 +110,10 @@ fn what_is_no_model_is_told_with_its_place() {
                 format!("{path}.models: is null, leave the field out instead"),
             ),
         ] {
-            let found = of_place(place, "models", value);
-            assert!(found.contains(&message), "{found:?}");
+            let found = of_place(place, "models", value.clone());
+            assert!(found.contains(&message), "{value}: {found:?}");
             let all_there = found.iter().all(|line| line.starts_with(path));
-            assert!(all_there, "{found:?}");
+            assert!(all_there, "{value}: {found:?}");
         }
     }
 }
@@ -129,8 +137,8 @@ fn what_is_no_limit_is_told_with_its_place() {
             (json!({ "num_tokens": 1 }), "limits.num_tokens: unknown field, expected one of keep_alive, num_ctx, num_predict, raw, debug_render_only, request_bytes".to_owned()),
             (json!({ "num_predct": 1 }), "limits.num_predct: unknown field, did you mean `num_predict`?".to_owned()),
         ] {
-            let found = of_place(place, "limits", value);
-            assert!(found.contains(&format!("{path}.{message}")), "{found:?}");
+            let found = of_place(place, "limits", value.clone());
+            assert!(found.contains(&format!("{path}.{message}")), "{value}: {found:?}");
         }
     }
 }

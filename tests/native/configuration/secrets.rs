@@ -42,13 +42,14 @@ fn an_environment_variable_must_be_there_and_hold_something() {
         let expected = format!(
             "api_keys.keys[0].key: environment variable `{name}` is not set for the filter, the gateway must pass it on"
         );
-        assert_eq!(error, expected);
+        assert_eq!(error, expected, "{name}");
     }
     for misplaced in ["", "sk-pasted-in-the-wrong-place", "lower", "WITH SPACE"] {
         let error = error("/api_keys/keys/0/key", json!({ "env": misplaced }));
         assert_eq!(
             error,
-            "api_keys.keys[0].key.env: expected the name of an environment variable, of A to Z, 0 to 9 and _, found a string"
+            "api_keys.keys[0].key.env: expected the name of an environment variable, of A to Z, 0 to 9 and _, found a string",
+            "{misplaced:?}"
         );
     }
     let secret = errors(&with("/jwt/0/secrets/0", json!({ "env": "UNSET" })));
@@ -146,7 +147,10 @@ fn a_key_that_would_never_be_looked_up_is_refused() {
         "AAAAC3NzaC1lZDI1NTE5AAAAIA",
     ] {
         let error = error("/api_keys/keys/0/key", json!(key));
-        assert!(error.contains("would not be taken for a key"), "{error}");
+        assert!(
+            error.contains("would not be taken for a key"),
+            "{key:?}: {error}"
+        );
     }
 }
 

@@ -8,17 +8,19 @@ fn an_empty_list_and_an_empty_object_are_the_same() {
     for empty in [json!([]), json!({})] {
         assert_eq!(
             errors(&with("/public", empty.clone())),
-            Vec::<String>::new()
+            Vec::<String>::new(),
+            "{empty}"
         );
         assert_eq!(
             errors(&with("/upstream", empty.clone())),
-            Vec::<String>::new()
+            Vec::<String>::new(),
+            "{empty}"
         );
-        let world = World::new(&with("/api_keys/keys/0/scopes", empty));
+        let world = World::new(&with("/api_keys/keys/0/scopes", empty.clone()));
         assert_eq!(
             world.bearer("GET", "/", KEY).verdict(),
             (403, "scope_denied".into()),
-            "none is none"
+            "none is none: {empty}"
         );
     }
 }
@@ -139,7 +141,7 @@ fn values_of_another_kind_are_told_with_what_was_found() {
             "host.name: expected \"envoy\", \"istio\", \"apisix\" or \"kong\", found `nginx`",
         ),
     ] {
-        assert_eq!(error(path, value), expected);
+        assert_eq!(error(path, value.clone()), expected, "{path}, {value}");
     }
     let host = errors(&with(
         "/upstream",
@@ -151,10 +153,10 @@ fn values_of_another_kind_are_told_with_what_was_found() {
 #[test]
 fn a_list_that_must_hold_something_is_not_empty_in_either_spelling() {
     for empty in [json!([]), json!({})] {
-        let error = error("/jwt/0/audiences", empty);
+        let error = error("/jwt/0/audiences", empty.clone());
         assert_eq!(
-            error,
-            "jwt[0].audiences: expected a non-empty list of strings, found none"
+            error, "jwt[0].audiences: expected a non-empty list of strings, found none",
+            "{empty}"
         );
     }
 }

@@ -127,7 +127,7 @@ fn the_log_names_the_user_and_ollama_sees_no_password() {
             "my-password",
             &STANDARD.encode("bob:hunter2-hunter2"),
         ] {
-            assert!(!told.contains(secret), "{told}");
+            assert!(!told.contains(secret), "{secret:?}: {told}");
         }
     }
 }
@@ -246,22 +246,33 @@ fn a_key_may_come_as_the_password_whatever_the_name() {
         for user in ["", "alice", "bob", "anything at all", "sk-other"] {
             let seen = login(&world, "GET", "/api/tags", &format!("{user}:{KEY}"));
             assert_eq!(seen.verdict(), ok(), "{user}");
-            assert_eq!(seen.record["credential"], "api_key");
-            assert_eq!(seen.record["id"], "alice-laptop");
+            assert_eq!(
+                seen.record["credential"], "api_key",
+                "{configuration:?}, {user}"
+            );
+            assert_eq!(
+                seen.record["id"], "alice-laptop",
+                "{configuration:?}, {user}"
+            );
         }
         let reads = login(&world, "POST", "/api/chat", &format!(":{READ_KEY}"));
         assert_eq!(
             reads.verdict(),
             refused(403, "scope_denied"),
-            "the key's scopes, nobody else's"
+            "the key's scopes, nobody else's: {configuration:?}"
         );
         let unknown = login(&world, "GET", "/api/tags", "alice:sk-unknown-0123456789");
-        assert_eq!(unknown.verdict(), refused(401, "unknown_key"));
+        assert_eq!(
+            unknown.verdict(),
+            refused(401, "unknown_key"),
+            "{configuration:?}"
+        );
         let as_name = login(&world, "GET", "/api/tags", &format!("{KEY}:"));
-        assert_ne!(as_name.verdict(), ok());
+        assert_ne!(as_name.verdict(), ok(), "{configuration:?}");
         assert_ne!(
             login(&world, "GET", "/api/tags", &format!("x:{KEY} ")).verdict(),
-            ok()
+            ok(),
+            "{configuration:?}"
         );
     }
 }
@@ -393,7 +404,11 @@ fn too_many_logins_at_a_time_are_a_429_and_never_a_wrong_password() {
     assert_eq!(beside, refused(429, "too_many_passwords"));
     // One that is not known yet waits, whoever's it is.
     for pair in ["bob:secret", "nobody:secret", "bob:sk-no-known-key"] {
-        assert_eq!(verdict(&world, pair), refused(429, "too_many_passwords"));
+        assert_eq!(
+            verdict(&world, pair),
+            refused(429, "too_many_passwords"),
+            "{pair}"
+        );
     }
     world.gateway.0.seconds.set(NOW + 1);
     assert_eq!(verdict(&world, "bob:secret"), ok());
@@ -420,7 +435,11 @@ fn a_page_of_another_site_cannot_use_a_password_that_the_browser_knows() {
                 assert_eq!(send(pair, foreign, path), denied, "{pair} {foreign} {path}");
             }
         }
-        assert_eq!(send(pair, "https://gate.example", "/api/chat"), ok());
+        assert_eq!(
+            send(pair, "https://gate.example", "/api/chat"),
+            ok(),
+            "{pair}"
+        );
     }
     let wrong = send("alice:wrong", "https://evil.example", "/api/chat");
     assert_eq!(

@@ -42,10 +42,10 @@ fn models_of_the_section_hold_for_every_user_of_the_file() {
     // The second login is one that is remembered.
     for _ in 0..2 {
         for user in ["alice", "bob", "carol"] {
-            assert_eq!(chat(&world, user, "llama3.2"), "");
-            assert_eq!(chat(&world, user, "Team/x:8b"), "");
-            assert_eq!(chat(&world, user, "qwen3"), "model_denied");
-            assert_eq!(chat(&world, user, "llama3.2:1b"), "model_denied");
+            assert_eq!(chat(&world, user, "llama3.2"), "", "{user}");
+            assert_eq!(chat(&world, user, "Team/x:8b"), "", "{user}");
+            assert_eq!(chat(&world, user, "qwen3"), "model_denied", "{user}");
+            assert_eq!(chat(&world, user, "llama3.2:1b"), "model_denied", "{user}");
         }
     }
     let seen = post(&world, "bob", "/api/chat", &json!({ "model": "qwen3" }));
@@ -60,11 +60,11 @@ fn limits_and_scopes_of_the_section_hold_for_every_user_of_the_file() {
     let asking = |num_ctx: u32| json!({ "model": "a", "options": { "num_ctx": num_ctx } });
     for user in ["alice", "bob", "carol"] {
         let code = |path: &str, body: &Value| post(&world, user, path, body).verdict().1;
-        assert_eq!(code("/api/chat", &asking(4096)), "");
-        assert_eq!(code("/api/chat", &asking(4097)), "limit_exceeded");
-        assert_eq!(code("/api/show", &asking(1)), "scope_denied");
-        assert_eq!(code("/api/create", &asking(1)), "scope_denied");
-        assert_eq!(chat(&world, user, "a:cloud"), "scope_denied");
+        assert_eq!(code("/api/chat", &asking(4096)), "", "{user}");
+        assert_eq!(code("/api/chat", &asking(4097)), "limit_exceeded", "{user}");
+        assert_eq!(code("/api/show", &asking(1)), "scope_denied", "{user}");
+        assert_eq!(code("/api/create", &asking(1)), "scope_denied", "{user}");
+        assert_eq!(chat(&world, user, "a:cloud"), "scope_denied", "{user}");
     }
 }
 
@@ -72,7 +72,7 @@ fn limits_and_scopes_of_the_section_hold_for_every_user_of_the_file() {
 fn no_models_are_none_and_a_file_without_a_rule_is_not_read() {
     for none in [json!([]), json!({})] {
         let world = world(json!({ "models": none }));
-        assert_eq!(chat(&world, "alice", "llama3.2"), "model_denied");
+        assert_eq!(chat(&world, "alice", "llama3.2"), "model_denied", "{none}");
     }
     let world = world(json!({}));
     let seen = post(&world, "alice", "/api/chat", &json!({ "model": "a:cloud" }));

@@ -40,10 +40,14 @@ fn a_token_in_the_cookie_comes_in_and_goes_no_further() {
     ] {
         let seen = send(&world, &cookie, &[]);
         assert_eq!(seen.verdict(), ok(), "{cookie}");
-        assert_eq!(seen.record["credential"], "jwt");
-        assert_eq!(seen.record["id"], "open-webui");
-        assert_eq!(seen.record["subject"], "alice");
-        assert_eq!(seen.upstream_values("cookie"), Vec::<&str>::new());
+        assert_eq!(seen.record["credential"], "jwt", "{cookie}");
+        assert_eq!(seen.record["id"], "open-webui", "{cookie}");
+        assert_eq!(seen.record["subject"], "alice", "{cookie}");
+        assert_eq!(
+            seen.upstream_values("cookie"),
+            Vec::<&str>::new(),
+            "{cookie}"
+        );
     }
     // It still comes in a header too.
     assert_eq!(
@@ -166,7 +170,7 @@ fn a_cookie_counts_only_where_no_header_holds_a_credential() {
         ("x-api-key", " "),
     ] {
         let seen = send(&world, &good(), &[(name, value)]);
-        assert_eq!(seen.verdict(), ok(), "empty is absent");
+        assert_eq!(seen.verdict(), ok(), "empty is absent: {name}, {value:?}");
     }
     let reader = send(&world, &good(), &[("x-api-key", READ_KEY)]);
     assert_eq!(
@@ -190,7 +194,7 @@ fn a_page_of_another_site_cannot_use_the_cookie() {
         assert_eq!(seen.verdict(), refused(403, "origin_denied"), "{foreign}");
         assert_eq!(
             seen.record["subject"], "alice",
-            "the log says whose browser it was"
+            "the log says whose browser it was: {foreign:?}"
         );
     }
     assert_eq!(
@@ -205,7 +209,11 @@ fn a_page_of_another_site_cannot_use_the_cookie() {
         ("origin", "https://evil.example"),
     ];
     for fields in [&fields[..], &[fields[0], fields[1], ("cookie", "token=x")]] {
-        assert_eq!(world.send("POST", "/api/chat", fields).verdict(), ok());
+        assert_eq!(
+            world.send("POST", "/api/chat", fields).verdict(),
+            ok(),
+            "{fields:?}"
+        );
     }
     // What is remembered of the token does not remember where it came from.
     let seen = send(&world, &good(), &[("origin", "https://evil.example")]);
@@ -258,7 +266,11 @@ fn a_cookie_is_judged_by_its_own_issuer_alone() {
         }
         // In a header it is whoever's it is.
         for token in [&own, &theirs] {
-            assert_eq!(world.bearer("POST", "/api/chat", token).verdict(), ok());
+            assert_eq!(
+                world.bearer("POST", "/api/chat", token).verdict(),
+                ok(),
+                "{token:?}"
+            );
         }
     }
 }
@@ -309,7 +321,7 @@ fn the_name_of_a_cookie_is_one_and_its_own() {
         let told = error("/jwt/0/cookie", json!(bad));
         assert!(
             told.starts_with("jwt[0].cookie: expected the name of a cookie, found"),
-            "{told}"
+            "{bad:?}: {told}"
         );
     }
     assert!(error("/jwt/0/cookie", json!(1)).starts_with("jwt[0].cookie: "));

@@ -70,8 +70,8 @@ fn without_a_token_the_key_speaks_for_its_own_subject() {
     );
     for empty in ["", " ", "\t"] {
         let seen = send(&world, KEY, empty);
-        assert_eq!(seen.verdict().0, 200);
-        assert_eq!(seen.record["subject"], "alice");
+        assert_eq!(seen.verdict().0, 200, "{empty:?}");
+        assert_eq!(seen.record["subject"], "alice", "{empty:?}");
     }
 }
 
@@ -118,7 +118,11 @@ fn two_tokens_name_nobody() {
             (HEADER, second),
         ];
         let seen = world.send("GET", "/api/tags", &fields);
-        assert_eq!(seen.verdict(), (400, "malformed_request".to_owned()));
+        assert_eq!(
+            seen.verdict(),
+            (400, "malformed_request".to_owned()),
+            "{second}"
+        );
     }
 }
 

@@ -30,9 +30,9 @@ fn a_call_that_fails_lets_nothing_through() {
                 (500, "host_failure".into()),
                 "{call} {status:?}"
             );
-            assert_eq!(seen.body()["type"], "error", "in Anthropic's words");
+            assert_eq!(seen.body()["type"], "error", "in Anthropic's words: {call}");
         }
-        assert_eq!(failing("wall_clock", status).verdict().0, 503);
+        assert_eq!(failing("wall_clock", status).verdict().0, 503, "{status:?}");
     }
 }
 
@@ -73,11 +73,11 @@ fn a_refused_configuration_refuses_every_request() {
         assert_eq!(
             seen.body()["error"]["type"],
             "api_error",
-            "in the dialect of the path"
+            "in the dialect of the path: {bad:?}"
         );
         assert!(
             !seen.calls.contains(&"request_headers"),
-            "the map call can crash an unknown gateway"
+            "the map call can crash an unknown gateway: {bad:?}"
         );
     }
 }
@@ -105,17 +105,27 @@ fn where_a_refusal_would_open_the_gateway_the_gate_says_yes_and_serves_nobody() 
         let mut world = World::on(gateway, bad.as_bytes());
         assert!(world.answered && !world.configured, "{bad}");
         let said = world.gateway.0.lines.borrow().clone();
-        assert!(said[0].1.contains("configuration refused"), "{said:?}");
-        assert!(said[0].1.ends_with("answered with 500"), "{said:?}");
+        assert!(
+            said[0].1.contains("configuration refused"),
+            "{bad:?}: {said:?}"
+        );
+        assert!(
+            said[0].1.ends_with("answered with 500"),
+            "{bad:?}: {said:?}"
+        );
         let seen = world.bearer("GET", "/api/tags", KEY);
         assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad}");
         // The same where a good one was before.
         let good = with("/host/name", json!("kong")).to_string().into_bytes();
         *world.gateway.0.configuration.borrow_mut() = good;
-        assert!(world.root.configure());
-        assert_eq!(world.bearer("GET", "/api/tags", KEY).verdict().0, 200);
+        assert!(world.root.configure(), "{bad:?}");
+        assert_eq!(
+            world.bearer("GET", "/api/tags", KEY).verdict().0,
+            200,
+            "{bad:?}"
+        );
         *world.gateway.0.configuration.borrow_mut() = bad.clone().into_bytes();
-        assert!(world.root.configure());
+        assert!(world.root.configure(), "{bad:?}");
         let seen = world.bearer("GET", "/api/tags", KEY);
         assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad}");
     }
@@ -136,17 +146,17 @@ fn apisix_hears_yes_to_a_refused_configuration_and_strangers_do_not_fill_the_log
         let mut world = World::on(gateway, bad.as_bytes());
         assert!(world.answered && !world.configured, "{bad}");
         let lines = |world: &World| std::mem::take(&mut *world.gateway.0.lines.borrow_mut()).len();
-        assert!(lines(&world) >= 2);
+        assert!(lines(&world) >= 2, "{bad}");
         for number in 0..3 {
             let seen = world.bearer("GET", "/api/tags", KEY);
             assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{bad}");
             assert_eq!(lines(&world), usize::from(number == 0), "{bad}");
         }
         // Another configuration is another matter.
-        assert!(world.root.configure());
-        assert!(lines(&world) >= 2);
+        assert!(world.root.configure(), "{bad}");
+        assert!(lines(&world) >= 2, "{bad}");
         world.bearer("GET", "/api/tags", KEY);
-        assert_eq!(lines(&world), 1);
+        assert_eq!(lines(&world), 1, "{bad}");
     }
 }
 
@@ -158,9 +168,9 @@ fn a_configuration_that_cannot_be_had_closes_kong_too() {
         let failing = &gateway.0.failing;
         failing.borrow_mut().insert("configuration", status);
         let world = World::on(gateway, configuration().to_string().as_bytes());
-        assert!(world.answered && !world.configured);
+        assert!(world.answered && !world.configured, "{status:?}");
         let seen = world.bearer("GET", "/api/tags", KEY);
-        assert_eq!(seen.verdict(), (500, "misconfigured".into()));
+        assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{status:?}");
     }
 }
 
@@ -261,7 +271,11 @@ fn a_gateway_that_turns_out_to_be_another_one_serves_nobody() {
         for _ in 0..2 {
             let seen = world.bearer("POST", "/v1/messages", KEY);
             assert_eq!(seen.verdict(), (500, "misconfigured".into()), "{named}");
-            assert_eq!(seen.body()["type"], "error", "in Anthropic's words");
+            assert_eq!(
+                seen.body()["type"],
+                "error",
+                "in Anthropic's words: {named:?}, {is_kong:?}"
+            );
         }
     }
     let kong = World::new(&with("/host/name", json!("kong")));
@@ -277,7 +291,7 @@ fn on_kong_a_header_is_blanked_before_it_is_removed_and_host_is_the_one_to_write
         let world = World::new(&configuration);
         world.gateway.0.is_kong.set(true);
         let seen = world.send("GET", "/", &[("host", "gate.example"), ("x-api-key", KEY)]);
-        assert_eq!(seen.verdict().0, 200);
+        assert_eq!(seen.verdict().0, 200, "{configuration}");
         let edits: Vec<_> = seen
             .calls
             .iter()
@@ -289,13 +303,18 @@ fn on_kong_a_header_is_blanked_before_it_is_removed_and_host_is_the_one_to_write
                 &"set_request_header",
                 &"remove_request_header",
                 &"set_request_header"
-            ]
+            ],
+            "{configuration}"
         );
-        assert_eq!(seen.upstream_values("host"), ["localhost:11434"]);
+        assert_eq!(
+            seen.upstream_values("host"),
+            ["localhost:11434"],
+            "{configuration}"
+        );
         assert_eq!(
             seen.upstream_values(":authority"),
             ["gate.example"],
-            "read-only there"
+            "read-only there: {configuration}"
         );
     }
 }
@@ -351,12 +370,12 @@ fn a_gateway_that_is_another_one_is_told_once() {
         let first = lines(&world);
         assert!(
             first.iter().any(|line| line.ends_with(expected)),
-            "{first:?}"
+            "{named} {is_kong:?}: {first:?}"
         );
         let second = lines(&world);
         assert!(
             !second.iter().any(|line| line.contains("host.name")),
-            "{second:?}"
+            "{named} {is_kong:?}: {second:?}"
         );
     }
 }

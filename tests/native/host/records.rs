@@ -156,9 +156,9 @@ fn a_key_that_somebody_wrote_into_the_path_is_not_logged() {
         "/%73k-ab",
     ] {
         let record = world.send("GET", path, &[]).record.to_string();
-        assert!(record.contains('\u{2026}'), "{record}");
+        assert!(record.contains('\u{2026}'), "{path}: {record}");
         let secret = path.split('/').max_by_key(|part| part.len()).unwrap();
-        assert!(!record.contains(secret), "{record}");
+        assert!(!record.contains(secret), "{path}: {record}");
     }
     let told = world.send("GET", "/api/unheard/of", &[]).record;
     assert_eq!(told["path"], "/api/unheard/of");

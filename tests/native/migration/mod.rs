@@ -103,7 +103,11 @@ fn what_a_caller_has_is_what_the_old_configuration_knows() {
         }
         if example.before.contains("BEGIN PUBLIC KEY") {
             let lines = Signer::new("RS256", Owner::Current).pem();
-            assert!(lines.lines().all(|line| example.before.contains(line)));
+            assert!(
+                lines.lines().all(|line| example.before.contains(line)),
+                "{}",
+                example.title
+            );
         }
     }
 }
@@ -121,7 +125,8 @@ fn an_example_that_is_copied_as_it_stands_opens_nothing() {
         assert_eq!(
             refused.count(),
             keys.as_array().unwrap().len(),
-            "{errors:?}"
+            "{}: {errors:?}",
+            example.title
         );
     }
 }
@@ -139,7 +144,7 @@ fn a_row_that_is_not_true_is_found() {
         ),
         ("allow: [\"192.168.1.0/24\"]", "allow: [\"192.168.2.0/24\"]"),
     ] {
-        assert!(text.contains(right));
+        assert!(text.contains(right), "{right:?}, {wrong:?}");
         let broken = examples("apisix", &text.replacen(right, wrong, 1));
         assert!(!mistakes(&broken[0]).is_empty(), "{right} as {wrong}");
     }

@@ -34,9 +34,13 @@ fn a_key_may_use_its_models_and_no_others() {
         (json!({}), [false, false, false]),
         (json!(["*"]), [true, true, true]),
     ] {
-        let world = World::new(&with("/api_keys/keys/0/models", models));
-        assert_eq!(may(&world, KEY), expected);
-        assert_eq!(may(&world, ADMIN_KEY), [true; 3], "another key has no rule");
+        let world = World::new(&with("/api_keys/keys/0/models", models.clone()));
+        assert_eq!(may(&world, KEY), expected, "{models}");
+        assert_eq!(
+            may(&world, ADMIN_KEY),
+            [true; 3],
+            "another key has no rule: {models}"
+        );
     }
 }
 
@@ -56,7 +60,11 @@ fn a_refusal_names_the_key_and_the_route_in_the_log() {
 fn lists_are_open_and_blobs_are_not() {
     let world = World::new(&with("/api_keys/keys/2/models", json!(["a"])));
     for path in ["/api/tags", "/api/ps", "/v1/models", "/api/version"] {
-        assert_eq!(world.bearer("GET", path, ADMIN_KEY).verdict().0, 200);
+        assert_eq!(
+            world.bearer("GET", path, ADMIN_KEY).verdict().0,
+            200,
+            "{path}"
+        );
     }
     for method in ["POST", "HEAD"] {
         let seen = world.bearer(method, "/api/blobs/sha256:00", ADMIN_KEY);
@@ -108,8 +116,8 @@ fn a_claim_names_the_models_of_a_token() {
         json!({ "models": "*" }),
         json!({ "ollama": "*" }),
     ] {
-        let token = jwt(absent);
-        assert_eq!(may(&world, &token), [false, false, false]);
+        let token = jwt(absent.clone());
+        assert_eq!(may(&world, &token), [false, false, false], "{absent}");
     }
 }
 
@@ -163,7 +171,7 @@ fn the_user_behind_a_key_can_take_models_away_and_give_none() {
         (json!(["*"]), json!(["a"]), [true, false, false]),
         (json!(["*"]), json!([]), [false, false, false]),
     ] {
-        let mut all = with("/api_keys/keys/0/models", of_key);
+        let mut all = with("/api_keys/keys/0/models", of_key.clone());
         all["api_keys"]["keys"][0]["users"] = json!("users");
         all["jwt"].as_array_mut().unwrap().push(json!({
             "name": "users", "algorithms": ["HS256"], "secrets": [USERS], "header": "x-user",
@@ -178,7 +186,7 @@ fn the_user_behind_a_key_can_take_models_away_and_give_none() {
             let seen = world.send("GET", &format!("/v1/models/{model}"), &fields);
             seen.verdict().0 == 200
         });
-        assert_eq!(found, expected);
+        assert_eq!(found, expected, "{of_key}, {of_user}");
     }
 }
 

@@ -24,7 +24,7 @@ fn a_section_that_says_nothing_or_nonsense_is_refused() {
             json!({ "allow": [], "trusted_proxies": proxies }),
         );
         let begin = "network.trusted_proxies: expected a whole number of 0 to 16, found ";
-        assert!(found.starts_with(begin), "{found}");
+        assert!(found.starts_with(begin), "{proxies}: {found}");
     }
     assert_eq!(
         error("/network", json!({ "alow": [], "deny": [] })),
@@ -121,10 +121,15 @@ fn ranges_that_hold_everybody_are_told_loudly_at_the_start() {
     ] {
         assert_eq!(
             loud(&network(json!({ "allow": everybody }))),
-            [line("network.allow")]
+            [line("network.allow")],
+            "{everybody}"
         );
-        let of_key = with("/api_keys/keys/0/allow_from", everybody);
-        assert_eq!(loud(&of_key), [line("allow_from of the key alice-laptop")]);
+        let of_key = with("/api_keys/keys/0/allow_from", everybody.clone());
+        assert_eq!(
+            loud(&of_key),
+            [line("allow_from of the key alice-laptop")],
+            "{everybody}"
+        );
     }
     assert_eq!(
         loud(&network(json!({ "allow": ["10.0.0.0/8"] }))),

@@ -81,12 +81,36 @@ fn an_invented_forwarded_for_moves_nobody() {
         &[""],
         &["garbage"],
     ] {
-        assert_eq!(behind("envoy", 0, "203.0.113.9:5000", forwarded), denied());
-        assert_eq!(behind("envoy", 0, "10.0.0.1:0", forwarded), unknown());
-        assert_eq!(behind("kong", 0, "203.0.113.9", forwarded), denied());
-        assert_eq!(behind("apisix", 0, "203.0.113.9", forwarded), denied());
-        assert_eq!(behind("envoy", 0, "10.0.0.9:5000", forwarded), allowed);
-        assert_eq!(behind("kong", 0, "10.0.0.9", forwarded), allowed);
+        assert_eq!(
+            behind("envoy", 0, "203.0.113.9:5000", forwarded),
+            denied(),
+            "{forwarded:?}"
+        );
+        assert_eq!(
+            behind("envoy", 0, "10.0.0.1:0", forwarded),
+            unknown(),
+            "{forwarded:?}"
+        );
+        assert_eq!(
+            behind("kong", 0, "203.0.113.9", forwarded),
+            denied(),
+            "{forwarded:?}"
+        );
+        assert_eq!(
+            behind("apisix", 0, "203.0.113.9", forwarded),
+            denied(),
+            "{forwarded:?}"
+        );
+        assert_eq!(
+            behind("envoy", 0, "10.0.0.9:5000", forwarded),
+            allowed,
+            "{forwarded:?}"
+        );
+        assert_eq!(
+            behind("kong", 0, "10.0.0.9", forwarded),
+            allowed,
+            "{forwarded:?}"
+        );
     }
 }
 
@@ -102,17 +126,30 @@ fn an_address_that_nginx_took_from_a_header_is_a_claim() {
     let allowed = (200, String::new());
     for host in ["apisix", "kong"] {
         // Nothing was replaced.
-        assert_eq!(verdict(host, 0, "10.0.0.1", &[]), allowed);
+        assert_eq!(verdict(host, 0, "10.0.0.1", &[]), allowed, "{host}");
         for peer in ["127.0.0.1", "::1", "unix:", "10.0.0.2", "garbage", ""] {
             assert_eq!(verdict(host, 0, peer, &[]), unknown(), "{host} {peer}");
-            assert_eq!(verdict(host, 0, peer, &["10.0.0.1"]), unknown());
-            assert_eq!(verdict(host, 1, peer, &["10.0.0.1"]), allowed);
+            assert_eq!(
+                verdict(host, 0, peer, &["10.0.0.1"]),
+                unknown(),
+                "{host} {peer}"
+            );
+            assert_eq!(
+                verdict(host, 1, peer, &["10.0.0.1"]),
+                allowed,
+                "{host} {peer}"
+            );
             assert_eq!(
                 verdict(host, 1, peer, &["10.0.0.1, 203.0.113.9"]),
-                unknown()
+                unknown(),
+                "{host} {peer}"
             );
-            assert_eq!(verdict(host, 1, peer, &[]), unknown());
-            assert_eq!(verdict(host, 2, peer, &["10.0.0.1, 192.0.2.1"]), allowed);
+            assert_eq!(verdict(host, 1, peer, &[]), unknown(), "{host} {peer}");
+            assert_eq!(
+                verdict(host, 2, peer, &["10.0.0.1, 192.0.2.1"]),
+                allowed,
+                "{host} {peer}"
+            );
         }
     }
 }
@@ -139,10 +176,10 @@ fn a_proxy_that_is_trusted_is_believed_and_what_stands_before_it_is_not() {
     }
     for host in ["kong", "apisix"] {
         let nginx = |forwarded: &[&str]| behind(host, 1, "192.0.2.1", forwarded);
-        assert_eq!(nginx(&["10.0.0.1"]), allowed());
-        assert_eq!(nginx(&["203.0.113.9", "10.0.0.1"]), allowed());
-        assert_eq!(nginx(&["10.0.0.1, 203.0.113.9"]), denied());
-        assert_eq!(nginx(&["10.0.0.1", "203.0.113.9"]), denied());
+        assert_eq!(nginx(&["10.0.0.1"]), allowed(), "{host}");
+        assert_eq!(nginx(&["203.0.113.9", "10.0.0.1"]), allowed(), "{host}");
+        assert_eq!(nginx(&["10.0.0.1, 203.0.113.9"]), denied(), "{host}");
+        assert_eq!(nginx(&["10.0.0.1", "203.0.113.9"]), denied(), "{host}");
         for missing in [
             &[][..],
             &[""],
@@ -153,8 +190,16 @@ fn a_proxy_that_is_trusted_is_believed_and_what_stands_before_it_is_not() {
             assert_eq!(nginx(missing), unknown(), "{host} {missing:?}");
         }
         let two = |forwarded: &[&str]| behind(host, 2, "192.0.2.1", forwarded);
-        assert_eq!(two(&["203.0.113.9, 10.0.0.1, 192.0.2.2"]), allowed());
-        assert_eq!(two(&["10.0.0.1"]), unknown(), "fewer hops than are stated");
+        assert_eq!(
+            two(&["203.0.113.9, 10.0.0.1, 192.0.2.2"]),
+            allowed(),
+            "{host}"
+        );
+        assert_eq!(
+            two(&["10.0.0.1"]),
+            unknown(),
+            "fewer hops than are stated: {host}"
+        );
     }
     // A sidecar whose Envoy reads the header itself, and comes to the same.
     let sidecar = |address, forwarded: &[&str]| behind("istio", 1, address, forwarded);
@@ -172,7 +217,7 @@ fn a_request_that_waits_has_asked_before() {
     ] {
         let world = world("envoy", address, &configuration);
         let mut request = world.ask(&signer(1).token("k1", json!({})));
-        assert_eq!(request.verdict(), (0, "waits".into()));
+        assert_eq!(request.verdict(), (0, "waits".into()), "{address}");
         let state = &world.gateway.0;
         state
             .failing

@@ -164,7 +164,7 @@ fn a_key_has_networks_of_its_own_and_the_others_have_not() {
         );
         let other = world.bearer("GET", "/api/tags", READ_KEY);
         assert_eq!((other.verdict().0, asked(&other)), (200, 0), "{address}");
-        assert_eq!(other.record.get("address"), None);
+        assert_eq!(other.record.get("address"), None, "{address}");
     }
     moved(&world, "11.0.0.1:5000");
     let seen = world.bearer("GET", "/api/tags", KEY);

@@ -69,17 +69,34 @@ fn a_preflight_of_a_listed_site_is_answered_without_a_credential_on_every_path()
     for path in ["/v1/chat/completions", "/api/delete", "/metrics", "/"] {
         let seen = preflight(&world, path, APP, "authorization,content-type");
         let reply = seen.reply.as_ref().unwrap();
-        assert_eq!((reply.status, &reply.body[..]), (200, &b"ok\n"[..]));
-        assert!(seen.upstream.is_none());
-        assert_eq!(header(&seen, "access-control-allow-origin"), Some(APP));
+        assert_eq!(
+            (reply.status, &reply.body[..]),
+            (200, &b"ok\n"[..]),
+            "{path}"
+        );
+        assert!(seen.upstream.is_none(), "{path}");
+        assert_eq!(
+            header(&seen, "access-control-allow-origin"),
+            Some(APP),
+            "{path}"
+        );
         assert_eq!(
             header(&seen, "access-control-allow-methods"),
-            Some("GET, HEAD, POST, PUT, PATCH, DELETE")
+            Some("GET, HEAD, POST, PUT, PATCH, DELETE"),
+            "{path}"
         );
-        assert_eq!(header(&seen, "access-control-max-age"), Some("600"));
+        assert_eq!(
+            header(&seen, "access-control-max-age"),
+            Some("600"),
+            "{path}"
+        );
         let vary = "Origin, Access-Control-Request-Headers";
-        assert_eq!(header(&seen, "vary"), Some(vary));
-        assert_eq!(header(&seen, "access-control-allow-credentials"), None);
+        assert_eq!(header(&seen, "vary"), Some(vary), "{path}");
+        assert_eq!(
+            header(&seen, "access-control-allow-credentials"),
+            None,
+            "{path}"
+        );
     }
     let seen = preflight(&world, "/", OTHER, "");
     assert_eq!(header(&seen, "access-control-allow-origin"), Some(OTHER));
@@ -119,9 +136,9 @@ fn a_preflight_of_any_other_site_is_refused_and_tells_it_nothing() {
         for (name, _) in &reply.headers {
             assert!(!name.starts_with("access-control"), "{origin}: {name}");
         }
-        assert_eq!(seen.record["code"], "origin_denied");
-        assert_eq!(seen.record["method"], "OPTIONS");
-        assert_eq!(seen.record["path"], "/v1/chat/completions");
+        assert_eq!(seen.record["code"], "origin_denied", "{origin}");
+        assert_eq!(seen.record["method"], "OPTIONS", "{origin}");
+        assert_eq!(seen.record["path"], "/v1/chat/completions", "{origin}");
     }
 }
 
@@ -134,10 +151,14 @@ fn options_that_no_browser_asks_with_is_a_method_like_others() {
         &[("access-control-request-method", "POST")],
     ] {
         let seen = world.send("OPTIONS", "/api/tags", fields);
-        assert_eq!(seen.verdict(), (401, "missing_credential".into()));
+        assert_eq!(
+            seen.verdict(),
+            (401, "missing_credential".into()),
+            "{fields:?}"
+        );
         let inside = [fields, &[("x-api-key", KEY)]].concat();
         let seen = world.send("OPTIONS", "/api/tags", &inside);
-        assert_eq!(seen.verdict(), (403, "unknown_route".into()));
+        assert_eq!(seen.verdict(), (403, "unknown_route".into()), "{fields:?}");
     }
     let unlisted = World::new(&configuration());
     let seen = preflight(&unlisted, "/api/tags", APP, "authorization");
@@ -169,16 +190,23 @@ fn every_refusal_can_be_read_by_a_page_of_a_listed_site_and_by_no_other() {
     };
     for (method, path, name, value, status) in cases {
         let seen = world.send(method, path, &[("origin", APP), (name, value)]);
-        assert_eq!(read(APP, status, &seen).as_deref(), Some(APP));
-        assert_eq!(header(&seen, "vary"), Some("Origin"));
+        assert_eq!(
+            read(APP, status, &seen).as_deref(),
+            Some(APP),
+            "{method} {path}"
+        );
+        assert_eq!(header(&seen, "vary"), Some("Origin"), "{method} {path}");
         let exposed = header(&seen, "access-control-expose-headers").unwrap();
-        assert!(exposed.contains("www-authenticate") && exposed.contains("retry-after"));
+        assert!(
+            exposed.contains("www-authenticate") && exposed.contains("retry-after"),
+            "{method} {path}"
+        );
         for origin in FOREIGN {
             let seen = world.send(method, path, &[("origin", origin), (name, value)]);
             assert_eq!(read(origin, status, &seen), None, "{origin}");
         }
         let seen = world.send(method, path, &[(name, value)]);
-        assert_eq!(read("none", status, &seen), None);
+        assert_eq!(read("none", status, &seen), None, "{method} {path}");
     }
     world.gateway.0.seconds.set(0);
     let token = jwt(json!({}));
@@ -266,7 +294,10 @@ fn an_edit_that_fails_leaves_the_response_unreadable_and_lets_it_go_on() {
         *world.gateway.0.failing.borrow_mut() = [(call, Status(2))].into();
         let fields = [("origin", APP), ("x-api-key", KEY)];
         let seen = response(&world, &fields, &[("content-type", "text/plain")]);
-        assert!(seen.contains(&"content-type: text/plain".to_owned()));
+        assert!(
+            seen.contains(&"content-type: text/plain".to_owned()),
+            "{call}"
+        );
         let readable = seen.iter().any(|field| field.contains("allow-origin"));
         assert!(!readable, "{call}: {seen:?}");
         let lines = world.gateway.0.lines.borrow();
@@ -284,9 +315,16 @@ fn a_listed_site_is_not_foreign_where_nothing_has_to_be_proved() {
     for (method, path) in [("GET", "/"), ("POST", "/v1/chat/completions")] {
         let listed = world.send(method, path, &[("origin", OTHER)]);
         assert_eq!(listed.verdict().0, 200, "{path}");
-        assert!(listed.upstream_values("origin").is_empty());
+        assert!(
+            listed.upstream_values("origin").is_empty(),
+            "{method} {path}"
+        );
         let same = [("origin", "https://gate.example")];
-        assert_eq!(world.send(method, path, &same).verdict().0, 200);
+        assert_eq!(
+            world.send(method, path, &same).verdict().0,
+            200,
+            "{method} {path}"
+        );
         for origin in FOREIGN.iter().filter(|origin| **origin != same[0].1) {
             let seen = world.send(method, path, &[("origin", origin)]);
             assert_eq!(seen.verdict(), (403, "origin_denied".into()), "{origin}");
@@ -341,20 +379,36 @@ fn a_request_that_waits_for_keys_can_be_read_as_well() {
         let state = &world.gateway.0;
         *state.headers.borrow_mut() = fields.map(|(n, v)| (n.into(), v.into())).into();
         let mut filter = world.root.filter();
-        assert_eq!(filter.request_head(fields.len(), true), Flow::Pause);
-        assert_eq!(state.http_calls.borrow().len(), 1);
+        assert_eq!(
+            filter.request_head(fields.len(), true),
+            Flow::Pause,
+            "{keys:?}, {forwarded:?}"
+        );
+        assert_eq!(
+            state.http_calls.borrow().len(),
+            1,
+            "{keys:?}, {forwarded:?}"
+        );
         let size = keys.len();
-        *state.answer.borrow_mut() = Some((200, keys));
+        *state.answer.borrow_mut() = Some((200, keys.clone()));
         filter.call_done(CallToken(1), size);
         let _ = filter.response_head(false);
         let read = ("access-control-allow-origin".to_owned(), APP.to_owned());
-        assert_eq!(state.response.borrow().contains(&read), forwarded);
+        assert_eq!(
+            state.response.borrow().contains(&read),
+            forwarded,
+            "{keys:?}, {forwarded:?}"
+        );
         let replies = state.replies.borrow();
         let told = replies.first().map(|reply| {
             let mut headers = reply.headers.iter();
             headers.any(|(name, value)| *name == read.0 && *value == read.1)
         });
-        assert_eq!(told, (!forwarded).then_some(true));
+        assert_eq!(
+            told,
+            (!forwarded).then_some(true),
+            "{keys:?}, {forwarded:?}"
+        );
     }
 }
 
@@ -392,7 +446,7 @@ fn the_file_with_fewer_exports_refuses_it_and_names_the_other() {
     let seen = world.bearer("GET", "/", KEY);
     assert_eq!(seen.verdict(), (500, "misconfigured".into()));
     for none in [json!({}), json!([]), json!({ "allow_origins": [] })] {
-        assert!(of(&with("/cors", none)).configured);
+        assert!(of(&with("/cors", none.clone())).configured, "{none}");
     }
     assert!(of(&configuration()).configured);
 }
@@ -422,7 +476,11 @@ fn an_origin_is_written_as_browsers_write_it() {
         ("https://a:443", format!("{expected} `https://a:443`")),
     ] {
         let found = errors(&with("/cors", json!({ "allow_origins": [APP, origin] })));
-        assert_eq!(found, [format!("cors.allow_origins[1]: {message}")]);
+        assert_eq!(
+            found,
+            [format!("cors.allow_origins[1]: {message}")],
+            "{origin}"
+        );
     }
     for (value, message) in [
         (
@@ -443,6 +501,6 @@ fn an_origin_is_written_as_browsers_write_it() {
             "cors.origins: unknown field, expected one of allow_origins",
         ),
     ] {
-        assert_eq!(errors(&with("/cors", value)), [message]);
+        assert_eq!(errors(&with("/cors", value.clone())), [message], "{value}");
     }
 }

@@ -180,7 +180,7 @@ fn an_arrow_is_seen_in_whatever_way_it_is_written() {
     ] {
         let upward = wrong_arrows(path, code);
         let arrow = format!("{path}: cors (floor 2) uses config (floor 8)");
-        assert_eq!(upward, [arrow]);
+        assert_eq!(upward, [arrow], "{path:?}");
         let own = code.replacen("super::super", "super", 1);
         assert_eq!(wrong_arrows(path, &own), Vec::<String>::new(), "{own}");
     }

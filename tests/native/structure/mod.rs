@@ -2,4 +2,5 @@
 
 mod floors;
 mod program;
+mod rows;
 mod source;

@@ -92,7 +92,8 @@ fn somebody_must_be_named() {
     for subject in [json!(null), json!("")] {
         assert_eq!(
             verdict(&world, &jwt(json!({ "sub": subject }))),
-            refused("missing_subject")
+            refused("missing_subject"),
+            "{subject}"
         );
     }
     assert_eq!(

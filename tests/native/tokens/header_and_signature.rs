@@ -49,7 +49,11 @@ fn another_secret_is_another_issuer() {
     let claims = json!({ "sub": "alice", "exp": NOW + 60 }).to_string();
     for secret in ["9f4b27c8e1a05d3687b2f0c4d91e6A53", "", "secret"] {
         let token = sign(&header().to_string(), &claims, secret);
-        assert_eq!(verdict(&world, &token), refused("invalid_signature"));
+        assert_eq!(
+            verdict(&world, &token),
+            refused("invalid_signature"),
+            "{secret:?}"
+        );
     }
 }
 
@@ -298,11 +302,11 @@ fn a_refused_header_is_told_what_was_found_in_it() {
         ),
     ] {
         let mut header = header();
-        header[name] = value;
+        header[name] = value.clone();
         let token = sign(&header.to_string(), &claims, SECRET);
         let body = world.bearer("GET", "/api/tags", &token).body();
         let error = body["error"].as_str().unwrap();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(told), "{name} {value}: {error}");
     }
     let many: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
     let mut header = header();

@@ -220,14 +220,14 @@ fn who_still_uses_a_previous_secret_is_counted_and_told() {
     for number in 1..=9_u64 {
         let token = jwt(json!({ "sub": format!("u{number}") }));
         let seen = world.bearer("GET", "/api/tags", &token);
-        assert_eq!(seen.record["secret"], "previous");
+        assert_eq!(seen.record["secret"], "previous", "{number}");
         assert_eq!(told(number), number.is_power_of_two(), "{number}");
-        assert_eq!(counted(), 2 * number - 1);
+        assert_eq!(counted(), 2 * number - 1, "{number}");
         // A token that is known is counted, and not told again.
         let again = world.bearer("GET", "/api/tags", &token);
-        assert_eq!(again.record["secret"], "previous");
-        assert!(world.lines_with("so far").is_empty());
-        assert_eq!(counted(), 2 * number);
+        assert_eq!(again.record["secret"], "previous", "{number}");
+        assert!(world.lines_with("so far").is_empty(), "{number}");
+        assert_eq!(counted(), 2 * number, "{number}");
     }
     assert_eq!(
         verdict(&world, &signed(json!({}), &"x".repeat(32))),
@@ -271,8 +271,11 @@ fn fingerprints_tell_secrets_apart_and_do_not_tell_them() {
         let start =
             format!("ollama-gate: jwt `open-webui`: secret {number} of 2 has the fingerprint ");
         let digits = line.strip_prefix(&start).unwrap();
-        assert!(digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert!(!line.contains(OTHER) && !line.contains(SECRET));
+        assert!(
+            digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{number}"
+        );
+        assert!(!line.contains(OTHER) && !line.contains(SECRET), "{number}");
     }
     assert_ne!(fingerprint(&found[0]), fingerprint(&found[1]));
     // The same secret has the same one wherever it stands, and one bit makes another.

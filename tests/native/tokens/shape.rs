@@ -81,7 +81,11 @@ fn stray_bits_at_the_end_of_a_part_are_refused() {
     for other in 1..4 {
         let spelled = alphabet.chars().nth(place ^ other).unwrap();
         let token = format!("{}{spelled}", &good[..good.len() - 1]);
-        assert_eq!(verdict(&world, &token), refused("malformed_token"));
+        assert_eq!(
+            verdict(&world, &token),
+            refused("malformed_token"),
+            "{token}"
+        );
     }
 }
 
@@ -94,7 +98,7 @@ fn json_is_read_to_a_depth_of_128_and_no_deeper() {
         sign(&header().to_string(), &claims, SECRET)
     };
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
-        assert_eq!(verdict(&world, &nested(open, close, 100)).0, 200);
+        assert_eq!(verdict(&world, &nested(open, close, 100)).0, 200, "{open}");
         for depth in [128, 1_000, 1_500] {
             let token = nested(open, close, depth);
             assert_eq!(

@@ -70,10 +70,10 @@ fn nothing_private_goes_on_whichever_credential_was_used() {
         assert_eq!(
             seen.upstream_values("accept"),
             ["*/*"],
-            "the rest is untouched"
+            "the rest is untouched: {place}"
         );
-        assert_eq!(seen.upstream_values("user-agent"), ["test"]);
-        assert!(seen.upstream_values("origin").is_empty());
+        assert_eq!(seen.upstream_values("user-agent"), ["test"], "{place}");
+        assert!(seen.upstream_values("origin").is_empty(), "{place}");
     }
 }
 
@@ -218,11 +218,11 @@ fn a_configured_identity_header_is_taken_out_in_every_spelling() {
     let world = World::new(&with("/upstream", json!({ "identity_headers": headers })));
     for spelled in ["x-my-user", "X-MY-USER", "x_my_user", "X_My-User"] {
         let seen = world.send("GET", "/", &[("authorization", KEY), (spelled, "root")]);
-        assert_eq!(seen.verdict().0, 200);
+        assert_eq!(seen.verdict().0, 200, "{spelled}");
         for (name, value) in seen.upstream.as_ref().unwrap() {
             assert!(value != "root", "{name}: {value}");
         }
-        assert_eq!(seen.upstream_values("x-my-user"), ["alice"]);
+        assert_eq!(seen.upstream_values("x-my-user"), ["alice"], "{spelled}");
     }
 }
 

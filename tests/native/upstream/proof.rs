@@ -42,7 +42,7 @@ fn a_request_that_is_refused_shows_it_to_nobody() {
     ] {
         let seen = world.send("POST", "/api/chat", fields);
         assert!(seen.upstream.is_none(), "{fields:?}");
-        assert!(!format!("{:?}", seen.reply).contains(SECRET));
+        assert!(!format!("{:?}", seen.reply).contains(SECRET), "{fields:?}");
     }
     let lines = format!("{:?}", world.gateway.0.lines.borrow());
     assert!(!lines.contains(SECRET), "{lines}");
@@ -85,6 +85,10 @@ fn its_secret_is_one_and_its_header_is_free() {
         let mut members = good();
         members.as_object_mut().unwrap().remove(missing);
         let found = errors(&proved(members));
-        assert_eq!(found, [format!("upstream.proof.{missing}: is missing")]);
+        assert_eq!(
+            found,
+            [format!("upstream.proof.{missing}: is missing")],
+            "{missing}"
+        );
     }
 }

@@ -29,8 +29,12 @@ fn nothing_is_told_unless_asked_for() {
     for configuration in [configuration(), off] {
         let world = World::new(&configuration);
         let seen = world.bearer("POST", "/api/chat", KEY);
-        assert_eq!(seen.verdict().0, 200);
-        assert!(!seen.calls.contains(&"set_property"), "{:?}", seen.calls);
+        assert_eq!(seen.verdict().0, 200, "{configuration:?}");
+        assert!(
+            !seen.calls.contains(&"set_property"),
+            "{configuration:?}: {:?}",
+            seen.calls
+        );
     }
 }
 
@@ -175,8 +179,16 @@ fn what_is_told_is_safe_text() {
         ("J\u{fc}rgen \"100%\"", "J%C3%BCrgen%20%22100%25%22"),
     ] {
         let token = jwt(json!({ "sub": subject }));
-        assert_eq!(world.bearer("GET", "/api/tags", &token).verdict().0, 200);
-        assert_eq!(told(&world)[2], format!("ollama_gate.subject={expected}"));
+        assert_eq!(
+            world.bearer("GET", "/api/tags", &token).verdict().0,
+            200,
+            "{subject:?}"
+        );
+        assert_eq!(
+            told(&world)[2],
+            format!("ollama_gate.subject={expected}"),
+            "{subject:?}"
+        );
     }
 }
 

@@ -143,13 +143,13 @@ fn kong_that_is_not_named_is_asked_for_the_target_too() {
 
 #[test]
 fn one_property_is_read_for_a_request_on_kong_and_none_elsewhere() {
-    for (world, expected) in [
-        (kong(None), 1),
-        (World::new(&with("/public", json!([]))), 0),
+    for (name, world, expected) in [
+        ("kong", kong(None), 1),
+        ("envoy", World::new(&with("/public", json!([]))), 0),
     ] {
         world.bearer("GET", "/api/tags", KEY);
         let calls = world.bearer("GET", "/api/tags", KEY).calls;
         let read = calls.iter().filter(|call| **call == "request_target");
-        assert_eq!(read.count(), expected);
+        assert_eq!(read.count(), expected, "{name}");
     }
 }

@@ -76,11 +76,11 @@ fn a_good_login_is_hashed_once_and_a_wrong_one_too() {
         ("nobody:secret", "wrong_password"),
     ] {
         let before = left(&users);
-        assert_eq!(code(&users, pair), expected);
+        assert_eq!(code(&users, pair), expected, "{pair}");
         let after = left(&users);
         assert_ne!(before, after, "{pair}: the first time costs");
         for _ in 0..1000 {
-            assert_eq!(code(&users, pair), expected);
+            assert_eq!(code(&users, pair), expected, "{pair}");
         }
         assert_eq!(left(&users), after, "{pair}: the others do not");
     }
@@ -94,7 +94,11 @@ fn every_user_stays_known_however_many_there_are() {
     let users = Users::new(many);
     let everybody = || {
         for number in 0..1000 {
-            assert_eq!(code(&users, &format!("{}:secret", name(number))), "");
+            assert_eq!(
+                code(&users, &format!("{}:secret", name(number))),
+                "",
+                "{number}"
+            );
         }
     };
     everybody();
@@ -135,7 +139,11 @@ fn beyond_the_budget_nobody_is_told_right_or_wrong_and_known_ones_come_in() {
 fn a_right_password_that_came_at_a_bad_time_is_right_later() {
     let users = Users::new(vec![user("alice", CHEAP)]);
     for number in 0..250 {
-        assert_eq!(code(&users, &format!("alice:{number}")), "wrong_password");
+        assert_eq!(
+            code(&users, &format!("alice:{number}")),
+            "wrong_password",
+            "{number}"
+        );
     }
     assert_eq!(code(&users, "alice:secret"), "too_many_passwords");
     assert_eq!(ask_at(&users, "alice:secret", NOW.plus(1)), Ok("alice"));
@@ -161,15 +169,23 @@ fn an_unknown_name_costs_what_a_known_one_costs() {
     let one = Users::new(vec![user("alice", CHEAP)]);
     let known = spent(&one, "alice:wrong");
     for number in 0..20 {
-        assert_eq!(spent(&one, &format!("nobody{number}:wrong")), known);
+        assert_eq!(
+            spent(&one, &format!("nobody{number}:wrong")),
+            known,
+            "{number}"
+        );
     }
     // With different hashes an unknown name always has the same one's cost, here and in every worker.
     let mut costs = Vec::new();
     for number in 0..40 {
         let (mine, other) = (users(), users());
         let cost = spent(&mine, &format!("nobody{number}:a"));
-        assert_eq!(spent(&mine, &format!("nobody{number}:b")), cost);
-        assert_eq!(spent(&other, &format!("nobody{number}:c")), cost);
+        assert_eq!(spent(&mine, &format!("nobody{number}:b")), cost, "{number}");
+        assert_eq!(
+            spent(&other, &format!("nobody{number}:c")),
+            cost,
+            "{number}"
+        );
         costs.push(cost);
     }
     costs.sort_unstable();

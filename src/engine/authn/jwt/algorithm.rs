@@ -73,9 +73,13 @@ mod tests {
     #[test]
     fn a_name_is_an_algorithm_to_the_letter_or_none() {
         for algorithm in Algorithm::ALL {
-            assert_eq!(Algorithm::named(algorithm.name()), Some(algorithm));
+            assert_eq!(
+                Algorithm::named(algorithm.name()),
+                Some(algorithm),
+                "{algorithm:?}"
+            );
             let lower = algorithm.name().to_ascii_lowercase();
-            assert_eq!(Algorithm::named(&lower), None);
+            assert_eq!(Algorithm::named(&lower), None, "{algorithm:?}");
         }
         for wrong in [
             "none", "None", "NONE", "", "HS256 ", "ES512", "Ed25519", "RS1",

@@ -55,7 +55,8 @@ fn every_kind_is_read_and_members_of_others_are_passed_over() {
         let plain = read(&jwk).unwrap();
         assert_eq!(
             (plain.public.kind(), plain.kid, plain.algorithm),
-            (kind, None, None)
+            (kind, None, None),
+            "{jwk}"
         );
         let published = json!({ "kid": "k-1", "use": "sig", "key_ops": ["sign", "verify"], "x5t": "AA",
             "x5c": ["MIIB"], "ext": true, "iat": 1 });
@@ -80,16 +81,16 @@ fn private_and_shared_keys_are_refused_without_being_quoted() {
                 json!(" "),
                 json!([null]),
             ] {
-                let why = read(&with(jwk.clone(), name, value)).unwrap_err();
+                let why = read(&with(jwk.clone(), name, value.clone())).unwrap_err();
                 let start = format!("is a private key (it has `{name}`): leave out");
                 assert!(why.starts_with(&start), "{name}: {why}");
-                assert!(!why.contains("c2VjcmV0"));
+                assert!(!why.contains("c2VjcmV0"), "{jwk}, {name}, {value}");
             }
         }
     }
     for k in [json!("c2VjcmV0"), json!(null)] {
-        let why = read(&with(json!({ "kty": "oct" }), "k", k)).unwrap_err();
-        assert_eq!(why, "is a shared secret, which stands in `secrets`");
+        let why = read(&with(json!({ "kty": "oct" }), "k", k.clone())).unwrap_err();
+        assert_eq!(why, "is a shared secret, which stands in `secrets`", "{k}");
     }
 }
 
@@ -111,7 +112,10 @@ fn a_member_that_is_null_or_empty_is_as_absent() {
         (ed(), &["n", "e", "y"]),
     ] {
         let plain = read(&jwk).unwrap();
-        assert!(plain.kid.is_none() && plain.algorithm.is_none());
+        assert!(
+            plain.kid.is_none() && plain.algorithm.is_none(),
+            "{jwk}, {others:?}"
+        );
         let mut all = jwk.clone();
         for (place, name) in optional.iter().chain(others).enumerate() {
             for value in unset() {
@@ -121,7 +125,11 @@ fn a_member_that_is_null_or_empty_is_as_absent() {
             }
             all[*name] = unset()[place % 4].clone();
         }
-        assert_eq!(read(&all), Ok(plain), "all of them at once");
+        assert_eq!(
+            read(&all),
+            Ok(plain),
+            "all of them at once: {jwk}, {others:?}"
+        );
     }
 }
 
@@ -161,7 +169,11 @@ fn a_member_twice_is_no_key() {
         );
     }
     for other in ["[]", "null", "\"RSA\"", "1"] {
-        assert_eq!(read_text(other).unwrap_err(), "is not a JSON object");
+        assert_eq!(
+            read_text(other).unwrap_err(),
+            "is not a JSON object",
+            "{other:?}"
+        );
     }
 }
 
@@ -199,7 +211,7 @@ fn weak_keys_are_refused_as_they_are_in_pem() {
             "is an RSA key with an even exponent, or with 1",
         ),
     ] {
-        assert_eq!(read(&jwk).unwrap_err(), why);
+        assert_eq!(read(&jwk).unwrap_err(), why, "{jwk}, {why}");
     }
     assert!(read(&with(rsa(), "e", json!("Aw"))).is_ok(), "3");
 }
@@ -232,7 +244,11 @@ fn a_point_has_both_coordinates_in_full_and_is_on_the_curve() {
         ("y", json!(null), "has no `y`"),
         ("y", json!(1), "has a `y` that is not a string"),
     ] {
-        assert_eq!(read(&with(ec(), name, value)).unwrap_err(), why);
+        assert_eq!(
+            read(&with(ec(), name, value.clone())).unwrap_err(),
+            why,
+            "{name}, {value}"
+        );
     }
     let why = read(&with(ec_p384(), "crv", json!("P-256"))).unwrap_err();
     assert_eq!(why, coordinates);
@@ -332,16 +348,17 @@ fn a_kid_is_a_string_of_at_most_256_bytes() {
     for kid in ["k", "../../etc/passwd", "' OR 1=1", &"k".repeat(256)] {
         assert_eq!(
             read(&with(ec(), "kid", json!(kid))).unwrap().kid.as_deref(),
-            Some(kid)
+            Some(kid),
+            "{kid}"
         );
     }
     for kid in ["k".repeat(257), "é".repeat(129)] {
         let why = read(&with(ec(), "kid", json!(kid))).unwrap_err();
-        assert_eq!(why, "has a `kid` of more than 256 bytes");
+        assert_eq!(why, "has a `kid` of more than 256 bytes", "{kid}");
     }
     for kid in [json!(1), json!(["k"]), json!({ "k": 1 })] {
-        let why = read(&with(ec(), "kid", kid)).unwrap_err();
-        assert_eq!(why, "has a `kid` that is not a string");
+        let why = read(&with(ec(), "kid", kid.clone())).unwrap_err();
+        assert_eq!(why, "has a `kid` that is not a string", "{kid}");
     }
 }
 

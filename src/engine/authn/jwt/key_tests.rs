@@ -86,7 +86,8 @@ fn an_rsa_key_has_2048_to_8192_bits_whatever_it_comes_in() {
             let key = key.unwrap_or_else(|why| panic!("{bits} bits: {why}"));
             assert_eq!(
                 (key.kind(), key.signature_length()),
-                ("RSA", bits.div_ceil(8))
+                ("RSA", bits.div_ceil(8)),
+                "{bits}, {key:?}"
             );
         }
     }
@@ -96,7 +97,7 @@ fn an_rsa_key_has_2048_to_8192_bits_whatever_it_comes_in() {
         }
         let why = PublicKey::rsa(&modulus(bits), F4).unwrap_err();
         let expected = format!("is an RSA key of {bits} bits, expected 2048 to 8192");
-        assert_eq!(why, expected);
+        assert_eq!(why, expected, "{bits}");
     }
 }
 
@@ -144,7 +145,7 @@ fn an_exponent_is_odd_and_not_one() {
     }
     for e in [vec![0xff; 32], n.clone()] {
         let why = PublicKey::rsa(&n, &e).unwrap_err();
-        assert_eq!(why, "is no RSA key that can be used");
+        assert_eq!(why, "is no RSA key that can be used", "{e:?}");
     }
     for e in [&[1][..], &[2], &[1, 0, 0]] {
         assert!(rsa_every_way(&n, e).iter().all(Result::is_err), "{e:?}");

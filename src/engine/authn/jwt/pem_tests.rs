@@ -53,7 +53,11 @@ fn pem_of_another_kind_says_what_it_is() {
             "is an RSA key that is too weak, too large, or none",
         ),
     ] {
-        assert_eq!(from_info(algorithm, &key).unwrap_err(), why);
+        assert_eq!(
+            from_info(algorithm, &key).unwrap_err(),
+            why,
+            "{algorithm:?}, {key:?}"
+        );
     }
 }
 

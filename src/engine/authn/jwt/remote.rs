@@ -184,7 +184,11 @@ mod tests {
                 "/realms/main/.well-known/openid-configuration",
             ),
         ] {
-            assert_eq!(discovered(issuer).first().url().path(), path);
+            assert_eq!(
+                discovered(issuer).first().url().path(),
+                path,
+                "{issuer:?}, {path}"
+            );
         }
         for wrong in ["sso.example", "https://sso.example/?x=1", ""] {
             assert_eq!(Location::discovered(wrong), None, "{wrong}");

@@ -120,7 +120,7 @@ mod tests {
     fn what_left_the_window_is_forgotten() {
         let mut seen = Seen::default();
         for now in 0..10_000 {
-            assert_eq!(note(&mut seen, now, 1, now), Ok(()));
+            assert_eq!(note(&mut seen, now, 1, now), Ok(()), "{now}");
         }
         assert_eq!(seen.first.len(), 31);
         assert_eq!(seen.floor, None);
@@ -131,17 +131,17 @@ mod tests {
         let mut seen = Seen::default();
         for number in 0..MOST {
             let time = 100 + i64::from(number >= MOST / 2);
-            assert_eq!(note(&mut seen, time, number, 101), Ok(()));
+            assert_eq!(note(&mut seen, time, number, 101), Ok(()), "{number}");
         }
         assert_eq!(note(&mut seen, 101, MOST, 101), Ok(()));
         assert_eq!(seen.first.len(), MOST / 2 + 1);
         for number in 0..MOST / 2 {
             let replayed = note(&mut seen, 100, number, 120);
-            assert_eq!(replayed, Err(Unfit::Forgotten));
+            assert_eq!(replayed, Err(Unfit::Forgotten), "{number}");
         }
         for number in MOST / 2..=MOST {
             let replayed = note(&mut seen, 101, number, 120);
-            assert_eq!(replayed, Err(Unfit::Replayed));
+            assert_eq!(replayed, Err(Unfit::Replayed), "{number}");
         }
         assert_eq!(note(&mut seen, 120, 0, 120), Ok(()));
     }

@@ -222,8 +222,11 @@ mod tests {
     #[test]
     fn no_known_name_is_longer_than_what_is_kept() {
         for field in [&TOP[..], &CREATE, &OPTIONS, &TOOLS].concat() {
-            assert!(field.name().len() * '\u{212A}'.len_utf8() < super::super::MAX_KEPT);
-            assert_eq!(field.name(), field.name().to_ascii_lowercase());
+            assert!(
+                field.name().len() * '\u{212A}'.len_utf8() < super::super::MAX_KEPT,
+                "{field:?}"
+            );
+            assert_eq!(field.name(), field.name().to_ascii_lowercase(), "{field:?}");
         }
     }
 }

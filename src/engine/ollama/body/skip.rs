@@ -102,13 +102,13 @@ mod tests {
     fn holds<S: Stop>(stop: u8) {
         for length in [0, 1, 7, 8, 31, 32, 33, 63, 64, 95, 96, 97, 160, 200] {
             let clean = vec![b'a'; length];
-            assert_eq!(length_before::<S>(&clean), length);
+            assert_eq!(length_before::<S>(&clean), length, "{length}");
             for place in 0..length {
                 let mut bytes = clean.clone();
                 bytes[place] = stop;
-                assert_eq!(length_before::<S>(&bytes), place);
+                assert_eq!(length_before::<S>(&bytes), place, "{length}, {place}");
                 bytes[place..].fill(stop);
-                assert_eq!(length_before::<S>(&bytes), place);
+                assert_eq!(length_before::<S>(&bytes), place, "{length}, {place}");
             }
         }
     }

@@ -103,7 +103,11 @@ mod tests {
         text.begin(true);
         for (place, chunk) in body.chunks(size).enumerate() {
             if let Some(rest) = text.feed(chunk)? {
-                assert_eq!(place * size + chunk.len() - rest.len(), body.len());
+                assert_eq!(
+                    place * size + chunk.len() - rest.len(),
+                    body.len(),
+                    "{place}, {chunk:?}"
+                );
                 return text.kept().text("model").map(|text| Some(text.to_owned()));
             }
         }

@@ -64,7 +64,7 @@ fn all_spellings_of_one_model_are_equal() {
     assert!(all.len() > 500, "{}", all.len());
     for text in all {
         assert_eq!(name(&text), name("llama3.2"), "{text:?}");
-        assert_eq!(name(&text).to_string(), "llama3.2:latest");
+        assert_eq!(name(&text).to_string(), "llama3.2:latest", "{text:?}");
     }
 }
 
@@ -227,11 +227,15 @@ fn a_name_that_says_that_it_is_local_is_judged_as_each_route_reads_it() {
     };
     let full = |name: &str| format!("registry.ollama.ai/library/{name}");
     for text in ["foo:local", "FOO:Local", " library/foo:LOCAL "] {
-        assert_eq!(readings(text), [full("foo:latest"), full("foo:local")]);
+        assert_eq!(
+            readings(text),
+            [full("foo:latest"), full("foo:local")],
+            "{text:?}"
+        );
     }
     // With another tag, or white space, the other routes take it for no name.
     for text in ["foo:8b:local", "foo:8b: local"] {
-        assert_eq!(readings(text), [full("foo:8b")]);
+        assert_eq!(readings(text), [full("foo:8b")], "{text:?}");
     }
     assert_eq!(readings("foo: local"), [full("foo:latest")]);
     assert_eq!(readings("foo:8b"), [full("foo:8b")]);

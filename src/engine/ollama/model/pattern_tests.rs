@@ -118,7 +118,7 @@ fn a_pattern_is_shown_as_short_as_it_can_be_read_again() {
         ("*", "*"),
     ] {
         let pattern = ModelPattern::parse(written).unwrap();
-        assert_eq!(pattern.to_string(), shown);
-        assert_eq!(ModelPattern::parse(shown), Ok(pattern));
+        assert_eq!(pattern.to_string(), shown, "{written}");
+        assert_eq!(ModelPattern::parse(shown), Ok(pattern), "{written}");
     }
 }

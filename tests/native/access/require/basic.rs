@@ -41,15 +41,24 @@ fn a_password_counts_beside_a_key_and_beside_the_network() {
         let ask = |login: &str, key: &str| {
             verdict(&world, &[("authorization", login), ("x-api-key", key)])
         };
-        assert_eq!(ask(&good, KEY), ok());
-        assert_eq!(ask(&wrong, KEY), (401, "wrong_password".into()));
+        assert_eq!(ask(&good, KEY), ok(), "{of:?}");
+        assert_eq!(ask(&wrong, KEY), (401, "wrong_password".into()), "{of:?}");
         assert_eq!(
             ask(&good, "sk-unknown-0123456789"),
-            (401, "unknown_key".into())
+            (401, "unknown_key".into()),
+            "{of:?}"
         );
-        assert_eq!(ask(&good, ADMIN_KEY), (403, "subject_mismatch".into()));
-        assert_eq!(verdict(&world, &[("authorization", &good)]), few());
-        assert_eq!(verdict(&world, &[("x-api-key", KEY)]), few());
+        assert_eq!(
+            ask(&good, ADMIN_KEY),
+            (403, "subject_mismatch".into()),
+            "{of:?}"
+        );
+        assert_eq!(
+            verdict(&world, &[("authorization", &good)]),
+            few(),
+            "{of:?}"
+        );
+        assert_eq!(verdict(&world, &[("x-api-key", KEY)]), few(), "{of:?}");
     }
     let network = with_users(json!({ "at_least": 2, "of": ["network", "basic"] }));
     let fields = [("authorization", good.as_str())];
@@ -63,11 +72,23 @@ fn a_key_in_a_passwords_place_is_a_key_and_counts_once() {
     let login = basic(KEY);
     for of in [["api_key", "basic"], ["basic", "api_key"]] {
         let world = world(&with_users(json!({ "at_least": 2, "of": of })), Right);
-        assert_eq!(verdict(&world, &[("authorization", &login)]), few());
+        assert_eq!(
+            verdict(&world, &[("authorization", &login)]),
+            few(),
+            "{of:?}"
+        );
         let twice = [("authorization", login.as_str()), ("x-api-key", KEY)];
-        assert_eq!(verdict(&world, &twice), few(), "the same key is one");
+        assert_eq!(
+            verdict(&world, &twice),
+            few(),
+            "the same key is one: {of:?}"
+        );
         let two = [("authorization", login.as_str()), ("x-api-key", ADMIN_KEY)];
-        assert_eq!(verdict(&world, &two), (400, "ambiguous_credential".into()));
+        assert_eq!(
+            verdict(&world, &two),
+            (400, "ambiguous_credential".into()),
+            "{of:?}"
+        );
     }
     let network = with_users(json!({ "at_least": 2, "of": ["network", "api_key"] }));
     assert_eq!(

@@ -38,7 +38,8 @@ fn what_cannot_be_met_or_names_nobody_is_refused() {
             found,
             [format!(
                 "require.at_least: expected a whole number of 1 to 2, found `{at_least}`"
-            )]
+            )],
+            "{at_least}"
         );
     }
     assert_eq!(
@@ -86,8 +87,8 @@ fn what_is_not_configured_counts_for_nobody() {
         json!({ "allow": ["::/0"] }),
     ] {
         let mut configuration = absent.clone();
-        configuration["network"] = section;
-        assert_eq!(errors(&configuration), [network]);
+        configuration["network"] = section.clone();
+        assert_eq!(errors(&configuration), [network], "{section}");
     }
     let mut of_a_key = absent;
     of_a_key["api_keys"]["keys"][2]["allow_from"] = json!(["0.0.0.0/0"]);

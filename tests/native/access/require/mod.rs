@@ -163,7 +163,7 @@ fn every_combination_is_decided_as_counting_says() {
             if with_network && at_least < 2 {
                 assert!(
                     !errors(&configuration).is_empty(),
-                    "a network alone opens nothing"
+                    "a network alone opens nothing: {subset:?}, {at_least:?}"
                 );
                 continue;
             }
@@ -215,17 +215,20 @@ fn a_refusal_says_what_is_there_and_what_to_send() {
     for shown in [Right, Wrong] {
         assert_eq!(
             sentence(json!("all"), shown, Absent),
-            format!("{begin} 2 of api_key, jwt and gets api_key, send jwt too")
+            format!("{begin} 2 of api_key, jwt and gets api_key, send jwt too"),
+            "{shown:?}"
         );
         let three = json!({ "at_least": 3, "of": ["network", "api_key", "jwt"] });
         assert_eq!(
             sentence(three, Absent, shown),
-            format!("{begin} 3 of network, api_key, jwt and gets jwt, send api_key too")
+            format!("{begin} 3 of network, api_key, jwt and gets jwt, send api_key too"),
+            "{shown:?}"
         );
         let key = json!({ "at_least": 2, "of": ["network", "api_key"] });
         assert_eq!(
             sentence(key, Absent, shown),
-            format!("{begin} 2 of network, api_key and gets none of them, send api_key too")
+            format!("{begin} 2 of network, api_key and gets none of them, send api_key too"),
+            "{shown:?}"
         );
     }
 }

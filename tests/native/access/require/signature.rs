@@ -150,15 +150,23 @@ fn a_signature_is_not_used_up_where_something_else_is_missing_or_wrong() {
         let require = json!({ "at_least": 2, "of": of });
         let world = world(&with_cli(require, "alice"), Right);
         let few = send(&world, Right, Absent, NOW);
-        assert_eq!(few.verdict(), (401, "insufficient_methods".into()));
+        assert_eq!(
+            few.verdict(),
+            (401, "insufficient_methods".into()),
+            "{of:?}"
+        );
         world.wait(5);
         let wrong = send(&world, Right, Wrong, NOW);
-        assert_eq!(wrong.verdict(), (401, "unknown_key".into()));
+        assert_eq!(wrong.verdict(), (401, "unknown_key".into()), "{of:?}");
         world.wait(5);
-        assert_eq!(send(&world, Right, Right, NOW).verdict().0, 200);
+        assert_eq!(send(&world, Right, Right, NOW).verdict().0, 200, "{of:?}");
         world.wait(5);
         let again = send(&world, Right, Right, NOW);
-        assert_eq!(again.verdict(), (401, "replayed_signature".into()));
+        assert_eq!(
+            again.verdict(),
+            (401, "replayed_signature".into()),
+            "{of:?}"
+        );
     }
 }
 
@@ -170,7 +178,7 @@ fn a_request_that_waited_for_keys_is_no_replay_of_itself() {
         configuration["require"] = json!({ "at_least": 2, "of": of });
         configuration.as_object_mut().unwrap().remove("host");
         let world = World::new(&configuration);
-        assert!(world.configured, "{:?}", world.errors());
+        assert!(world.configured, "{of:?}: {:?}", world.errors());
         let (path, header) = signed(NOW);
         let token = signer(1).token("k1", json!({}));
         let fields = [
@@ -178,7 +186,7 @@ fn a_request_that_waited_for_keys_is_no_replay_of_itself() {
             ("x-api-key", token.as_str()),
         ];
         let mut request = world.ask_with(&path, &fields);
-        assert_eq!(request.verdict(), (0, "waits".into()));
+        assert_eq!(request.verdict(), (0, "waits".into()), "{of:?}");
         world.wait(10);
         let verdict = request.answer(200, &jwks(&[signer(1).jwk("k1")]));
         assert_eq!(verdict, (200, String::new()), "{of:?}");
@@ -199,6 +207,10 @@ fn a_token_of_another_person_beside_a_good_signature_is_refused() {
             ("authorization", header.as_str()),
             ("x-api-key", token.as_str()),
         ];
-        assert_eq!(world.send("GET", &path, &fields).verdict(), expected);
+        assert_eq!(
+            world.send("GET", &path, &fields).verdict(),
+            expected,
+            "{subject:?}"
+        );
     }
 }

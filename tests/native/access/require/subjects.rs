@@ -17,11 +17,12 @@ fn two_methods_that_name_different_callers_are_refused() {
     for other in ["bob", "Alice", "alice ", "alice@example.com"] {
         let seen = ask(KEY, &jwt(json!({ "sub": other })));
         assert_eq!(seen.verdict(), (403, "subject_mismatch".into()), "{other}");
-        assert_eq!(seen.record["id"], "alice-laptop");
+        assert_eq!(seen.record["id"], "alice-laptop", "{other:?}");
         assert_eq!(
             seen.body()["error"],
             "the credentials name different callers: the api_key and the jwt have to be of one person, send two \
-             that are"
+             that are",
+            "{other:?}"
         );
     }
     assert_eq!(
@@ -42,10 +43,11 @@ fn the_first_that_is_named_names_the_caller_and_what_is_not_needed_is_not_looked
     ] {
         let both = world(&required(json!({ "at_least": 2, "of": of })), Right);
         let seen = ask(&both, Right, Right);
-        assert_eq!(seen.verdict().0, 200);
+        assert_eq!(seen.verdict().0, 200, "{of:?}, {credential}");
         assert_eq!(
             (&seen.record["credential"], &seen.record["id"]),
-            (&json!(credential), &json!(id))
+            (&json!(credential), &json!(id)),
+            "{of:?}, {credential}"
         );
     }
     let bob = jwt(json!({ "sub": "bob" }));
@@ -153,7 +155,11 @@ fn to_be_where_everybody_is_counts_for_nobody() {
         configuration["network"] = json!({ "allow": everybody });
         let world = world(&configuration, Right);
         let verdict = |key| world.bearer("GET", "/api/tags", key).verdict();
-        assert_eq!(verdict(KEY).0, 200, "it has a network of its own");
+        assert_eq!(
+            verdict(KEY).0,
+            200,
+            "it has a network of its own: {everybody}"
+        );
         let few = (401, "insufficient_methods".to_owned());
         assert_eq!(verdict(ADMIN_KEY), few, "{everybody}");
     }

@@ -19,7 +19,7 @@ fn every_flipped_bit_is_seen() {
         let header = format!("{}:{}", alice().blob(), STANDARD.encode(wrong));
         let seen = send(&world, "GET", &target, &header);
         assert_eq!(seen.verdict(), refused("invalid_signature"), "bit {bit}");
-        assert_eq!(seen.record["id"], "alice");
+        assert_eq!(seen.record["id"], "alice", "{bit}");
     }
     for bit in 0..256 {
         let mut wrong = alice().key();
@@ -32,7 +32,7 @@ fn every_flipped_bit_is_seen() {
             &format!("{key}:{}", STANDARD.encode(good)),
         );
         assert_eq!(seen.verdict(), refused("unknown_signer"), "bit {bit}");
-        assert_eq!(seen.record["id"], Value::Null);
+        assert_eq!(seen.record["id"], Value::Null, "{bit}");
     }
     let header = format!("{}:{}", alice().blob(), STANDARD.encode(good));
     assert_eq!(send(&world, "GET", &target, &header).verdict().0, 200);
@@ -121,7 +121,8 @@ fn a_key_of_another_type_is_told_so() {
         assert_eq!(
             seen.body()["error"],
             "the signature of the ollama CLI is malformed: only ssh-ed25519 keys are taken, such as \
-             the CLI makes in ~/.ollama/id_ed25519"
+             the CLI makes in ~/.ollama/id_ed25519",
+            "{kind}, {length}"
         );
     }
 }

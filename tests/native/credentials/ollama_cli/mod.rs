@@ -159,7 +159,7 @@ fn where_there_is_no_key_for_it_a_signature_is_not_taken() {
     empty["ollama_cli"] = json!({ "authorized_keys": [] });
     for all in [configuration(), empty] {
         let seen = alice().call(&World::new(&all), "GET", "/api/tags");
-        assert_eq!(seen.verdict(), refused("unsupported_credential"));
+        assert_eq!(seen.verdict(), refused("unsupported_credential"), "{all:?}");
     }
 }
 

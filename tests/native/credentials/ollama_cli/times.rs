@@ -12,7 +12,7 @@ fn a_signature_is_good_around_its_time_and_not_beyond() {
     for (setting, window) in [(json!(null), 30), (json!("1s"), 1), (json!("5m"), 300)] {
         let mut all = with_alice();
         if !setting.is_null() {
-            all["ollama_cli"]["window"] = setting;
+            all["ollama_cli"]["window"] = setting.clone();
         }
         let world = World::new(&all);
         let at = |time| alice().call_at(&world, "GET", "/api/tags", time).verdict();
@@ -23,7 +23,11 @@ fn a_signature_is_good_around_its_time_and_not_beyond() {
             let verdict = at(NOW + stale);
             assert_eq!(verdict, refused("stale_signature"), "{stale} of {window}");
         }
-        assert_eq!(at(99_999_999_999), refused("stale_signature"));
+        assert_eq!(
+            at(99_999_999_999),
+            refused("stale_signature"),
+            "{setting}, {window}"
+        );
     }
 }
 
@@ -37,7 +41,11 @@ fn the_same_signature_comes_in_within_a_second_and_not_after() {
     assert_eq!(call("POST", "/api/chat").0, 200);
     for later in [2, 10, 30] {
         world.gateway.0.seconds.set(NOW + later);
-        assert_eq!(call("POST", "/api/chat"), refused("replayed_signature"));
+        assert_eq!(
+            call("POST", "/api/chat"),
+            refused("replayed_signature"),
+            "{later}"
+        );
     }
     assert_eq!(
         call("GET", "/api/tags").0,
@@ -126,7 +134,11 @@ fn a_flood_of_one_key_is_no_trouble_for_another() {
     for number in 0..1100 {
         let path = format!("/v1/models/m{number}");
         let time = NOW + i64::from(number >= 550);
-        assert_eq!(alice().call_at(&world, "GET", &path, time).verdict().0, 200);
+        assert_eq!(
+            alice().call_at(&world, "GET", &path, time).verdict().0,
+            200,
+            "{number}"
+        );
     }
     world.gateway.0.seconds.set(NOW + 5);
     // What was forgotten is not let in again, and neither is what is remembered.

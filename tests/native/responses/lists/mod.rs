@@ -59,7 +59,7 @@ impl Came {
 }
 
 /// How the body of a response ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     LastPart,
     Nothing,
@@ -140,11 +140,15 @@ fn whoever_has_a_rule_for_models_is_shown_those() {
         assert_eq!(
             came.flows,
             [Flow::Pause, Flow::Continue],
-            "held, then gone on"
+            "held, then gone on: {path}"
         );
         let openai = r#"{"object":"list","data":[{"id":"qwen3"},{"id":"a"}]}"#;
         let came = list(&world, path, KEY, &OK, openai);
-        assert_eq!(came.text(), r#"{"object":"list","data":[{"id":"a"}]}"#);
+        assert_eq!(
+            came.text(),
+            r#"{"object":"list","data":[{"id":"a"}]}"#,
+            "{path}"
+        );
     }
 }
 
@@ -206,11 +210,11 @@ fn without_the_switch_everybody_is_shown_all_and_no_call_is_made() {
         let mut json = json;
         json["filter_lists"] = json!(false);
         let world = World::new(&json);
-        assert_eq!(tags(&world, BODY).text(), BODY);
+        assert_eq!(tags(&world, BODY).text(), BODY, "{json}");
         let calls = world.gateway.0.calls.borrow();
         assert!(
             !calls.iter().any(|call| call.contains("response")),
-            "{calls:?}"
+            "{json}: {calls:?}"
         );
     }
 }
@@ -305,7 +309,11 @@ fn ollama_is_asked_for_a_list_that_can_be_read() {
         &[("x-api-key", KEY), ("accept-encoding", "identity;q=0")],
     ] {
         let seen = world.send("GET", "/api/tags", fields);
-        assert_eq!(seen.upstream_values("accept-encoding"), ["identity"]);
+        assert_eq!(
+            seen.upstream_values("accept-encoding"),
+            ["identity"],
+            "{fields:?}"
+        );
     }
 }
 
@@ -342,10 +350,10 @@ fn a_body_may_come_in_two_parts_that_meet_anywhere_or_byte_by_byte() {
     for end in [End::LastPart, End::Nothing, End::Trailers] {
         let come = |parts: &[&[u8]]| {
             let came = respond(&world, ("GET", "/api/tags"), &key, &OK, (parts, end));
-            assert_eq!(came.text(), OWN);
+            assert_eq!(came.text(), OWN, "{end:?}");
             let (last, before) = came.flows.split_last().unwrap();
-            assert_eq!(*last, Flow::Continue);
-            assert!(before.iter().all(|flow| *flow == Flow::Pause));
+            assert_eq!(*last, Flow::Continue, "{end:?}");
+            assert!(before.iter().all(|flow| *flow == Flow::Pause), "{end:?}");
         };
         for place in 0..=BODY.len() {
             let (one, other) = BODY.as_bytes().split_at(place);
@@ -371,14 +379,15 @@ fn a_page_that_is_listed_may_read_the_list_and_its_refusal() {
         let parts = (&[body.as_bytes()][..], End::LastPart);
         let came = respond(&world, ("GET", "/api/tags"), &fields, head, parts);
         match &came.reply {
-            None => assert!(came.head.contains(&allow)),
+            None => assert!(came.head.contains(&allow), "{head:?}, {body:?}"),
             Some(reply) => {
-                assert_eq!(reply.status, 502);
+                assert_eq!(reply.status, 502, "{head:?}, {body:?}");
                 assert!(
                     reply
                         .headers
                         .iter()
-                        .any(|(n, v)| (*n, v) == (&allow.0, &allow.1))
+                        .any(|(n, v)| (*n, v) == (&allow.0, &allow.1)),
+                    "{head:?}, {body:?}"
                 );
             }
         }

@@ -9,8 +9,8 @@ fn errors_and_redirects_go_on_as_they_are() {
         let head = [(":status", status), ("content-length", "5")];
         let came = list(&world, "/api/tags", KEY, &head, "qwen3");
         assert_eq!(came.text(), "qwen3", "{status}");
-        assert_eq!(came.flows, [Flow::Continue; 2]);
-        assert_eq!(came.head.len(), 2);
+        assert_eq!(came.flows, [Flow::Continue; 2], "{status}");
+        assert_eq!(came.head.len(), 2, "{status}");
     }
 }
 
@@ -28,7 +28,7 @@ fn what_the_head_shows_to_be_no_readable_list_is_refused_before_its_body() {
     ] {
         let came = list(&world, "/api/tags", KEY, head, BODY);
         assert_eq!(came.code(), (502, "unreadable_list".into()), "{head:?}");
-        assert_eq!(came.flows, [Flow::Pause]);
+        assert_eq!(came.flows, [Flow::Pause], "{head:?}");
     }
     let none: (&[&[u8]], End) = (&[], End::Nothing);
     let key = [("x-api-key", KEY)];
@@ -36,7 +36,11 @@ fn what_the_head_shows_to_be_no_readable_list_is_refused_before_its_body() {
     assert_eq!(came.code(), (502, "unreadable_list".into()));
     for coding in ["identity", "Identity", ""] {
         let head = [OK[0], ("content-encoding", coding)];
-        assert_eq!(list(&world, "/api/tags", KEY, &head, BODY).text(), OWN);
+        assert_eq!(
+            list(&world, "/api/tags", KEY, &head, BODY).text(),
+            OWN,
+            "{coding}"
+        );
     }
 }
 
@@ -133,7 +137,7 @@ fn a_refusal_says_what_to_do_in_the_words_of_the_path_and_is_told() {
         ("id", "alice-laptop"),
         ("subject", "alice"),
     ] {
-        assert_eq!(told[1][name], value);
+        assert_eq!(told[1][name], value, "{name}, {value:?}");
     }
     let counters = world.gateway.0.counters.borrow();
     let counted = counters.iter().find(|(n, _)| n.contains("unreadable_list"));
@@ -166,7 +170,7 @@ fn a_gateway_that_fails_the_gate_shows_nothing() {
                     assert_eq!(came.code(), (500, "host_failure".into()), "{call}");
                 }
                 fail(None);
-                assert_eq!(tags(&world, BODY).text(), OWN);
+                assert_eq!(tags(&world, BODY).text(), OWN, "{call}, {hold_head:?}");
             }
         }
     }
@@ -234,7 +238,7 @@ fn gateways_that_cannot_do_it_refuse_the_configuration_with_the_reason() {
         let said = refused(host);
         assert!(
             said.starts_with("filter_lists: ") && said.contains(reason),
-            "{said}"
+            "{host:?}: {said}"
         );
     }
     let mut json = with("/filter_lists", json!(false));

@@ -70,13 +70,25 @@ fn nobody_goes_on_without_keys_whatever_the_provider_says() {
         let mut request = world.ask(&good());
         let verdict = request.answer(status, &body);
         assert_eq!(verdict, refused(503, "keys_unavailable"), "{status} {why}");
-        assert_eq!(request.reply_header("retry-after").as_deref(), Some("1"));
+        assert_eq!(
+            request.reply_header("retry-after").as_deref(),
+            Some("1"),
+            "{status} {why}"
+        );
         let lines = world.lines_with("cannot be fetched");
         assert_eq!(lines.len(), 1, "{status} {why}");
         assert!(lines[0].contains(why), "{why}: {lines:?}");
-        assert!(!lines[0].contains("AAAA"), "{lines:?}");
-        assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
-        assert_eq!(world.ask(KEY).verdict(), ok(), "who has a key goes on");
+        assert!(!lines[0].contains("AAAA"), "{why}: {lines:?}");
+        assert_eq!(
+            world.counted("ollama_gate_fetch_failed_total"),
+            1,
+            "{status} {why}"
+        );
+        assert_eq!(
+            world.ask(KEY).verdict(),
+            ok(),
+            "who has a key goes on: {status} {why}"
+        );
     }
 }
 
@@ -176,9 +188,13 @@ fn a_set_as_serializers_write_it_lets_its_issuer_in() {
     assert_eq!(world.lines_with("skipped"), Vec::<String>::new());
     // Without a name, it is for every token of its kind.
     for unset in [json!(null), json!(""), json!([])] {
-        key["kid"] = unset;
+        key["kid"] = unset.clone();
         let world = World::new(&remote(json!({})));
-        assert_eq!(world.ask(&good()).answer(200, &jwks(&[key.clone()])), ok());
+        assert_eq!(
+            world.ask(&good()).answer(200, &jwks(&[key.clone()])),
+            ok(),
+            "{unset}"
+        );
     }
 }
 
@@ -218,12 +234,12 @@ fn one_odd_key_takes_no_other_one_with_it_and_is_told_of() {
         ("x", json!([1]), "has a `x` that is not a string"),
     ] {
         let mut odd = signer(2).jwk("k2");
-        odd[name] = value;
+        odd[name] = value.clone();
         let world = World::new(&remote(json!({})));
         let body = jwks(&[odd, signer(1).jwk("k1")]);
         assert_eq!(world.ask(&good()).answer(200, &body), ok(), "{why}");
         let told = format!("key 0 of the JWKS is skipped: it {why}");
         assert_eq!(world.lines_with(&told).len(), 1, "{why}");
-        assert!(world.lines_with("c2VjcmV0").is_empty());
+        assert!(world.lines_with("c2VjcmV0").is_empty(), "{name}, {value}");
     }
 }

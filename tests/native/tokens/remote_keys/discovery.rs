@@ -99,7 +99,10 @@ fn metadata_are_believed_of_the_issuer_and_its_server_only() {
         assert_eq!(world.call_count(), 1, "{issuer} {uri}");
         let lines = world.lines_with("cannot be fetched");
         assert!(lines[0].contains(why), "{why}: {lines:?}");
-        assert!(!lines[0].contains("evil"), "nothing is quoted: {lines:?}");
+        assert!(
+            !lines[0].contains("evil"),
+            "{issuer} {uri}: nothing is quoted: {lines:?}"
+        );
     }
 }
 
@@ -119,7 +122,7 @@ fn metadata_that_are_none_are_a_failure() {
         let world = world();
         let verdict = world.ask(&good()).answer(status, body);
         assert_eq!(verdict, refused(503, "keys_unavailable"), "{status}");
-        assert_eq!(world.call_count(), 1);
+        assert_eq!(world.call_count(), 1, "{status}");
     }
 }
 
@@ -130,11 +133,15 @@ fn the_second_call_may_fail_as_well() {
     for (status, body) in [(500, &b""[..]), (200, &good_metadata), (301, b"")] {
         let world = world();
         let mut request = world.ask(&good());
-        assert_eq!(request.answer(200, &good_metadata), waits());
+        assert_eq!(request.answer(200, &good_metadata), waits(), "{status}");
         let verdict = request.answer(status, body);
         assert_eq!(verdict, refused(503, "keys_unavailable"), "{status}");
-        assert_eq!(world.call_count(), 2);
-        assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
+        assert_eq!(world.call_count(), 2, "{status}");
+        assert_eq!(
+            world.counted("ollama_gate_fetch_failed_total"),
+            1,
+            "{status}"
+        );
     }
     let world = world();
     let mut request = world.ask(&good());

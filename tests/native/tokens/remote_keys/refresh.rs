@@ -20,10 +20,15 @@ fn an_unknown_key_is_looked_for_once_and_then_refused() {
         world.ask(&stranger).verdict(),
         refused(401, "unknown_signing_key")
     );
-    for other in [&token(3, "k3"), &token(1, "K1")] {
-        let other = world.ask(other);
-        assert_eq!(other.verdict(), refused(503, "keys_pending"));
-        assert_eq!(other.reply_header("retry-after").as_deref(), Some("10"));
+    for kid in ["k3", "K1"] {
+        let number = if kid == "k3" { 3 } else { 1 };
+        let other = world.ask(&token(number, kid));
+        assert_eq!(other.verdict(), refused(503, "keys_pending"), "{kid}");
+        assert_eq!(
+            other.reply_header("retry-after").as_deref(),
+            Some("10"),
+            "{kid}"
+        );
     }
     world.wait(9);
     assert_eq!(
@@ -77,7 +82,8 @@ fn a_very_long_name_of_a_key_asks_for_nothing() {
         let stranger = token(2, &"k".repeat(length));
         assert_eq!(
             world.ask(&stranger).verdict(),
-            refused(401, "unknown_signing_key")
+            refused(401, "unknown_signing_key"),
+            "{length}"
         );
     }
     assert_eq!(world.call_count(), 1);
@@ -238,9 +244,17 @@ fn names_of_keys_without_end_are_a_call_every_ten_seconds() {
             if request.waits_for.is_some() {
                 calls += 1;
                 let unknown = refused(401, "unknown_signing_key");
-                assert_eq!(request.answer(200, &one_key()), unknown);
+                assert_eq!(
+                    request.answer(200, &one_key()),
+                    unknown,
+                    "{second}, {number}"
+                );
             } else {
-                assert_eq!(request.verdict(), refused(503, "keys_pending"));
+                assert_eq!(
+                    request.verdict(),
+                    refused(503, "keys_pending"),
+                    "{second}, {number}"
+                );
             }
         }
         world.wait(1);
