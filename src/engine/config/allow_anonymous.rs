@@ -7,20 +7,21 @@ use crate::authn::Anonymous;
 use crate::grant::ScopeSet;
 use crate::ollama::Scope;
 
-pub(super) const ALLOW_ANONYMOUS: &[Field] = &[
-    Field::required(
-        "scopes",
-        Shape::Filled(&Shape::Word(Scope::names)),
-        "what they may do. There is no default: what is open to everybody is named",
-    ),
-    MODELS,
-    LIMITS_FIELD,
-];
+table! {
+    pub(super) ALLOW_ANONYMOUS => AllowAnonymousSection {
+        scopes: Field::required(
+            Shape::Filled(&Shape::Word(Scope::names)),
+            "what they may do. There is no default: what is open to everybody is named",
+        ),
+        models: MODELS,
+        limits: LIMITS_FIELD,
+    }
+}
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Anonymous> {
-    let section = reader.section(node, ALLOW_ANONYMOUS)?;
-    let rules = rules::read(reader, &section);
-    let scopes = section.field("scopes")?;
+    let section = reader.section::<AllowAnonymousSection>(node)?;
+    let rules = rules::read(reader, &section.models, &section.limits);
+    let scopes = section.scopes.node()?;
     let set = reader.scopes(&scopes, &Scope::ALL);
     if set == ScopeSet::NONE && reader.errors.is_empty() {
         let message =

@@ -4,88 +4,80 @@ use super::field::{Field, Shape};
 use super::jwt::place_of_users;
 use super::network::{RANGES, ranges};
 use super::placeholder;
-use super::reader::{Node, Reader, Section};
+use super::reader::{Node, Reader};
 use super::rules::{self, LIMITS_FIELD, MODELS};
+use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::api_key::{ApiKey, KeyDigest, KeyRing, digest};
 use crate::credential::is_api_key;
 use crate::grant::ScopeSet;
 use crate::http::{hex_digit, is_visible_ascii};
-use crate::json::Json;
 use crate::ollama::Scope;
 use std::collections::HashSet;
 
 /// Whose a key is, of whatever kind it is.
 pub(super) const SUBJECT: Field =
-    Field::optional("subject", Shape::Name, "whose key it is. Default: the `id`");
+    Field::optional(Shape::Name, "whose key it is. Default: the `id`");
 
 /// What a key may do, of whatever kind it is.
 pub(super) const SCOPES: Field = Field::optional(
-    "scopes",
     Shape::List(&Shape::Word(Scope::names)),
     "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
 );
 
 /// How long a key may be used, of whatever kind it is.
 pub(super) const EXPIRES_AT: Field = Field::optional(
-    "expires_at",
     Shape::Time,
     "the first moment at which it is no longer valid",
 );
 
-pub(super) const API_KEYS: &[Field] = &[
-    Field::required("keys", Shape::List(&Shape::Object(KEY)), "the list of keys"),
-    Field::later("source"),
-];
+table! {
+    pub(super) API_KEYS => ApiKeysSection {
+        keys: Field::required(Shape::List(&Shape::Object(KEY)), "the list of keys"),
+    } later ["source"]
+}
 
-pub(super) const KEY: &[Field] = &[
-    Field::required(
-        "id",
-        Shape::Name,
-        "its name in logs, unique; it outlives the secret. 1 to 128 characters of visible ASCII",
-    ),
-    Field::one_of(
-        "sha256",
-        Shape::Pattern("^[0-9a-fA-F]{64}$"),
-        "SHA-256 of the whole key, 64 hexadecimal digits (`make key` prints it). This or `key`",
-    ),
-    Field::one_of(
-        "key",
-        Shape::Secret(SECRET),
-        "the key itself, best as `{\"env\": \"NAME\"}`: 16 or more characters of visible ASCII, no comma",
-    ),
-    SUBJECT,
-    SCOPES,
-    Field::optional(
-        "not_before",
-        Shape::Time,
-        "the first moment at which it is valid",
-    ),
-    EXPIRES_AT,
-    Field::optional(
-        "users",
-        Shape::Name,
-        "the `name` of the issuer in `jwt`, one with a `header`, whose tokens name the user behind this key. \
-         Default: the key speaks for its `subject` alone",
-    ),
-    Field::optional(
-        "allow_from",
-        RANGES,
-        "the networks that it may be used from, beside the rules of `network`; `[]` is none. Default: all",
-    ),
-    MODELS,
-    LIMITS_FIELD,
-    ALLOW_PLACEHOLDER,
-];
+table! {
+    pub(super) KEY => KeySection {
+        id: Field::required(
+            Shape::Name,
+            "its name in logs, unique; it outlives the secret. 1 to 128 characters of visible ASCII",
+        ),
+        sha256: Field::one_of(
+            Shape::Pattern("^[0-9a-fA-F]{64}$"),
+            "SHA-256 of the whole key, 64 hexadecimal digits (`make key` prints it). This or `key`",
+        ),
+        key: Field::one_of(
+            Shape::Secret(SECRET),
+            "the key itself, best as `{\"env\": \"NAME\"}`: 16 or more characters of visible ASCII, no comma",
+        ),
+        subject: SUBJECT,
+        scopes: SCOPES,
+        not_before: Field::optional(Shape::Time, "the first moment at which it is valid"),
+        expires_at: EXPIRES_AT,
+        users: Field::optional(
+            Shape::Name,
+            "the `name` of the issuer in `jwt`, one with a `header`, whose tokens name the user behind this key. \
+             Default: the key speaks for its `subject` alone",
+        ),
+        allow_from: Field::optional(
+            RANGES,
+            "the networks that it may be used from, beside the rules of `network`; `[]` is none. Default: all",
+        ),
+        models: MODELS,
+        limits: LIMITS_FIELD,
+        danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
+    }
+}
 
 /// The shortest plain key. A key of `make key` has 46 characters.
 const SHORTEST: usize = 16;
 
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>) -> KeyRing {
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: &Member<'_>) -> KeyRing {
     let mut ring = KeyRing::default();
     let keys = reader
-        .section(node, API_KEYS)
-        .and_then(|section| section.field("keys"));
+        .section::<ApiKeysSection>(node)
+        .and_then(|section| section.keys.node());
     let keys = match keys {
         Some(keys) => reader.list(&keys, "a list of keys"),
         None => Vec::new(),
@@ -93,7 +85,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>)
     let published = placeholder::published_digests();
     let mut ids = HashSet::new();
     for key in keys {
-        let Some(section) = reader.section(&key, KEY) else {
+        let Some(section) = reader.section::<KeySection>(&key) else {
             continue;
         };
         let (record, digest) = (
@@ -104,7 +96,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>)
             continue;
         };
         if !ids.insert(record.id.clone()) {
-            reader.refuse(&section.place("id"), "is taken by another key");
+            reader.refuse(&section.id.place(), "is taken by another key");
         }
         if let Some(other) = ring.insert(digest, record) {
             let message = format!("is the same key as `{other}`");
@@ -116,34 +108,29 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: Option<&Json>)
 
 fn read_record(
     reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    jwt: Option<&Json>,
+    section: &KeySection<'_>,
+    jwt: &Member<'_>,
 ) -> Option<ApiKey> {
-    let id = section.field("id").and_then(|field| reader.name(&field));
-    let subject = section.field("subject");
-    let subject = subject.and_then(|field| reader.name(&field));
-    let scopes = match section.field("scopes") {
+    let id = section.id.read(reader, Reader::name);
+    let subject = section.subject.read(reader, Reader::name);
+    let scopes = match section.scopes.node() {
         Some(field) => reader.scopes(&field, &Scope::ALL),
         None => ScopeSet::DEFAULT,
     };
-    let not_before = section.field("not_before");
-    let not_before = not_before.and_then(|field| reader.time(&field));
-    let expires_at = section.field("expires_at").and_then(|field| {
-        let time = reader.time(&field)?;
-        Some((time, field.json.text()?.to_owned()))
-    });
+    let not_before = section.not_before.read(reader, Reader::time);
+    let expires_at = section.expires_at.read(reader, Reader::time_as_written);
     if let (Some(start), Some((end, _))) = (not_before, &expires_at)
         && start >= *end
     {
-        reader.refuse(&section.place("expires_at"), "is not after `not_before`");
+        reader.refuse(&section.expires_at.place(), "is not after `not_before`");
     }
-    let allow_from = section.field("allow_from");
+    let allow_from = section.allow_from.node();
     let allow_from = allow_from.map(|field| ranges(reader, &field));
-    let users = section.field("users").and_then(|field| {
+    let users = section.users.read(reader, |reader, field| {
         let expected = "the `name` of an issuer in `jwt` that has a `header`";
-        reader.parsed(&field, expected, |name| place_of_users(jwt, name))
+        reader.parsed(field, expected, |name| place_of_users(jwt, name))
     });
-    let rules = rules::read(reader, section);
+    let rules = rules::read(reader, &section.models, &section.limits);
     let id = id?;
     Some(ApiKey {
         subject: subject.unwrap_or_else(|| id.clone()).into(),
@@ -160,11 +147,11 @@ fn read_record(
 /// The digest of the key, or `None` after an error, or if an optional variable is unset.
 fn read_digest(
     reader: &mut Reader<'_>,
-    section: &Section<'_>,
+    section: &KeySection<'_>,
     published: &HashSet<KeyDigest>,
 ) -> Option<KeyDigest> {
-    let allowed = reader.allows_placeholders(section);
-    match (section.field("sha256"), section.field("key")) {
+    let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
+    match (section.sha256.node(), section.key.node()) {
         (Some(field), None) => {
             let text = field.json.text().unwrap_or_default();
             let Some(digest) = digest_from_hex(text) else {
@@ -197,10 +184,7 @@ fn read_digest(
             let drawn = reader.check_drawn(&field, key.expose(), allowed);
             drawn.then(|| digest(bytes))
         }
-        _ => {
-            reader.refuse(&section.node, "expected exactly one of `sha256` and `key`");
-            None
-        }
+        _ => None,
     }
 }
 

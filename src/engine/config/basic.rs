@@ -1,8 +1,9 @@
 //! `basic`
 
 use super::field::{Field, Shape};
-use super::reader::{Node, Reader, Section};
+use super::reader::{Node, Reader};
 use super::rules::{self, LIMITS_FIELD, MODELS};
+use super::table::Member;
 use super::value::SECRET;
 use crate::authn::basic::{PasswordHash, Unusable, User, Users};
 use crate::grant::BodyRules;
@@ -12,99 +13,85 @@ use crate::ollama::Scope;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-pub(super) const BASIC: &[Field] = &[
-    Field::any_of(
-        "users",
-        Shape::List(&Shape::Object(USER)),
-        "the list of users",
-    ),
-    Field::any_of(
-        "htpasswd",
-        Shape::Secret(SECRET),
-        "the text of an htpasswd file, with its line breaks; best as `{\"env\": \"NAME\"}`. An entry of `users` \
-         without a `password_hash` says what one of its users may do",
-    ),
-    Field::optional(
-        "scopes",
-        Shape::List(&Shape::Word(Scope::names)),
-        "what a user may do who has no `scopes` of its own, of the file or of `users`. Default: \
-         `[\"read\", \"inference\"]`; `[]` is nothing",
-    ),
-    Field::optional(
-        "models",
-        MODELS.shape,
-        "the models of a user who has no `models` of its own, of the file or of `users`. Default: all",
-    ),
-    Field::optional(
-        "limits",
-        LIMITS_FIELD.shape,
-        "the limits of a user who has no `limits` of its own, of the file or of `users`. Default: none",
-    ),
-    Field::optional(
-        "danger_allow_slow_hash",
-        Shape::Boolean,
-        "`true` takes hashes that block a worker for more than some 25 ms at each new login: bcrypt of cost 9 to \
-         12, SHA-crypt of more than 12800 rounds",
-    ),
-];
+table! {
+    pub(super) BASIC => BasicSection {
+        users: Field::any_of(Shape::List(&Shape::Object(USER)), "the list of users"),
+        htpasswd: Field::any_of(
+            Shape::Secret(SECRET),
+            "the text of an htpasswd file, with its line breaks; best as `{\"env\": \"NAME\"}`. An entry of `users` \
+             without a `password_hash` says what one of its users may do",
+        ),
+        scopes: Field::optional(
+            Shape::List(&Shape::Word(Scope::names)),
+            "what a user may do who has no `scopes` of its own, of the file or of `users`. Default: \
+             `[\"read\", \"inference\"]`; `[]` is nothing",
+        ),
+        models: Field::optional(
+            MODELS.shape,
+            "the models of a user who has no `models` of its own, of the file or of `users`. Default: all",
+        ),
+        limits: Field::optional(
+            LIMITS_FIELD.shape,
+            "the limits of a user who has no `limits` of its own, of the file or of `users`. Default: none",
+        ),
+        danger_allow_slow_hash: Field::optional(
+            Shape::Boolean,
+            "`true` takes hashes that block a worker for more than some 25 ms at each new login: bcrypt of cost 9 to \
+             12, SHA-crypt of more than 12800 rounds",
+        ),
+    }
+}
 
-pub(super) const USER: &[Field] = &[
-    Field::required(
-        "name",
-        Shape::Name,
-        "the name that the user logs in with, and the name in logs, unique; without a colon",
-    ),
-    Field::optional(
-        "password_hash",
-        Shape::Secret(SECRET),
-        "what follows the name and the colon in a line of `htpasswd -nB -C 5`. bcrypt (`$2y$`, `$2b$`, `$2a$`) of \
-         cost 4 to 8, what `openssl passwd` makes (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` of old files. Left \
-         out for a user of the `htpasswd` file, and for no other",
-    ),
-    Field::optional("subject", Shape::Name, "who that is. Default: the `name`"),
-    Field::optional(
-        "scopes",
-        Shape::List(&Shape::Word(Scope::names)),
-        "what the user may do. Default: the `scopes` of `basic`; `[]` is nothing",
-    ),
-    Field::optional(
-        "models",
-        MODELS.shape,
-        "the models that the user may use, in the place of those of `basic`; `[]` is none",
-    ),
-    Field::optional(
-        "limits",
-        LIMITS_FIELD.shape,
-        "how much the user's requests may ask for, in the place of all `limits` of `basic`",
-    ),
-];
+table! {
+    pub(super) USER => UserSection {
+        name: Field::required(
+            Shape::Name,
+            "the name that the user logs in with, and the name in logs, unique; without a colon",
+        ),
+        password_hash: Field::optional(
+            Shape::Secret(SECRET),
+            "what follows the name and the colon in a line of `htpasswd -nB -C 5`. bcrypt (`$2y$`, `$2b$`, `$2a$`) of \
+             cost 4 to 8, what `openssl passwd` makes (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` of old files. Left \
+             out for a user of the `htpasswd` file, and for no other",
+        ),
+        subject: Field::optional(Shape::Name, "who that is. Default: the `name`"),
+        scopes: Field::optional(
+            Shape::List(&Shape::Word(Scope::names)),
+            "what the user may do. Default: the `scopes` of `basic`; `[]` is nothing",
+        ),
+        models: Field::optional(
+            MODELS.shape,
+            "the models that the user may use, in the place of those of `basic`; `[]` is none",
+        ),
+        limits: Field::optional(
+            LIMITS_FIELD.shape,
+            "how much the user's requests may ask for, in the place of all `limits` of `basic`",
+        ),
+    }
+}
 
 /// The most lines of an htpasswd file that one error names.
 const MOST_LINES: usize = 10;
 
 /// The users, none if there is no section.
 pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
-    let section = node.and_then(|node| reader.section(node, BASIC));
+    let section = node.and_then(|node| reader.section::<BasicSection>(node));
     let Some(section) = section else {
         return Users::new(Vec::new());
     };
-    let slow = section.field("danger_allow_slow_hash");
-    let slow = slow.and_then(|node| reader.boolean(&node)) == Some(true);
-    let (list, file) = (section.field("users"), section.field("htpasswd"));
-    if list.is_none() && file.is_none() {
-        reader.refuse(&section.node, "expected `users` or `htpasswd`");
-    }
+    let slow = reader.is_true(&section.danger_allow_slow_hash);
+    let (list, file) = (section.users.node(), section.htpasswd.node());
     let mut found = Found {
         users: Vec::new(),
         names: HashSet::new(),
         slow,
-        common: Rights::read(reader, &section, &Rights::USUAL),
+        common: Rights::USUAL.with(reader, &section.scopes, &section.models, &section.limits),
         has_file: file.is_some(),
         awaited: BTreeMap::new(),
     };
     let items = list.map(|node| reader.list(&node, "a list of users"));
     for item in items.unwrap_or_default() {
-        if let Some(section) = reader.section(&item, USER) {
+        if let Some(section) = reader.section(&item) {
             found.read_user(reader, &section);
         }
     }
@@ -144,14 +131,20 @@ impl Rights {
         rules: None,
     };
 
-    /// Those in `section`; what it leaves out is that of `common`.
-    fn read(reader: &mut Reader<'_>, section: &Section<'_>, common: &Self) -> Self {
+    /// These rights, with what is given in the place of its like.
+    fn with(
+        &self,
+        reader: &mut Reader<'_>,
+        scopes: &Member<'_>,
+        models: &Member<'_>,
+        limits: &Member<'_>,
+    ) -> Self {
         Self {
-            scopes: match section.field("scopes") {
+            scopes: match scopes.node() {
                 Some(node) => reader.scopes(&node, &Scope::ALL),
-                None => common.scopes,
+                None => self.scopes,
             },
-            rules: rules::read_over(reader, section, common.rules.as_ref()),
+            rules: rules::read_over(reader, models, limits, self.rules.as_ref()),
         }
     }
 }
@@ -177,21 +170,20 @@ struct Found<'j> {
 }
 
 impl<'j> Found<'j> {
-    fn read_user(&mut self, reader: &mut Reader<'_>, section: &Section<'j>) {
-        let name = section.field("name").and_then(|node| {
-            let name = reader.name(&node)?;
+    fn read_user(&mut self, reader: &mut Reader<'_>, section: &UserSection<'j>) {
+        let name = section.name.read(reader, |reader, node| {
+            let name = reader.name(node)?;
             if name.contains(':') {
-                reader.refuse(&node, "holds a colon, which ends the name when it is sent");
+                reader.refuse(node, "holds a colon, which ends the name when it is sent");
                 return None;
             }
             Some(name)
         });
-        let subject = section.field("subject");
-        let subject = subject.and_then(|node| reader.name(&node));
-        let given = section.field("password_hash");
+        let subject = section.subject.read(reader, Reader::name);
+        let given = section.password_hash.node();
         let in_file = given.is_none() && self.has_file;
         if given.is_none() && !in_file {
-            reader.refuse(&section.place("password_hash"), "is missing");
+            reader.refuse(&section.password_hash.place(), "is missing");
         }
         let hash = given.and_then(|node| {
             let text = reader.secret(&node)?;
@@ -203,15 +195,17 @@ impl<'j> Found<'j> {
             })
             .ok()
         });
-        let rights = Rights::read(reader, section, &self.common);
+        let rights = self
+            .common
+            .with(reader, &section.scopes, &section.models, &section.limits);
         let Some(name) = name else { return };
         if !self.names.insert(name.clone()) {
-            reader.refuse(&section.place("name"), "is taken by another user");
+            reader.refuse(&section.name.place(), "is taken by another user");
             return;
         }
         let subject = Rc::from(subject.unwrap_or_else(|| name.clone()));
         if in_file {
-            let hash = section.place("password_hash");
+            let hash = section.password_hash.place();
             let awaited = Awaited {
                 subject,
                 rights,

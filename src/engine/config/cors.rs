@@ -7,19 +7,22 @@ use crate::cors::Cors;
 use std::net::Ipv6Addr;
 use std::rc::Rc;
 
-pub(super) const CORS: &[Field] = &[Field::optional(
-    "allow_origins",
-    Shape::List(&Shape::Pattern("^[a-z][a-z0-9+.-]*://[a-z0-9._:\\[\\]-]+$")),
-    "the sites whose pages may use the gate with a credential of their own, each as browsers write it: \
-     `https://app.example.com`, `http://localhost:3000`. No patterns. Default: none",
-)];
+table! {
+    pub(super) CORS => CorsSection {
+        allow_origins: Field::optional(
+            Shape::List(&Shape::Pattern("^[a-z][a-z0-9+.-]*://[a-z0-9._:\\[\\]-]+$")),
+            "the sites whose pages may use the gate with a credential of their own, each as browsers write it: \
+             `https://app.example.com`, `http://localhost:3000`. No patterns. Default: none",
+        ),
+    }
+}
 
 /// The longest origin.
 const LONGEST: usize = 256;
 
 /// The sites, if there is one.
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
-    let list = reader.section(node, CORS)?.field("allow_origins")?;
+    let list = reader.section::<CorsSection>(node)?.allow_origins.node()?;
     let mut origins: Vec<Rc<str>> = Vec::new();
     for node in reader.list(&list, "a list of origins") {
         let Some(origin) = read_origin(reader, &node) else {

@@ -34,9 +34,11 @@ pub enum Shape {
     /// `true` or `false`
     Boolean,
     /// a whole number within these bounds
-    Whole(u16, u16),
-    /// a whole number from 1 up to `MOST_COUNTED`
-    Count,
+    Whole(u64, u64),
+    /// a duration in whole seconds, within these bounds
+    Duration(u64, u64),
+    /// a number of bytes, from 1 up to this one
+    Size(u64),
     /// one of these words
     Word(fn() -> Vec<&'static str>),
     /// a string, or an object that says where it is
@@ -57,19 +59,14 @@ pub enum Shape {
     Filled(&'static Shape),
 }
 
-/// A number and a unit, once or more: what is left to the reader is whether there is such a unit.
-pub(super) const DURATION: Shape = Shape::Pattern("^ *[0-9]");
-
-/// The last whole number of which every JSON reader knows the next (RFC 8259 section 6).
-pub(super) const MOST_COUNTED: u64 = 9_007_199_254_740_991;
-
-/// A number of bytes.
-pub(super) const SIZE: Shape = Shape::Pattern("^[0-9]{1,10} ?([KMG]i)?B$");
+/// A whole number that counts something: up to the last one of which every JSON reader knows the next
+/// (RFC 8259 section 6).
+pub(super) const COUNT: Shape = Shape::Whole(1, 9_007_199_254_740_991);
 
 /// One field of a section.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// its name
+    /// its name, which is that of its row in the table
     pub name: &'static str,
     /// whether it is taken
     pub support: Support,
@@ -80,33 +77,38 @@ pub struct Field {
 }
 
 impl Field {
-    pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self::new(name, Support::Required, shape, about)
+    pub(super) const fn required(shape: Shape, about: &'static str) -> Self {
+        Self::new(Support::Required, shape, about)
     }
 
-    pub(super) const fn one_of(name: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self::new(name, Support::OneOf, shape, about)
+    pub(super) const fn one_of(shape: Shape, about: &'static str) -> Self {
+        Self::new(Support::OneOf, shape, about)
     }
 
-    pub(super) const fn any_of(name: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self::new(name, Support::AnyOf, shape, about)
+    pub(super) const fn any_of(shape: Shape, about: &'static str) -> Self {
+        Self::new(Support::AnyOf, shape, about)
     }
 
-    pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self::new(name, Support::Optional, shape, about)
+    pub(super) const fn optional(shape: Shape, about: &'static str) -> Self {
+        Self::new(Support::Optional, shape, about)
     }
 
-    pub(super) const fn later(name: &'static str) -> Self {
-        Self::new(name, Support::Later, Shape::Text, "")
+    pub(super) const fn later() -> Self {
+        Self::new(Support::Later, Shape::Text, "")
     }
 
-    const fn new(name: &'static str, support: Support, shape: Shape, about: &'static str) -> Self {
+    const fn new(support: Support, shape: Shape, about: &'static str) -> Self {
         Self {
-            name,
+            name: "",
             support,
             shape,
             about,
         }
+    }
+
+    /// The same field, under this name.
+    pub(super) const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 }
 

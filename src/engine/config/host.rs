@@ -1,26 +1,28 @@
 //! `host`, and what follows from it for the rest of the document.
 
-use super::field::{Field, SIZE, Shape};
-use super::reader::{Node, Reader, Section};
+use super::field::{Field, Shape};
+use super::jwt::{IssuerSection, JwksSection};
+use super::reader::{Node, Reader};
+use super::table::Member;
+use super::upstream::UpstreamSection;
 use std::net::{IpAddr, Ipv6Addr};
 
-pub(super) const HOST: &[Field] = &[
-    Field::required(
-        "name",
-        Shape::Word(HostName::names),
-        "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
-    ),
-    Field::optional(
-        "hold_head",
-        Shape::Boolean,
-        "on Envoy: the head waits until a body that a rule looks into was read, so that nothing of a refused request reaches Ollama. Needs `allow_on_headers_stop_iteration: true` in the filter's own configuration; without that such requests hang. Default: `false`, and the head goes on before the body",
-    ),
-    Field::optional(
-        "body_limit",
-        SIZE,
-        "how large a body may be that a rule looks into, such as `64MiB`; the gateway's own limit has to be as high. Default: `1MiB` on Envoy and Istio, `32MiB` on APISIX, `8KiB` elsewhere",
-    ),
-];
+table! {
+    pub(super) HOST => HostSection {
+        name: Field::required(
+            Shape::Word(HostName::names),
+            "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
+        ),
+        hold_head: Field::optional(
+            Shape::Boolean,
+            "on Envoy: the head waits until a body that a rule looks into was read, so that nothing of a refused request reaches Ollama. Needs `allow_on_headers_stop_iteration: true` in the filter's own configuration; without that such requests hang. Default: `false`, and the head goes on before the body",
+        ),
+        body_limit: Field::optional(
+            Shape::Size(MAX_BODY),
+            "how large a body may be that a rule looks into, such as `64MiB`; the gateway's own limit has to be as high. Default: `1MiB` on Envoy and Istio, `32MiB` on APISIX, `8KiB` elsewhere",
+        ),
+    }
+}
 
 /// How bodies are held that a rule looks into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Holding {
 }
 
 /// No host holds more of a body than this, in bytes: the module's memory ends at 4 GiB.
-const MOST_BODY: u64 = 1 << 30;
+const MAX_BODY: u64 = 1 << 30;
 
 /// A gateway, as the configuration names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,24 +70,27 @@ impl HostName {
 }
 
 /// The gateway that is named, after everything was refused that it cannot do.
-pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<(HostName, Holding)> {
-    let host = root.field("host");
-    let host = host.and_then(|node| reader.section(&node, HOST))?;
-    let name = host.field("name").and_then(|node| {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    upstream: &Member<'_>,
+    jwt: &Member<'_>,
+) -> Option<(HostName, Holding)> {
+    let host = reader.section::<HostSection>(node)?;
+    let name = host.name.read(reader, |reader, node| {
         reader.parsed(
-            &node,
+            node,
             "\"envoy\", \"istio\", \"apisix\" or \"kong\"",
             HostName::named,
         )
     })?;
     let holding = Holding {
-        hold_head: hold_head(reader, &host, name),
-        limit: host
-            .field("body_limit")
-            .and_then(|node| reader.size(&node, MOST_BODY)),
+        hold_head: hold_head(reader, &host.hold_head, name),
+        limit: reader.size(&host.body_limit),
     };
     if name == HostName::Kong {
-        let upstream_host = root.field("upstream").and_then(|node| node.member("host"));
+        let upstream = upstream.node().and_then(|node| node.peek());
+        let upstream_host = upstream.and_then(|upstream: UpstreamSection<'_>| upstream.host.node());
         if let Some(node) = upstream_host {
             reader.refuse(
                 &node,
@@ -94,17 +99,16 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<(HostN
         }
     }
     if matches!(name, HostName::Kong | HostName::Apisix) {
-        let issuers = root.field("jwt");
-        let issuers = issuers.map(|node| reader.list(&node, "a list"));
-        for issuer in issuers.unwrap_or_default() {
+        let issuers = jwt.node().map(|node| node.items());
+        for issuer in issuers.iter().flatten().filter_map(Node::peek) {
             check_server(reader, &issuer);
         }
     }
     Some((name, holding))
 }
 
-fn hold_head(reader: &mut Reader<'_>, host: &Section<'_>, name: HostName) -> bool {
-    let Some(node) = host.field("hold_head") else {
+fn hold_head(reader: &mut Reader<'_>, member: &Member<'_>, name: HostName) -> bool {
+    let Some(node) = member.node() else {
         return false;
     };
     let hold = reader.boolean(&node).unwrap_or_default();
@@ -118,10 +122,12 @@ fn hold_head(reader: &mut Reader<'_>, host: &Section<'_>, name: HostName) -> boo
 /// On gateways of nginx an upstream for keys is a server. Kong traps at one that is none, within the
 /// request that asks for it. Over TLS the server needs a name: its certificate is held against what
 /// stands here, and no certificate of a provider is for an IP address.
-fn check_server(reader: &mut Reader<'_>, issuer: &Node<'_>) {
-    let jwks = issuer.member("jwks");
-    let member = |name| jwks.as_ref().and_then(|jwks| jwks.member(name));
-    let Some(node) = member("upstream") else {
+fn check_server(reader: &mut Reader<'_>, issuer: &IssuerSection<'_>) {
+    let jwks = issuer.jwks.node().and_then(|node| node.peek());
+    let Some(JwksSection { upstream, url, .. }) = jwks else {
+        return;
+    };
+    let Some(node) = upstream.node() else {
         return;
     };
     let Some(text) = node.json.text() else {
@@ -134,7 +140,7 @@ fn check_server(reader: &mut Reader<'_>, issuer: &Node<'_>) {
         );
         return;
     };
-    let address = member("url").or_else(|| issuer.member("issuer"));
+    let address = url.node().or_else(|| issuer.issuer.node());
     let tls = address.is_some_and(|address| {
         let text = address.json.text();
         text.is_some_and(|text| text.starts_with("https://"))

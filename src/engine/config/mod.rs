@@ -1,7 +1,11 @@
 //! The plugin JSON: from bytes to an engine, or to every error in it at once.
 //!
-//! Each section has a table of its fields; the reader, the suggestions for unknown names and the
-//! reference in `docs/configuration.md` and the JSON Schema all come from these tables.
+//! Each section has a table of its fields, from which come the type that reads it, what is required
+//! of it, the bounds of its numbers and times, the suggestions for unknown names, the reference in
+//! `docs/configuration.md` and the JSON Schema.
+
+#[macro_use]
+mod table;
 
 mod allow_anonymous;
 mod api_keys;

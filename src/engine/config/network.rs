@@ -2,7 +2,7 @@
 
 use super::field::{Field, Shape};
 use super::host::HostName;
-use super::reader::{Node, Reader, Section};
+use super::reader::{Node, Reader};
 use crate::authn::api_key::KeyRing;
 use crate::network::{NetworkRules, RangeError, Ranges, proves};
 
@@ -11,28 +11,27 @@ const RANGE: Shape = Shape::Pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$");
 /// A list of them.
 pub(super) const RANGES: Shape = Shape::List(&RANGE);
 
-pub(super) const NETWORK: &[Field] = &[
-    Field::any_of(
-        "allow",
-        RANGES,
-        "the networks that may come in, such as `192.168.1.0/24`, `2001:db8::/32` or one address; `[]` is none. \
-         Default: all",
-    ),
-    Field::any_of(
-        "deny",
-        RANGES,
-        "the networks that may not, whatever `allow` says. Default: none",
-    ),
-    Field::any_of(
-        "trusted_proxies",
-        Shape::Whole(0, MOST_PROXIES),
-        "how many proxies stand before the gateway, each of which adds the address that it sees to \
-         `X-Forwarded-For`. Default: `0`, the header is not looked at",
-    ),
-];
+table! {
+    pub(super) NETWORK => NetworkSection, or "`\"allow\": []` lets nobody in" {
+        allow: Field::any_of(
+            RANGES,
+            "the networks that may come in, such as `192.168.1.0/24`, `2001:db8::/32` or one address; `[]` is none. \
+             Default: all",
+        ),
+        deny: Field::any_of(
+            RANGES,
+            "the networks that may not, whatever `allow` says. Default: none",
+        ),
+        trusted_proxies: Field::any_of(
+            Shape::Whole(0, MAX_PROXIES),
+            "how many proxies stand before the gateway, each of which adds the address that it sees to \
+             `X-Forwarded-For`. Default: `0`, the header is not looked at",
+        ),
+    }
+}
 
 /// More proxies than stand before any gateway.
-const MOST_PROXIES: u16 = 16;
+const MAX_PROXIES: u64 = 16;
 
 /// The rules in `network`. `keys` may have networks of their own.
 pub(super) fn read(
@@ -43,11 +42,15 @@ pub(super) fn read(
     host: Option<HostName>,
 ) -> NetworkRules {
     let of_keys = keys.keys().any(|key| key.allow_from.is_some());
-    let section = node.and_then(|node| reader.section(node, NETWORK));
-    let field = |name| section.as_ref().and_then(|section| section.field(name));
-    let allow = field("allow").map(|node| ranges(reader, &node));
-    let deny = field("deny").map(|node| ranges(reader, &node));
-    let proxies = field("trusted_proxies").and_then(|node| reader.whole(&node, 0..=MOST_PROXIES));
+    let section = node.and_then(|node| reader.section::<NetworkSection>(node));
+    let (allow, deny, proxies) = match &section {
+        Some(section) => (
+            section.allow.node().map(|node| ranges(reader, &node)),
+            section.deny.node().map(|node| ranges(reader, &node)),
+            reader.whole(&section.trusted_proxies),
+        ),
+        None => (None, None, None),
+    };
     let rules = NetworkRules {
         asks: back_off
             || allow.is_some()
@@ -55,7 +58,7 @@ pub(super) fn read(
             || deny.as_ref().is_some_and(|deny| !deny.is_empty()),
         allow,
         deny: deny.unwrap_or_default(),
-        trusted_proxies: proxies.unwrap_or_default().into(),
+        trusted_proxies: proxies.unwrap_or_default(),
     };
     if let Some(section) = &section {
         check(reader, section, of_keys || back_off);
@@ -71,19 +74,12 @@ pub(super) fn read(
     rules
 }
 
-/// Refuses a section that says nothing.
-fn check(reader: &mut Reader<'_>, section: &Section<'_>, others_ask: bool) {
-    let has = |name| section.field(name).is_some();
-    let of_all = has("allow") || has("deny");
-    if !of_all && !has("trusted_proxies") {
+/// Refuses proxies where nothing asks for the client's address.
+fn check(reader: &mut Reader<'_>, section: &NetworkSection<'_>, others_ask: bool) {
+    let of_all = section.allow.is_given() || section.deny.is_given();
+    if section.trusted_proxies.is_given() && !of_all && !others_ask {
         reader.refuse(
-            &section.node,
-            "expected `allow` or `deny` (`\"allow\": []` lets nobody in)",
-        );
-    } else if !of_all && !others_ask {
-        let place = section.place("trusted_proxies");
-        reader.refuse(
-            &place,
+            &section.trusted_proxies.place(),
             "has no effect: there is no `allow`, no `deny`, no `back_off`, and no key with `allow_from`",
         );
     }

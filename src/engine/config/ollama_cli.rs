@@ -1,8 +1,8 @@
 //! `ollama_cli`
 
 use super::api_keys::{EXPIRES_AT, SCOPES, SUBJECT};
-use super::field::{DURATION, Field, Shape};
-use super::reader::{Node, Reader, Section};
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader};
 use super::rules::{self, LIMITS_FIELD, MODELS};
 use crate::authn::jwt::PublicKey;
 use crate::authn::ollama_cli::{KeyBytes, Signer, Signers, Windows, key_of_blob};
@@ -12,53 +12,47 @@ use crate::json::Json;
 use crate::ollama::Scope;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::time::Duration;
 
-pub(super) const OLLAMA_CLI: &[Field] = &[
-    Field::required(
-        "authorized_keys",
-        Shape::List(&Shape::TextOr(KEY)),
-        "the public keys: each a line as in an authorized_keys file, `ssh-ed25519 AAAA… name`, or an object with that line in it",
-    ),
-    Field::optional(
-        "window",
-        DURATION,
-        "how far the time of a signature may be from the gate's, either way: `\"1s\"` to `\"5m\"`. Default: `\"30s\"`",
-    ),
-    Field::optional(
-        "replay_window",
-        DURATION,
-        "for how long after it first came the same signature may come again: `\"1s\"` to `\"10s\"`. Default: `\"1s\"`",
-    ),
-];
+table! {
+    pub(super) OLLAMA_CLI => OllamaCliSection {
+        authorized_keys: Field::required(
+            Shape::List(&Shape::TextOr(KEY)),
+            "the public keys: each a line as in an authorized_keys file, `ssh-ed25519 AAAA… name`, or an object with that line in it",
+        ),
+        window: Field::optional(
+            Shape::Duration(1, 300),
+            "how far the time of a signature may be from the gate's, either way: `\"1s\"` to `\"5m\"`. Default: `\"30s\"`",
+        ),
+        replay_window: Field::optional(
+            Shape::Duration(1, 10),
+            "for how long after it first came the same signature may come again: `\"1s\"` to `\"10s\"`. Default: `\"1s\"`",
+        ),
+    }
+}
 
-pub(super) const KEY: &[Field] = &[
-    Field::required(
-        "key",
-        Shape::Text,
-        "the line: `ssh-ed25519`, the key in base64, and a comment if there is one",
-    ),
-    Field::optional(
-        "id",
-        Shape::Name,
-        "its name in logs, unique. Default: the line's comment",
-    ),
-    SUBJECT,
-    SCOPES,
-    EXPIRES_AT,
-    MODELS,
-    LIMITS_FIELD,
-];
+table! {
+    pub(super) KEY => KeySection {
+        key: Field::required(
+            Shape::Text,
+            "the line: `ssh-ed25519`, the key in base64, and a comment if there is one",
+        ),
+        id: Field::optional(Shape::Name, "its name in logs, unique. Default: the line's comment"),
+        subject: SUBJECT,
+        scopes: SCOPES,
+        expires_at: EXPIRES_AT,
+        models: MODELS,
+        limits: LIMITS_FIELD,
+    }
+}
 
 /// A type of key that the CLI signs with.
 const TYPE: &str = "ssh-ed25519";
 /// How the other types begin.
 const OTHER_TYPES: [&str; 4] = ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"];
 
-const WINDOW: Duration = Duration::from_secs(30);
-const LONGEST_WINDOW: Duration = Duration::from_secs(300);
-const REPLAY: Duration = Duration::from_secs(1);
-const LONGEST_REPLAY: Duration = Duration::from_secs(10);
+/// The usual windows, in seconds.
+const WINDOW: i64 = 30;
+const REPLAY: i64 = 1;
 
 /// A line that was read.
 struct Line<'j> {
@@ -68,18 +62,13 @@ struct Line<'j> {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Signers> {
-    let section = reader.section(node, OLLAMA_CLI)?;
-    let mut window = |name, usual: Duration, most| {
-        let own = section.field(name);
-        let own = own.and_then(|node| reader.duration_within(&node, Duration::from_secs(1)..=most));
-        own.or_else(|| i64::try_from(usual.as_secs()).ok())
-    };
+    let section = reader.section::<OllamaCliSection>(node)?;
     let windows = Windows {
-        clock: window("window", WINDOW, LONGEST_WINDOW)?,
-        replay: window("replay_window", REPLAY, LONGEST_REPLAY)?,
+        clock: reader.seconds(&section.window).unwrap_or(WINDOW),
+        replay: reader.seconds(&section.replay_window).unwrap_or(REPLAY),
     };
     let mut signers = Signers::new(windows);
-    let keys = section.field("authorized_keys");
+    let keys = section.authorized_keys.node();
     let keys = keys.map(|node| reader.list(&node, "a list of keys"));
     let mut ids = HashSet::new();
     for node in keys.unwrap_or_default() {
@@ -102,9 +91,8 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Signers> 
 }
 
 fn read_object(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<(KeyBytes, Signer)> {
-    let section = reader.section(node, KEY)?;
-    let key = section.field("key");
-    let line = key.and_then(|node| read_line(reader, &node));
+    let section = reader.section::<KeySection>(node)?;
+    let line = section.key.read(reader, read_line);
     // The rest is read even where the key is none: every error at once.
     match line {
         Some(line) => signer(reader, node, line, Some(&section)),
@@ -125,17 +113,14 @@ struct KeyFields {
     rules: Option<Rc<BodyRules>>,
 }
 
-fn key_fields(reader: &mut Reader<'_>, section: &Section<'_>) -> KeyFields {
-    let field = |name| section.field(name);
+fn key_fields(reader: &mut Reader<'_>, section: &KeySection<'_>) -> KeyFields {
+    let scopes = section.scopes.node();
     KeyFields {
-        id: field("id").and_then(|node| reader.name(&node)),
-        subject: field("subject").and_then(|node| reader.name(&node)),
-        scopes: field("scopes").map(|node| reader.scopes(&node, &Scope::ALL)),
-        expires_at: field("expires_at").and_then(|node| {
-            let time = reader.time(&node)?;
-            Some((time, node.json.text()?.to_owned()))
-        }),
-        rules: rules::read(reader, section),
+        id: section.id.read(reader, Reader::name),
+        subject: section.subject.read(reader, Reader::name),
+        scopes: scopes.map(|node| reader.scopes(&node, &Scope::ALL)),
+        expires_at: section.expires_at.read(reader, Reader::time_as_written),
+        rules: rules::read(reader, &section.models, &section.limits),
     }
 }
 
@@ -143,9 +128,9 @@ fn signer(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
     line: Line<'_>,
-    section: Option<&Section<'_>>,
+    section: Option<&KeySection<'_>>,
 ) -> Option<(KeyBytes, Signer)> {
-    let has_id = section.is_some_and(|section| section.field("id").is_some());
+    let has_id = section.is_some_and(|section| section.id.is_given());
     let own = section.map(|section| key_fields(reader, section));
     let own = own.unwrap_or_default();
     let id = match (own.id, has_id) {

@@ -5,24 +5,33 @@ use super::field::{Field, Support};
 use super::foreign;
 use super::placeholder;
 use super::report::ConfigErrors;
+use super::root::TABLES;
+use super::table::Table;
 use crate::json::{Json, duplicates};
+use std::rc::Rc;
 
-/// The longest member name that an error repeats. The longest known one has 25.
-const LONGEST_NAME: usize = 26;
+/// The longest name of a member that an error repeats, unless it is known.
+const MAX_NAME: usize = 26;
 
 /// Whether an error may repeat a member's name: a key that was written in its place has digits, or
 /// is longer.
 fn may_be_shown(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
-    let fit = name.len() <= LONGEST_NAME && name.bytes().all(plain);
-    fit || name == "sha256" || foreign::is_known(name)
+    let fit = name.len() <= MAX_NAME && name.bytes().all(plain);
+    fit || is_field(name) || foreign::is_known(name)
+}
+
+/// Whether any section has a field called `name`.
+fn is_field(name: &str) -> bool {
+    let mut fields = TABLES.iter().flat_map(|(_, fields)| *fields);
+    fields.any(|field| field.name == name)
 }
 
 /// A value and where it stands. The path is text only once there is an error at it.
 #[derive(Clone, Debug)]
 pub struct Node<'j> {
     pub json: &'j Json,
-    path: Vec<Step<'j>>,
+    path: Rc<[Step<'j>]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +41,9 @@ enum Step<'j> {
 }
 
 impl<'j> Node<'j> {
-    pub const fn root(json: &'j Json) -> Self {
-        Self {
-            json,
-            path: Vec::new(),
-        }
+    pub fn root(json: &'j Json) -> Self {
+        let path = Rc::default();
+        Self { json, path }
     }
 
     /// The path as an error shows it: `jwt[1].audiences`.
@@ -44,16 +51,32 @@ impl<'j> Node<'j> {
         shown_path(&self.path)
     }
 
-    /// The member called `name`, whatever else there is.
-    pub fn member(&self, name: &'static str) -> Option<Self> {
-        let json = self.json.member(name)?;
-        Some(self.below(Step::Member(name), json))
+    /// The member called `name`, with `json` in it.
+    pub fn member(&self, name: &'j str, json: &'j Json) -> Self {
+        self.below(Step::Member(name), json)
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items(&self) -> Vec<Self> {
+        let Json::List(items) = self.json else {
+            return Vec::new();
+        };
+        let items = items.iter().enumerate();
+        items
+            .map(|(place, item)| self.below(Step::Item(place), item))
+            .collect()
+    }
+
+    /// The section that is here, nothing in it checked; none if this is no object.
+    pub fn peek<T: Table<'j>>(&self) -> Option<T> {
+        match self.json {
+            Json::Object(members) => Some(T::open(self, members)),
+            _ => None,
+        }
     }
 
     fn below(&self, step: Step<'j>, json: &'j Json) -> Self {
-        let mut path = Vec::with_capacity(self.path.len().saturating_add(1));
-        path.extend_from_slice(&self.path);
-        path.push(step);
+        let path = self.path.iter().copied().chain([step]).collect();
         Self { json, path }
     }
 }
@@ -184,45 +207,38 @@ impl<'e> Reader<'e> {
         let members = self.members(node).unwrap_or_default();
         members
             .iter()
-            .map(|(name, value)| (name.as_str(), node.below(Step::Member(name), value)))
+            .map(|(name, value)| (name.as_str(), node.member(name, value)))
             .collect()
     }
 
-    /// Opens an object and passes over members that `fields` does not know.
-    pub fn open_section<'j>(
-        &mut self,
-        node: &Node<'j>,
-        fields: &'static [Field],
-    ) -> Option<Section<'j>> {
+    /// Opens an object and passes over members that its table does not know.
+    pub fn open_section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
         let members = self.members(node)?;
-        self.check_required(node, members, fields);
-        Some(Section {
-            node: node.clone(),
-            members,
-        })
+        self.check_required(node, members, T::FIELDS);
+        self.check_choices::<T>(node, members);
+        Some(T::open(node, members))
     }
 
-    /// Opens an object and refuses members that `fields` does not know, or not yet.
-    pub fn section<'j>(
-        &mut self,
-        node: &Node<'j>,
-        fields: &'static [Field],
-    ) -> Option<Section<'j>> {
+    /// Opens an object and refuses members that its table does not know, or not yet.
+    pub fn section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
         let members = self.members(node)?;
+        let mut all_known = true;
         for (name, value) in members {
-            let field = fields.iter().find(|field| field.name == name);
+            let field = T::FIELDS.iter().find(|field| field.name == name);
             let message = match field.map(|field| field.support) {
-                None => unknown(&node.path(), name, fields),
+                None => unknown(&node.path(), name, T::FIELDS),
                 Some(Support::Later) => "is not supported yet".to_owned(),
                 Some(_) => continue,
             };
-            self.refuse(&node.below(Step::Member(name), value), message);
+            all_known = false;
+            self.refuse(&node.member(name, value), message);
         }
-        self.check_required(node, members, fields);
-        Some(Section {
-            node: node.clone(),
-            members,
-        })
+        self.check_required(node, members, T::FIELDS);
+        // An unknown member may be the one that is missing.
+        if all_known {
+            self.check_choices::<T>(node, members);
+        }
+        Some(T::open(node, members))
     }
 
     fn check_required<'j>(
@@ -231,15 +247,28 @@ impl<'e> Reader<'e> {
         members: &[(String, Json)],
         fields: &'static [Field],
     ) {
-        let required = fields
-            .iter()
-            .filter(|field| field.support == Support::Required);
-        for field in required {
-            if !members.iter().any(|(name, _)| name == field.name) {
-                self.refuse(
-                    &node.below(Step::Member(field.name), node.json),
-                    "is missing",
-                );
+        for name in names(fields, Support::Required) {
+            if !has(members, name) {
+                self.refuse(&node.member(name, node.json), "is missing");
+            }
+        }
+    }
+
+    /// Holds the members against "exactly one of" and "at least one of" in the table.
+    fn check_choices<'j, T: Table<'j>>(&mut self, node: &Node<'j>, members: &[(String, Json)]) {
+        for (support, count) in [
+            (Support::OneOf, "exactly one of"),
+            (Support::AnyOf, "at least one of"),
+        ] {
+            let names = names(T::FIELDS, support);
+            let given = names.iter().filter(|name| has(members, name)).count();
+            let held = match support {
+                Support::OneOf => given == 1,
+                _ => given > 0,
+            };
+            if !held && !names.is_empty() {
+                let (names, why) = (enumerated(&names), T::WHY_ONE);
+                self.refuse(node, format!("expected {count} {names}{why}"));
             }
         }
     }
@@ -261,24 +290,23 @@ impl<'e> Reader<'e> {
     }
 }
 
-/// An object that was opened.
-pub struct Section<'j> {
-    pub node: Node<'j>,
-    members: &'j [(String, Json)],
+fn has(members: &[(String, Json)], name: &str) -> bool {
+    members.iter().any(|(member, _)| member == name)
 }
 
-impl<'j> Section<'j> {
-    /// The field called `name`, if it is given.
-    pub fn field(&self, name: &str) -> Option<Node<'j>> {
-        self.members
-            .iter()
-            .find(|(member, _)| member == name)
-            .map(|(name, value)| self.node.below(Step::Member(name), value))
-    }
+/// The names of the `fields` that are so marked.
+fn names(fields: &[Field], support: Support) -> Vec<&'static str> {
+    let marked = fields.iter().filter(|field| field.support == support);
+    marked.map(|field| field.name).collect()
+}
 
-    /// Where the field called `name` stands or would stand.
-    pub fn place(&self, name: &'static str) -> Node<'j> {
-        self.node.below(Step::Member(name), self.node.json)
+/// Names as a sentence has them: "`a`, `b` and `c`".
+fn enumerated(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -295,17 +323,20 @@ fn unknown(path: &str, name: &str, fields: &[Field]) -> String {
     if let Some(advice) = foreign::advice(path, name) {
         return advice;
     }
-    let nearest = fields
+    let supported = fields
         .iter()
-        .filter(|_| name.len() <= LONGEST_NAME)
-        .map(|field| (strsim::damerau_levenshtein(name, field.name), field.name))
-        .filter(|(distance, field)| *distance <= field.len().div_ceil(3))
+        .filter(|field| field.support != Support::Later);
+    let known: Vec<_> = supported.map(|field| field.name).collect();
+    let near = |field: &str, distance: usize| distance <= field.len().div_ceil(3);
+    let nearest = known
+        .iter()
+        // A name may be as long as the document, and no distance is less than that of the lengths.
+        .filter(|field| near(field, name.len().abs_diff(field.len())))
+        .map(|field| (strsim::damerau_levenshtein(name, field), *field))
+        .filter(|(distance, field)| near(field, *distance))
         .min();
     match nearest {
         Some((_, nearest)) => format!("unknown field, did you mean `{nearest}`?"),
-        None => {
-            let known: Vec<_> = fields.iter().map(|field| field.name).collect();
-            format!("unknown field, expected one of {}", known.join(", "))
-        }
+        None => format!("unknown field, expected one of {}", known.join(", ")),
     }
 }

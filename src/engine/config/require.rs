@@ -6,22 +6,22 @@ use crate::authn::Requirement;
 use crate::identity::Method;
 use std::ops::RangeInclusive;
 
-pub(super) const REQUIRE: &[Field] = &[
-    Field::required(
-        "at_least",
-        Shape::Whole(1, MOST_METHODS),
-        "how many of `of` have to be good; with `network` among them 2 or more, since a network alone names nobody",
-    ),
-    Field::required(
-        "of",
-        Shape::Filled(&Shape::Word(names)),
-        "the methods that count, in the order in which they are tried: `network`, and the credentials that are configured",
-    ),
-];
+table! {
+    pub(super) REQUIRE => RequireSection {
+        at_least: Field::required(
+            Shape::Whole(1, MAX_METHODS),
+            "how many of `of` have to be good; with `network` among them 2 or more, since a network alone names nobody",
+        ),
+        of: Field::required(
+            Shape::Filled(&Shape::Word(names)),
+            "the methods that count, in the order in which they are tried: `network`, and the credentials that are configured",
+        ),
+    }
+}
 
 const NETWORK: &str = "network";
 /// More methods than there are.
-const MOST_METHODS: u16 = 16;
+const MAX_METHODS: u64 = 16;
 
 /// What there is to require of.
 pub(super) struct Configured {
@@ -68,9 +68,8 @@ fn read_some(
     node: &Node<'_>,
     configured: &Configured,
 ) -> Option<Requirement> {
-    let section = reader.section(node, REQUIRE)?;
-    let at_least = section.field("at_least");
-    let of = section.field("of")?;
+    let section = reader.section::<RequireSection>(node)?;
+    let of = section.of.node()?;
     let items = reader.list(&of, "a list of methods");
     if items.is_empty() {
         reader.refuse(&of, "expected a method such as \"api_key\", found none");
@@ -109,23 +108,23 @@ fn read_some(
     }
     // A signature is used up by looking at it, so nothing that may wait comes after it.
     methods.sort_by_key(|method| *method == Method::OllamaCli);
-    let at_least = at_least?;
+    let at_least = section.at_least.node()?;
     let least = if network { 2 } else { 1 };
-    let most = u16::try_from(items.len()).unwrap_or(MOST_METHODS);
+    let most = u64::try_from(items.len()).unwrap_or(MAX_METHODS);
     let count = count(reader, &at_least, least..=most)?;
     Some(Requirement::AtLeast {
-        count: count.into(),
+        count,
         methods,
         network,
     })
 }
 
 /// How many, of as many as there are.
-fn count(reader: &mut Reader<'_>, node: &Node<'_>, range: RangeInclusive<u16>) -> Option<u16> {
+fn count(reader: &mut Reader<'_>, node: &Node<'_>, range: RangeInclusive<u64>) -> Option<usize> {
     if range.is_empty() {
         let message = "cannot be met: a network alone names nobody, so `of` needs a credential too";
         reader.refuse(node, message);
         return None;
     }
-    reader.whole(node, range)
+    usize::try_from(reader.whole_within(node, range)?).ok()
 }

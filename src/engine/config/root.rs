@@ -18,113 +18,83 @@ use crate::identity::Method;
 use crate::ollama::Scope;
 use crate::source::Sources;
 
-pub(super) const ROOT: &[Field] = &[
-    Field::optional(
-        "$schema",
-        Shape::Text,
-        "for editors; the gate passes over it",
-    ),
-    Field::any_of(
-        "api_keys",
-        Shape::Object(api_keys::API_KEYS),
-        "static API keys",
-    ),
-    Field::any_of(
-        "jwt",
-        Shape::List(&Shape::Object(jwt::ISSUER)),
-        "the list of token issuers",
-    ),
-    Field::any_of(
-        "basic",
-        Shape::Object(basic::BASIC),
-        "users with passwords (HTTP Basic)",
-    ),
-    Field::any_of(
-        "ollama_cli",
-        Shape::Object(ollama_cli::OLLAMA_CLI),
-        "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
-    ),
-    Field::any_of(
-        "allow_anonymous",
-        Shape::Object(allow_anonymous::ALLOW_ANONYMOUS),
-        "lets in whoever brings no credential, for the scopes in it. Default: nobody",
-    ),
-    Field::optional(
-        "network",
-        Shape::Object(network::NETWORK),
-        "where requests may come from. It restricts every request, the public ones too",
-    ),
-    Field::optional(
-        "require",
-        Shape::TextOr(require::REQUIRE),
-        "how many methods have to prove a caller: `\"any\"` credential, `\"all\"` kinds that are configured, or \
-         so many of those that are named, as an object. Default: `\"any\"`",
-    ),
-    Field::optional(
-        "public",
-        Shape::List(&Shape::Word(|| vec![Scope::Health.name()])),
-        "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
-    ),
-    Field::optional(
-        "cors",
-        Shape::Object(cors::CORS),
-        "the pages of other sites that may use the gate. Default: none",
-    ),
-    Field::optional(
-        "upstream",
-        Shape::Object(upstream::UPSTREAM),
-        "what Ollama sees",
-    ),
-    Field::optional(
-        "path_prefix",
-        Shape::Pattern("^(/[A-Za-z0-9._~-]+)+$"),
-        "where the gate is mounted, such as `/ollama`. The gate reads past it; the gateway's own rewrite takes it off",
-    ),
-    Field::optional(
-        "routes",
-        Shape::List(&Shape::Object(routes::ROUTE)),
-        "routes that the gate does not know of itself, each with the scope that it needs. Default: none",
-    ),
-    Field::optional(
-        "signin_url",
-        Shape::Pattern("^https?://[!-~]*$"),
-        "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
-    ),
-    Field::optional("log", Shape::Object(LOG), "what is logged"),
-    Field::optional(
-        "mode",
-        Shape::Word(modes),
-        "`enforce` or `report`: decisions are logged and counted, and every request goes on as it came. Default: `\"enforce\"`",
-    ),
-    Field::optional(
-        "host",
-        Shape::Object(host::HOST),
-        "the gateway; written by the host packs",
-    ),
-    Field::optional(
-        "back_off",
-        Shape::Object(back_off::BACK_OFF),
-        "whoever is wrong again and again is not looked at for a while. Default: nobody is held back",
-    ),
-    Field::optional(
-        "share_identity",
-        Shape::Boolean,
-        "on Envoy and Istio: whether the gateway's other filters and its access log are told who calls, as filter state. Default: `false`",
-    ),
-    Field::optional(
-        "filter_lists",
-        Shape::Boolean,
-        "on Envoy and Istio: whether `/api/tags`, `/api/ps` and `/v1/models` show a caller with a rule for models only \
-         those that it may use. Default: `false`, and they show all",
-    ),
-    Field::later("login"),
-];
+table! {
+    pub(super) ROOT => RootSection, or "without any, nobody could come in" {
+        schema as "$schema": Field::optional(
+            Shape::Text,
+            "for editors; the gate passes over it",
+        ),
+        api_keys: Field::any_of(Shape::Object(api_keys::API_KEYS), "static API keys"),
+        jwt: Field::any_of(Shape::List(&Shape::Object(jwt::ISSUER)), "the list of token issuers"),
+        basic: Field::any_of(Shape::Object(basic::BASIC), "users with passwords (HTTP Basic)"),
+        ollama_cli: Field::any_of(
+            Shape::Object(ollama_cli::OLLAMA_CLI),
+            "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
+        ),
+        allow_anonymous: Field::any_of(
+            Shape::Object(allow_anonymous::ALLOW_ANONYMOUS),
+            "lets in whoever brings no credential, for the scopes in it. Default: nobody",
+        ),
+        network: Field::optional(
+            Shape::Object(network::NETWORK),
+            "where requests may come from. It restricts every request, the public ones too",
+        ),
+        require: Field::optional(
+            Shape::TextOr(require::REQUIRE),
+            "how many methods have to prove a caller: `\"any\"` credential, `\"all\"` kinds that are configured, or \
+             so many of those that are named, as an object. Default: `\"any\"`",
+        ),
+        public: Field::optional(
+            Shape::List(&Shape::Word(|| vec![Scope::Health.name()])),
+            "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
+        ),
+        cors: Field::optional(
+            Shape::Object(cors::CORS),
+            "the pages of other sites that may use the gate. Default: none",
+        ),
+        upstream: Field::optional(Shape::Object(upstream::UPSTREAM), "what Ollama sees"),
+        path_prefix: Field::optional(
+            Shape::Pattern("^(/[A-Za-z0-9._~-]+)+$"),
+            "where the gate is mounted, such as `/ollama`. The gate reads past it; the gateway's own rewrite takes it off",
+        ),
+        routes: Field::optional(
+            Shape::List(&Shape::Object(routes::ROUTE)),
+            "routes that the gate does not know of itself, each with the scope that it needs. Default: none",
+        ),
+        signin_url: Field::optional(
+            Shape::Pattern("^https?://[!-~]*$"),
+            "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
+        ),
+        log: Field::optional(Shape::Object(LOG), "what is logged"),
+        mode: Field::optional(
+            Shape::Word(modes),
+            "`enforce` or `report`: decisions are logged and counted, and every request goes on as it came. Default: `\"enforce\"`",
+        ),
+        host: Field::optional(Shape::Object(host::HOST), "the gateway; written by the host packs"),
+        back_off: Field::optional(
+            Shape::Object(back_off::BACK_OFF),
+            "whoever is wrong again and again is not looked at for a while. Default: nobody is held back",
+        ),
+        share_identity: Field::optional(
+            Shape::Boolean,
+            "on Envoy and Istio: whether the gateway's other filters and its access log are told who calls, as filter state. Default: `false`",
+        ),
+        filter_lists: Field::optional(
+            Shape::Boolean,
+            "on Envoy and Istio: whether `/api/tags`, `/api/ps` and `/v1/models` show a caller with a rule for models only \
+             those that it may use. Default: `false`, and they show all",
+        ),
+    } later ["login"]
+}
 
-const LOG: &[Field] = &[Field::optional(
-    "allowed",
-    Shape::Boolean,
-    "whether allowed requests are logged. Default: `true`. Refusals always are",
-)];
+table! {
+    LOG => LogSection {
+        allowed: Field::optional(
+            Shape::Boolean,
+            "whether allowed requests are logged. Default: `true`. Refusals always are",
+        ),
+    }
+}
 
 /// Every section, for the reference.
 pub(super) const TABLES: &[Table] = &[
@@ -208,24 +178,23 @@ impl Configuration {
 }
 
 fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> {
-    let section = reader.section(root, ROOT)?;
-    let field = |name| section.field(name);
-    if let Some(node) = field("$schema") {
-        reader.text(&node, "the address of a JSON Schema");
-    }
-    let keys = match field("api_keys") {
-        Some(node) => api_keys::read(reader, &node, root.json.member("jwt")),
+    let section = reader.section::<RootSection>(root)?;
+    section.schema.read(reader, |reader, node| {
+        reader.text(node, "the address of a JSON Schema")
+    });
+    let keys = match section.api_keys.node() {
+        Some(node) => api_keys::read(reader, &node, &section.jwt),
         None => KeyRing::default(),
     };
     let mut sources = Sources::default();
-    let issuers = match field("jwt") {
+    let issuers = match section.jwt.node() {
         Some(node) => jwt::read(reader, &mut sources, &node),
         None => Vec::new(),
     };
-    let users = basic::read(reader, field("basic").as_ref());
-    let signers = field("ollama_cli").and_then(|node| ollama_cli::read(reader, &node));
+    let users = basic::read(reader, section.basic.node().as_ref());
+    let signers = section.ollama_cli.read(reader, ollama_cli::read);
     let may_sign = signers.as_ref().is_some_and(|signers| !signers.is_empty());
-    let anonymous = field("allow_anonymous").and_then(|node| allow_anonymous::read(reader, &node));
+    let anonymous = section.allow_anonymous.read(reader, allow_anonymous::read);
     let proves = |issuer: &Issuer| issuer.header.is_none();
     let none = keys.is_empty() && users.is_empty() && !may_sign && !issuers.iter().any(proves);
     if none && anonymous.is_none() && reader.errors.is_empty() {
@@ -234,19 +203,20 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             "expected at least one key in `api_keys` or `ollama_cli`, one issuer in `jwt`, or one user in `basic`: without any nobody could come in",
         );
     }
-    let public = match field("public") {
+    let public = match section.public.node() {
         Some(node) => reader.scopes(&node, &[Scope::Health]),
         None => ScopeSet::NONE,
     };
-    let (mut upstream, claims) = upstream::read(reader, field("upstream").as_ref());
+    let (mut upstream, claims) = upstream::read(reader, section.upstream.node().as_ref());
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
     upstream.token_headers = headers.collect();
-    let path_prefix = field("path_prefix").and_then(|node| upstream::path_prefix(reader, &node));
-    let cors = field("cors").and_then(|node| cors::read(reader, &node));
-    let routes = field("routes").map(|node| routes::read(reader, &node));
-    let signin_url = field("signin_url").and_then(|node| {
+    let path_prefix = section.path_prefix.read(reader, upstream::path_prefix);
+    let cors = section.cors.read(reader, cors::read);
+    let routes = section.routes.node();
+    let routes = routes.map(|node| routes::read(reader, &node));
+    let signin_url = section.signin_url.read(reader, |reader, node| {
         reader.parsed(
-            &node,
+            node,
             "an address that begins with https:// or http://",
             |text| {
                 let web = text.starts_with("https://") || text.starts_with("http://");
@@ -254,16 +224,19 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             },
         )
     });
-    let log = field("log").and_then(|node| reader.section(&node, LOG));
-    let log_allowed = log
-        .and_then(|log| log.field("allowed"))
-        .and_then(|node| reader.boolean(&node));
-    let (host, holding) = host::read(reader, &section).unzip();
+    let log = section.log.read(reader, Reader::section::<LogSection<'_>>);
+    let log_allowed = log.and_then(|log| log.allowed.read(reader, Reader::boolean));
+    let host = section.host.read(reader, |reader, node| {
+        host::read(reader, node, &section.upstream, &section.jwt)
+    });
+    let (host, holding) = host.unzip();
     let holding = holding.unwrap_or_default();
-    let share_identity = field("share_identity").map(|node| share::read(reader, &node, host));
-    let filter_lists = field("filter_lists").map(|node| filter_lists::read(reader, &node, host));
-    let mode = field("mode").and_then(|node| {
-        reader.parsed(&node, "\"enforce\" or \"report\"", |text| {
+    let share_identity = section.share_identity.node();
+    let share_identity = share_identity.map(|node| share::read(reader, &node, host));
+    let filter_lists = section.filter_lists.node();
+    let filter_lists = filter_lists.map(|node| filter_lists::read(reader, &node, host));
+    let mode = section.mode.read(reader, |reader, node| {
+        reader.parsed(node, "\"enforce\" or \"report\"", |text| {
             Mode::ALL
                 .iter()
                 .find(|known| known.0 == text)
@@ -272,10 +245,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     });
     let expensive = |issuer: &Issuer| !matches!(issuer.keys, Keys::Secrets(_));
     let expensive = !users.is_empty() || issuers.iter().any(expensive);
-    let back_off =
-        field("back_off").and_then(|node| back_off::read(reader, &node, expensive, host));
+    let back_off = section.back_off.read(reader, |reader, node| {
+        back_off::read(reader, node, expensive, host)
+    });
     let asks = back_off.is_some();
-    let network = network::read(reader, field("network").as_ref(), &keys, asks, host);
+    let network = network::read(reader, section.network.node().as_ref(), &keys, asks, host);
     let has = |method: &Method| match method {
         Method::ApiKey => !keys.is_empty(),
         Method::Jwt => issuers.iter().any(proves),
@@ -287,7 +261,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         methods: Method::ALL.into_iter().filter(has).collect(),
         network: network::counts(&network, &keys),
     };
-    let require = require::read(reader, field("require").as_ref(), configured);
+    let require = require::read(reader, section.require.node().as_ref(), configured);
     Some(Configuration {
         warnings: std::mem::take(&mut reader.warnings)
             .into_iter()

@@ -1,33 +1,31 @@
 //! `routes`
 
 use super::field::{Field, Shape};
-use super::reader::{Node, Reader, Section};
+use super::reader::{Node, Reader};
 use crate::http::DecodedPath;
 use crate::json::Json;
 use crate::ollama::{Route, Routes, Scope, Taken};
 
-pub(super) const ROUTE: &[Field] = &[
-    Field::one_of(
-        "path",
-        PATH,
-        "the whole decoded path, such as `/api/new`, without a slash at its end",
-    ),
-    Field::one_of(
-        "prefix",
-        PATH,
-        "this path and every one below it: `/api/new` and `/api/new/…`, not `/api/newer`",
-    ),
-    Field::required(
-        "methods",
-        Shape::Filled(&Shape::Word(methods)),
-        "the methods, each by its name: `GET` does not mean `HEAD`",
-    ),
-    Field::required(
-        "scope",
-        Shape::Word(scopes),
-        "the scope that it needs: `read`, `inference`, `manage` or `cloud`",
-    ),
-];
+table! {
+    pub(super) ROUTE => RouteSection {
+        path: Field::one_of(
+            PATH,
+            "the whole decoded path, such as `/api/new`, without a slash at its end",
+        ),
+        prefix: Field::one_of(
+            PATH,
+            "this path and every one below it: `/api/new` and `/api/new/…`, not `/api/newer`",
+        ),
+        methods: Field::required(
+            Shape::Filled(&Shape::Word(methods)),
+            "the methods, each by its name: `GET` does not mean `HEAD`",
+        ),
+        scope: Field::required(
+            Shape::Word(scopes),
+            "the scope that it needs: `read`, `inference`, `manage` or `cloud`",
+        ),
+    }
+}
 
 const PATH: Shape = Shape::Pattern("^(/[^/?#%{}*\\\\ ]+)+$");
 
@@ -50,7 +48,7 @@ fn scopes() -> Vec<&'static str> {
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Routes {
     let mut routes = Routes::default();
     for node in reader.list(node, "a list of routes") {
-        let Some(section) = reader.section(&node, ROUTE) else {
+        let Some(section) = reader.section::<RouteSection>(&node) else {
             continue;
         };
         let Some(route) = read_route(reader, &section) else {
@@ -73,27 +71,22 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Routes {
     routes
 }
 
-fn read_route(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Route> {
-    let place = match (section.field("path"), section.field("prefix")) {
+fn read_route(reader: &mut Reader<'_>, section: &RouteSection<'_>) -> Option<Route> {
+    let place = match (section.path.node(), section.prefix.node()) {
         (Some(node), None) => Some((node, false)),
         (None, Some(node)) => Some((node, true)),
-        _ => {
-            let message = "expected exactly one of `path` and `prefix`";
-            reader.refuse(&section.node, message);
-            None
-        }
+        _ => None,
     };
     let expected = "a plain path such as \"/api/new\", without query, pattern, or slash at its end";
     let place = place.and_then(|(node, below)| {
         let path = reader.parsed(&node, expected, |text| is_plain(text).then_some(text))?;
         Some((path.to_owned(), below))
     });
-    let methods = section.field("methods");
-    let methods = methods.and_then(|node| read_methods(reader, &node));
-    let scope = section.field("scope").and_then(|node| {
+    let methods = section.methods.read(reader, read_methods);
+    let scope = section.scope.read(reader, |reader, node| {
         let expected = format!("one of {}", scopes().join(", "));
         let named = |text: &str| Scope::named(text).filter(|scope| SCOPES.contains(scope));
-        reader.parsed(&node, &expected, named)
+        reader.parsed(node, &expected, named)
     });
     let (path, below) = place?;
     Some(Route::mapped(methods?, &path, below, scope?))

@@ -1,15 +1,14 @@
 //! `models` and `limits`, which several sections have.
 
-use super::field::{DURATION, Field, MOST_COUNTED, Shape};
-use super::reader::{Node, Reader, Section};
+use super::field::{COUNT, Field, Shape};
+use super::reader::{Node, Reader};
+use super::table::Member;
 use crate::grant::{BodyRules, ModelRule, RequestLimits};
 use crate::ollama::ModelPattern;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// The field `models`, wherever it stands.
 pub(super) const MODELS: Field = Field::optional(
-    "models",
     Shape::List(&Shape::Text),
     "the models that it may use: names such as `llama3.2`, which is `llama3.2:latest`, or patterns such as \
      `qwen3:*`, `team/*` and `*`; `[]` is none. Default: all, and no request is read for it",
@@ -17,57 +16,58 @@ pub(super) const MODELS: Field = Field::optional(
 
 /// The field `limits`, wherever it stands.
 pub(super) const LIMITS_FIELD: Field = Field::optional(
-    "limits",
     Shape::Object(LIMITS),
     "how much its requests may ask for. Default: as much as they like",
 );
 
-pub(super) const LIMITS: &[Field] = &[
-    Field::optional(
-        "keep_alive",
-        DURATION,
-        "the longest `keep_alive`, such as `\"10m\"`, up to 30 days; a negative one, which is for ever, is refused then",
-    ),
-    Field::optional(
-        "num_ctx",
-        Shape::Count,
-        "the greatest `options.num_ctx`, and `parameters.num_ctx` of a model to create",
-    ),
-    Field::optional(
-        "num_predict",
-        Shape::Count,
-        "the most tokens that a request may have predicted. It must then say how many: in `options.num_predict`, \
-         and under `/v1` in `max_tokens`, or in `max_output_tokens` for `/v1/responses`",
-    ),
-    Field::optional(
-        "raw",
-        Shape::Boolean,
-        "`false` refuses `raw`, which passes over the model's template, and a `template` that takes its place",
-    ),
-    Field::optional(
-        "debug_render_only",
-        Shape::Boolean,
-        "`false` refuses `_debug_render_only`, which shows what the template makes",
-    ),
-    Field::optional("request_bytes", Shape::Count, "the longest body, in bytes"),
-];
-
-/// Thirty days. Who allows more allows any.
-const MOST_KEEP_ALIVE: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// The rules in `section`, if it has some.
-pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Rc<BodyRules>> {
-    read_over(reader, section, None)
+table! {
+    pub(super) LIMITS => LimitsSection {
+        keep_alive: Field::any_of(
+            Shape::Duration(0, MAX_KEEP_ALIVE),
+            "the longest `keep_alive`, such as `\"10m\"`, up to 30 days; a negative one, which is for ever, is refused then",
+        ),
+        num_ctx: Field::any_of(
+            COUNT,
+            "the greatest `options.num_ctx`, and `parameters.num_ctx` of a model to create",
+        ),
+        num_predict: Field::any_of(
+            COUNT,
+            "the most tokens that a request may have predicted. It must then say how many: in `options.num_predict`, \
+             and under `/v1` in `max_tokens`, or in `max_output_tokens` for `/v1/responses`",
+        ),
+        raw: Field::any_of(
+            Shape::Boolean,
+            "`false` refuses `raw`, which passes over the model's template, and a `template` that takes its place",
+        ),
+        debug_render_only: Field::any_of(
+            Shape::Boolean,
+            "`false` refuses `_debug_render_only`, which shows what the template makes",
+        ),
+        request_bytes: Field::any_of(COUNT, "the longest body, in bytes"),
+    }
 }
 
-/// The rules in `section`, with those of `common` in the place of `models` or `limits` if that is
+/// Thirty days. Who allows more allows any.
+const MAX_KEEP_ALIVE: u64 = 30 * 24 * 3600;
+
+/// The rules in a section's `models` and `limits`, if it has some.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    models: &Member<'_>,
+    limits: &Member<'_>,
+) -> Option<Rc<BodyRules>> {
+    read_over(reader, models, limits, None)
+}
+
+/// The rules in a section's `models` and `limits`, with those of `common` in the place of `models` or `limits` if that is
 /// left out.
 pub(super) fn read_over(
     reader: &mut Reader<'_>,
-    section: &Section<'_>,
+    models: &Member<'_>,
+    limits: &Member<'_>,
     common: Option<&Rc<BodyRules>>,
 ) -> Option<Rc<BodyRules>> {
-    let (own_models, own_limits) = (section.field("models"), section.field("limits"));
+    let (own_models, own_limits) = (models.node(), limits.node());
     if own_models.is_none() && own_limits.is_none() {
         return common.cloned();
     }
@@ -78,13 +78,13 @@ pub(super) fn read_over(
         .map(|rules| BodyRules::clone(rules))
         .unwrap_or_default();
     let rules = BodyRules {
-        models: own_models.map_or(common_models, |node| vec![models(reader, &node)]),
-        limits: own_limits.map_or(common_limits, |node| limits(reader, &node)),
+        models: own_models.map_or(common_models, |node| vec![read_models(reader, &node)]),
+        limits: own_limits.map_or(common_limits, |node| read_limits(reader, &node)),
     };
     (!rules.is_empty()).then(|| Rc::new(rules))
 }
 
-fn models(reader: &mut Reader<'_>, node: &Node<'_>) -> ModelRule {
+fn read_models(reader: &mut Reader<'_>, node: &Node<'_>) -> ModelRule {
     let mut patterns = Vec::new();
     for item in reader.list(node, "a list of models") {
         let Some(text) = item.json.text() else {
@@ -99,36 +99,18 @@ fn models(reader: &mut Reader<'_>, node: &Node<'_>) -> ModelRule {
     ModelRule::new(patterns)
 }
 
-fn limits(reader: &mut Reader<'_>, node: &Node<'_>) -> RequestLimits {
-    let Some(section) = reader.section(node, LIMITS) else {
+fn read_limits(reader: &mut Reader<'_>, node: &Node<'_>) -> RequestLimits {
+    let Some(section) = reader.section::<LimitsSection>(node) else {
         return RequestLimits::default();
     };
-    if !LIMITS
-        .iter()
-        .any(|field| section.field(field.name).is_some())
-    {
-        reader.refuse(node, "limits nothing, name a limit or leave it out");
-    }
-    let keep_alive = section.field("keep_alive").and_then(|node| {
-        let seconds = reader.duration(&node, MOST_KEEP_ALIVE)?;
-        Some(Duration::from_secs(seconds.unsigned_abs()))
-    });
-    let mut count = |name| {
-        let node = section.field(name)?;
-        reader.whole(&node, 1..=MOST_COUNTED)
-    };
-    let (num_ctx, num_predict) = (count("num_ctx"), count("num_predict"));
-    let request_bytes = count("request_bytes");
-    let mut refused = |name| {
-        let node = section.field(name)?;
-        reader.boolean(&node).map(|allowed| !allowed)
-    };
+    let mut refused = |member: &Member<'_>| member.read(reader, Reader::boolean) == Some(false);
+    let (no_raw, no_debug_render) = (refused(&section.raw), refused(&section.debug_render_only));
     RequestLimits {
-        keep_alive,
-        num_ctx,
-        num_predict,
-        no_raw: refused("raw").unwrap_or(false),
-        no_debug_render: refused("debug_render_only").unwrap_or(false),
-        request_bytes,
+        keep_alive: reader.duration(&section.keep_alive),
+        num_ctx: reader.whole(&section.num_ctx),
+        num_predict: reader.whole(&section.num_predict),
+        no_raw,
+        no_debug_render,
+        request_bytes: reader.whole(&section.request_bytes),
     }
 }

@@ -3,12 +3,18 @@
 //! Draft 4, because that is what Kong reads. It serves editors and Kong's Admin API, which then
 //! tell of a mistake at once. The gate does not use it: the reader is the judge.
 
-use super::field::{Field, MOST_COUNTED, Shape, Support};
+use super::field::{Field, Shape, Support};
 use super::root::ROOT;
 use crate::json::Json;
 
 /// What marks a draft-4 document.
 const DRAFT: &str = "http://json-schema.org/draft-04/schema#";
+
+/// A number and a unit, once or more: what is left to the reader is whether there is such a unit.
+const DURATION: &str = "^ *[0-9]";
+
+/// A number of bytes.
+const SIZE: &str = "^[0-9]{1,10} ?([KMG]i)?B$";
 
 /// The schema of the whole document.
 pub fn schema() -> Json {
@@ -77,14 +83,11 @@ fn shape(shape: Shape) -> Members {
         Shape::Boolean => vec![member("type", text("boolean"))],
         Shape::Whole(least, most) => vec![
             member("type", text("integer")),
-            member("minimum", number(least.into())),
-            member("maximum", number(most.into())),
+            member("minimum", number(least)),
+            member("maximum", number(most)),
         ],
-        Shape::Count => vec![
-            member("type", text("integer")),
-            member("minimum", number(1)),
-            member("maximum", number(MOST_COUNTED)),
-        ],
+        Shape::Duration(..) => vec![string(), member("pattern", text(DURATION))],
+        Shape::Size(_) => vec![string(), member("pattern", text(SIZE))],
         Shape::Word(words) => vec![member("enum", texts(&words()))],
         Shape::Object(fields) => section(fields),
         Shape::Open(fields) => {

@@ -3,64 +3,63 @@
 use super::field::{Field, Shape};
 use super::jwt::claim;
 use super::reader::{Node, Reader};
+use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::ClaimPath;
 use crate::http::{FieldKind, PathPrefix, is_visible_ascii};
 use crate::upstream::{Proof, UpstreamRules};
 use std::collections::HashMap;
 
-pub(super) const UPSTREAM: &[Field] = &[
-    Field::optional(
-        "host",
-        Shape::Pattern(r"^[A-Za-z0-9._:\[\]-]{1,255}$"),
-        "the Host that Ollama is asked with; bound to loopback, it refuses foreign names. \
-         Default: `localhost:11434`. Refused on Kong, which takes it from the service's `url`",
-    ),
-    Field::optional(
-        "identity_headers",
-        Shape::Object(IDENTITY_HEADERS),
-        "headers that tell Ollama, or a program before it, who is calling. Default: none. Ollama passes \
-         headers on to ollama.com for cloud models",
-    ),
-    Field::optional(
-        "proof",
-        Shape::Object(PROOF),
-        "a header with a secret that every request which the gate lets on carries, so that a guard behind it in \
-         the gateway can refuse what has not come through the gate. Default: none",
-    ),
-    Field::later("credential"),
-];
+table! {
+    pub(super) UPSTREAM => UpstreamSection {
+        host: Field::optional(
+            Shape::Pattern(r"^[A-Za-z0-9._:\[\]-]{1,255}$"),
+            "the Host that Ollama is asked with; bound to loopback, it refuses foreign names. \
+             Default: `localhost:11434`. Refused on Kong, which takes it from the service's `url`",
+        ),
+        identity_headers: Field::optional(
+            Shape::Object(IDENTITY_HEADERS),
+            "headers that tell Ollama, or a program before it, who is calling. Default: none. Ollama passes \
+             headers on to ollama.com for cloud models",
+        ),
+        proof: Field::optional(
+            Shape::Object(PROOF),
+            "a header with a secret that every request which the gate lets on carries, so that a guard behind it in \
+             the gateway can refuse what has not come through the gate. Default: none",
+        ),
+    } later ["credential"]
+}
 
-pub(super) const PROOF: &[Field] = &[
-    Field::required(
-        "header",
-        HEADER,
-        "its name, such as `X-Ollama-Gate-Proof`. What a client sends under it is taken out",
-    ),
-    Field::required(
-        "secret",
-        Shape::Secret(SECRET),
-        "its value, known to the gate and to the guard alone: 32 or more characters of visible ASCII",
-    ),
-    ALLOW_PLACEHOLDER,
-];
+table! {
+    pub(super) PROOF => ProofSection {
+        header: Field::required(
+            HEADER,
+            "its name, such as `X-Ollama-Gate-Proof`. What a client sends under it is taken out",
+        ),
+        secret: Field::required(
+            Shape::Secret(SECRET),
+            "its value, known to the gate and to the guard alone: 32 or more characters of visible ASCII",
+        ),
+        danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
+    }
+}
 
 /// The shortest secret of the proof.
 const SHORTEST_PROOF: usize = 32;
 
-pub(super) const IDENTITY_HEADERS: &[Field] = &[
-    Field::optional("subject", HEADER, "the header for the caller's `subject`"),
-    Field::optional(
-        "credential_id",
-        HEADER,
-        "the header for the `id` of the key, or the `name` of the issuer",
-    ),
-    Field::optional(
-        "claims",
-        Shape::Map(&Shape::Name),
-        "headers for claims of the token, each with the claim: `{\"X-User-Email\": \"email\"}`",
-    ),
-];
+table! {
+    pub(super) IDENTITY_HEADERS => IdentityHeadersSection {
+        subject: Field::optional(HEADER, "the header for the caller's `subject`"),
+        credential_id: Field::optional(
+            HEADER,
+            "the header for the `id` of the key, or the `name` of the issuer",
+        ),
+        claims: Field::optional(
+            Shape::Map(&Shape::Name),
+            "headers for claims of the token, each with the claim: `{\"X-User-Email\": \"email\"}`",
+        ),
+    }
+}
 
 /// The name of a header; which ones are free is for the reader to say.
 pub(super) const HEADER: Shape = Shape::Pattern("^[A-Za-z0-9-]{1,64}$");
@@ -86,26 +85,29 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     node: Option<&Node<'_>>,
 ) -> (UpstreamRules, Vec<ClaimPath>) {
-    let section = node.and_then(|node| reader.section(node, UPSTREAM));
-    let field = |name| section.as_ref().and_then(|section| section.field(name));
-    let host = field("host").and_then(|node| {
+    let section = node.and_then(|node| reader.section::<UpstreamSection>(node));
+    let section = section.as_ref();
+    let host = section.and_then(|section| section.host.node());
+    let host = host.and_then(|node| {
         let expected = "a host such as \"localhost:11434\", without a scheme or a path";
         reader.parsed(&node, expected, |text| {
             is_host(text).then(|| text.to_owned())
         })
     });
-    let names = field("identity_headers");
-    let names = names.and_then(|node| reader.section(&node, IDENTITY_HEADERS));
+    let names = section.and_then(|section| section.identity_headers.node());
+    let names = names.and_then(|node| reader.section::<IdentityHeadersSection>(&node));
     let mut taken = HashMap::new();
-    let mut header = |reader: &mut Reader<'_>, what| {
-        let node = names.as_ref()?.field(what)?;
+    let mut header = |reader: &mut Reader<'_>, member: Option<&Member<'_>>| {
+        let member = member?;
+        let node = member.node()?;
         let name = header_name(reader, &node)?;
-        take(reader, &mut taken, &node, &name, what);
+        take(reader, &mut taken, &node, &name, member.name());
         Some(name)
     };
-    let subject_header = header(reader, "subject");
-    let credential_id_header = header(reader, "credential_id");
-    let claims = names.as_ref().and_then(|names| names.field("claims"));
+    let names = names.as_ref();
+    let subject_header = header(reader, names.map(|names| &names.subject));
+    let credential_id_header = header(reader, names.map(|names| &names.credential_id));
+    let claims = names.and_then(|names| names.claims.node());
     let entries = claims.map(|node| reader.entries(&node)).unwrap_or_default();
     let (mut claim_headers, mut claims) = (Vec::new(), Vec::new());
     for (name, node) in entries {
@@ -120,7 +122,8 @@ pub(super) fn read(
             claims.push(path);
         }
     }
-    let proof = field("proof").and_then(|node| read_proof(reader, &mut taken, &node));
+    let proof = section.and_then(|section| section.proof.node());
+    let proof = proof.and_then(|node| read_proof(reader, &mut taken, &node));
     let rules = UpstreamRules {
         proof,
         host: host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
@@ -138,22 +141,22 @@ fn read_proof(
     taken: &mut HashMap<String, &'static str>,
     node: &Node<'_>,
 ) -> Option<Proof> {
-    let section = reader.section(node, PROOF)?;
-    let header = section.field("header").and_then(|node| {
-        let name = header_name(reader, &node)?;
-        take(reader, taken, &node, &name, "proof");
+    let section = reader.section::<ProofSection>(node)?;
+    let header = section.header.read(reader, |reader, node| {
+        let name = header_name(reader, node)?;
+        take(reader, taken, node, &name, "proof");
         Some(name)
     });
-    let allowed = reader.allows_placeholders(&section);
-    let secret = section.field("secret").and_then(|node| {
-        let secret = reader.secret(&node)?;
+    let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
+    let secret = section.secret.read(reader, |reader, node| {
+        let secret = reader.secret(node)?;
         let bytes = secret.expose().as_bytes();
         if bytes.len() < SHORTEST_PROOF || !is_visible_ascii(bytes) {
-            reader.refuse(&node, "expected 32 or more characters of visible ASCII");
+            reader.refuse(node, "expected 32 or more characters of visible ASCII");
             return None;
         }
         reader
-            .check_drawn(&node, secret.expose(), allowed)
+            .check_drawn(node, secret.expose(), allowed)
             .then_some(secret)
     });
     Some(Proof {

@@ -2,14 +2,14 @@
 
 use super::field::{Field, Shape};
 use super::placeholder;
-use super::reader::{Node, Reader, Section, shortened, unresolved};
+use super::reader::{Node, Reader, shortened, unresolved};
+use super::table::Member;
 use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
 use crate::json::Json;
 use crate::ollama::Scope;
 use crate::secret::Secret;
 use crate::time::Timestamp;
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -21,22 +21,24 @@ const SHOWN: usize = 40;
 /// The longest name of a key, an issuer or a subject.
 const LONGEST_NAME: usize = 128;
 
-pub(super) const SECRET: &[Field] = &[
-    Field::required(
-        "env",
-        Shape::Pattern("^[A-Z0-9_]{1,64}$"),
-        "the environment variable that holds the secret; its name has A to Z, 0 to 9 and `_` only, so that a secret pasted here is not taken for one",
-    ),
-    Field::optional(
-        "optional",
-        Shape::Boolean,
-        "`true`: the variable may be unset, such as that of a previous secret",
-    ),
-];
+table! {
+    pub(super) SECRET => SecretSection {
+        env: Field::required(
+            Shape::Pattern("^[A-Z0-9_]{1,64}$"),
+            "the environment variable that holds the secret; its name has A to Z, 0 to 9 and `_` only, so that a secret pasted here is not taken for one",
+        ),
+        optional: Field::optional(
+            Shape::Boolean,
+            "`true`: the variable may be unset, such as that of a previous secret",
+        ),
+    }
+}
+
+/// The bounds of a field that has none: nothing is within.
+const NOTHING: RangeInclusive<u64> = RangeInclusive::new(1, 0);
 
 /// In every section with secrets that the caller presents or signs with.
 pub(super) const ALLOW_PLACEHOLDER: Field = Field::optional(
-    "danger_allow_placeholder_secret",
     Shape::Boolean,
     "`true` takes a secret that is an example or can be guessed, with a warning at each start; a reference that was \
      not resolved is never taken",
@@ -97,16 +99,34 @@ impl Reader<'_> {
         }
     }
 
-    /// A whole number within `range`.
-    pub fn whole<N>(&mut self, node: &Node<'_>, range: RangeInclusive<N>) -> Option<N>
+    /// Whether a switch is on; one that is not given is off.
+    pub fn is_true(&mut self, member: &Member<'_>) -> bool {
+        member.read(self, Self::boolean) == Some(true)
+    }
+
+    /// A whole number within the bounds of its field.
+    pub fn whole<N>(&mut self, member: &Member<'_>) -> Option<N>
     where
-        N: Display + PartialOrd + TryFrom<u64>,
+        N: TryFrom<u64>,
     {
+        let range = match member.shape() {
+            Shape::Whole(least, most) => least..=most,
+            _ => NOTHING,
+        };
+        let node = member.node()?;
+        let value = N::try_from(self.whole_within(&node, range)?).ok();
+        if value.is_none() {
+            self.mismatch(&node, "a smaller number");
+        }
+        value
+    }
+
+    /// A whole number within `range`.
+    pub fn whole_within(&mut self, node: &Node<'_>, range: RangeInclusive<u64>) -> Option<u64> {
         let value = match node.json {
             Json::Number(number) => number.as_u64(),
             _ => None,
         };
-        let value = value.and_then(|value| N::try_from(value).ok());
         let value = value.filter(|value| range.contains(value));
         if value.is_none() {
             let expected = format!("a whole number of {} to {}", range.start(), range.end());
@@ -124,37 +144,48 @@ impl Reader<'_> {
         })
     }
 
-    /// A duration in whole seconds, of at most `most`.
-    pub fn duration(&mut self, node: &Node<'_>, most: Duration) -> Option<i64> {
-        self.duration_within(node, Duration::ZERO..=most)
+    /// A moment, and how it is written.
+    pub fn time_as_written(&mut self, node: &Node<'_>) -> Option<(Timestamp, String)> {
+        let time = self.time(node)?;
+        Some((time, node.json.text()?.to_owned()))
     }
 
-    /// A duration in whole seconds, within `range`.
-    pub fn duration_within(
-        &mut self,
-        node: &Node<'_>,
-        range: RangeInclusive<Duration>,
-    ) -> Option<i64> {
-        let most = humantime::format_duration(*range.end());
-        let expected = match *range.start() {
-            Duration::ZERO => format!("a duration such as \"30s\", of at most {most}"),
-            least => {
-                let least = humantime::format_duration(least);
-                format!("a duration such as \"30s\", of {least} to {most}")
-            }
+    /// A duration in whole seconds, within the bounds of its field.
+    pub fn duration(&mut self, member: &Member<'_>) -> Option<Duration> {
+        let range = match member.shape() {
+            Shape::Duration(least, most) => least..=most,
+            _ => NOTHING,
         };
-        self.parsed(node, &expected, |text| {
+        let shown = |seconds| humantime::format_duration(Duration::from_secs(seconds));
+        let most = shown(*range.end());
+        let expected = match *range.start() {
+            0 => format!("a duration such as \"30s\", of at most {most}"),
+            least => format!("a duration such as \"30s\", of {} to {most}", shown(least)),
+        };
+        self.parsed(&member.node()?, &expected, |text| {
             let duration = humantime::parse_duration(text).ok()?;
-            let fit = range.contains(&duration) && duration.subsec_nanos() == 0;
-            i64::try_from(duration.as_secs()).ok().filter(|_| fit)
+            let fit = range.contains(&duration.as_secs()) && duration.subsec_nanos() == 0;
+            fit.then_some(duration)
         })
     }
 
-    /// A number of bytes, of one to `most`.
-    pub fn size(&mut self, node: &Node<'_>, most: u64) -> Option<u64> {
-        let expected =
-            format!("a size such as \"64MiB\" (B, KiB, MiB or GiB), of 1 to {most} bytes");
-        self.parsed(node, &expected, |text| {
+    /// The seconds of a duration within the bounds of its field.
+    pub fn seconds(&mut self, member: &Member<'_>) -> Option<i64> {
+        let duration = self.duration(member)?;
+        i64::try_from(duration.as_secs()).ok()
+    }
+
+    /// A number of bytes, within the bounds of its field.
+    pub fn size(&mut self, member: &Member<'_>) -> Option<u64> {
+        let range = match member.shape() {
+            Shape::Size(most) => 1..=most,
+            _ => NOTHING,
+        };
+        let expected = format!(
+            "a size such as \"64MiB\" (B, KiB, MiB or GiB), of 1 to {} bytes",
+            range.end()
+        );
+        self.parsed(&member.node()?, &expected, |text| {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
             let (number, unit) = text.split_at_checked(digits)?;
             let scale = match unit.strip_prefix(' ').unwrap_or(unit) {
@@ -165,7 +196,7 @@ impl Reader<'_> {
                 _ => return None,
             };
             let bytes = number.parse::<u64>().ok()?.checked_mul(scale)?;
-            (1..=most).contains(&bytes).then_some(bytes)
+            range.contains(&bytes).then_some(bytes)
         })
     }
 
@@ -225,10 +256,9 @@ impl Reader<'_> {
     }
 
     fn secret_of_environment(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
-        let section = self.section(node, SECRET)?;
-        let optional = section.field("optional");
-        let optional = optional.and_then(|field| self.boolean(&field));
-        let field = section.field("env")?;
+        let section = self.section::<SecretSection>(node)?;
+        let optional = self.is_true(&section.optional);
+        let field = section.env.node()?;
         let Some(name) = field.json.text().filter(|name| is_variable(name)) else {
             // Not shown: it may be the secret itself.
             let expected = "the name of an environment variable, of A to Z, 0 to 9 and _";
@@ -236,7 +266,7 @@ impl Reader<'_> {
             return None;
         };
         match (self.environment)(name).filter(|value| !value.is_empty()) {
-            None if optional == Some(true) => None,
+            None if optional => None,
             None => {
                 let message = format!(
                     "environment variable `{name}` is not set for the filter, the gateway must pass it on"
@@ -258,12 +288,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether `section` takes secrets that are examples or can be guessed.
-    pub fn allows_placeholders(&mut self, section: &Section<'_>) -> bool {
-        let field = section.field(ALLOW_PLACEHOLDER.name);
-        field.and_then(|field| self.boolean(&field)) == Some(true)
-    }
-
     /// Whether `secret` may stand at `node`: it is no example and cannot be guessed, or such are `allowed`.
     pub fn check_drawn(&mut self, node: &Node<'_>, secret: &str, allowed: bool) -> bool {
         let problem = match placeholder::example(secret) {
@@ -282,8 +306,7 @@ impl Reader<'_> {
         } else {
             let message = format!(
                 "{problem}: put a secret of your own there, such as one of `make key` or of `openssl rand -hex 32` \
-                 (or insist with `{}`)",
-                ALLOW_PLACEHOLDER.name
+                 (or insist with `danger_allow_placeholder_secret`)"
             );
             self.refuse(node, message);
         }

@@ -291,7 +291,7 @@ fn the_section_has_users_or_a_file_and_nothing_else() {
     ] {
         assert_eq!(
             error("/basic", empty.clone()),
-            "basic: expected `users` or `htpasswd`",
+            "basic: expected at least one of `users` and `htpasswd`",
             "{empty}"
         );
     }

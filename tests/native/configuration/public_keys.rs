@@ -130,7 +130,7 @@ fn a_key_that_is_none_is_refused_with_what_it_is() {
             but("pem", json!("x")),
             "expected exactly one of `pem` and `kty`",
         ),
-        (json!({}), "has no `kty`"),
+        (json!({}), "expected exactly one of `pem` and `kty`"),
         (
             json!({ "pem": "x" }),
             "is no PEM, expected `-----BEGIN PUBLIC KEY-----` and so on",

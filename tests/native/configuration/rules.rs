@@ -120,11 +120,12 @@ fn what_is_no_model_is_told_with_its_place() {
 
 #[test]
 fn what_is_no_limit_is_told_with_its_place() {
+    let none = "limits: expected at least one of `keep_alive`, `num_ctx`, `num_predict`, `raw`, `debug_render_only` and `request_bytes`";
     let whole = "expected a whole number of 1 to 9007199254740991";
     for (place, path) in PLACES {
         for (value, message) in [
-            (json!({}), "limits: limits nothing, name a limit or leave it out".to_owned()),
-            (json!([]), "limits: limits nothing, name a limit or leave it out".to_owned()),
+            (json!({}), none.to_owned()),
+            (json!([]), none.to_owned()),
             (json!(7), "limits: expected an object, found a number".to_owned()),
             (json!({ "num_ctx": 0 }), format!("limits.num_ctx: {whole}, found `0`")),
             (json!({ "num_ctx": -1 }), format!("limits.num_ctx: {whole}, found `-1`")),

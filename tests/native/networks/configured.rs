@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 fn a_section_that_says_nothing_or_nonsense_is_refused() {
     assert_eq!(
         error("/network", json!({})),
-        "network: expected `allow` or `deny` (`\"allow\": []` lets nobody in)"
+        "network: expected at least one of `allow`, `deny` and `trusted_proxies` (`\"allow\": []` lets nobody in)"
     );
     assert_eq!(
         error("/network", json!([])),
-        "network: expected `allow` or `deny` (`\"allow\": []` lets nobody in)"
+        "network: expected at least one of `allow`, `deny` and `trusted_proxies` (`\"allow\": []` lets nobody in)"
     );
     assert_eq!(
         error("/network", json!({ "trusted_proxies": 1 })),

@@ -1,7 +1,8 @@
 //! The keys of an issuer: `secrets`, `keys`, `jwks`
 
-use super::super::field::{DURATION, Field, Shape};
-use super::super::reader::{Node, Reader, Section};
+use super::super::field::{Field, Shape};
+use super::super::reader::{Node, Reader};
+use super::IssuerSection;
 use crate::authn::jwt::{
     Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
@@ -9,65 +10,61 @@ use crate::http::Url;
 use crate::source::{FetchRules, Source, Sources};
 use std::time::Duration;
 
-pub(in crate::config) const KEY: &[Field] = &[
-    Field::one_of(
-        "pem",
-        Shape::Text,
-        "a public key in PEM (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`), line breaks as `\\n`",
-    ),
-    Field::one_of(
-        "kty",
-        Shape::Text,
-        "its type: `RSA`, `EC` or `OKP`. This and what follows is a JWK (RFC 7517); members that are not \
-         listed here are passed over",
-    ),
-    Field::optional(
-        "kid",
-        Shape::Text,
-        "the name by which tokens ask for it; if any key has one, a token that names another is refused",
-    ),
-    Field::optional("alg", Shape::Text, "the only algorithm it is for"),
-    Field::optional("use", Shape::Text, "`sig`"),
-    Field::optional("n", Shape::Text, "RSA: the modulus, of 2048 to 8192 bits"),
-    Field::optional("e", Shape::Text, "RSA: the exponent"),
-    Field::optional("crv", Shape::Text, "`P-256`, `P-384` or `Ed25519`"),
-    Field::optional("x", Shape::Text, "EC, OKP: the point"),
-    Field::optional("y", Shape::Text, "EC: the point"),
-];
+table! {
+    pub(in crate::config) KEY => KeySection {
+        pem: Field::one_of(
+            Shape::Text,
+            "a public key in PEM (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`), line breaks as `\\n`",
+        ),
+        kty: Field::one_of(
+            Shape::Text,
+            "its type: `RSA`, `EC` or `OKP`. This and what follows is a JWK (RFC 7517); members that are not \
+             listed here are passed over",
+        ),
+        kid: Field::optional(
+            Shape::Text,
+            "the name by which tokens ask for it; if any key has one, a token that names another is refused",
+        ),
+        alg: Field::optional(Shape::Text, "the only algorithm it is for"),
+    } read by key_of_jwk {
+        "use": Field::optional(Shape::Text, "`sig`"),
+        "n": Field::optional(Shape::Text, "RSA: the modulus, of 2048 to 8192 bits"),
+        "e": Field::optional(Shape::Text, "RSA: the exponent"),
+        "crv": Field::optional(Shape::Text, "`P-256`, `P-384` or `Ed25519`"),
+        "x": Field::optional(Shape::Text, "EC, OKP: the point"),
+        "y": Field::optional(Shape::Text, "EC: the point"),
+    }
+}
 
-pub(in crate::config) const JWKS: &[Field] = &[
-    Field::required(
-        "upstream",
-        Shape::Text,
-        "the gateway's name for the server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
-    ),
-    Field::optional(
-        "url",
-        Shape::Pattern("^https?://[!-~]+$"),
-        "the address of the JWKS. Default: found by OpenID Connect discovery from `issuer`",
-    ),
-    Field::optional(
-        "every",
-        DURATION,
-        "how often it is fetched, 10 seconds to a day. Default: `\"10m\"`",
-    ),
-    Field::optional(
-        "max_stale",
-        DURATION,
-        "how long keys hold while the server does not answer, up to 30 days. Default: `\"24h\"`",
-    ),
-    Field::optional(
-        "cool_down",
-        DURATION,
-        "how long after a fetch for an unknown `kid` no other is made for one, 1 second to 5 minutes. \
-         Default: `\"10s\"`",
-    ),
-    Field::optional(
-        "timeout",
-        DURATION,
-        "how long to wait for an answer, 1 to 30 seconds. Default: `\"5s\"`",
-    ),
-];
+table! {
+    pub(in crate::config) JWKS => JwksSection {
+        upstream: Field::required(
+            Shape::Text,
+            "the gateway's name for the server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
+        ),
+        url: Field::optional(
+            Shape::Pattern("^https?://[!-~]+$"),
+            "the address of the JWKS. Default: found by OpenID Connect discovery from `issuer`",
+        ),
+        every: Field::optional(
+            Shape::Duration(10, DAY),
+            "how often it is fetched, 10 seconds to a day. Default: `\"10m\"`",
+        ),
+        max_stale: Field::optional(
+            Shape::Duration(10, 30 * DAY),
+            "how long keys hold while the server does not answer, up to 30 days. Default: `\"24h\"`",
+        ),
+        cool_down: Field::optional(
+            Shape::Duration(1, 300),
+            "how long after a fetch for an unknown `kid` no other is made for one, 1 second to 5 minutes. \
+             Default: `\"10s\"`",
+        ),
+        timeout: Field::optional(
+            Shape::Duration(1, 30),
+            "how long to wait for an answer, 1 to 30 seconds. Default: `\"5s\"`",
+        ),
+    }
+}
 
 /// No setting takes a shorter secret.
 const SHORTEST: usize = 12;
@@ -81,15 +78,15 @@ const DAY: u64 = 24 * 3600;
 pub fn read(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
-    section: &Section<'_>,
+    section: &IssuerSection<'_>,
     algorithms: &[Algorithm],
     name: &str,
 ) -> Keys {
     let nothing = Keys::Secrets(Vec::new());
     let (secrets, keys, jwks) = (
-        section.field("secrets"),
-        section.field("keys"),
-        section.field("jwks"),
+        section.secrets.node(),
+        section.keys.node(),
+        section.jwks.node(),
     );
     match (secrets, keys, jwks) {
         (Some(node), None, None) => {
@@ -105,20 +102,14 @@ pub fn read(
             let remote = read_jwks(reader, sources, section, &node, name);
             remote.map_or(nothing, |remote| Keys::Remote(Box::new(remote)))
         }
-        _ => {
-            reader.refuse(
-                &section.node,
-                "expected exactly one of `secrets`, `keys` and `jwks`",
-            );
-            nothing
-        }
+        _ => nothing,
     }
 }
 
 /// RFC 8725 section 3.1: a key is for one kind of algorithm.
 fn check_family(
     reader: &mut Reader<'_>,
-    section: &Section<'_>,
+    section: &IssuerSection<'_>,
     algorithms: &[Algorithm],
     hmac: bool,
 ) {
@@ -130,7 +121,7 @@ fn check_family(
         true => format!("{wrong} needs public keys, in `keys` or `jwks` instead of `secrets`"),
         false => format!("{wrong} needs `secrets`, give it an issuer of its own"),
     };
-    reader.refuse(&section.place("algorithms"), message);
+    reader.refuse(&section.algorithms.place(), message);
 }
 
 /// RFC 7518 section 3.2: at least as long as the hash.
@@ -145,15 +136,12 @@ fn secure_length(algorithms: &[Algorithm]) -> usize {
 
 fn read_secrets(
     reader: &mut Reader<'_>,
-    section: &Section<'_>,
+    section: &IssuerSection<'_>,
     node: &Node<'_>,
     algorithms: &[Algorithm],
 ) -> Vec<HmacKey> {
-    let short = section.field("danger_allow_short_secret");
-    let short = short
-        .and_then(|node| reader.boolean(&node))
-        .unwrap_or(false);
-    let allowed = reader.allows_placeholders(section);
+    let short = reader.is_true(&section.danger_allow_short_secret);
+    let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
     let secure = secure_length(algorithms);
     let least = if short { SHORTEST } else { secure };
     let items = reader.list(node, "a list of secrets");
@@ -186,7 +174,7 @@ fn read_secrets(
 
 fn read_keys(
     reader: &mut Reader<'_>,
-    section: &Section<'_>,
+    section: &IssuerSection<'_>,
     node: &Node<'_>,
     algorithms: &[Algorithm],
 ) -> Vec<Key> {
@@ -214,7 +202,7 @@ fn read_keys(
         && reader.errors.count() == known_errors
     {
         let message = format!("no key of this issuer is for {}", unused.name());
-        reader.refuse(&section.place("algorithms"), message);
+        reader.refuse(&section.algorithms.place(), message);
     }
     keys
 }
@@ -224,15 +212,15 @@ fn is_for(key: &Key, algorithm: Algorithm) -> bool {
 }
 
 fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
-    let section = reader.open_section(item, KEY)?;
-    let key = match section.field("pem") {
+    let section = reader.open_section::<KeySection>(item)?;
+    let key = match section.pem.node() {
         None => key_of_jwk(item.json),
-        Some(pem) if section.field("kty").is_none() => {
-            let kid = section.field("kid");
-            let kid = kid.and_then(|node| reader.text(&node, "a string that is not empty"));
-            let only = section.field("alg");
-            let algorithm = only.and_then(|node| {
-                reader.parsed(&node, "an algorithm such as \"RS256\"", Algorithm::named)
+        Some(pem) if !section.kty.is_given() => {
+            let kid = section.kid.read(reader, |reader, node| {
+                reader.text(node, "a string that is not empty")
+            });
+            let algorithm = section.alg.read(reader, |reader, node| {
+                reader.parsed(node, "an algorithm such as \"RS256\"", Algorithm::named)
             });
             let text = pem.json.text().unwrap_or_default();
             PublicKey::from_pem(text).map(|public| Key {
@@ -241,7 +229,7 @@ fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
                 public,
             })
         }
-        Some(_) => Err("expected exactly one of `pem` and `kty`".to_owned()),
+        Some(_) => return None,
     };
     match key {
         Ok(key) => Some(key),
@@ -255,51 +243,46 @@ fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
 fn read_jwks(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
-    section: &Section<'_>,
+    section: &IssuerSection<'_>,
     node: &Node<'_>,
     name: &str,
 ) -> Option<Remote> {
     // A key server vouches for one issuer; whoever it lets in elsewhere is not let in here.
-    let any = section.field("danger_allow_any_audience");
-    if section.field("issuer").is_none() {
-        reader.refuse(&section.place("issuer"), "is missing, `jwks` needs it");
+    if !section.issuer.is_given() {
+        reader.refuse(&section.issuer.place(), "is missing, `jwks` needs it");
     }
-    if section.field("audiences").is_none() && any.is_none() {
+    if !section.audiences.is_given() && !section.danger_allow_any_audience.is_given() {
         reader.refuse(
-            &section.place("audiences"),
+            &section.audiences.place(),
             "is missing, `jwks` needs it (or `danger_allow_any_audience`)",
         );
     }
-    let jwks = reader.section(node, JWKS)?;
-    let field = |name| jwks.field(name);
-    let upstream = field("upstream").and_then(|node| reader.text(&node, "the name of an upstream"));
-    let location = match field("url") {
+    let jwks = reader.section::<JwksSection>(node)?;
+    let upstream = jwks.upstream.read(reader, |reader, node| {
+        reader.text(node, "the name of an upstream")
+    });
+    let location = match jwks.url.node() {
         Some(node) => {
             let expected = "an address that begins with https:// or http://";
             reader.parsed(&node, expected, Url::parse).map(Location::At)
         }
-        None => section.field("issuer").and_then(|node| {
+        None => section.issuer.read(reader, |reader, node| {
             let expected = "an address, from which `jwks.url` can be found (or give `jwks.url`)";
-            reader.parsed(&node, expected, Location::discovered)
+            reader.parsed(node, expected, Location::discovered)
         }),
     };
-    let mut duration = |name, least, most, default| {
-        let range = Duration::from_secs(least)..=Duration::from_secs(most);
-        let read = field(name).map(|node| reader.duration_within(&node, range));
-        read.flatten().unwrap_or(default)
-    };
-    let every = duration("every", 10, DAY, 600);
-    let max_stale = duration("max_stale", 10, DAY.saturating_mul(30), 86_400);
-    let cool_down = duration("cool_down", 1, 300, 10);
-    let timeout = duration("timeout", 1, 30, 5);
+    let every = reader.seconds(&jwks.every).unwrap_or(600);
+    let max_stale = reader.seconds(&jwks.max_stale).unwrap_or(86_400);
+    let cool_down = reader.seconds(&jwks.cool_down).unwrap_or(10);
+    let timeout = reader.duration(&jwks.timeout);
     if max_stale < every {
-        reader.refuse(&jwks.place("max_stale"), "is shorter than `every`");
+        reader.refuse(&jwks.max_stale.place(), "is shorter than `every`");
     }
     let document = Jwks {
         location: location?,
         server: Server {
             upstream: upstream?,
-            timeout: Duration::from_secs(timeout.unsigned_abs()),
+            timeout: timeout.unwrap_or(Duration::from_secs(5)),
         },
     };
     let rules = FetchRules {

@@ -3,128 +3,111 @@
 mod keys;
 mod rules;
 
-pub(super) use keys::{JWKS, KEY};
+pub(super) use keys::{JWKS, JwksSection, KEY};
 pub(super) use rules::claim;
 
-use super::field::{DURATION, Field, Shape};
-use super::reader::{Node, Reader, Section};
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader};
 use super::rules::{LIMITS_FIELD, MODELS};
+use super::table::Member;
 use super::upstream::{HEADER, header_name};
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{Algorithm, Issuer};
-use crate::json::Json;
 use crate::source::Sources;
 use std::collections::HashSet;
 
-pub(super) const ISSUER: &[Field] = &[
-    Field::required("name", Shape::Name, "its name in logs, unique"),
-    Field::required(
-        "algorithms",
-        Shape::Filled(&Shape::Word(algorithm_names)),
-        "the accepted algorithms: `HS256`, `HS384`, `HS512` with `secrets`; `RS256`, `RS384`, `RS512`, `PS256`, \
-         `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA` with `keys` or `jwks`. The token's own `alg` never chooses",
-    ),
-    Field::one_of(
-        "secrets",
-        Shape::Filled(&Shape::Secret(SECRET)),
-        "the HMAC secrets, the current one first, each at least as long as the hash (32, 48 or 64 bytes): strings \
-         or `{\"env\": \"NAME\"}`. A previous one lets its tokens work until they expire",
-    ),
-    Field::one_of(
-        "keys",
-        Shape::Filled(&Shape::Open(KEY)),
-        "the issuer's public keys: JWKs, such as the `keys` of a JWKS, or `{\"pem\": \"…\"}`",
-    ),
-    Field::one_of(
-        "jwks",
-        Shape::Object(JWKS),
-        "where the issuer publishes its keys. Needs `issuer` and `audiences`",
-    ),
-    Field::optional(
-        "header",
-        HEADER,
-        "the header in which its tokens come beside an API key that names this issuer in `users`. They name the \
-         user of that key, and prove nothing by themselves",
-    ),
-    Field::optional(
-        "cookie",
-        COOKIE,
-        "the name of a cookie in which its tokens come too, such as Open WebUI's `token`. Read only where no \
-         credential header is sent, and from no page of another site",
-    ),
-    Field::optional(
-        "issuer",
-        Shape::Text,
-        "the only accepted `iss`. Default: any",
-    ),
-    Field::optional(
-        "audiences",
-        Shape::Filled(&Shape::Text),
-        "the accepted `aud`, one of which a token must name. Default: a token must name none",
-    ),
-    Field::optional(
-        "danger_allow_any_audience",
-        Shape::Boolean,
-        "`true` takes tokens for whomever they are: every service that gets one can use it here",
-    ),
-    Field::optional(
-        "subject_claim",
-        Shape::Name,
-        "the claim that names the caller. This and every other claim is a name, or a JSON Pointer such as \
-         `/realm_access/roles`. Default: `sub`",
-    ),
-    Field::optional(
-        "scopes_claim",
-        Shape::Name,
-        "the claim that holds the scopes, a string with spaces or a list; unknown names in it are passed over. \
-         Default: every token gets `read` and `inference`",
-    ),
-    MODELS,
-    Field::optional(
-        "models_claim",
-        Shape::Name,
-        "the claim that holds the models that a token may use, written as in `models`: a string with spaces or a \
-         list. Both have to allow a model; a token without the claim may use none, and one whose claim cannot be \
-         read is refused. Default: no claim",
-    ),
-    LIMITS_FIELD,
-    Field::optional(
-        "required_claims",
-        Shape::Map(&Shape::Claim),
-        "what other claims have to be: a value, a list of values of which one must be there, or `{\"absent\": true}`",
-    ),
-    Field::optional(
-        "typ",
-        Shape::Filled(&Shape::Text),
-        "the accepted types in a token's header; a token must then name one. Default: `JWT` and `at+jwt`, or none",
-    ),
-    Field::optional(
-        "require_expiry",
-        Shape::Boolean,
-        "whether a token must have `exp`. Default: `true`",
-    ),
-    Field::optional(
-        "leeway",
-        DURATION,
-        "how far the clocks may be apart, up to 5 minutes. Default: `\"60s\"`",
-    ),
-    Field::optional(
-        "max_age",
-        DURATION,
-        "the longest time since `iat`, which a token must then have. Default: any",
-    ),
-    Field::optional(
-        "max_lifetime",
-        DURATION,
-        "the longest time from `iat` to `exp`, both of which a token must then have. Default: any",
-    ),
-    Field::optional(
-        "danger_allow_short_secret",
-        Shape::Boolean,
-        "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
-    ),
-    ALLOW_PLACEHOLDER,
-];
+table! {
+    pub(super) ISSUER => IssuerSection {
+        name: Field::required(Shape::Name, "its name in logs, unique"),
+        algorithms: Field::required(
+            Shape::Filled(&Shape::Word(algorithm_names)),
+            "the accepted algorithms: `HS256`, `HS384`, `HS512` with `secrets`; `RS256`, `RS384`, `RS512`, `PS256`, \
+             `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA` with `keys` or `jwks`. The token's own `alg` never chooses",
+        ),
+        secrets: Field::one_of(
+            Shape::Filled(&Shape::Secret(SECRET)),
+            "the HMAC secrets, the current one first, each at least as long as the hash (32, 48 or 64 bytes): strings \
+             or `{\"env\": \"NAME\"}`. A previous one lets its tokens work until they expire",
+        ),
+        keys: Field::one_of(
+            Shape::Filled(&Shape::Open(KEY)),
+            "the issuer's public keys: JWKs, such as the `keys` of a JWKS, or `{\"pem\": \"…\"}`",
+        ),
+        jwks: Field::one_of(
+            Shape::Object(JWKS),
+            "where the issuer publishes its keys. Needs `issuer` and `audiences`",
+        ),
+        header: Field::optional(
+            HEADER,
+            "the header in which its tokens come beside an API key that names this issuer in `users`. They name the \
+             user of that key, and prove nothing by themselves",
+        ),
+        cookie: Field::optional(
+            COOKIE,
+            "the name of a cookie in which its tokens come too, such as Open WebUI's `token`. Read only where no \
+             credential header is sent, and from no page of another site",
+        ),
+        issuer: Field::optional(Shape::Text, "the only accepted `iss`. Default: any"),
+        audiences: Field::optional(
+            Shape::Filled(&Shape::Text),
+            "the accepted `aud`, one of which a token must name. Default: a token must name none",
+        ),
+        danger_allow_any_audience: Field::optional(
+            Shape::Boolean,
+            "`true` takes tokens for whomever they are: every service that gets one can use it here",
+        ),
+        subject_claim: Field::optional(
+            Shape::Name,
+            "the claim that names the caller. This and every other claim is a name, or a JSON Pointer such as \
+             `/realm_access/roles`. Default: `sub`",
+        ),
+        scopes_claim: Field::optional(
+            Shape::Name,
+            "the claim that holds the scopes, a string with spaces or a list; unknown names in it are passed over. \
+             Default: every token gets `read` and `inference`",
+        ),
+        models: MODELS,
+        models_claim: Field::optional(
+            Shape::Name,
+            "the claim that holds the models that a token may use, written as in `models`: a string with spaces or a \
+             list. Both have to allow a model; a token without the claim may use none, and one whose claim cannot be \
+             read is refused. Default: no claim",
+        ),
+        limits: LIMITS_FIELD,
+        required_claims: Field::optional(
+            Shape::Map(&Shape::Claim),
+            "what other claims have to be: a value, a list of values of which one must be there, or `{\"absent\": true}`",
+        ),
+        typ: Field::optional(
+            Shape::Filled(&Shape::Text),
+            "the accepted types in a token's header; a token must then name one. Default: `JWT` and `at+jwt`, or none",
+        ),
+        require_expiry: Field::optional(
+            Shape::Boolean,
+            "whether a token must have `exp`. Default: `true`",
+        ),
+        leeway: Field::optional(
+            Shape::Duration(0, 300),
+            "how far the clocks may be apart, up to 5 minutes. Default: `\"60s\"`",
+        ),
+        max_age: Field::optional(
+            AGE,
+            "the longest time since `iat`, which a token must then have. Default: any",
+        ),
+        max_lifetime: Field::optional(
+            AGE,
+            "the longest time from `iat` to `exp`, both of which a token must then have. Default: any",
+        ),
+        danger_allow_short_secret: Field::optional(
+            Shape::Boolean,
+            "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
+        ),
+        danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
+    }
+}
+
+/// Up to ten years. An age of nothing would let nobody in.
+const AGE: Shape = Shape::Duration(1, 3650 * 24 * 3600);
 
 /// The name of a cookie (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
 const COOKIE: Shape = Shape::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$");
@@ -135,13 +118,14 @@ fn algorithm_names() -> Vec<&'static str> {
 
 /// The place of the issuer called `name` in the list `jwt`, if its tokens come in a header of their
 /// own: an API key may name it in `users`. Looks at names only, since keys are read before issuers.
-pub(super) fn place_of_users(jwt: Option<&Json>, name: &str) -> Option<usize> {
-    let Some(Json::List(issuers)) = jwt else {
-        return None;
-    };
+pub(super) fn place_of_users(jwt: &Member<'_>, name: &str) -> Option<usize> {
+    let issuers = jwt.node()?.items();
     issuers.iter().position(|issuer| {
-        issuer.member("header").is_some()
-            && issuer.member("name").and_then(Json::text) == Some(name)
+        let issuer: Option<IssuerSection<'_>> = issuer.peek();
+        issuer.is_some_and(|issuer| {
+            let own = issuer.name.node();
+            issuer.header.is_given() && own.and_then(|own| own.json.text()) == Some(name)
+        })
     })
 }
 
@@ -150,13 +134,12 @@ pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'
     let mut issuers = Vec::new();
     let mut names = HashSet::new();
     for item in reader.list(node, "a list of issuers") {
-        let Some(section) = reader.section(&item, ISSUER) else {
+        let Some(section) = reader.section::<IssuerSection>(&item) else {
             continue;
         };
-        let name = section.field("name");
-        let name = name.and_then(|node| reader.name(&node)).unwrap_or_default();
+        let name = section.name.read(reader, Reader::name).unwrap_or_default();
         if !names.insert(name.clone()) {
-            reader.refuse(&section.place("name"), "is taken by another issuer");
+            reader.refuse(&section.name.place(), "is taken by another issuer");
         }
         issuers.push(read_issuer(reader, sources, &section, name));
     }
@@ -166,23 +149,19 @@ pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'
 fn read_issuer(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
-    section: &Section<'_>,
+    section: &IssuerSection<'_>,
     name: String,
 ) -> Issuer {
-    let algorithms = match section.field("algorithms") {
+    let algorithms = match section.algorithms.node() {
         Some(node) => read_algorithms(reader, &node),
         None => Vec::new(),
     };
     let keys = keys::read(reader, sources, section, &algorithms, &name);
-    let header = section
-        .field("header")
-        .and_then(|node| header_name(reader, &node));
-    let cookie = section
-        .field("cookie")
-        .and_then(|node| cookie_name(reader, &node));
+    let header = section.header.read(reader, header_name);
+    let cookie = section.cookie.read(reader, cookie_name);
     if cookie.is_some() && header.is_some() {
         let message = "has no effect beside `header`, whose tokens prove nothing by themselves";
-        reader.refuse(&section.place("cookie"), message);
+        reader.refuse(&section.cookie.place(), message);
     }
     Issuer {
         name,

@@ -1,40 +1,37 @@
 //! What an issuer's tokens have to say
 
-use super::super::reader::{Node, Reader, Section};
+use super::super::reader::{Node, Reader};
 use super::super::rules;
+use super::IssuerSection;
 use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, TokenRules, media_type};
 use crate::grant::ScopeSet;
 use crate::json::Json;
-use std::time::Duration;
 
-const MOST_LEEWAY: Duration = Duration::from_secs(300);
 const LEEWAY: i64 = 60;
-/// Ten years.
-const MOST_AGE: Duration = Duration::from_secs(3650 * 24 * 3600);
 /// The types of token that are accepted by default (RFC 7519 section 5.1, RFC 9068 section 4).
 const KINDS: [&str; 2] = ["jwt", "at+jwt"];
 
 /// The rules in `section`. Tokens that only name the `users` of a key restrict what it may do, and
 /// do not without a scopes claim.
-pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> TokenRules {
-    let field = |name| section.field(name);
-    let kinds = field("typ").map(|node| reader.texts(&node).unwrap_or_default());
-    let subject_claim = field("subject_claim").and_then(|node| claim(reader, &node));
-    let models_claim = field("models_claim").and_then(|node| claim(reader, &node));
-    let scopes_claim = field("scopes_claim").and_then(|node| claim(reader, &node));
-    // An age of nothing would let nobody in.
-    let ages = Duration::from_secs(1)..=MOST_AGE;
-    let mut age = |name| field(name).and_then(|node| reader.duration_within(&node, ages.clone()));
-    let (max_age, max_lifetime) = (age("max_age"), age("max_lifetime"));
-    let require_expiry = field("require_expiry").and_then(|node| reader.boolean(&node));
-    let leeway = field("leeway").and_then(|node| reader.duration(&node, MOST_LEEWAY));
+pub fn read(reader: &mut Reader<'_>, section: &IssuerSection<'_>, users: bool) -> TokenRules {
+    let kinds = section.typ.node();
+    let kinds = kinds.map(|node| reader.texts(&node).unwrap_or_default());
+    let subject_claim = section.subject_claim.read(reader, claim);
+    let models_claim = section.models_claim.read(reader, claim);
+    let scopes_claim = section.scopes_claim.read(reader, claim);
+    let max_age = reader.seconds(&section.max_age);
+    let max_lifetime = reader.seconds(&section.max_lifetime);
+    let require_expiry = section.require_expiry.read(reader, Reader::boolean);
+    let leeway = reader.seconds(&section.leeway);
     TokenRules {
         kind_is_optional: kinds.is_none(),
         kinds: match kinds {
             Some(kinds) => kinds.iter().map(|kind| media_type(kind)).collect(),
             None => KINDS.map(str::to_owned).to_vec(),
         },
-        issuer: field("issuer").and_then(|node| reader.text(&node, "a string that is not empty")),
+        issuer: section.issuer.read(reader, |reader, node| {
+            reader.text(node, "a string that is not empty")
+        }),
         audiences: read_audiences(reader, section),
         subject_claim: subject_claim.unwrap_or_else(|| ClaimPath::name("sub")),
         scopes_claim,
@@ -42,9 +39,9 @@ pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Toke
             true => ScopeSet::EVERY,
             false => ScopeSet::DEFAULT,
         },
-        body_rules: rules::read(reader, section),
+        body_rules: rules::read(reader, &section.models, &section.limits),
         models_claim,
-        required_claims: match field("required_claims") {
+        required_claims: match section.required_claims.node() {
             Some(node) => read_required(reader, &node),
             None => Vec::new(),
         },
@@ -55,12 +52,11 @@ pub fn read(reader: &mut Reader<'_>, section: &Section<'_>, users: bool) -> Toke
     }
 }
 
-fn read_audiences(reader: &mut Reader<'_>, section: &Section<'_>) -> Audiences {
-    let any = section.field("danger_allow_any_audience");
-    let any = any.and_then(|node| reader.boolean(&node)).unwrap_or(false);
-    match section.field("audiences") {
+fn read_audiences(reader: &mut Reader<'_>, section: &IssuerSection<'_>) -> Audiences {
+    let any = reader.is_true(&section.danger_allow_any_audience);
+    match section.audiences.node() {
         Some(_) if any => {
-            let place = section.place("danger_allow_any_audience");
+            let place = section.danger_allow_any_audience.place();
             reader.refuse(
                 &place,
                 "makes `audiences` mean nothing, leave one of them out",

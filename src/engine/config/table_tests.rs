@@ -1,0 +1,278 @@
+use super::super::field::{Field, Shape, Support};
+use super::super::root::{Configuration, ROOT, TABLES};
+use serde_json::Value;
+
+/// Documents that hold and in which, together, every field of every table is given. A new field goes
+/// in here.
+const DOCUMENTS: [&str; 2] = [
+    r#"{
+    "$schema": "https://example.com/plugin.schema.json",
+    "api_keys": { "keys": [
+        { "id": "laptop", "sha256": "0e4f7a1d1b3c9a5e2d6f8b7c4a3e1f0d9c8b7a6f5e4d3c2b1a0f9e8d7c6b5a49",
+          "subject": "alice", "scopes": ["read"], "not_before": "2026-01-01T00:00:00Z",
+          "expires_at": "2027-01-01T00:00:00Z", "users": "people", "allow_from": ["10.0.0.0/8"],
+          "models": ["llama3.2"], "limits": { "num_ctx": 1 }, "danger_allow_placeholder_secret": true },
+        { "id": "desktop", "key": { "env": "KEY", "optional": true } } ] },
+    "jwt": [
+        { "name": "people", "algorithms": ["HS256"], "secrets": [{ "env": "SECRET" }], "header": "X-User-Token",
+          "issuer": "https://people.example", "audiences": ["ollama"], "subject_claim": "id",
+          "scopes_claim": "scope", "models": ["llama3.2"], "models_claim": "models",
+          "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "typ": ["JWT"],
+          "require_expiry": true, "leeway": "60s", "max_age": "1h", "max_lifetime": "1h",
+          "danger_allow_short_secret": true, "danger_allow_placeholder_secret": true },
+        { "name": "site", "algorithms": ["ES256", "EdDSA", "RS256"], "cookie": "token", "keys": [
+          { "kty": "EC", "kid": "one", "alg": "ES256", "use": "sig", "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" },
+          { "kty": "RSA", "e": "AQAB",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw" },
+          { "pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----" } ] },
+        { "name": "sso", "algorithms": ["RS256"], "issuer": "https://sso.example",
+          "danger_allow_any_audience": true,
+          "jwks": { "upstream": "sso", "url": "https://sso.example/keys", "every": "10m", "max_stale": "24h",
+            "cool_down": "10s", "timeout": "5s" } } ],
+    "basic": {
+        "users": [ { "name": "bob", "subject": "robert", "scopes": ["read"], "models": ["llama3.2"],
+            "limits": { "num_ctx": 1 },
+            "password_hash": "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/" } ],
+        "htpasswd": { "env": "HTPASSWD" }, "scopes": ["read"], "models": ["llama3.2"],
+        "limits": { "num_ctx": 1 }, "danger_allow_slow_hash": true },
+    "ollama_cli": { "window": "30s", "replay_window": "1s", "authorized_keys": [
+        { "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea cli",
+          "id": "cli", "subject": "alice", "scopes": ["read"], "expires_at": "2027-01-01T00:00:00Z",
+          "models": ["llama3.2"], "limits": { "num_ctx": 1 } } ] },
+    "allow_anonymous": { "scopes": ["read"], "models": ["llama3.2"], "limits": {
+        "keep_alive": "10m", "num_ctx": 1, "num_predict": 1, "raw": false, "debug_render_only": false,
+        "request_bytes": 1 } },
+    "network": { "allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"], "trusted_proxies": 1 },
+    "require": { "at_least": 1, "of": ["api_key", "jwt"] },
+    "public": ["health"],
+    "cors": { "allow_origins": ["https://app.example"] },
+    "upstream": { "host": "localhost:11434",
+        "identity_headers": { "subject": "X-A", "credential_id": "X-B", "claims": { "X-C": "email" } },
+        "proof": { "header": "X-D", "secret": { "env": "SECRET" }, "danger_allow_placeholder_secret": true } },
+    "path_prefix": "/ollama",
+    "routes": [ { "path": "/api/new", "methods": ["GET"], "scope": "read" },
+                { "prefix": "/api/others", "methods": ["GET"], "scope": "read" } ],
+    "signin_url": "https://example.com/keys",
+    "log": { "allowed": true },
+    "mode": "enforce",
+    "host": { "name": "envoy", "hold_head": true, "body_limit": "1MiB" },
+    "back_off": { "after": 10, "within": "1m", "for": "30s" },
+    "share_identity": true,
+    "filter_lists": true
+}"#,
+    // An empty list is an empty section, on gateways that confuse the two.
+    r#"{ "allow_anonymous": { "scopes": ["read"] }, "log": [], "cors": [], "upstream": [] }"#,
+];
+
+/// What no field takes: each wants something else, or something else within.
+const WRONG: &str = r#"{ "wrong": { "wrong": [] } }"#;
+
+fn errors(document: &Value) -> Vec<String> {
+    let environment = |name: &str| match name {
+        "HTPASSWD" => Some("carol:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=".to_owned()),
+        _ => Some("nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u".to_owned()),
+    };
+    let read = Configuration::read(document.to_string().as_bytes(), &environment, 0);
+    read.map_or_else(|errors| errors.lines().collect(), |_| Vec::new())
+}
+
+/// A field that a document gives: where, and of which table.
+struct Given {
+    path: String,
+    table: &'static [Field],
+    name: &'static str,
+}
+
+/// The fields that stand in `json`, a section with this table, and in the sections within it.
+fn given(table: &'static [Field], json: &Value, path: &str, found: &mut Vec<Given>) {
+    for field in table {
+        let Some(value) = json.get(field.name) else {
+            continue;
+        };
+        let name = field.name;
+        let path = match path {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        };
+        let (path_within, name) = (path.clone(), field.name);
+        found.push(Given { path, table, name });
+        within(field.shape, value, &path_within, found);
+    }
+}
+
+fn within(shape: Shape, json: &Value, path: &str, found: &mut Vec<Given>) {
+    if let Some(table) = table_of(shape) {
+        return given(table, json, path, found);
+    }
+    if let (Shape::List(item) | Shape::Filled(item), Value::Array(items)) = (shape, json) {
+        for (place, json) in items.iter().enumerate() {
+            within(*item, json, &format!("{path}[{place}]"), found);
+        }
+    }
+}
+
+fn table_of(shape: Shape) -> Option<&'static [Field]> {
+    match shape {
+        Shape::Object(fields)
+        | Shape::Open(fields)
+        | Shape::Secret(fields)
+        | Shape::TextOr(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// `json` with `value` at `path`, which is written as errors have it.
+fn with(json: &Value, path: &str, value: Value) -> Value {
+    let pointer = path.replace('[', "/").replace(']', "").replace('.', "/");
+    let mut json = json.clone();
+    *json.pointer_mut(&format!("/{pointer}")).unwrap() = value;
+    json
+}
+
+/// Every table that a field of `table` leads to, and it.
+fn reached(table: &'static [Field], found: &mut Vec<&'static [Field]>) {
+    if !found.iter().any(|known| names(known) == names(table)) {
+        found.push(table);
+    }
+    for field in table {
+        let mut shape = field.shape;
+        while let Shape::List(item) | Shape::Filled(item) | Shape::Map(item) = shape {
+            shape = *item;
+        }
+        if let Some(inner) = table_of(shape) {
+            reached(inner, found);
+        }
+    }
+}
+
+fn names(table: &[Field]) -> Vec<&'static str> {
+    table.iter().map(|field| field.name).collect()
+}
+
+#[test]
+fn every_field_of_every_table_is_asked_for() {
+    let (mut asked, mut ignored) = (Vec::new(), Vec::new());
+    for document in DOCUMENTS.map(parse) {
+        let none: [String; 0] = [];
+        assert_eq!(errors(&document), none, "itself: {document}");
+        let mut fields = Vec::new();
+        given(ROOT, &document, "", &mut fields);
+        for Given { path, table, name } in fields {
+            let errors = errors(&with(&document, &path, parse(WRONG)));
+            // A JWK is wrong as a whole.
+            let place = match path.split_once("].keys[") {
+                Some((_, rest)) if rest.contains('.') => path.rsplit_once('.').unwrap().0,
+                _ => &path,
+            };
+            let unknown = |error: &str| error.starts_with(&format!("{path}: unknown field"));
+            let told = |error: &String| error.starts_with(place) && !unknown(error);
+            if errors.iter().any(told) {
+                asked.push((names(table), name));
+            } else {
+                ignored.push(format!("{path}: {errors:?}"));
+            }
+        }
+    }
+    assert!(
+        ignored.is_empty(),
+        "these fields take anything, read them in src/engine/config:\n{}",
+        ignored.join("\n")
+    );
+    let missing: Vec<_> = TABLES
+        .iter()
+        .flat_map(|(title, table)| table.iter().map(move |field| (title, table, field)))
+        .filter(|(_, _, field)| field.support != Support::Later)
+        .filter(|(_, table, field)| !asked.contains(&(names(table), field.name)))
+        .map(|(title, _, field)| format!("{title}: `{}`", field.name))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "give these fields in DOCUMENTS of src/engine/config/table_tests.rs:\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn the_reference_has_every_table_that_a_field_leads_to() {
+    let mut found = Vec::new();
+    reached(ROOT, &mut found);
+    let listed: Vec<_> = TABLES.iter().map(|(_, table)| names(table)).collect();
+    for table in &found {
+        assert!(
+            listed.contains(&names(table)),
+            "write a row for the table of {:?} into TABLES of src/engine/config/root.rs",
+            names(table)
+        );
+    }
+    assert_eq!(
+        listed.len(),
+        found.len(),
+        "TABLES has a table that no field leads to"
+    );
+}
+
+#[test]
+fn a_field_of_a_later_version_is_refused_and_offered_nowhere() {
+    for (path, section, name) in [
+        ("", "{}", "login"),
+        ("api_keys.", r#"{ "api_keys": {} }"#, "source"),
+        ("upstream.", r#"{ "upstream": {} }"#, "credential"),
+    ] {
+        let with = |name: &str| {
+            let member = format!(r#""{name}": {{}}"#);
+            let end = section.find('}').unwrap();
+            let (before, after) = section.split_at(end);
+            errors(&parse(&format!("{before}{member}{after}")))
+        };
+        let later = with(name);
+        let refused = format!("{path}{name}: is not supported yet");
+        assert!(later.contains(&refused), "{name}: {later:?}");
+        let unknown = with("zzzzzzzzzz");
+        let offered = |error: &String| error.contains("expected one of") && error.contains(name);
+        assert!(!unknown.iter().any(offered), "{name}: {unknown:?}");
+    }
+}
+
+#[test]
+fn a_choice_that_the_table_offers_is_enforced_by_the_table() {
+    for (document, wanted) in [
+        (
+            r#"{ "mode": "enforce" }"#,
+            "expected at least one of `api_keys`, `jwt`, `basic`, `ollama_cli` and `allow_anonymous` (without any, \
+             nobody could come in)",
+        ),
+        (
+            r#"{ "basic": {} }"#,
+            "basic: expected at least one of `users` and `htpasswd`",
+        ),
+        (
+            r#"{ "routes": [{ "methods": ["GET"], "scope": "read" }] }"#,
+            "routes[0]: expected exactly one of `path` and `prefix`",
+        ),
+        (
+            r#"{ "routes": [{ "path": "/a", "prefix": "/b", "methods": ["GET"], "scope": "read" }] }"#,
+            "routes[0]: expected exactly one of `path` and `prefix`",
+        ),
+    ] {
+        let found = errors(&parse(document));
+        assert!(found.contains(&wanted.to_owned()), "{document}: {found:?}");
+    }
+    // The member that is missing may be the one that is misspelt, however long its name is.
+    let long = errors(&parse(
+        r#"{ "api_keys": { "keys": [{ "id": "a", "danger_allow_placeholder_secrets": true }] } }"#,
+    ));
+    let expected =
+        "api_keys.keys[0].…: unknown field, did you mean `danger_allow_placeholder_secret`?";
+    assert_eq!(long, [expected]);
+    let misspelt = errors(&parse(r#"{ "api_kyes": { "keys": [] } }"#));
+    assert_eq!(
+        misspelt,
+        ["api_kyes: unknown field, did you mean `api_keys`?"]
+    );
+}
