@@ -17,6 +17,7 @@ pub enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // each is described by its summary below and in docs/denials.md
 pub enum Reason {
+    TrailingSlash,
     MalformedRequest,
     MalformedPath,
     AmbiguousBody,
@@ -52,6 +53,7 @@ pub enum Reason {
     NetworkDenied,
     AddressUnknown,
     UnknownRoute,
+    MethodNotAllowed,
     ScopeDenied,
     ModelDenied,
     LimitExceeded,
@@ -69,7 +71,8 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 50] = [
+        Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousBody,
@@ -105,6 +108,7 @@ impl Reason {
         Self::NetworkDenied,
         Self::AddressUnknown,
         Self::UnknownRoute,
+        Self::MethodNotAllowed,
         Self::ScopeDenied,
         Self::ModelDenied,
         Self::LimitExceeded,
@@ -123,6 +127,7 @@ impl Reason {
     /// HTTP status, stable code, and what it means in one clause.
     const fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
+            Self::TrailingSlash => (307, "trailing_slash", "the path ends in a slash"),
             Self::MalformedRequest => (400, "malformed_request", "the request is malformed"),
             Self::MalformedPath => (400, "malformed_path", "the path is malformed"),
             Self::AmbiguousBody => (
@@ -215,7 +220,12 @@ impl Reason {
                 "the request comes from a network that is not allowed",
             ),
             Self::AddressUnknown => (403, "address_unknown", "the caller's address is not known"),
-            Self::UnknownRoute => (403, "unknown_route", "the route is not known"),
+            Self::UnknownRoute => (404, "unknown_route", "the route is not known"),
+            Self::MethodNotAllowed => (
+                405,
+                "method_not_allowed",
+                "the route does not take this method",
+            ),
             Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
             Self::ModelDenied => (403, "model_denied", "the credential may not use the model"),
             Self::LimitExceeded => (
@@ -310,6 +320,8 @@ pub struct Denial {
     advice: Cow<'static, str>,
     id: Option<String>,
     retry_after: i64,
+    /// boxed, because every result carries room for it
+    header: Option<Box<(&'static str, String)>>,
 }
 
 impl Denial {
@@ -321,6 +333,7 @@ impl Denial {
             advice: advice.into(),
             id: None,
             retry_after: 1,
+            header: None,
         }
     }
 
@@ -342,6 +355,20 @@ impl Denial {
     pub fn retry_after(mut self, seconds: i64) -> Self {
         self.retry_after = seconds.max(1);
         self
+    }
+
+    /// The same refusal, whose answer has this header too. The name is in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.header = Some(Box::new((name, value)));
+        self
+    }
+
+    /// The header that its answer has beside the usual ones.
+    pub fn header(&self) -> Option<(&'static str, &str)> {
+        self.header
+            .as_deref()
+            .map(|(name, value)| (*name, value.as_str()))
     }
 
     /// After how many seconds to try again, where that makes sense (429, 503).
@@ -384,7 +411,7 @@ mod tests {
     fn statuses_are_those_of_the_house_rules() {
         for reason in Reason::ALL {
             assert!(
-                [400, 401, 403, 413, 429, 500, 502, 503].contains(&reason.status()),
+                [307, 400, 401, 403, 404, 405, 413, 429, 500, 502, 503].contains(&reason.status()),
                 "{reason:?}"
             );
         }

@@ -151,15 +151,24 @@ def test_a_scope_that_is_not_granted_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("method", "route"),
-    [("GET", "/api/unknown"), ("GET", "/metrics"), ("DELETE", "/api/tags"), ("POST", "/v1/files"), ("GET", "/api")],
+    ("method", "route", "status", "code", "word"),
+    [
+        ("GET", "/api/unknown", 404, "unknown_route", "routes"),
+        ("POST", "/v1/files", 404, "unknown_route", "OpenAI"),
+        ("POST", "/v1/messages/count_tokens", 404, "unknown_route", "estimate"),
+        ("POST", "/v1/v1/messages", 404, "unknown_route", "base URL may not end in `/v1`"),
+        ("POST", "/chat/completions", 404, "unknown_route", "base URL has to end in `/v1`"),
+        ("DELETE", "/api/tags", 405, "method_not_allowed", "GET, HEAD"),
+        ("GET", "/api/tags/", 307, "trailing_slash", "`/api/tags`"),
+    ],
 )
-def test_an_unknown_route_is_403_for_those_who_are_in_and_401_for_the_others(
-    gate: Gate, standin: StandIn, method: str, route: str
+def test_what_is_no_route_is_told_to_those_who_are_in_and_401_to_the_others(
+    gate: Gate, standin: StandIn, method: str, route: str, status: int, code: str, word: str
 ) -> None:
     with Reach(standin, gate) as reach:
         known = gate.send(method, route, key=gate.keys.inference)
-        assert (known.status, known.code) == (403, "unknown_route")
+        assert (known.status, known.code) == (status, code)
+        assert word.encode() in known.body
         assert gate.send(method, route).status == 401
         assert reach.targets() == []
 

@@ -71,7 +71,7 @@ def test_the_access_log_names_whoever_proved_it_and_nobody_else(plain: tuple[Gat
         ("GET", "/api/tags", None, "GET 401 - - - read"),
         ("GET", "/api/version", keys.inference, "GET 200 - - - health"),
         ("GET", "/api//tags", keys.inference, "GET 200 api_key inference-key alice read"),
-        ("GET", "/metrics", keys.inference, "GET 403 api_key inference-key alice -"),
+        ("GET", "/metrics", keys.inference, "GET 404 api_key inference-key alice -"),
         ("GET", "/api/tags", keys.token(sub="x" * 257), "GET 403 - - - read"),
     ]
     for method, path, key, _ in expected:
@@ -82,7 +82,7 @@ def test_the_access_log_names_whoever_proved_it_and_nobody_else(plain: tuple[Gat
 def test_the_next_request_of_a_connection_is_not_taken_for_the_one_before(plain: tuple[Gate, Path]) -> None:
     gate, log = plain
     gate.get("/api/blobs/mark", key=gate.keys.inference)
-    mark = "GET 403 api_key inference-key alice -"
+    mark = "GET 405 api_key inference-key alice -"
     eventually(lambda: log.exists() and log.read_text(encoding="utf-8").endswith(mark + "\n"), what="the mark")
     before = len(log.read_text(encoding="utf-8").splitlines())
     key = {"Authorization": f"Bearer {gate.keys.inference}"}

@@ -35,8 +35,14 @@ ROUTES = {
         *("POST /api/me", "POST /api/signout", "DELETE /api/user/keys/abc"),
         *("POST /api/experimental/web_search", "POST /api/experimental/web_fetch"),
     ],
-    "none": ["GET /metrics", "POST /api/tags", "DELETE /api/chat", "OPTIONS /api/tags", "PUT /", "GET /api/tags/"],
 }
+NO_ROUTE = {
+    "GET /metrics": (404, "unknown_route"),
+    **dict.fromkeys(("POST /api/tags", "DELETE /api/chat", "OPTIONS /api/tags"), (405, "method_not_allowed")),
+    "PUT /": (405, "method_not_allowed"),
+    "GET /api/tags/": (307, "trailing_slash"),
+}
+ROUTES["none"] = list(NO_ROUTE)
 SCOPES = ["health", "read", "inference", "manage", "cloud"]
 METHODS = ["api_key", "jwt", "cookie", "basic", "ollama_cli"]
 PASSWORD = "correct horse battery"
@@ -112,9 +118,9 @@ def test_a_scope_opens_its_own_routes_and_health_and_nothing_else(callers: Calle
             opened = needed in {scope, "health"}
             # What Ollama itself says of it (200, 404, 501 …) is its own business.
             refusal = None if verb == "HEAD" else answer.code
-            expected = None if opened else "unknown_route" if needed == "none" else "scope_denied"
-            denied = answer.status == 403 and (verb == "HEAD" or refusal in {"unknown_route", "scope_denied"})
-            fits = denied != opened and (opened or verb == "HEAD" or refusal == expected)
+            expected = None if opened else NO_ROUTE[route] if needed == "none" else (403, "scope_denied")
+            denied = (answer.status, refusal) == expected or (verb == "HEAD" and answer.status == 403)
+            fits = denied != opened
             found["allowed" if opened else "denied"] += 1
             if not fits:
                 wrong.append(f"{route}: {answer.status} {refusal}")

@@ -6,7 +6,7 @@ use super::{Engine, Ports, share};
 use crate::authn::Asking;
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
-use crate::http::{DecodedPath, RequestHead, RequestLine};
+use crate::http::{DecodedPath, PathPrefix, RequestHead, RequestLine};
 use crate::network::ClientAddress;
 use crate::ollama::Route;
 use crate::ollama::body::Members;
@@ -85,7 +85,8 @@ impl Engine {
             path: self.local(path.as_str()).unwrap_or_default(),
             has_query: head.path().contains(&b'?'),
         };
-        match policy::decide(identity, route, head, client, self.cors.as_ref())?.judge(line)? {
+        let found = route.ok_or_else(|| self.unfound(head, &path));
+        match policy::decide(identity, found, head, client, self.cors.as_ref())?.judge(line)? {
             Verdict::Permitted(permit) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 Ok(Decided::Forward(admitted))
@@ -113,6 +114,21 @@ impl Engine {
     fn route_of(&self, head: &RequestHead<'_>, path: &DecodedPath<'_>) -> Option<&Route> {
         let local = self.local(path.as_str())?;
         self.routes.find(head.method(), local)
+    }
+
+    /// The refusal of the request with `head`, whose `path` is no route.
+    fn unfound(&self, head: &RequestHead<'_>, path: &DecodedPath<'_>) -> Denial {
+        match (self.local(path.as_str()), &self.path_prefix) {
+            (Some(local), _) => self.routes.refusal(head.method(), local, head.path()),
+            (None, prefix) => {
+                let prefix = prefix.as_ref().map_or("", PathPrefix::as_str);
+                let advice = format!(
+                    "the gate is mounted at `{prefix}`: your client's base URL has to begin with \
+                     the gate's address and `{prefix}`"
+                );
+                Denial::new(Reason::UnknownRoute, advice)
+            }
+        }
     }
 
     /// `target`, path and query as sent, without the prefix, if it is below it.

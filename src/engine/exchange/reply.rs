@@ -37,6 +37,10 @@ impl Reply {
             429 | 503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
             _ => {}
         }
+        let own = denial
+            .header()
+            .map(|(name, value)| (name, value.to_owned()));
+        headers.extend(own);
         Self {
             status: reason.status(),
             headers,

@@ -14,6 +14,11 @@ impl PathPrefix {
         segments.split('/').all(fit).then(|| Self(text.to_owned()))
     }
 
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What follows the prefix in the decoded `path`, or `None` if it is not below it.
     pub fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
         match path.strip_prefix(self.0.as_str())? {

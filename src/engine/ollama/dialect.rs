@@ -3,14 +3,17 @@
 use crate::denial::{Denial, Reason};
 use crate::json::ObjectWriter;
 
+/// The longest path of a wrong base URL that is looked at, in bytes.
+const MAX_BASE: usize = 64;
+
 /// The shape of error that a client of a path can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// `/api/*`, and whatever is not one of the others
     Ollama,
-    /// `/v1/*`
+    /// `/v1/*`, and what an OpenAI client asks for when its base URL lacks `/v1`
     OpenAi,
-    /// `/v1/messages`
+    /// `/v1/messages`, and the same of an Anthropic client with a wrong base URL
     Anthropic,
 }
 
@@ -24,12 +27,24 @@ pub struct ErrorBody<'a> {
 }
 
 impl Dialect {
-    /// The dialect of `path`, which may be malformed: a client is told so in its own words too.
+    /// The dialect of `path`, which may be malformed: a client is told so in its own words too. So is
+    /// one with a wrong base URL, by what it adds to that.
     pub fn of(path: &[u8]) -> Self {
-        const MESSAGES: &[u8] = b"/v1/messages";
-        match path.strip_prefix(MESSAGES) {
+        const BASE: &[u8] = b"/v1/";
+        const OPENAI: [&[u8]; 5] = [
+            b"chat/completions",
+            b"completions",
+            b"embeddings",
+            b"models",
+            b"responses",
+        ];
+        let beginning = path.get(..MAX_BASE).unwrap_or(path);
+        let base = beginning.windows(BASE.len()).rposition(|part| part == BASE);
+        let start = base.map_or(1, |base| base.saturating_add(BASE.len()));
+        let rest = path.get(start..).unwrap_or_default();
+        match rest.strip_prefix(b"messages") {
             Some([] | [b'/', ..]) => Self::Anthropic,
-            _ if path.starts_with(b"/v1/") => Self::OpenAi,
+            _ if base.is_some() || OPENAI.contains(&rest) => Self::OpenAi,
             _ => Self::Ollama,
         }
     }
@@ -67,9 +82,10 @@ impl Dialect {
 
     const fn error_type(reason: Reason) -> &'static str {
         match reason.status() {
-            400 | 413 => "invalid_request_error",
+            307 | 400 | 405 | 413 => "invalid_request_error",
             401 => "authentication_error",
             403 => "permission_error",
+            404 => "not_found_error",
             429 => "rate_limit_error",
             _ => "api_error",
         }
@@ -101,6 +117,16 @@ mod tests {
             (b"/v1/messagesx", Dialect::OpenAi),
             (b"/v1/messages", Dialect::Anthropic),
             (b"/v1/messages/count_tokens", Dialect::Anthropic),
+            // with a wrong base URL
+            (b"/v1/v1/messages", Dialect::Anthropic),
+            (b"/messages", Dialect::Anthropic),
+            (b"/messagesx", Dialect::Ollama),
+            (b"/ollama/v1/messages/count_tokens", Dialect::Anthropic),
+            (b"/api/v1/chat/completions", Dialect::OpenAi),
+            (b"/chat/completions", Dialect::OpenAi),
+            (b"/models", Dialect::OpenAi),
+            (b"/v1/api/version", Dialect::OpenAi),
+            (b"/chat", Dialect::Ollama),
         ] {
             assert_eq!(Dialect::of(path), dialect, "{path:?}");
         }

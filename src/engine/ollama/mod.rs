@@ -8,6 +8,7 @@ mod naming;
 mod route;
 mod routes;
 mod scope;
+mod unfound;
 
 pub use dialect::{Dialect, ErrorBody};
 pub use model::{ModelName, ModelPattern, PatternError, Reading, names_cloud};

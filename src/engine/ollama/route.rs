@@ -191,8 +191,9 @@ impl Route {
         path.get(self.fixed..).unwrap_or_default()
     }
 
+    /// Whether `path` is this route by some method.
     #[inline]
-    fn matches(&self, path: &str) -> bool {
+    pub(super) fn matches(&self, path: &str) -> bool {
         // Most routes are told apart by their length alone.
         let exact = self.fixed == self.pattern.len();
         match exact && !self.below && path.len() != self.fixed {

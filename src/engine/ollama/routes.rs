@@ -51,6 +51,11 @@ impl Routes {
         let mapped = || self.mapped.iter().find(|route| route.serves(method, path));
         Route::find(method, path).or_else(mapped)
     }
+
+    /// Those that the configuration adds.
+    pub(super) fn mapped(&self) -> impl Iterator<Item = &Route> {
+        self.mapped.iter()
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ fn decide<'p, 'e>(
 ) -> Result<InScope<'p, 'e>, Denial> {
     let (rules, head) = (NetworkRules::default(), head());
     let client = ClientAddress::new(&rules, &Unasked, &head);
+    let unfound = || Denial::new(Reason::UnknownRoute, "");
+    let route = route.ok_or_else(unfound);
     super::super::decide(identity, route, &head, &client, None)
 }
 

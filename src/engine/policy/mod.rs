@@ -69,14 +69,15 @@ pub fn public(
     }))
 }
 
-/// `identity` on `route`, if its scope allows that. A permit comes of [`InScope::judge`].
+/// `identity` on `route`, if its scope allows that. Where there is no route, its refusal is given. A
+/// permit comes of [`InScope::judge`].
 ///
 /// # Errors
 /// The request comes from elsewhere than it may, or a page from elsewhere made the browser send it,
 /// or the route is unknown, or the identity lacks its scope.
 pub fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
-    route: Option<&'p Route>,
+    route: Result<&'p Route, Denial>,
     head: &RequestHead<'_>,
     client: &ClientAddress<'_>,
     cors: Option<&Cors>,
@@ -88,10 +89,7 @@ pub fn decide<'p, 'e>(
             _ => origin::check_by_browser(head, cors)?,
         }
     }
-    let route = route.ok_or_else(|| {
-        let advice = "this method and path are no route of Ollama that the gate knows";
-        Denial::new(Reason::UnknownRoute, advice)
-    })?;
+    let route = route?;
     if !identity.scopes.grants(route.scope()) {
         let advice = format!(
             "{} needs `{}`, this credential has {}",
@@ -125,6 +123,10 @@ mod tests {
         }
     }
 
+    fn unfound() -> Denial {
+        Denial::new(Reason::UnknownRoute, "")
+    }
+
     /// A gateway that nobody may ask.
     struct Unasked;
 
@@ -149,14 +151,14 @@ mod tests {
                 let identity = identity(ScopeSet::NONE.with(scope));
                 let granted = scope == route.scope() || route.scope() == Scope::Health;
                 assert_eq!(
-                    decide(&identity, Some(route), &head, &client, None).is_ok(),
+                    decide(&identity, Ok(route), &head, &client, None).is_ok(),
                     granted,
                     "{scope:?} on {}",
                     route.pattern()
                 );
             }
             let nothing = identity(ScopeSet::NONE);
-            let denial = decide(&nothing, Some(route), &head, &client, None).unwrap_err();
+            let denial = decide(&nothing, Ok(route), &head, &client, None).unwrap_err();
             assert_eq!(denial.reason(), Reason::ScopeDenied, "{route:?}");
         }
     }
@@ -167,7 +169,7 @@ mod tests {
         let client = ClientAddress::new(&rules, &Unasked, &head);
         let all = Scope::ALL.into_iter().collect();
         let identity = identity(all);
-        let denial = decide(&identity, None, &head, &client, None).unwrap_err();
+        let denial = decide(&identity, Err(unfound()), &head, &client, None).unwrap_err();
         assert_eq!(denial.reason(), Reason::UnknownRoute);
     }
 
@@ -183,15 +185,28 @@ mod tests {
         let client = ClientAddress::new(&rules, &Unasked, &foreign);
         let routes = ROUTES.iter().map(Some).chain([None]);
         for route in routes {
-            let denial = decide(&by_browser, route, &foreign, &client, None).unwrap_err();
+            let denial = decide(
+                &by_browser,
+                route.ok_or_else(unfound),
+                &foreign,
+                &client,
+                None,
+            )
+            .unwrap_err();
             assert_eq!(denial.reason(), Reason::OriginDenied, "{route:?}");
             assert_eq!(
-                decide(&meant, route, &foreign, &client, None).is_ok(),
+                decide(&meant, route.ok_or_else(unfound), &foreign, &client, None).is_ok(),
                 route.is_some(),
                 "{route:?}"
             );
             for own in [None, Some(&b"http://h"[..])] {
-                let decided = decide(&by_browser, route, &head(own), &client, None);
+                let decided = decide(
+                    &by_browser,
+                    route.ok_or_else(unfound),
+                    &head(own),
+                    &client,
+                    None,
+                );
                 assert_eq!(decided.is_ok(), route.is_some(), "{route:?}, {own:?}");
             }
         }

@@ -18,7 +18,7 @@ fn of_route(route: Value) -> Vec<String> {
 }
 
 fn unknown() -> (u16, String) {
-    (403, "unknown_route".into())
+    (404, "unknown_route".into())
 }
 
 fn denied() -> (u16, String) {
@@ -77,18 +77,12 @@ fn what_only_resembles_a_mapped_route_stays_unknown() {
         { "prefix": "/v1/files", "methods": ["GET"], "scope": "read" },
     ]));
     for (method, path) in [
-        ("HEAD", "/metrics"),
-        ("POST", "/metrics"),
-        ("OPTIONS", "/metrics"),
-        ("get", "/metrics"),
-        ("GET", "/metrics/"),
         ("GET", "/metrics/a"),
         ("GET", "/Metrics"),
         ("GET", "/metric"),
         ("GET", "/x/metrics"),
         ("GET", "/a?b=/metrics"),
         ("GET", "/a?/metrics"),
-        ("HEAD", "/v1/files"),
         ("GET", "/v1/filesystem"),
         ("GET", "/v1/file"),
         ("GET", "/v1"),
@@ -97,6 +91,22 @@ fn what_only_resembles_a_mapped_route_stays_unknown() {
         let verdict = world.bearer(method, path, ADMIN_KEY).verdict();
         assert_eq!(verdict, unknown(), "{method} {path}");
     }
+    for (method, path) in [
+        ("HEAD", "/metrics"),
+        ("POST", "/metrics"),
+        ("OPTIONS", "/metrics"),
+        ("get", "/metrics"),
+        ("HEAD", "/v1/files"),
+    ] {
+        let seen = world.bearer(method, path, ADMIN_KEY);
+        let refused = (405, "method_not_allowed".into());
+        assert_eq!(seen.verdict(), refused, "{method} {path}");
+        let headers = seen.reply.unwrap().headers;
+        let allow = headers.iter().find(|field| field.0 == "allow");
+        assert_eq!(allow.map(|field| field.1.as_str()), Some("GET"), "{path}");
+    }
+    let slash = world.bearer("GET", "/metrics/", ADMIN_KEY).verdict();
+    assert_eq!(slash, (307, "trailing_slash".into()));
     for path in ["/metrics%3Fa", "/v1/files%3F", "/v1/files/%2523"] {
         let verdict = world.bearer("GET", path, ADMIN_KEY).verdict();
         assert_eq!(verdict, (400, "malformed_path".into()), "{path}");

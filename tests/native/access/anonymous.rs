@@ -43,15 +43,16 @@ fn who_brings_no_credential_gets_the_scopes_that_are_named_and_no_other() {
 fn a_route_that_is_not_known_is_open_to_nobody() {
     let every = ["health", "read", "inference", "manage", "cloud"];
     let world = World::new(&allowing(&every));
-    for (method, path) in [
-        ("GET", "/metrics"),
-        ("OPTIONS", "/api/tags"),
-        ("PUT", "/api/tags"),
+    for (method, path, status, code) in [
+        ("GET", "/metrics", 404, "unknown_route"),
+        ("GET", "/api/tags/", 307, "trailing_slash"),
+        ("OPTIONS", "/api/tags", 405, "method_not_allowed"),
+        ("PUT", "/api/tags", 405, "method_not_allowed"),
     ] {
         let outside = world.send(method, path, &[]).verdict();
         assert_eq!(outside, (401, "missing_credential".into()), "{path}");
         let inside = world.bearer(method, path, KEY).verdict();
-        assert_eq!(inside, (403, "unknown_route".into()), "{path}");
+        assert_eq!(inside, (status, code.into()), "{path}");
     }
     let malformed = world.send("GET", "/api/../tags", &[]).verdict();
     assert_eq!(malformed, (400, "malformed_path".into()));

@@ -58,16 +58,20 @@ fn a_scope_is_needed_on_every_route() {
 }
 
 #[test]
-fn an_unknown_route_is_403_for_those_who_are_in_and_401_for_others() {
+fn what_is_no_route_is_told_to_those_who_are_in_and_401_to_others() {
     let world = World::new(&configuration());
-    for (method, path) in [
-        ("GET", "/metrics"),
-        ("PUT", "/api/tags"),
-        ("GET", "/api/tags/"),
-        ("GET", "/api/delete?x=/health"),
+    for (method, path, status, code) in [
+        ("GET", "/metrics", 404, "unknown_route"),
+        ("POST", "/v1/messages/count_tokens", 404, "unknown_route"),
+        ("POST", "/api/web_search", 404, "unknown_route"),
+        ("POST", "/api/tags/", 404, "unknown_route"),
+        ("PUT", "/api/tags", 405, "method_not_allowed"),
+        ("GET", "/api/delete?x=/health", 405, "method_not_allowed"),
+        ("HEAD", "/api/chat", 405, "method_not_allowed"),
+        ("GET", "/api/tags/", 307, "trailing_slash"),
     ] {
         let inside = world.bearer(method, path, ADMIN_KEY).verdict();
-        assert_eq!(inside, (403, "unknown_route".into()), "{path}");
+        assert_eq!(inside, (status, code.into()), "{path}");
         let outside = world.send(method, path, &[]).verdict();
         assert_eq!(outside, (401, "missing_credential".into()), "{path}");
     }
@@ -288,13 +292,18 @@ fn a_gate_below_a_prefix_knows_its_routes_there_and_only_there() {
         ("/ollama/api/tags?a=b", 200),
         ("/ollama", 200),
         ("/ollama/", 200),
-        ("/api/tags", 403),
-        ("/ollamas/api/tags", 403),
-        ("/ollama/ollama/api/tags", 403),
+        ("/api/tags", 404),
+        ("/ollamas/api/tags", 404),
+        ("/ollama/ollama/api/tags", 404),
         ("/ollama/../api/tags", 400),
     ] {
         assert_eq!(world.bearer("GET", path, KEY).verdict().0, status, "{path}");
     }
+    let above = world.bearer("GET", "/api/tags", KEY).body()["error"].to_string();
+    assert!(above.contains("mounted at `/ollama`"), "{above}");
+    let slash = world.bearer("GET", "/ollama/api/tags/?key=b", KEY);
+    let headers = slash.reply.unwrap().headers;
+    assert!(headers.contains(&("location", "../tags".into())));
     let seen = world.send("POST", "/ollama/v1/messages", &[]);
     assert_eq!(
         seen.body()["type"],

@@ -78,7 +78,7 @@ fn a_user_has_scopes_like_everybody() {
             "alice:correct horse",
             "GET",
             "/metrics",
-            refused(403, "unknown_route"),
+            refused(404, "unknown_route"),
         ),
         ("bob:secret", "GET", "/api/tags", ok()),
         (

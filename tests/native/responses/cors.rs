@@ -158,7 +158,11 @@ fn options_that_no_browser_asks_with_is_a_method_like_others() {
         );
         let inside = [fields, &[("x-api-key", KEY)]].concat();
         let seen = world.send("OPTIONS", "/api/tags", &inside);
-        assert_eq!(seen.verdict(), (403, "unknown_route".into()), "{fields:?}");
+        assert_eq!(
+            seen.verdict(),
+            (405, "method_not_allowed".into()),
+            "{fields:?}"
+        );
     }
     let unlisted = World::new(&configuration());
     let seen = preflight(&unlisted, "/api/tags", APP, "authorization");
@@ -181,7 +185,7 @@ fn every_refusal_can_be_read_by_a_page_of_a_listed_site_and_by_no_other() {
         ("GET", "/api/../x", "x-api-key", KEY, 400),
         ("GET", "/api/tags", "x-api-key", "", 401),
         ("GET", "/api/tags", "x-api-key", "sk-wrong-0123456789", 401),
-        ("GET", "/metrics", "x-api-key", KEY, 403),
+        ("GET", "/metrics", "x-api-key", KEY, 404),
         ("POST", "/v1/messages", "x-api-key", READ_KEY, 403),
     ];
     let read = |origin: &str, status, seen: &Seen| {

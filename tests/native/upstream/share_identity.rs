@@ -166,7 +166,7 @@ fn who_was_known_and_refused_is_told_for_the_access_log() {
     assert_eq!(seen.verdict(), (403, "scope_denied".into()));
     assert_eq!(told(&world)[2..], ["ollama_gate.subject=reader", ALICE[3]]);
     let seen = world.bearer("GET", "/metrics", ADMIN_KEY);
-    assert_eq!(seen.verdict(), (403, "unknown_route".into()));
+    assert_eq!(seen.verdict(), (404, "unknown_route".into()));
     assert_eq!(told(&world).len(), 3, "there is no route, so no scope");
 }
 

@@ -87,7 +87,7 @@ fn what_was_signed_must_be_what_was_sent() {
 #[test]
 fn a_method_in_small_letters_is_no_route_even_if_it_was_signed_so() {
     let seen = alice().call(&world(), "get", "/api/tags");
-    assert_eq!(seen.verdict(), (403, "unknown_route".into()));
+    assert_eq!(seen.verdict(), (405, "method_not_allowed".into()));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn the_path_is_signed_without_the_prefix_of_the_gate() {
         assert_eq!(verdict(path, signed), wrong, "{path}");
     }
     // A CLI that does not know the prefix: the signature is good, the route is none.
-    let unknown = (403, "unknown_route".to_owned());
+    let unknown = (404, "unknown_route".to_owned());
     assert_eq!(verdict("/api/tags", "/api/tags"), unknown);
     // A prefix in front of a gate that was not told of it.
     let header = alice().header("GET", "/api/tags", NOW);

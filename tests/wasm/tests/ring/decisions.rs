@@ -203,24 +203,45 @@ pub fn a_scope_opens_its_routes_and_no_other() {
 #[test]
 pub fn a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in() {
     on_every_host(|lab| {
-        for (method, path) in [
-            ("GET", "/api/chat"),
-            ("POST", "/api/tags"),
-            ("GET", "/api/tags/"),
-            ("GET", "/API/tags"),
-            ("GET", "/api/tagss"),
-            ("GET", "/metrics"),
-            ("PATCH", "/api/chat"),
-            ("OPTIONS", "/api/chat"),
-            ("TRACE", "/"),
-            ("get", "/api/tags"),
-            ("GET", "/v1/models/a/b/c"),
-        ] {
-            lab.denied(
-                &ClientRequest::new(method, path).bearer(ALICE),
-                403,
+        for (method, path, status, code, header) in [
+            ("GET", "/API/tags", 404, "unknown_route", None),
+            ("GET", "/api/tagss", 404, "unknown_route", None),
+            ("GET", "/metrics", 404, "unknown_route", None),
+            ("GET", "/v1/models/a/b/c", 404, "unknown_route", None),
+            (
+                "POST",
+                "/v1/messages/count_tokens",
+                404,
                 "unknown_route",
-            );
+                None,
+            ),
+            (
+                "GET",
+                "/api/chat",
+                405,
+                "method_not_allowed",
+                Some(("allow", "POST")),
+            ),
+            ("POST", "/api/tags", 405, "method_not_allowed", None),
+            ("PATCH", "/api/chat", 405, "method_not_allowed", None),
+            ("OPTIONS", "/api/chat", 405, "method_not_allowed", None),
+            ("TRACE", "/", 405, "method_not_allowed", None),
+            ("get", "/api/tags", 405, "method_not_allowed", None),
+            (
+                "GET",
+                "/api/tags/",
+                307,
+                "trailing_slash",
+                Some(("location", "../tags")),
+            ),
+        ] {
+            let request = ClientRequest::new(method, path);
+            let outcome = lab.denied(&request.clone().bearer(ALICE), status, code);
+            if let Some((name, value)) = header {
+                let seen = outcome.reply_header(name).concat();
+                assert_eq!(seen, value, "{}: {path}", lab.host);
+            }
+            lab.denied(&request, 401, "missing_credential");
         }
     });
 }
@@ -296,7 +317,7 @@ pub fn the_prefix_is_read_past_and_left_in_place() {
         ] {
             lab.denied(
                 &ClientRequest::get(path).bearer(READER),
-                403,
+                404,
                 "unknown_route",
             );
         }

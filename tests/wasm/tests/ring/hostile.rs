@@ -135,7 +135,7 @@ pub fn hostile_paths_are_refused_in_the_dialect_of_their_beginning() {
                 }
                 assert_eq!(outcome.verdict, Verdict::Replied, "{}: {shown}", lab.host);
                 assert!(
-                    matches!(outcome.status(), 400 | 403),
+                    matches!(outcome.status(), 400 | 404),
                     "{shown}: {:?}",
                     outcome.reply
                 );
