@@ -50,10 +50,48 @@ pub struct Presented<'a> {
 pub enum Leftover {
     /// one of the known placeholders
     Placeholder(&'static str),
-    /// an `Authorization` scheme other than Bearer and Basic
-    Scheme,
+    /// an `Authorization` scheme other than Bearer and Basic, by its name if it is a registered one
+    Scheme(Option<&'static str>),
     /// bytes that no credential has, or too many
-    Malformed(Place),
+    Malformed(Place, Flaw),
+}
+
+/// Why something cannot be a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// it is longer than [`MAX_CREDENTIAL`]
+    TooLong,
+    /// it begins with this scheme: twice in `Authorization`, or in a header that has no schemes
+    Scheme(&'static str),
+    /// there is white space in it
+    Space,
+    /// there is a byte in it that is not printable ASCII
+    Unprintable,
+}
+
+impl Flaw {
+    /// Of `value`, which is not empty. None if it can be a credential.
+    pub fn of(value: &[u8]) -> Option<Self> {
+        if value.len() > MAX_CREDENTIAL {
+            return Some(Self::TooLong);
+        }
+        if is_visible_ascii(value) {
+            return None;
+        }
+        let (scheme, _) = split_scheme(value);
+        if let Some(known) = ["Bearer", "Basic"]
+            .into_iter()
+            .find(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
+        {
+            return Some(Self::Scheme(known));
+        }
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let plain = |byte: &u8| is_space(byte) || byte.is_ascii_graphic();
+        Some(match value.iter().all(plain) {
+            true => Self::Space,
+            false => Self::Unprintable,
+        })
+    }
 }
 
 /// Two different values of one kind, or one field twice.
@@ -126,8 +164,8 @@ impl<'a> Presented<'a> {
                     basic = true;
                     value
                 }
-                Authorization::Other => {
-                    self.leave(Leftover::Scheme);
+                Authorization::Other(scheme) => {
+                    self.leave(Leftover::Scheme(scheme));
                     return Ok(());
                 }
             },
@@ -136,12 +174,11 @@ impl<'a> Presented<'a> {
         if value.is_empty() {
             return Ok(());
         }
-        let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
-        let text = std::str::from_utf8(value).ok().filter(|_| fit);
-        let Some(text) = text else {
-            self.leave(Leftover::Malformed(place));
+        if let Some(flaw) = Flaw::of(value) {
+            self.leave(Leftover::Malformed(place, flaw));
             return Ok(());
-        };
+        }
+        let text = std::str::from_utf8(value).unwrap_or_default();
         if basic {
             self.basic = Some(text);
             return Ok(());
@@ -179,14 +216,33 @@ enum Authorization<'a> {
     Bearer(&'a [u8]),
     /// what follows `Basic`
     Basic(&'a [u8]),
-    /// a scheme that is not taken
-    Other,
+    /// a scheme that is not accepted, by its name if it is a registered one
+    Other(Option<&'static str>),
+}
+
+/// The schemes that a refusal may name. Any other first word may be a part of a credential.
+const OTHER_SCHEMES: [&str; 10] = [
+    "Digest",
+    "Negotiate",
+    "NTLM",
+    "DPoP",
+    "AWS4-HMAC-SHA256",
+    "Hawk",
+    "Token",
+    "ApiKey",
+    "Api-Key",
+    "Key",
+];
+
+/// The first word of `value`, and what follows it, if anything does.
+fn split_scheme(value: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = value.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
+    let scheme = parts.next().unwrap_or_default();
+    (scheme, parts.next().map(<[u8]>::trim_ascii))
 }
 
 fn authorization(value: &[u8]) -> Authorization<'_> {
-    let mut parts = value.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
-    let scheme = parts.next().unwrap_or_default();
-    let rest = parts.next().map(<[u8]>::trim_ascii);
+    let (scheme, rest) = split_scheme(value);
     if scheme.eq_ignore_ascii_case(b"bearer") {
         return Authorization::Bearer(rest.unwrap_or_default());
     }
@@ -195,7 +251,10 @@ fn authorization(value: &[u8]) -> Authorization<'_> {
     }
     match rest {
         None => Authorization::Bearer(value),
-        Some(_) => Authorization::Other,
+        Some(_) => {
+            let named = |known: &&str| scheme.eq_ignore_ascii_case(known.as_bytes());
+            Authorization::Other(OTHER_SCHEMES.into_iter().find(named))
+        }
     }
 }
 

@@ -157,32 +157,48 @@ fn what_is_no_credential_is_named() {
             b"sk-no-key-required",
             Leftover::Placeholder("sk-no-key-required"),
         ),
-        (
-            b"Basic eDp5 eDp5",
-            Leftover::Malformed(Place::Authorization),
-        ),
-        (b"Basic \xff", Leftover::Malformed(Place::Authorization)),
-        (b"Basic2 eDp5", Leftover::Scheme),
-        (b"Digest a", Leftover::Scheme),
-        (
-            b"Bearer \xff\xfe",
-            Leftover::Malformed(Place::Authorization),
-        ),
-        (
-            b"Bearer sk-1 sk-2",
-            Leftover::Malformed(Place::Authorization),
-        ),
-        (
-            b"Bearer sk\x00-1",
-            Leftover::Malformed(Place::Authorization),
-        ),
+        (b"Basic2 eDp5", Leftover::Scheme(None)),
+        (b"Digest a", Leftover::Scheme(Some("Digest"))),
+        (b"ntlm TlRM", Leftover::Scheme(Some("NTLM"))),
+        (b"sk-1 sk-2", Leftover::Scheme(None)),
     ] {
         let presented = collect(&[("authorization", value)]);
         assert_eq!(presented, Ok(leftover(expected)), "{value:?}");
     }
+}
+
+#[test]
+fn each_flaw_of_a_credential_is_told_from_the_others() {
     let huge = vec![b'a'; MAX_CREDENTIAL + 1];
-    let malformed = Ok(leftover(Leftover::Malformed(Place::XApiKey)));
-    assert_eq!(collect(&[("x-api-key", &huge)]), malformed);
+    let fits = &huge[1..];
+    assert!(collect(&[("x-api-key", fits)]).unwrap().api_key.is_some());
+    for (value, flaw) in [
+        (&huge[..], Flaw::TooLong),
+        (b"Bearer sk-1", Flaw::Scheme("Bearer")),
+        (b"bearer\tsk-1", Flaw::Scheme("Bearer")),
+        (b"Basic eDp5", Flaw::Scheme("Basic")),
+        (b"sk-1 sk-2", Flaw::Space),
+        (b"sk-1\tsk-2", Flaw::Space),
+        (b"Bearers sk-1", Flaw::Space),
+        (b"sk-\x00-1", Flaw::Unprintable),
+        (b"sk-1\r\nX: y", Flaw::Unprintable),
+        (b"\xe2\x80\x9csk-1\xe2\x80\x9d", Flaw::Unprintable),
+        (b"\xff\xfe", Flaw::Unprintable),
+    ] {
+        for place in [Place::XApiKey, Place::ApiKey, Place::XOllamaToken] {
+            let malformed = Ok(leftover(Leftover::Malformed(place, flaw)));
+            assert_eq!(collect(&[(place.name(), value)]), malformed, "{flaw:?}");
+        }
+        for scheme in [&b"Bearer "[..], b"Basic "] {
+            let behind = [scheme, value].concat();
+            let malformed = Ok(leftover(Leftover::Malformed(Place::Authorization, flaw)));
+            assert_eq!(
+                collect(&[("authorization", &behind)]),
+                malformed,
+                "{flaw:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -203,7 +219,7 @@ fn name_and_password_are_found_in_authorization_alone() {
         let elsewhere = collect(&[(place.name(), b"Basic eDp5")]);
         assert_eq!(
             elsewhere,
-            Ok(leftover(Leftover::Malformed(place))),
+            Ok(leftover(Leftover::Malformed(place, Flaw::Scheme("Basic")))),
             "{place:?}"
         );
     }

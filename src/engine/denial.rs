@@ -294,12 +294,23 @@ impl Reason {
 
 /// The most characters that [`quoted`] shows.
 const MAX_QUOTED: usize = 40;
+/// The most characters of an address that [`quoted_address`] shows.
+const MAX_ADDRESS: usize = 128;
 
 /// `text`, which somebody sent, as a sentence may hold it: the beginning in backticks, with everything
 /// escaped that is not visible ASCII or a space. Not for credentials.
 pub fn quoted(text: &str) -> String {
+    quoted_up_to(text, MAX_QUOTED)
+}
+
+/// As [`quoted`], for what is as long as an address: the name of an issuer or an audience.
+pub fn quoted_address(text: &str) -> String {
+    quoted_up_to(text, MAX_ADDRESS)
+}
+
+fn quoted_up_to(text: &str, max: usize) -> String {
     let mut shown = String::from("`");
-    for character in text.chars().take(MAX_QUOTED) {
+    for character in text.chars().take(max) {
         match character {
             '`' | '\\' => shown.extend(character.escape_unicode()),
             ' '..='~' => shown.push(character),
@@ -307,7 +318,7 @@ pub fn quoted(text: &str) -> String {
         }
     }
     shown.push('`');
-    if text.chars().nth(MAX_QUOTED).is_some() {
+    if text.chars().nth(max).is_some() {
         shown.push('…');
     }
     shown
@@ -318,7 +329,10 @@ pub fn quoted(text: &str) -> String {
 pub struct Denial {
     reason: Reason,
     advice: Cow<'static, str>,
+    /// what an operator has to know and a stranger has not
+    cause: Option<Box<str>>,
     id: Option<String>,
+    claimed_subject: Option<Box<str>>,
     retry_after: i64,
     /// boxed, because every result carries room for it
     header: Option<Box<(&'static str, String)>>,
@@ -331,7 +345,9 @@ impl Denial {
         Self {
             reason,
             advice: advice.into(),
+            cause: None,
             id: None,
+            claimed_subject: None,
             retry_after: 1,
             header: None,
         }
@@ -347,6 +363,21 @@ impl Denial {
     #[must_use]
     pub fn of(mut self, id: &str) -> Self {
         self.id = Some(id.to_owned());
+        self
+    }
+
+    /// The same refusal, with what the log says of its cause in place of the advice: what was
+    /// expected and what was found. It must hold no credential.
+    #[must_use]
+    pub fn because(mut self, cause: String) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The same refusal, of a token that says it is `subject`'s.
+    #[must_use]
+    pub fn claimed_by(mut self, subject: &str) -> Self {
+        self.claimed_subject = Some(subject.into());
         self
     }
 
@@ -384,6 +415,16 @@ impl Denial {
     /// The sentence for the caller.
     pub fn message(&self) -> String {
         format!("{}: {}", self.reason.summary(), self.advice)
+    }
+
+    /// What the log says of the cause.
+    pub fn cause(&self) -> &str {
+        self.cause.as_deref().unwrap_or(&self.advice)
+    }
+
+    /// Whose the refused token is by its own word, which nobody has verified.
+    pub fn claimed_subject(&self) -> Option<&str> {
+        self.claimed_subject.as_deref()
     }
 
     /// The configured name of the credential, where it was recognised, or of the issuer whose rule

@@ -24,10 +24,29 @@ impl Timestamp {
         self.0
     }
 
+    /// How many seconds after `earlier` this moment is.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// This moment and `seconds` more, held at the ends of the range.
     #[must_use]
     pub const fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
+    }
+}
+
+/// `seconds` in words, for a sentence: in the largest unit of which there are two or more.
+pub fn duration_in_words(seconds: i64) -> String {
+    let units = [
+        (seconds / 86_400, "days"),
+        (seconds / 3_600, "hours"),
+        (seconds / 60, "minutes"),
+    ];
+    match units.into_iter().find(|(count, _)| *count >= 2) {
+        Some((count, name)) => format!("{count} {name}"),
+        None if seconds == 1 => "1 second".to_owned(),
+        None => format!("{seconds} seconds"),
     }
 }
 
@@ -73,6 +92,23 @@ mod tests {
         let set = Timestamp::from_wall_nanoseconds(1_700_000_000_900_000_000);
         assert_eq!(set, Some(Timestamp::from_seconds(1_700_000_000)));
         assert_eq!(set.now().ok(), set);
+    }
+
+    #[test]
+    fn a_duration_is_told_in_a_unit_that_people_count_in() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7_199, "119 minutes"),
+            (7_200, "2 hours"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+            (i64::MAX, "106751991167300 days"),
+        ] {
+            assert_eq!(duration_in_words(seconds), words, "{seconds}");
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@
 use super::basic::{Login, Users};
 use super::jwt::{TokenUse, Tokens};
 use super::{Asking, Authenticators, preferred_refusal};
-use crate::credential::{MAX_CREDENTIAL, Presented};
+use crate::credential::{Flaw, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
-use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
+use crate::http::{FieldKind, RequestHead, cookie};
 use crate::identity::{Identity, Method};
 use crate::source::Refusal;
 use std::rc::Rc;
@@ -66,12 +66,16 @@ impl<'a> BrowserCredential<'a> {
                     );
                 };
                 let Some(value) = value else { continue };
-                let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
-                let token = std::str::from_utf8(value).ok().filter(|_| fit);
-                let token = token.ok_or_else(|| {
-                    let advice = "the cookie holds white space, unprintable bytes or over 16 kB, sign in again";
-                    Denial::new(Reason::MalformedCredential, advice)
-                })?;
+                if let Some(flaw) = Flaw::of(value) {
+                    let what = match flaw {
+                        Flaw::TooLong => "is too long to hold a token",
+                        Flaw::Space | Flaw::Scheme(_) => "holds white space",
+                        Flaw::Unprintable => "holds a byte that is not printable ASCII",
+                    };
+                    let advice = format!("the cookie `{name}` {what}, sign in again");
+                    return Err(Denial::new(Reason::MalformedCredential, advice));
+                }
+                let token = std::str::from_utf8(value).unwrap_or_default();
                 if found.replace(Self::Cookie(issuer, token)).is_some() {
                     return ambiguous("two cookies hold credentials, clear the site's cookies");
                 }

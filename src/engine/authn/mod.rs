@@ -1,5 +1,6 @@
 //! From a credential to an identity.
 
+mod absent;
 mod anonymous;
 pub mod api_key;
 mod back_off;
@@ -13,7 +14,7 @@ mod require;
 pub use back_off::{Attempts, BackOff, BackOffLimits};
 pub use require::Requirement;
 
-use crate::credential::{Leftover, Presented};
+use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::RequestHead;
@@ -102,7 +103,7 @@ impl Authenticators {
             false => BrowserCredential::find(presented, &self.tokens, head)?,
         };
         if presented.is_empty() && by_browser.is_none() {
-            return Err(without_credential(presented.leftover).into());
+            return Err(self.without_credential(presented, head).into());
         }
         let mut refusal = None;
         if let Some(key) = presented.api_key {
@@ -132,7 +133,7 @@ impl Authenticators {
             }
         }
         Err(refusal
-            .unwrap_or_else(|| without_credential(presented.leftover))
+            .unwrap_or_else(|| self.without_credential(presented, head))
             .into())
     }
 
@@ -268,27 +269,4 @@ fn only_value<'a>(head: &RequestHead<'a>, name: &str) -> Option<&'a [u8]> {
     head.value(name)
         .map(<[u8]>::trim_ascii)
         .filter(|value| !value.is_empty())
-}
-
-/// Why a request without a credential that could be checked is refused.
-fn without_credential(leftover: Option<Leftover>) -> Denial {
-    let unsupported = |advice| Denial::new(Reason::UnsupportedCredential, advice);
-    match leftover {
-        None => Denial::new(
-            Reason::MissingCredential,
-            "send `Authorization: Bearer <your key>` (in Ollama's own clients, set OLLAMA_API_KEY)",
-        ),
-        Some(Leftover::Placeholder(known)) => Denial::new(
-            Reason::PlaceholderCredential,
-            format!("`{known}` is what clients send when nobody set a key, set your own"),
-        ),
-        Some(Leftover::Scheme) => unsupported("send `Authorization: Bearer <your key>`"),
-        Some(Leftover::Malformed(place)) => Denial::new(
-            Reason::MalformedCredential,
-            format!(
-                "`{}` holds white space, unprintable bytes or over 16 kB, check how it was copied",
-                place.name()
-            ),
-        ),
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::basic::Login;
 use super::browser::BrowserCredential;
-use super::{Asking, Authenticators, preferred_refusal, without_credential};
+use super::{Asking, Authenticators, preferred_refusal};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
@@ -70,7 +70,7 @@ impl Requirement {
             false => BrowserCredential::find(presented, &authenticators.tokens, head)?.is_some(),
         };
         if presented.is_empty() && !by_browser {
-            return Err(without_credential(presented.leftover).into());
+            return Err(authenticators.without_credential(presented, head).into());
         }
         // INVARIANT: a cookie counts only where no header holds a credential.
         let cookie = by_browser && presented.is_empty();

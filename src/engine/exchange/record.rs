@@ -11,6 +11,8 @@ use std::net::IpAddr;
 
 /// The longest method, path, subject or id that a line holds, in bytes.
 const LONGEST: usize = 128;
+/// The longest cause that a line holds, in bytes.
+const MAX_CAUSE: usize = 384;
 
 /// A decision, told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,13 +85,16 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
             .number("status", reason.status())
             .text("code", reason.code()),
     };
+    if let Some(denial) = denial {
+        line.text("cause", &truncated(denial.cause().as_bytes(), MAX_CAUSE));
+    }
     if let Some(head) = facts.head {
         line.text("method", method(head.method()));
         // The path of an unknown route is what somebody has to see to know what was tried.
         if facts.route.is_none() {
             line.text(
                 "path",
-                &truncated(masked(without_query(head.path())).as_bytes()),
+                &truncated(masked(without_query(head.path())).as_bytes(), LONGEST),
             );
         }
     }
@@ -100,12 +105,17 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     if let Some(identity) = &facts.identity {
         line.text("credential", identity.method.name())
             .text("id", identity.id)
-            .text("subject", &truncated(identity.subject.as_bytes()));
+            .text("subject", &truncated(identity.subject.as_bytes(), LONGEST));
         if identity.by_previous_secret {
             line.text("secret", "previous");
         }
-    } else if let Some(id) = denial.and_then(Denial::id) {
-        line.text("id", id);
+    } else if let Some(denial) = denial {
+        if let Some(id) = denial.id() {
+            line.text("id", id);
+        }
+        if let Some(subject) = denial.claimed_subject() {
+            line.text("claimed_subject", &truncated(subject.as_bytes(), LONGEST));
+        }
     }
     if let Some(address) = facts.address {
         line.text("address", &address.to_string());
@@ -145,9 +155,9 @@ fn masked(path: &[u8]) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// `bytes` as text that is not too long. What is not UTF-8 shows as U+FFFD.
-fn truncated(bytes: &[u8]) -> Cow<'_, str> {
-    match bytes.get(..LONGEST) {
+/// `bytes` as text of at most `max` bytes. What is not UTF-8 shows as U+FFFD.
+fn truncated(bytes: &[u8], max: usize) -> Cow<'_, str> {
+    match bytes.get(..max) {
         None => String::from_utf8_lossy(bytes),
         Some(head) => format!("{}…", String::from_utf8_lossy(head)).into(),
     }

@@ -3,6 +3,7 @@
 mod added_routes;
 mod anonymous;
 mod back_off;
+mod causes;
 mod decisions;
 mod report_mode;
 mod require;

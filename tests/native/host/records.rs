@@ -47,7 +47,8 @@ fn a_record_tells_who_what_and_why_and_no_secret() {
     assert_eq!(
         denied,
         json!({
-            "gate": "ollama-gate", "decision": "denied", "status": 403, "code": "scope_denied", "method": "POST",
+            "gate": "ollama-gate", "decision": "denied", "status": 403, "code": "scope_denied",
+            "cause": "/api/chat needs `inference`, this credential has `read`", "method": "POST",
             "route": "/api/chat", "scope": "inference", "credential": "api_key", "id": "reader", "subject": "reader",
             "request_id": "r-1",
         })
@@ -181,7 +182,10 @@ fn a_message_says_what_to_do_and_a_record_whose_it_was() {
         "the request is malformed: it has no method"
     );
     let spaces = message(&world.send("GET", "/", &[("x-api-key", "two words")]));
-    assert!(spaces.contains("`X-Api-Key` holds white space"), "{spaces}");
+    assert!(
+        spaces.contains("white space inside the value of `X-Api-Key`"),
+        "{spaces}"
+    );
     let openai = world.bearer("POST", "/v1/embeddings", READ_KEY).body();
     assert_eq!(openai["error"]["type"], "permission_error");
     let expired = world.bearer("GET", "/", &jwt(json!({ "exp": 1 })));

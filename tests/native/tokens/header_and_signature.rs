@@ -278,27 +278,27 @@ fn a_refused_header_is_told_what_was_found_in_it() {
         (
             "b64",
             json!(false),
-            "its header has `b64`: a payload that is not in base64url is not taken",
+            "its header has `b64`: a payload that is not in base64url is not supported",
         ),
         (
             "zip",
             json!("DEF"),
-            "its header has `zip`: a compressed payload is not taken",
+            "its header has `zip`: a compressed payload is not supported",
         ),
         (
             "enc",
             json!("A256GCM"),
-            "its header has `enc`: an encrypted payload is not taken",
+            "its header has `enc`: an encrypted payload is not supported",
         ),
         (
             "alg",
             json!("ES256K"),
-            "its `alg` is `ES256K`, and the gate knows",
+            "its `alg` is `ES256K`, this gate supports",
         ),
         (
             "alg",
             json!("none"),
-            "its `alg` is `none`, and the gate knows",
+            "its `alg` is `none`, this gate supports",
         ),
     ] {
         let mut header = header();

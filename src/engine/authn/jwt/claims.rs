@@ -8,6 +8,10 @@ use serde_json::Number;
 /// 2^53: the first whole number of which a JSON reader may not know the next (RFC 8259 section 6).
 const EXACT: i64 = 9_007_199_254_740_992;
 
+/// From here on a number of seconds is none: 31,000 years from now, and the milliseconds of 2001. What
+/// issuers write for "never", the end of the year 9999, is less.
+const MILLISECONDS: i64 = 1_000_000_000_000;
+
 /// Where a claim stands: a name, or a JSON Pointer (RFC 6901) where it begins with `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath {
@@ -64,8 +68,15 @@ fn unescape(step: &str) -> Option<String> {
 #[derive(Debug)]
 pub struct UnverifiedClaims(Json);
 
-fn malformed(path: &ClaimPath, expected: &str) -> Denial {
-    let advice = format!("its claim `{}` is not {expected}", path.written);
+fn malformed(path: &ClaimPath, found: &Json, expected: &str) -> Denial {
+    let found = match found {
+        Json::List(_) if expected.contains("list") => "a list that holds something else",
+        found => found.kind(),
+    };
+    let advice = format!(
+        "its claim `{}` is {found}, expected {expected}",
+        path.written
+    );
     Denial::new(Reason::MalformedToken, advice)
 }
 
@@ -96,7 +107,7 @@ impl UnverifiedClaims {
         match self.set_at(path) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(malformed(path, "a string")),
+            Some(found) => Err(malformed(path, found, "a string")),
         }
     }
 
@@ -108,27 +119,47 @@ impl UnverifiedClaims {
         match self.set_at(path) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(vec![text])),
-            Some(Json::List(items)) => items
+            Some(found @ Json::List(items)) => items
                 .iter()
                 .map(Json::text)
                 .collect::<Option<_>>()
                 .map(Some)
-                .ok_or_else(|| malformed(path, "a list of strings")),
-            Some(_) => Err(malformed(path, "a string or a list of strings")),
+                .ok_or_else(|| malformed(path, found, "a list of strings")),
+            Some(found) => Err(malformed(path, found, "a string or a list of strings")),
         }
     }
 
     /// The NumericDate `name` (RFC 7519 section 2), a fraction of a second cut off.
     ///
     /// # Errors
-    /// It is there and not a number from 0 up to 2^53.
+    /// It is there and not a number from 0 on, or so large that it counts milliseconds: such an `exp`
+    /// would never come.
     pub fn time(&self, name: &str) -> Result<Option<Timestamp>, Denial> {
         match self.0.member(name) {
             None | Some(Json::Null) => Ok(None),
-            Some(Json::Number(number)) => seconds(number)
-                .map(|seconds| Some(Timestamp::from_seconds(seconds)))
-                .ok_or_else(|| malformed(&ClaimPath::name(name), "a moment after 1970")),
-            Some(_) => Err(malformed(&ClaimPath::name(name), "a number of seconds")),
+            Some(Json::Number(number)) => match seconds(number) {
+                Some(seconds) if seconds < MILLISECONDS => {
+                    Ok(Some(Timestamp::from_seconds(seconds)))
+                }
+                Some(_) => {
+                    let advice = format!(
+                        "its claim `{name}` is {number}, which looks like milliseconds: its issuer has \
+                         to write seconds since 1970"
+                    );
+                    Err(Denial::new(Reason::MalformedToken, advice))
+                }
+                None => {
+                    let advice = format!(
+                        "its claim `{name}` is not a moment after 1970, in seconds, that can be counted"
+                    );
+                    Err(Denial::new(Reason::MalformedToken, advice))
+                }
+            },
+            Some(found) => Err(malformed(
+                &ClaimPath::name(name),
+                found,
+                "a number of seconds since 1970",
+            )),
         }
     }
 
@@ -231,8 +262,13 @@ mod tests {
         assert_eq!(time("1700000000"), Some(1_700_000_000));
         assert_eq!(time("1700000000.9"), Some(1_700_000_000));
         assert_eq!(time("1.7e9"), Some(1_700_000_000));
-        assert_eq!(time("9007199254740991"), Some(9_007_199_254_740_991));
+        assert_eq!(time("253402300799"), Some(253_402_300_799));
+        assert_eq!(time("999999999999"), Some(999_999_999_999));
         for refused in [
+            "1000000000000",
+            "1767225600000",
+            "1.7672256e12",
+            "9007199254740991",
             "9007199254740992",
             "18446744073709551615",
             "18446744073709551616",

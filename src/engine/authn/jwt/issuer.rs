@@ -2,6 +2,7 @@
 
 use super::algorithm::Algorithm;
 use super::claims::ClaimPath;
+use super::explain;
 use super::keys::{Checker, Keys, Unproved};
 use super::rules::{Rejection, Stage, TokenRules};
 use super::token::UnverifiedToken;
@@ -60,6 +61,35 @@ impl Issuer {
         forwarded: &[ClaimPath],
         checker: Checker<'_>,
     ) -> Result<VerifiedToken, Unproved> {
+        self.judge(place, token, forwarded, checker)
+            .map_err(|unproved| match unproved {
+                Unproved::Rejected(refused) => Unproved::Rejected(self.explain(refused, token)),
+                other => other,
+            })
+    }
+
+    /// `refused`, with whose `token` claims to be, and with what is wrong with a signature of a length
+    /// that none has.
+    fn explain(&self, refused: Rejection, token: &UnverifiedToken<'_>) -> Rejection {
+        let Rejection { stage, mut denial } = refused;
+        if let Some(advice) = explain::length(token.algorithm, token.signature.len())
+            && stage == Stage::Signature
+        {
+            denial = Denial::new(denial.reason(), advice).of(&self.name);
+        }
+        if let Ok(Some(subject)) = token.claims.text(&self.rules.subject_claim) {
+            denial = denial.claimed_by(subject);
+        }
+        Rejection { stage, denial }
+    }
+
+    fn judge(
+        &self,
+        place: usize,
+        token: &UnverifiedToken<'_>,
+        forwarded: &[ClaimPath],
+        checker: Checker<'_>,
+    ) -> Result<VerifiedToken, Unproved> {
         self.check_algorithm(token.algorithm)
             .map_err(Unproved::Rejected)?;
         let claimed = self
@@ -92,7 +122,11 @@ impl Issuer {
             return Ok(());
         }
         let taken: Vec<_> = self.algorithms.iter().map(|taken| taken.name()).collect();
-        let advice = format!("this gate takes {}", taken.join(", "));
+        let advice = format!(
+            "its `alg` is {}, this gate accepts {}",
+            algorithm.name(),
+            taken.join(", ")
+        );
         Err(Rejection {
             stage: Stage::Kind,
             denial: Denial::new(Reason::UnsupportedAlgorithm, advice),

@@ -94,7 +94,9 @@ impl Keys {
                     .map(|place| VerifiedSignature {
                         previous: place > 0,
                     })
-                    .ok_or_else(|| forged("it was signed with another secret, sign in again"))
+                    .ok_or_else(|| {
+                        forged("it was made with another secret than this gate has, sign in again")
+                    })
             }
             Self::Public(keys) => {
                 try_keys(keys, token, subject, checker).unwrap_or_else(|| Err(unknown_kid()))

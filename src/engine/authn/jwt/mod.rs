@@ -10,6 +10,7 @@
 
 mod algorithm;
 mod claims;
+mod explain;
 mod fetching;
 mod issuer;
 mod jwk;

@@ -1,13 +1,14 @@
 //! What an issuer's tokens have to say of themselves.
 
 use super::claims::{ClaimPath, Times, UnverifiedClaims};
+use super::explain;
 use super::token::UnverifiedToken;
-use crate::denial::{Denial, Reason};
+use crate::denial::{Denial, Reason, quoted, quoted_address};
 use crate::grant::ScopeSet;
 use crate::grant::{BodyRules, ModelRule};
 use crate::json::Json;
 use crate::ollama::{ModelPattern, Scope};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, duration_in_words};
 use std::rc::Rc;
 
 /// How many models a token may name.
@@ -136,20 +137,26 @@ impl TokenRules {
         for required in &self.required_claims {
             required.check(claims)?;
         }
-        let subject = claims
-            .text(&self.subject_claim)?
-            .filter(|subject| !subject.is_empty())
-            .ok_or_else(|| {
-                let name = self.subject_claim.written();
-                let advice = format!("its claim `{name}` is missing or empty");
-                Denial::new(Reason::MissingSubject, advice)
-            })?;
+        let subject = self.subject(claims)?;
         Ok(Claimed {
             subject: subject.into(),
             scopes: self.scopes(claims)?,
             rules: self.body_rules(claims)?,
             times,
         })
+    }
+
+    fn subject<'c>(&self, claims: &'c UnverifiedClaims) -> Result<&'c str, Denial> {
+        let what = match claims.text(&self.subject_claim)? {
+            Some(subject) if !subject.is_empty() => return Ok(subject),
+            Some(_) => "is empty",
+            None => "is missing",
+        };
+        let name = self.subject_claim.written();
+        let advice = format!(
+            "its claim `{name}`, which has to name the caller, {what}: ask its issuer to set it"
+        );
+        Err(Denial::new(Reason::MissingSubject, advice))
     }
 
     /// RFC 8725 section 3.11: a token of another type is another token.
@@ -161,17 +168,30 @@ impl TokenRules {
         if fit {
             return Ok(());
         }
-        let advice = "its header's `typ` is not one that is taken here";
+        let found = match kind {
+            None => "its header has no `typ`".to_owned(),
+            Some(kind) => format!("its header's `typ` is {}", quoted(kind)),
+        };
+        let accepted = explain::some(self.kinds.iter().map(|kind| quoted(kind)));
+        let advice = format!("{found}, this gate accepts {accepted}");
         Err(Denial::new(Reason::MalformedToken, advice))
     }
 
     fn check_issuer(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
         let claimed = claims.text(&ClaimPath::name("iss"))?;
-        if self.issuer.is_none() || claimed == self.issuer.as_deref() {
+        let Some(own) = self.issuer.as_deref().filter(|own| claimed != Some(own)) else {
             return Ok(());
-        }
-        let advice = "its `iss` is not one that is configured here";
-        Err(Denial::new(Reason::WrongIssuer, advice))
+        };
+        let found = match claimed {
+            None => "it has no `iss`".to_owned(),
+            Some(found) => {
+                let hint = explain::near_miss(found, own);
+                format!("its `iss` is {}{hint}", quoted_address(found))
+            }
+        };
+        let cause = format!("{found}, expected {}", quoted_address(own));
+        let advice = format!("{found}, sign in where this gate's tokens come from");
+        Err(Denial::new(Reason::WrongIssuer, advice).because(cause))
     }
 
     fn check_audience(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
@@ -185,9 +205,20 @@ impl TokenRules {
         if fit {
             return Ok(());
         }
-        let advice =
-            "its `aud` must name this gate, as `audiences` in the gate's configuration says";
-        Err(Denial::new(Reason::WrongAudience, advice))
+        let found = match claimed.len() {
+            0 => "it has no `aud`".to_owned(),
+            _ => {
+                let claimed = claimed.iter().map(|one| quoted_address(one));
+                format!("its `aud` is {}", explain::some(claimed))
+            }
+        };
+        let expected = match &self.audiences {
+            Audiences::OneOf(own) => explain::some(own.iter().map(|own| quoted_address(own))),
+            _ => "none, since `audiences` is not configured".to_owned(),
+        };
+        let advice = format!("{found}, ask its issuer for a token with this gate's audience");
+        let cause = format!("{found}, expected {expected}");
+        Err(Denial::new(Reason::WrongAudience, advice).because(cause))
     }
 
     /// Whether a token with these `times` is valid at `now` (RFC 7519 sections 4.1.4 to 4.1.6).
@@ -196,9 +227,12 @@ impl TokenRules {
     /// # Errors
     /// Too late, too early, or without an expiry.
     pub fn check_times(&self, times: &Times, now: Timestamp) -> Result<(), Denial> {
-        let expired = |advice| Err(Denial::new(Reason::ExpiredToken, advice));
+        let expired = |advice: String| Err(Denial::new(Reason::ExpiredToken, advice));
         match times.expires {
-            Some(end) if now >= end.plus(self.leeway) => return expired("sign in again"),
+            Some(end) if now >= end.plus(self.leeway) => {
+                let ago = duration_in_words(now.since(end));
+                return expired(format!("it expired {ago} ago, sign in again"));
+            }
             None if self.require_expiry => {
                 let advice = "ask its issuer for a token with `exp`";
                 return Err(Denial::new(Reason::MissingExpiry, advice));
@@ -206,14 +240,22 @@ impl TokenRules {
             _ => {}
         }
         for (name, start) in [("nbf", times.not_before), ("iat", times.issued)] {
-            if start.is_some_and(|start| now.plus(self.leeway) < start) {
-                let advice = format!("its `{name}` lies ahead, check the clocks");
+            if let Some(start) = start.filter(|start| now.plus(self.leeway) < *start) {
+                let ahead = duration_in_words(start.since(now));
+                let advice = format!(
+                    "its `{name}` is {ahead} ahead of this gate's clock, check the clocks of its \
+                     issuer and of this gate"
+                );
                 return Err(Denial::new(Reason::TokenNotYetValid, advice));
             }
         }
         match (self.max_age, times.issued) {
             (Some(most), Some(issued)) if now >= issued.plus(most).plus(self.leeway) => {
-                expired("it was issued too long ago for this gate, sign in again")
+                let ago = duration_in_words(now.since(issued));
+                let most = duration_in_words(most);
+                expired(format!(
+                    "it was issued {ago} ago, this gate accepts it for {most}, sign in again"
+                ))
             }
             (Some(_), None) => {
                 let advice = "its age cannot be known, ask its issuer for a token with `iat`";
@@ -227,14 +269,19 @@ impl TokenRules {
         let Some(most) = self.max_lifetime else {
             return Ok(());
         };
-        let fit = match (times.issued, times.expires) {
-            (Some(start), Some(end)) => end <= start.plus(most),
-            _ => false,
+        let advice = match (times.issued, times.expires) {
+            (Some(start), Some(end)) if end <= start.plus(most) => return Ok(()),
+            (Some(start), Some(end)) => format!(
+                "from `iat` to `exp` are {} seconds, this gate accepts at most {most}",
+                end.since(start)
+            ),
+            (None, _) => {
+                "its lifetime cannot be known, ask its issuer for a token with `iat`".to_owned()
+            }
+            (_, None) => {
+                "its lifetime has no end, ask its issuer for a token with `exp`".to_owned()
+            }
         };
-        if fit {
-            return Ok(());
-        }
-        let advice = format!("from `iat` to `exp` it may be {most} seconds at the most");
         Err(Denial::new(Reason::ExcessiveLifetime, advice))
     }
 
@@ -295,11 +342,17 @@ impl RequiredClaim {
         if fit {
             return Ok(());
         }
-        let name = self.path.written();
-        let advice = match found {
+        let (name, is_there) = (self.path.written(), found.is_some());
+        let found = match found {
             None => format!("its claim `{name}` is missing"),
-            Some(_) => format!("its claim `{name}` is not what this gate asks for"),
+            Some(found) => format!("its claim `{name}` is {}", explain::value(found)),
         };
-        Err(Denial::new(Reason::ClaimMismatch, advice))
+        let cause = format!("{found}, expected {}", explain::expected(&self.expected));
+        let advice = match (&self.expected, is_there) {
+            (Expected::OneOf(_), true) => format!("{found}, this gate requires another value"),
+            (Expected::OneOf(_), false) => format!("{found}, this gate requires it"),
+            (Expected::Absent, _) => format!("{found}, this gate accepts no token with that claim"),
+        };
+        Err(Denial::new(Reason::ClaimMismatch, advice).because(cause))
     }
 }

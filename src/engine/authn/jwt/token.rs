@@ -63,7 +63,13 @@ impl<'a> UnverifiedToken<'a> {
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(malformed(
-                "it must have three parts (encrypted tokens are not taken)",
+                match text.bytes().filter(|byte| *byte == b'.').count() {
+                    0 | 1 => "it has fewer than the three parts of a JWT, copy it whole",
+                    4 => {
+                        "it has five parts: encrypted tokens (JWE) are not supported, send a signed one"
+                    }
+                    _ => "it has more than the three parts of a JWT, send one token alone",
+                },
             ));
         };
         let header = decode_object(header)
@@ -122,7 +128,7 @@ fn check_extensions(header: &Json) -> Result<(), Denial> {
         .iter()
         .find(|(name, _)| header.member(name).is_some());
     found.map_or(Ok(()), |(name, what)| {
-        let advice = format!("its header has `{name}`: {what} is not taken");
+        let advice = format!("its header has `{name}`: {what} is not supported");
         Err(Denial::new(Reason::MalformedToken, advice))
     })
 }
@@ -139,10 +145,10 @@ pub fn media_type(kind: &str) -> String {
 /// RFC 8725 section 3.1: the algorithm is the configuration's; the token's must only agree.
 fn algorithm(header: &Json) -> Result<Algorithm, Denial> {
     let name = header.member("alg").and_then(Json::text);
-    let name = name.ok_or_else(|| malformed("its header names no algorithm"))?;
+    let name = name.ok_or_else(|| malformed("its header has no `alg`"))?;
     Algorithm::named(name).ok_or_else(|| {
         let known = "HS, RS, PS (256, 384, 512), ES256, ES384 and EdDSA";
-        let advice = format!("its `alg` is {}, and the gate knows {known}", quoted(name));
+        let advice = format!("its `alg` is {}, this gate supports {known}", quoted(name));
         Denial::new(Reason::UnsupportedAlgorithm, advice)
     })
 }

@@ -85,6 +85,13 @@ impl Tokens {
         })
     }
 
+    /// The headers, lower-case, in which tokens come that name the user of an API key.
+    pub fn user_headers(&self) -> impl Iterator<Item = &str> {
+        self.issuers
+            .iter()
+            .filter_map(|issuer| issuer.header.as_deref())
+    }
+
     /// Whether the issuer at `place` is one of those whose tokens these may be.
     fn may_judge(&self, usage: TokenUse, place: usize, issuer: &Issuer) -> bool {
         match usage {
@@ -147,7 +154,7 @@ impl Tokens {
         }
         let refused = furthest.map(|refused| (refused.stage, refused.denial));
         let Some((stage, denial)) = refused else {
-            let advice = "JWTs are not taken here, send an API key";
+            let advice = "JWTs are not accepted here, send an API key";
             return Err(Denial::new(Reason::UnsupportedCredential, advice).into());
         };
         // Its keys judged it; only other keys could judge otherwise, and they empty the cache.
@@ -170,7 +177,7 @@ impl Tokens {
             return match forged {
                 true => Err(Denial::new(
                     Reason::InvalidSignature,
-                    "it was refused before, sign in again",
+                    "it was refused before and nothing has changed, copy the token whole or sign in again",
                 )
                 .into()),
                 false => Ok(None),
@@ -188,7 +195,7 @@ impl Tokens {
         }
         if let Err(denial) = issuer.rules.check_times(token.times(), context.now) {
             self.verified.borrow_mut().remove(text);
-            return Err(denial.of(&issuer.name).into());
+            return Err(denial.of(&issuer.name).claimed_by(token.subject()).into());
         }
         Ok(Some(token))
     }

@@ -1,0 +1,87 @@
+//! Why a request without a credential that could be checked is refused.
+
+use super::Authenticators;
+use crate::credential::{Flaw, Leftover, MAX_CREDENTIAL, Presented};
+use crate::denial::{Denial, Reason};
+use crate::http::{FieldKind, Place, RequestHead};
+
+/// How to send a key, for whoever sent something else.
+const SEND_A_KEY: &str = "send `Authorization: Bearer <your key>`";
+
+impl Authenticators {
+    /// The refusal of the request with `head`, in which `presented` holds nothing that could be
+    /// checked. Of what was sent it shows no byte.
+    pub(super) fn without_credential(
+        &self,
+        presented: &Presented<'_>,
+        head: &RequestHead<'_>,
+    ) -> Denial {
+        match presented.leftover {
+            None => Denial::new(Reason::MissingCredential, self.missing(head)),
+            Some(Leftover::Placeholder(known)) => Denial::new(
+                Reason::PlaceholderCredential,
+                format!(
+                    "`{known}` is what clients send when no key was set, set your own in the client"
+                ),
+            ),
+            Some(Leftover::Scheme(scheme)) => {
+                let advice = match scheme {
+                    Some(scheme) => format!("the scheme `{scheme}` is not accepted, {SEND_A_KEY}"),
+                    None => format!(
+                        "the first word in `Authorization` is no scheme that is accepted, {SEND_A_KEY}"
+                    ),
+                };
+                Denial::new(Reason::UnsupportedCredential, advice)
+            }
+            Some(Leftover::Malformed(place, flaw)) => {
+                Denial::new(Reason::MalformedCredential, malformed(place, flaw))
+            }
+        }
+    }
+
+    /// What to do where no header holds a credential.
+    fn missing(&self, head: &RequestHead<'_>) -> String {
+        let is_bare = |value: &[u8]| {
+            let value = value.trim_ascii();
+            value.eq_ignore_ascii_case(b"bearer") || value.eq_ignore_ascii_case(b"basic")
+        };
+        let place = FieldKind::Credential(Place::Authorization);
+        if head.values(place).any(is_bare) {
+            return "nothing follows the scheme in `Authorization`, check the variable or setting \
+                    that should hold your key"
+                .to_owned();
+        }
+        let present = |name: &&str| head.value(name).is_some();
+        if let Some(name) = self.tokens.user_headers().find(present) {
+            return format!(
+                "the token in `{name}` only names the user of an API key, also send that key as \
+                 `Authorization: Bearer <key>`"
+            );
+        }
+        format!("{SEND_A_KEY} (in Ollama's own clients, set OLLAMA_API_KEY)")
+    }
+}
+
+/// What is wrong with the value of `place`, and what to do about it.
+fn malformed(place: Place, flaw: Flaw) -> String {
+    let name = place.name();
+    match (place, flaw) {
+        (_, Flaw::TooLong) => {
+            format!("`{name}` holds more than {MAX_CREDENTIAL} bytes, send the key or token alone")
+        }
+        (Place::Authorization, Flaw::Scheme(scheme)) => format!(
+            "a second scheme, `{scheme}`, follows the first in `{name}`: set the key without \
+             `{scheme}` in a client that adds a scheme itself"
+        ),
+        (_, Flaw::Scheme(scheme)) => {
+            format!("`{name}` begins with `{scheme}`, send the key in it without a scheme")
+        }
+        (_, Flaw::Space) => format!(
+            "there is white space inside the value of `{name}`, copy the key or token as one piece"
+        ),
+        (_, Flaw::Unprintable) => format!(
+            "the value of `{name}` holds a byte that is not printable ASCII, such as a typographic \
+             quotation mark or an invisible character: copy the key or token again as plain text"
+        ),
+    }
+}
