@@ -2,37 +2,46 @@
 
 use crate::denial::{Denial, Reason};
 
-/// Seconds since 1970-01-01T00:00:00Z, without leap seconds (RFC 7519 section 2, NumericDate).
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, without leap seconds (RFC 7519 section 2,
+/// NumericDate). Rules speak of seconds; fractions are for what is measured out in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
+
+const MILLISECONDS: i64 = 1_000;
 
 impl Timestamp {
     /// From whole seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
-        Self(seconds)
+        Self(seconds.saturating_mul(MILLISECONDS))
     }
 
     /// What a wall clock says that is at `nanoseconds` since the epoch. A moment before this
     /// software existed is a clock that was never set, and counts as none.
     pub fn from_wall_nanoseconds(nanoseconds: u64) -> Option<Self> {
-        let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok()?;
-        Some(Self(seconds)).filter(|wall| *wall >= PLAUSIBLE)
+        let milliseconds = i64::try_from(nanoseconds / 1_000_000).ok()?;
+        Some(Self(milliseconds)).filter(|wall| *wall >= PLAUSIBLE)
     }
 
-    /// Whole seconds since the epoch.
+    /// Whole seconds since the epoch, the fraction cut off.
     pub const fn seconds(self) -> i64 {
-        self.0
+        self.0.div_euclid(MILLISECONDS)
+    }
+
+    /// How many milliseconds have gone by since `earlier`; none if it lies ahead.
+    pub const fn milliseconds_since(self, earlier: Self) -> i64 {
+        let gone = self.0.saturating_sub(earlier.0);
+        if gone < 0 { 0 } else { gone }
     }
 
     /// How many seconds after `earlier` this moment is.
     pub const fn since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
+        self.seconds().saturating_sub(earlier.seconds())
     }
 
     /// This moment and `seconds` more, held at the ends of the range.
     #[must_use]
     pub const fn plus(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(seconds))
+        Self(self.0.saturating_add(seconds.saturating_mul(MILLISECONDS)))
     }
 }
 
@@ -90,7 +99,7 @@ mod tests {
             assert_eq!(reason, Err(Reason::ClockUnavailable), "{unset:?}");
         }
         let set = Timestamp::from_wall_nanoseconds(1_700_000_000_900_000_000);
-        assert_eq!(set, Some(Timestamp::from_seconds(1_700_000_000)));
+        assert_eq!(set.map(Timestamp::seconds), Some(1_700_000_000));
         assert_eq!(set.now().ok(), set);
     }
 
@@ -109,6 +118,18 @@ mod tests {
         ] {
             assert_eq!(duration_in_words(seconds), words, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_counts_for_order_and_not_for_rules() {
+        let at = |nanoseconds| Timestamp::from_wall_nanoseconds(nanoseconds).unwrap();
+        let (whole, later) = (at(1_700_000_000_000_000_000), at(1_700_000_000_250_000_000));
+        assert_eq!(whole, Timestamp::from_seconds(1_700_000_000));
+        assert!(whole < later && later < whole.plus(1));
+        assert_eq!(later.seconds(), whole.seconds());
+        assert_eq!(later.milliseconds_since(whole), 250);
+        assert_eq!(whole.milliseconds_since(later), 0);
+        assert_eq!(Timestamp(-1).seconds(), -1);
     }
 
     #[test]

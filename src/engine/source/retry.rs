@@ -24,15 +24,15 @@ pub fn seconds_left(since: Timestamp, seconds: i64, now: Timestamp) -> Option<i6
 #[derive(Debug, Default)]
 pub struct PerSecond {
     total: u64,
-    second: Option<Timestamp>,
+    second: Option<i64>,
     count: u32,
 }
 
 impl PerSecond {
     /// Counts one more at `now`, unless this second has had `most`.
     pub fn one_more(&mut self, most: u32, now: Timestamp) -> bool {
-        if self.second != Some(now) {
-            (self.second, self.count) = (Some(now), 0);
+        if self.second != Some(now.seconds()) {
+            (self.second, self.count) = (Some(now.seconds()), 0);
         }
         if self.count >= most {
             return false;
