@@ -6,6 +6,7 @@ pub mod api_key;
 mod back_off;
 pub mod basic;
 mod browser;
+mod budget;
 mod cache;
 pub mod jwt;
 pub mod ollama_cli;

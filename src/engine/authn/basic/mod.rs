@@ -7,28 +7,33 @@
 //! INVARIANT: a name that is not known costs the same as one that is, so that nobody learns from an
 //! answer's time which names there are.
 
-mod budget;
 mod crypt;
 mod hash;
 mod login;
 
-pub use budget::Budget;
 pub use hash::{PasswordHash, Unusable};
 pub use login::Login;
 
 use super::back_off::{AttemptKind, Attempts};
+use super::budget::{Budget, Share};
 use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
 use crate::grant::ScopeSet;
 use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The longest password in bytes. bcrypt looks at no more, and so at no difference behind them.
 pub const LONGEST_PASSWORD: usize = 72;
+
+/// What a worker spends on hashes: a fifth of its time.
+const HASHES: Share = Share {
+    per_millisecond: 200,
+    max_saved: 400_000,
+};
 
 /// How much of good logins is remembered, in bytes per generation and user: the longest there is.
 const KNOWN: usize = 512;
@@ -60,7 +65,7 @@ pub struct Users {
     known: RefCell<Cache<usize>>,
     /// the places of the users that they named, where there are any
     wrong: RefCell<Cache<Option<usize>>>,
-    budget: Cell<Budget>,
+    budget: Budget,
 }
 
 impl Users {
@@ -78,7 +83,7 @@ impl Users {
             known: RefCell::new(Cache::new(users.len().saturating_mul(KNOWN))),
             users,
             wrong: RefCell::new(Cache::new(WRONG)),
-            budget: Cell::new(Budget::default()),
+            budget: Budget::new(HASHES),
         }
     }
 
@@ -145,9 +150,7 @@ impl Users {
     }
 
     fn spend(&self, hash: &PasswordHash, now: Timestamp) -> Result<(), Denial> {
-        let mut budget = self.budget.get();
-        let spent = budget.spend(hash.microseconds(), now);
-        self.budget.set(budget);
+        let spent = self.budget.spend(hash.microseconds(), now);
         spent.map_err(|seconds| {
             let advice = "this worker has no time for another one at the moment, try again";
             Denial::new(Reason::TooManyPasswords, advice).retry_after(seconds)
