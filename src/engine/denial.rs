@@ -61,6 +61,7 @@ pub enum Reason {
     UnsafeIdentity,
     TooManyFailures,
     TooManyPasswords,
+    TooManySignatures,
     Misconfigured,
     HostFailure,
     UnreadableList,
@@ -71,7 +72,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -116,6 +117,7 @@ impl Reason {
         Self::UnsafeIdentity,
         Self::TooManyFailures,
         Self::TooManyPasswords,
+        Self::TooManySignatures,
         Self::Misconfigured,
         Self::HostFailure,
         Self::UnreadableList,
@@ -244,6 +246,11 @@ impl Reason {
                 429,
                 "too_many_passwords",
                 "too many passwords are to be checked",
+            ),
+            Self::TooManySignatures => (
+                429,
+                "too_many_signatures",
+                "too many signatures are to be verified",
             ),
             Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
             Self::HostFailure => (500, "host_failure", "the gateway failed the gate"),

@@ -10,7 +10,7 @@
 use crate::Host;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ollama_gate_engine::authn::jwt::{Algorithm, PublicKey, Software, Verifier};
+use ollama_gate_engine::authn::jwt::{Algorithm, PublicKey, Software, Verifier, cost_by_envoy};
 use ollama_gate_engine::denial::Level;
 use std::cell::Cell;
 
@@ -88,6 +88,13 @@ impl<'h, H: Host> HostCrypto<'h, H> {
 }
 
 impl<H: Host> Verifier for HostCrypto<'_, H> {
+    fn microseconds(&self, algorithm: Algorithm, key: &PublicKey) -> u32 {
+        match hash_of(algorithm) {
+            Some(_) if self.is_proved() => cost_by_envoy(algorithm, key),
+            _ => Software.microseconds(algorithm, key),
+        }
+    }
+
     fn verify_sound(
         &self,
         algorithm: Algorithm,
@@ -95,25 +102,27 @@ impl<H: Host> Verifier for HostCrypto<'_, H> {
         input: &[u8],
         signature: &[u8],
     ) -> bool {
-        let in_der;
-        let (hash, signature_of_host) = match algorithm {
-            Algorithm::Rs256 => ("sha256", Some(signature)),
-            Algorithm::Rs384 => ("sha384", Some(signature)),
-            Algorithm::Rs512 => ("sha512", Some(signature)),
-            Algorithm::Es256 | Algorithm::Es384 => {
-                in_der = der(signature);
-                let hash = match algorithm {
-                    Algorithm::Es256 => "sha256",
-                    _ => "sha384",
-                };
-                (hash, in_der.as_deref())
-            }
-            _ => ("", None),
-        };
-        let asked = signature_of_host.filter(|_| self.is_proved());
-        let answer = asked.and_then(|signature| self.ask(hash, key.spki(), signature, input));
+        let answer =
+            hash_of(algorithm)
+                .filter(|_| self.is_proved())
+                .and_then(|hash| match algorithm {
+                    Algorithm::Es256 | Algorithm::Es384 => {
+                        self.ask(hash, key.spki(), &der(signature)?, input)
+                    }
+                    _ => self.ask(hash, key.spki(), signature, input),
+                });
         // A gateway that gives no answer has refused nothing: the module computes by itself.
         answer.unwrap_or_else(|| Software.verify_sound(algorithm, key, input, signature))
+    }
+}
+
+/// The hash of an algorithm that the gateway knows.
+const fn hash_of(algorithm: Algorithm) -> Option<&'static str> {
+    match algorithm {
+        Algorithm::Rs256 | Algorithm::Es256 => Some("sha256"),
+        Algorithm::Rs384 | Algorithm::Es384 => Some("sha384"),
+        Algorithm::Rs512 => Some("sha512"),
+        _ => None,
     }
 }
 

@@ -12,6 +12,12 @@ pub struct Share {
     pub max_saved: i64,
 }
 
+/// What a worker spends on hashes of passwords: a fifth of its time.
+pub const HASHES: Share = Share {
+    per_millisecond: 200,
+    max_saved: 400_000,
+};
+
 /// Time for work, by what it costs and not by what a clock says: how long something took is not
 /// known.
 ///
@@ -65,9 +71,9 @@ impl Budget {
         let mut left = left.saturating_add(earned).min(max_saved);
         let result = match left {
             ..=0 => {
-                let per_second = per_millisecond.saturating_mul(1_000).max(1);
-                let owed = left.saturating_neg();
-                Err((owed / per_second).saturating_add(1))
+                let per_second = per_millisecond.saturating_mul(1_000);
+                let owed = left.saturating_neg().checked_div(per_second);
+                Err(owed.unwrap_or_default().saturating_add(1))
             }
             _ => {
                 left = left.saturating_sub(microseconds.into());
@@ -80,6 +86,16 @@ impl Budget {
         });
         result
     }
+
+    /// Gives back `microseconds` that were taken.
+    pub fn refund(&self, microseconds: u32) {
+        let account = self.account.get();
+        let left = account.left.saturating_add(microseconds.into());
+        self.account.set(Account {
+            left: left.min(self.share.max_saved),
+            ..account
+        });
+    }
 }
 
 #[cfg(test)]
@@ -87,10 +103,6 @@ mod tests {
     use super::*;
 
     const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
-    const FIFTH: Share = Share {
-        per_millisecond: 200,
-        max_saved: 400_000,
-    };
 
     /// How many pieces of work of this cost there is time for at `now`.
     fn count(budget: &Budget, cost: u32, now: Timestamp) -> usize {
@@ -101,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_is_saved_up_is_spent_and_then_a_share_of_each_second() {
-        let budget = Budget::new(FIFTH);
+        let budget = Budget::new(HASHES);
         assert_eq!(count(&budget, 20_000, START), 20);
         assert_eq!(count(&budget, 20_000, START), 0);
         assert_eq!(count(&budget, 20_000, START.plus(1)), 10);
@@ -113,7 +125,7 @@ mod tests {
     fn time_comes_in_by_the_millisecond() {
         let budget = Budget::new(Share {
             max_saved: 10_000,
-            ..FIFTH
+            ..HASHES
         });
         let at = |milliseconds: u64| {
             let start = START.seconds().unsigned_abs() * 1_000;
@@ -128,7 +140,7 @@ mod tests {
 
     #[test]
     fn work_dearer_than_a_second_is_done_and_paid_off() {
-        let budget = Budget::new(FIFTH);
+        let budget = Budget::new(HASHES);
         assert_eq!(budget.spend(1_000_000, START), Ok(()));
         assert_eq!(budget.spend(1, START), Err(4));
         assert_eq!(budget.spend(1, START.plus(2)), Err(2));
@@ -139,7 +151,7 @@ mod tests {
     #[test]
     fn whoever_waits_as_long_as_told_is_served() {
         for cost in [1, 3_200, 25_600, 409_600, u32::MAX] {
-            let budget = Budget::new(FIFTH);
+            let budget = Budget::new(HASHES);
             count(&budget, cost, START);
             let wait = budget.spend(cost, START).unwrap_err();
             assert!(wait >= 1, "{cost}");
@@ -148,8 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_is_there_again_and_never_more() {
+        let budget = Budget::new(HASHES);
+        let all = budget.left();
+        assert_eq!(budget.spend(1_000, START), Ok(()));
+        budget.refund(1_000);
+        budget.refund(1_000);
+        assert_eq!(budget.left(), all);
+    }
+
+    #[test]
     fn a_clock_that_jumps_neither_gives_nor_takes_for_ever() {
-        let budget = Budget::new(FIFTH);
+        let budget = Budget::new(HASHES);
         count(&budget, 20_000, START);
         assert_eq!(count(&budget, 20_000, START.plus(-500)), 0);
         assert_eq!(count(&budget, 20_000, START.plus(-499)), 10);

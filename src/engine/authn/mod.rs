@@ -11,6 +11,7 @@ mod cache;
 pub mod jwt;
 pub mod ollama_cli;
 mod require;
+mod shares;
 
 pub use back_off::{Attempts, BackOff, BackOffLimits};
 pub use require::Requirement;
@@ -145,6 +146,7 @@ impl Authenticators {
             verifier: asking.verifier,
             tried: asking.tried,
             attempts: Attempts::new(self.back_off.as_ref(), asking.client),
+            client: asking.client,
         })
     }
 
@@ -159,7 +161,7 @@ impl Authenticators {
             method: head.method(),
             target: asking.target,
         };
-        let signer = signers.verify(signature, signed, asking.clock.now()?, asking.verifier)?;
+        let signer = signers.verify(signature, signed, asking)?;
         Ok(Identity {
             method: Method::OllamaCli,
             id: &signer.id,

@@ -39,6 +39,7 @@ pub(super) fn read(
     node: Option<&Node<'_>>,
     keys: &KeyRing,
     back_off: bool,
+    signatures: bool,
     host: Option<HostName>,
 ) -> NetworkRules {
     let of_keys = keys.keys().any(|key| key.allow_from.is_some());
@@ -51,19 +52,18 @@ pub(super) fn read(
         ),
         None => (None, None, None),
     };
+    let restricts =
+        allow.is_some() || of_keys || deny.as_ref().is_some_and(|deny| !deny.is_empty());
     let rules = NetworkRules {
-        asks: back_off
-            || allow.is_some()
-            || of_keys
-            || deny.as_ref().is_some_and(|deny| !deny.is_empty()),
+        asks: restricts || back_off || signatures,
         allow,
         deny: deny.unwrap_or_default(),
         trusted_proxies: proxies.unwrap_or_default(),
     };
     if let Some(section) = &section {
-        check(reader, section, of_keys || back_off);
+        check(reader, section, of_keys || back_off || signatures);
     }
-    if rules.asks && !back_off && host.is_none() {
+    if restricts && !back_off && host.is_none() {
         let root = "host.name";
         reader.errors.add(
             root.to_owned(),
@@ -80,7 +80,7 @@ fn check(reader: &mut Reader<'_>, section: &NetworkSection<'_>, others_ask: bool
     if section.trusted_proxies.is_given() && !of_all && !others_ask {
         reader.refuse(
             &section.trusted_proxies.place(),
-            "has no effect: there is no `allow`, no `deny`, no `back_off`, and no key with `allow_from`",
+            "has no effect: there is no `allow`, no `deny`, no `back_off`, no key with `allow_from`, and no public key that signs",
         );
     }
 }

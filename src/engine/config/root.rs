@@ -244,12 +244,14 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         })
     });
     let expensive = |issuer: &Issuer| !matches!(issuer.keys, Keys::Secrets(_));
+    let signatures = may_sign || issuers.iter().any(expensive);
     let expensive = !users.is_empty() || issuers.iter().any(expensive);
     let back_off = section.back_off.read(reader, |reader, node| {
         back_off::read(reader, node, expensive, host)
     });
     let asks = back_off.is_some();
-    let network = network::read(reader, section.network.node().as_ref(), &keys, asks, host);
+    let node = section.network.node();
+    let network = network::read(reader, node.as_ref(), &keys, asks, signatures, host);
     let has = |method: &Method| match method {
         Method::ApiKey => !keys.is_empty(),
         Method::Jwt => issuers.iter().any(proves),

@@ -44,7 +44,7 @@ pub struct NetworkRules {
     pub deny: Ranges,
     /// how many proxies before the gateway each add an entry to `X-Forwarded-For`
     pub trusted_proxies: usize,
-    /// whether anything asks for an address, a rule of a key and back-off among them
+    /// whether anything asks for an address: a rule, one of a key, back-off, the time for signatures
     pub asks: bool,
 }
 
@@ -93,6 +93,18 @@ impl<'r> ClientAddress<'r> {
         self.address.get().copied().flatten()
     }
 
+    /// What those share who are told apart by where they come from: an address, of which a client of IPv6
+    /// has 2^64. Asking for it is not a rule's asking: [`Self::known`] stays as it is.
+    pub fn neighbourhood(&self) -> Option<IpAddr> {
+        match self.find_once()? {
+            IpAddr::V6(address) => {
+                let network = u128::from(address) & !u128::from(u64::MAX);
+                Some(IpAddr::V6(network.into()))
+            }
+            address => Some(address),
+        }
+    }
+
     /// The rules.
     pub const fn rules(&self) -> &NetworkRules {
         self.rules
@@ -123,14 +135,12 @@ impl<'r> ClientAddress<'r> {
 
     /// The client's address, if it can be known.
     pub fn find(&self) -> Option<IpAddr> {
-        let found = || {
-            client(
-                self.connection.peer(),
-                self.head,
-                self.rules.trusted_proxies,
-            )
-        };
-        *self.address.get_or_init(found)
+        *self.address.get_or_init(|| self.find_once())
+    }
+
+    fn find_once(&self) -> Option<IpAddr> {
+        let peer = self.connection.peer();
+        client(peer, self.head, self.rules.trusted_proxies)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
 use super::negative_cache::NegativeCache;
-use super::retry::{Jitter, PerSecond, RetryDelay, has_passed, seconds_left};
+use super::retry::{Jitter, Looks, PerSecond, RetryDelay, has_passed};
 use super::rules::{Cached, FetchRules, NotFetched, Why};
 use crate::denial::Level;
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ pub struct Fetch {
     /// the how-manieth it is
     number: u64,
     step: usize,
-    for_missing: bool,
+    is_look: bool,
     _place: Place,
 }
 
@@ -66,8 +66,7 @@ struct State<V> {
     brought_by: u64,
     retry: RetryDelay,
     jitter: Jitter,
-    /// when the last fetch for something missing was answered
-    looked: Option<Timestamp>,
+    looks: Looks,
     negative_cache: NegativeCache,
 }
 
@@ -85,7 +84,7 @@ impl<D: Document> Source<D> {
                 brought_by: 0,
                 retry: RetryDelay::default(),
                 jitter: Jitter::new(seed),
-                looked: None,
+                looks: Looks::default(),
                 negative_cache: NegativeCache::default(),
             }),
         }
@@ -122,6 +121,13 @@ impl<D: Document> Source<D> {
         self.in_flight.get() == 0 && self.state.borrow().retry.left(now).is_none()
     }
 
+    /// Whether it may be looked now for what what is held does not explain.
+    pub fn may_look(&self, now: Timestamp) -> bool {
+        let state = self.state.borrow();
+        let wait = state.looks.wait(self.rules.cool_down, now);
+        wait.is_none() && state.retry.left(now).is_none()
+    }
+
     /// Begins a fetch.
     ///
     /// # Errors
@@ -136,13 +142,14 @@ impl<D: Document> Source<D> {
         if let Some(retry_after) = state.retry.left(now) {
             return Err(match why {
                 Why::Stale | Why::Prefetch => NotFetched::NotDue,
-                Why::Absent | Why::Missing(_) => NotFetched::Unavailable { retry_after },
+                Why::Absent | Why::Missing(_) | Why::Doubted => {
+                    NotFetched::Unavailable { retry_after }
+                }
             });
         }
         match why {
-            Why::Missing(_) => {
-                let left = |looked| seconds_left(looked, self.rules.cool_down, now);
-                if let Some(retry_after) = state.looked.and_then(left) {
+            Why::Missing(_) | Why::Doubted => {
+                if let Some(retry_after) = state.looks.wait(self.rules.cool_down, now) {
                     return Err(NotFetched::CoolingDown { retry_after });
                 }
             }
@@ -166,11 +173,15 @@ impl<D: Document> Source<D> {
         {
             return Err(NotFetched::Busy);
         }
+        let is_look = matches!(why, Why::Missing(_) | Why::Doubted);
+        if is_look {
+            state.looks.begin(self.rules.cool_down, now);
+        }
         self.in_flight.set(self.in_flight.get().saturating_add(1));
         let fetch = Fetch {
             number: state.begun.total(),
             step: 0,
-            for_missing: matches!(why, Why::Missing(_)),
+            is_look,
             _place: Place(Rc::clone(&self.in_flight)),
         };
         Ok((fetch, self.document.first()))
@@ -222,8 +233,8 @@ impl<D: Document> Source<D> {
         let changed = value.is_err();
         let (Ok(value) | Err(value)) = value;
         state.held = Some((value, now));
-        if fetch.for_missing {
-            state.looked = Some(now);
+        if fetch.is_look {
+            state.looks.answered(now);
         }
         let recovered = state.retry.succeeded();
         if changed {

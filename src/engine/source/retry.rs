@@ -5,6 +5,10 @@ use crate::time::Timestamp;
 /// The longest back-off, in seconds.
 const LONGEST: i64 = 300;
 
+/// The most looks that begin in a cool-down before one is answered: several requests may come for a new
+/// key at once.
+const MAX_LOOKS: u32 = 4;
+
 /// Whether `seconds` have gone by since `since`. A clock that was put back is no reason to wait: an
 /// age below zero counts as old.
 pub fn has_passed(since: Timestamp, seconds: i64, now: Timestamp) -> bool {
@@ -45,6 +49,41 @@ impl PerSecond {
     /// How many there were.
     pub const fn total(&self) -> u64 {
         self.total
+    }
+}
+
+/// The looks for something that what is held does not explain, which strangers can ask for: a name
+/// that is not in it, or something that may have been exchanged.
+///
+/// Once one was answered there is none for a while. Until then a few may begin in that while, and
+/// whoever goes away before the answer has had one of them.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// when the first of them began, and how many have
+    begun: Option<(Timestamp, u32)>,
+    answered: Option<Timestamp>,
+}
+
+impl Looks {
+    /// For how many seconds none may begin, with this cool-down; `None` if one may.
+    pub fn wait(&self, cool_down: i64, now: Timestamp) -> Option<i64> {
+        let left = |since| seconds_left(since, cool_down, now);
+        let used_up = self.begun.filter(|(_, count)| *count >= MAX_LOOKS);
+        self.answered
+            .and_then(left)
+            .or_else(|| used_up.and_then(|(since, _)| left(since)))
+    }
+
+    /// One begins.
+    pub fn begin(&mut self, cool_down: i64, now: Timestamp) {
+        let goes_on = |begun: &(Timestamp, u32)| !has_passed(begun.0, cool_down, now);
+        let (since, count) = self.begun.filter(goes_on).unwrap_or((now, 0));
+        self.begun = Some((since, count.saturating_add(1)));
+    }
+
+    /// One was answered.
+    pub const fn answered(&mut self, now: Timestamp) {
+        self.answered = Some(now);
     }
 }
 
@@ -141,6 +180,23 @@ mod tests {
         assert!(retry.succeeded());
         assert_eq!(retry.left(NOW), None);
         assert_eq!(retry.failed(NOW, &mut jitter), 1);
+    }
+
+    #[test]
+    fn looks_are_few_until_one_is_answered_and_then_none_for_a_while() {
+        let mut looks = Looks::default();
+        for _ in 0..MAX_LOOKS {
+            assert_eq!(looks.wait(10, NOW), None);
+            looks.begin(10, NOW);
+        }
+        assert_eq!(looks.wait(10, NOW.plus(1)), Some(9));
+        assert_eq!(looks.wait(10, NOW.plus(10)), None);
+        assert_eq!(looks.wait(10, NOW.plus(-1)), None);
+        looks.begin(10, NOW.plus(10));
+        assert_eq!(looks.wait(10, NOW.plus(10)), None, "the first of others");
+        looks.answered(NOW.plus(11));
+        assert_eq!(looks.wait(10, NOW.plus(12)), Some(9));
+        assert_eq!(looks.wait(10, NOW.plus(21)), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub struct FetchRules {
     pub every: i64,
     /// how long it is used
     pub max_stale: i64,
-    /// how long after a fetch for something missing no other is made for one
+    /// how long after a look, a fetch for something missing or doubted, there is no other
     pub cool_down: i64,
     /// the most fetches under way
     pub most_in_flight: u32,
@@ -37,6 +37,8 @@ pub enum Why<'a> {
     Stale,
     /// there is no item of this name in it
     Missing(&'a str),
+    /// what is in it may have been exchanged
+    Doubted,
     /// it will be stale soon; asked by ticks
     Prefetch,
 }

@@ -100,13 +100,51 @@ fn what_fails_together_is_one_failure() {
 fn a_client_that_goes_away_starts_no_wait() {
     let source = filled();
     for _ in 0..100 {
-        drop(begin(&source, Why::Missing("x"), NOW));
         drop(begin(&source, Why::Stale, NOW));
         drop(begin(&source, Why::Absent, NOW));
     }
     assert!(source.is_due(NOW));
     begin(&source, Why::Missing("x"), NOW);
     assert_eq!(source.held(NOW), Cached::Fresh(value()));
+}
+
+#[test]
+fn a_look_that_is_given_up_counts_and_four_are_all_there_are() {
+    let source = filled();
+    for second in 0..4 {
+        let why = [Why::Missing("x"), Why::Doubted][second % 2];
+        drop(begin(&source, why, NOW));
+    }
+    for why in [Why::Missing("y"), Why::Doubted] {
+        assert!(!source.may_look(NOW), "{why:?}");
+        let cooling = NotFetched::CoolingDown { retry_after: 10 };
+        assert_eq!(refused(&source, why, NOW), cooling, "{why:?}");
+    }
+    // What has to be fetched anyway does not wait for that.
+    drop(begin(&source, Why::Stale, NOW));
+    drop(begin(&source, Why::Absent, NOW));
+    assert!(source.may_look(NOW.plus(10)));
+    begin(&source, Why::Doubted, NOW.plus(10));
+}
+
+#[test]
+fn a_look_for_what_is_doubted_and_one_for_what_is_missing_share_a_cool_down() {
+    for (first, second) in [
+        (Why::Missing("x"), Why::Doubted),
+        (Why::Doubted, Why::Missing("y")),
+        (Why::Doubted, Why::Doubted),
+    ] {
+        let source = filled();
+        let look = begin(&source, first, NOW);
+        done(source.answer(look, &ok("a b"), NOW));
+        let cooling = NotFetched::CoolingDown { retry_after: 10 };
+        assert_eq!(
+            refused(&source, second, NOW),
+            cooling,
+            "{first:?}, {second:?}"
+        );
+        begin(&source, second, NOW.plus(10));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ollama_gate_engine::authn::jwt::{Algorithm, PublicKey, Software, Verifier};
 use ollama_gate_engine::config::Configuration;
 use ollama_gate_engine::exchange::{Engine, Exchange, HostBody, Outcome, Ports, RequestStep};
 use ollama_gate_engine::http::RequestHead;
-use ollama_gate_engine::network::{Connection, Peer};
+use ollama_gate_engine::network::{Appended, Connection, Peer};
 use ollama_gate_engine::source::{Response, ResponseBody};
 use ollama_gate_engine::time::{Clock, Timestamp};
 use serde_json::{Value, json};
@@ -32,18 +32,22 @@ impl Verifier for Counting {
 struct Gate {
     engine: Engine,
     now: Cell<i64>,
+    milliseconds: Cell<u64>,
+    from: Cell<Peer>,
     verifier: Counting,
 }
 
 impl Clock for Gate {
     fn wall(&self) -> Option<Timestamp> {
-        Some(Timestamp::from_seconds(self.now.get()))
+        let seconds = u64::try_from(self.now.get()).unwrap();
+        let milliseconds = seconds * 1_000 + self.milliseconds.get();
+        Timestamp::from_wall_nanoseconds(milliseconds * 1_000_000)
     }
 }
 
 impl Connection for Gate {
     fn peer(&self) -> Peer {
-        Peer::Unknown
+        self.from.get()
     }
 }
 
@@ -54,6 +58,8 @@ impl Gate {
         Self {
             engine: Configuration::read(&bytes, &secret, 1).unwrap().engine,
             now: Cell::new(NOW),
+            milliseconds: Cell::new(0),
+            from: Cell::new(Peer::Unknown),
             verifier: Counting::default(),
         }
     }
@@ -68,6 +74,12 @@ impl Gate {
             json!([signer(1).jwk("k1"), signer(2).jwk("k2")]),
         );
         Self::new(&all)
+    }
+
+    /// From now on requests come from this address.
+    fn come_from(&self, number: u32) {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + number).into();
+        self.from.set(Peer::Real(address, Appended::No));
     }
 
     /// The code of the refusal, empty if there is none, and how many signatures it cost.
@@ -159,6 +171,8 @@ fn a_forgery_forgets_no_good_token() {
     let known = good(json!({}));
     assert_eq!(gate.ask(&known), ("", 1));
     for number in 0..300 {
+        // There is time for so many of them.
+        gate.now.set(NOW + i64::from(number) / 50);
         assert_eq!(
             gate.ask(&forged(number)),
             ("invalid_signature", 1),
@@ -166,6 +180,138 @@ fn a_forgery_forgets_no_good_token() {
         );
     }
     assert_eq!(gate.ask(&known), ("", 0));
+}
+
+#[test]
+fn forged_tokens_take_a_fifth_of_a_worker_and_whoever_is_known_waits_for_none() {
+    let gate = Gate::with_keys();
+    let known = good(json!({}));
+    assert_eq!(gate.ask(&known), ("", 1));
+    let mut computed = 0;
+    for number in 0..10_000_u32 {
+        // They know whom to forge, and come from anywhere.
+        gate.milliseconds.set(u64::from(number) / 4);
+        gate.come_from(number);
+        match gate.ask(&forged(number)) {
+            ("invalid_signature", 1) => computed += 1,
+            refusal => assert_eq!(refusal, ("too_many_signatures", 0), "{number}"),
+        }
+        assert_eq!(gate.ask(&known), ("", 0), "{number}");
+    }
+    // 50 ms, and a fifth of the 2,500 that go by, 258 µs each.
+    let all = (50_000 + 2_500 * 200) / 258;
+    assert!(
+        (all * 9 / 10..=all + 18).contains(&computed),
+        "{computed} of {all}"
+    );
+}
+
+/// Forged tokens from `from`, of a subject that is not known, until none is looked at any more.
+fn flood(gate: &Gate, from: u32, count: u32) -> u32 {
+    gate.come_from(from);
+    let mut computed = 0;
+    for _ in 0..count {
+        let number = gate.verifier.0.get() + 1_000_000 * from;
+        let claims = json!({ "sub": "mallory", "jti": number });
+        let token = signer(3).token("k1", claims);
+        computed += gate.ask(&token).1;
+    }
+    computed
+}
+
+#[test]
+fn a_flood_from_one_address_leaves_new_callers_from_others_their_time() {
+    let gate = Gate::with_keys();
+    let computed = flood(&gate, 1, 500);
+    assert_eq!(computed, 59 + 5, "what is common, and its own part");
+    // Of 8 addresses one at least is in another part than the flood, but for one case in 16^8.
+    let mut good_ones = (2..10_u32).map(|from| {
+        gate.come_from(from);
+        gate.ask(&good(json!({ "sub": format!("new-{from}") }))).0
+    });
+    let in_at_once = good_ones.any(|code| code.is_empty());
+    assert!(in_at_once);
+    // And one address by itself is within a few minutes.
+    let newcomer = good(json!({ "sub": "newcomer", "exp": NOW + 3_600 }));
+    let tries = (0..10).find(|minute| {
+        gate.now.set(NOW + 61 * minute);
+        flood(&gate, 1, 500);
+        gate.come_from(20);
+        gate.ask(&newcomer).0.is_empty()
+    });
+    assert!(tries.is_some(), "{tries:?}");
+}
+
+#[test]
+fn a_flood_leaves_a_subject_that_was_good_before_time_for_its_next_token() {
+    let gate = Gate::with_keys();
+    assert_eq!(gate.ask(&good(json!({}))), ("", 1));
+    // From where no address is told, and from everywhere.
+    for from in 0..1_000 {
+        flood(&gate, from, 3);
+    }
+    gate.from.set(Peer::Unknown);
+    let stranger = good(json!({ "sub": "stranger" }));
+    assert_eq!(gate.ask(&stranger), ("too_many_signatures", 0));
+    assert_eq!(gate.ask(&good(json!({ "jti": "the next" }))), ("", 1));
+}
+
+#[test]
+fn good_tokens_take_no_time_from_each_other() {
+    let gate = Gate::with_keys();
+    for number in 0..2_000 {
+        let token = good(json!({ "sub": format!("user-{number}") }));
+        assert_eq!(gate.ask(&token), ("", 1), "{number}");
+    }
+}
+
+#[test]
+fn a_token_that_there_was_no_time_for_is_not_taken_for_a_forged_one() {
+    let gate = Gate::with_keys();
+    let mut number = 0;
+    while gate.ask(&forged(number)).0 == "invalid_signature" {
+        number += 1;
+    }
+    let new = good(json!({ "sub": "bob" }));
+    for token in [&new, &forged(number)] {
+        assert_eq!(gate.ask(token), ("too_many_signatures", 0), "{token}");
+    }
+    gate.now.set(NOW + 1);
+    assert_eq!(gate.ask(&new), ("", 1));
+    assert_eq!(gate.ask(&forged(number)), ("invalid_signature", 1));
+}
+
+#[test]
+fn what_cannot_be_a_signature_takes_no_time_from_others() {
+    let gate = Gate::with_keys();
+    let cut = |number: u32| forged(number).rsplit_once('.').unwrap().0.to_owned();
+    let short = |number| format!("{}.AAAA", cut(number));
+    let unknown = |number: u32| signer(2).token("k9", json!({ "jti": number }));
+    let nameless = |number: u32| {
+        let claims =
+            json!({ "iss": ISSUER, "aud": "ollama", "sub": "a", "exp": NOW + 60, "jti": number });
+        signer(2).sign(r#"{"alg":"EdDSA"}"#, &claims.to_string())
+    };
+    for number in 0..2_000 {
+        assert_eq!(gate.ask(&short(number)), ("invalid_signature", 0));
+        assert_eq!(gate.ask(&unknown(number)), ("unknown_signing_key", 0));
+        assert_eq!(gate.ask(&nameless(number)), ("unknown_signing_key", 0));
+    }
+    assert_eq!(gate.ask(&good(json!({}))), ("", 1));
+}
+
+#[test]
+fn tokens_of_a_secret_are_judged_however_many_come() {
+    let gate = Gate::new(&crate::world::configuration());
+    let token = |number: u32, secret: &str| {
+        let claims = json!({ "sub": "alice", "exp": NOW + 60, "jti": number });
+        crate::world::sign(r#"{"alg":"HS256"}"#, &claims.to_string(), secret)
+    };
+    for number in 0..10_000 {
+        let forged = token(number, "another secret of 32 bytes at least");
+        assert_eq!(gate.ask(&forged), ("invalid_signature", 0));
+    }
+    assert_eq!(gate.ask(&token(1, crate::world::SECRET)), ("", 0));
 }
 
 #[test]

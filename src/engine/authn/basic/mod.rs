@@ -15,7 +15,7 @@ pub use hash::{PasswordHash, Unusable};
 pub use login::Login;
 
 use super::back_off::{AttemptKind, Attempts};
-use super::budget::{Budget, Share};
+use super::budget::{Budget, HASHES};
 use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
@@ -28,12 +28,6 @@ use std::rc::Rc;
 
 /// The longest password in bytes. bcrypt looks at no more, and so at no difference behind them.
 pub const LONGEST_PASSWORD: usize = 72;
-
-/// What a worker spends on hashes: a fifth of its time.
-const HASHES: Share = Share {
-    per_millisecond: 200,
-    max_saved: 400_000,
-};
 
 /// How much of good logins is remembered, in bytes per generation and user: the longest there is.
 const KNOWN: usize = 512;

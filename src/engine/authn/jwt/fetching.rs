@@ -9,11 +9,13 @@ use crate::time::Timestamp;
 
 impl Tokens {
     /// Begins to fetch the first of `needs` that can be, or says of the first why it cannot. None if
-    /// nothing is needed.
+    /// nothing is needed, or nothing but newer keys, and those are not to be had now: without them there
+    /// is a refusal already.
     pub(super) fn fetch_one(&self, needs: &[(usize, Need)], now: Timestamp) -> Option<Refusal> {
         let mut denied = None;
         for (place, need) in needs {
             match self.fetch(*place, need, now) {
+                Refusal::Denied(_) if *need == Need::Newer => {}
                 Refusal::Denied(denial) => denied = denied.or(Some(denial)),
                 begun => return Some(begun),
             }
@@ -30,6 +32,7 @@ impl Tokens {
             Need::Keys => Why::Absent,
             Need::Fresh => Why::Stale,
             Need::Kid(kid) => Why::Missing(kid),
+            Need::Newer => Why::Doubted,
         };
         match remote.keys.begin(why, now) {
             Ok(begun) => Refusal::Await(Box::new(begun)),

@@ -111,6 +111,7 @@ impl Issuer {
             .check(token, &claimed.subject, checker)
             .map_err(|unproved| match unproved {
                 Unproved::Rejected(refused) => Unproved::Rejected(self.named(refused)),
+                Unproved::Doubted(refused) => Unproved::Doubted(self.named(refused)),
                 Unproved::Held(denial) => Unproved::Held(denial.of(&self.name)),
                 Unproved::Needs(need) => Unproved::Needs(need),
             })?;

@@ -132,6 +132,14 @@ impl PublicKey {
         }
     }
 
+    /// How many bits the modulus of an RSA key has; none for other keys.
+    pub fn rsa_bits(&self) -> u32 {
+        match &self.material {
+            Material::Rsa(key) => key.n().bits_vartime(),
+            Material::P256(_) | Material::P384(_) | Material::Ed25519(_) => 0,
+        }
+    }
+
     /// As SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) in DER.
     pub fn spki(&self) -> &[u8] {
         &self.spki
@@ -188,6 +196,8 @@ pub enum Candidates<'a> {
     Keys(Vec<&'a PublicKey>),
     /// it names a key that is not there
     UnknownKid,
+    /// it names none, and every key has a name
+    Nameless,
 }
 
 impl KeySet {
@@ -203,13 +213,18 @@ impl KeySet {
 
     /// The keys to try for a token of `algorithm` that names `kid`.
     ///
-    /// Where both the token and the set know names, only keys of that name; otherwise at most four
-    /// of the right kind.
+    /// Where both the token and the set know names, only keys of that name. A token that names none
+    /// is no key's of a set in which all have names: else whoever forges it has several tried. Otherwise at
+    /// most four of the right kind.
     pub fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> Candidates<'_> {
-        let named = kid.filter(|_| self.keys.iter().any(|key| key.kid.is_some()));
+        let has_name = |key: &Key| key.kid.is_some();
+        let named = kid.filter(|_| self.keys.iter().any(has_name));
         let of_name = |key: &&Key| named.is_none() || key.kid.as_deref() == named;
         if !self.keys.iter().any(|key| of_name(&key)) {
             return Candidates::UnknownKid;
+        }
+        if kid.is_none() && self.keys.iter().all(has_name) {
+            return Candidates::Nameless;
         }
         let fit = self.keys.iter().filter(of_name).filter(|key| {
             key.public.fits(algorithm) && key.algorithm.is_none_or(|only| only == algorithm)

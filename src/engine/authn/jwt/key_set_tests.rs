@@ -26,12 +26,13 @@ fn a_name_that_both_know_chooses_the_key() {
     let these = |secrets: &[u8]| secrets.iter().map(|secret| ec(*secret)).collect::<Vec<_>>();
     let found = |kid| match candidates(kid) {
         Candidates::Keys(found) => Some(found.into_iter().map(PublicKey::spki).collect::<Vec<_>>()),
-        Candidates::UnknownKid => None,
+        Candidates::UnknownKid | Candidates::Nameless => None,
     };
     for (kid, expected) in [
         (Some("one"), these(&[1])),
         (Some("two"), these(&[2, 3])),
         (Some("ed"), these(&[])),
+        // One key has no name, so a token without one may be of any.
         (None, these(&[1, 2, 3, 4])),
     ] {
         let expected: Vec<_> = expected.iter().map(PublicKey::spki).collect();
@@ -76,15 +77,32 @@ fn a_key_that_says_what_it_is_for_is_for_nothing_else() {
     let rsa = || PublicKey::rsa(&modulus(2048), F4).unwrap();
     let keys = KeySet::new(vec![
         key(Some("one"), Some(Algorithm::Ps256), rsa()),
-        key(Some("any"), None, rsa()),
+        key(None, None, rsa()),
     ]);
     let tried = |algorithm, kid| match keys.candidates(algorithm, kid) {
         Candidates::Keys(keys) => keys.len(),
-        Candidates::UnknownKid => usize::MAX,
+        Candidates::UnknownKid | Candidates::Nameless => usize::MAX,
     };
     assert_eq!(tried(Algorithm::Ps256, Some("one")), 1);
     assert_eq!(tried(Algorithm::Rs256, Some("one")), 0);
     assert_eq!(tried(Algorithm::Ps256, None), 2);
     assert_eq!(tried(Algorithm::Rs256, None), 1);
     assert_eq!(tried(Algorithm::Hs256, None), 0);
+}
+
+#[test]
+fn a_token_without_a_name_has_no_key_of_a_set_in_which_all_have_one() {
+    let named = |count: u8| {
+        let keys = (1..=count).map(|secret| key(Some(&secret.to_string()), None, ec(secret)));
+        KeySet::new(keys.collect())
+    };
+    for count in [1, 2, 6] {
+        let keys = named(count);
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let found = keys.candidates(algorithm, None);
+            assert_eq!(found, Candidates::Nameless, "{count}, {algorithm:?}");
+        }
+        let one = Candidates::Keys(vec![&ec(1)]) == keys.candidates(Algorithm::Es256, Some("1"));
+        assert!(one, "{count}");
+    }
 }

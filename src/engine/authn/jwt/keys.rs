@@ -3,10 +3,13 @@
 use super::key::{Candidates, KeySet};
 use super::remote::Remote;
 use super::rules::{Rejection, Stage};
-use super::signature::{self, HmacKey, Verifier};
+use super::signature::{Arithmetic, HmacKey, Verifier};
+use super::subjects::KnownSubjects;
 use super::token::UnverifiedToken;
 use crate::authn::back_off::{AttemptKind, Attempts};
+use crate::authn::shares::Shares;
 use crate::denial::{Denial, Reason};
+use crate::network::ClientAddress;
 use crate::source::Tried;
 use crate::time::Timestamp;
 
@@ -46,6 +49,8 @@ pub enum Need {
     Fresh,
     /// there is no key of this `kid`
     Kid(String),
+    /// the keys that there are did not make the signature; another one of the same name may have
+    Newer,
 }
 
 /// Why no signature is verified.
@@ -53,7 +58,10 @@ pub enum Need {
 pub enum Unproved {
     /// the token is refused
     Rejected(Rejection),
-    /// the token was not looked at: too many of its subject's were wrong
+    /// the token is refused by the keys that there are, and there may be newer ones
+    Doubted(Rejection),
+    /// the token was not looked at: too many of its subject's were wrong, or too many of all were to
+    /// be looked at
     Held(Denial),
     /// keys have to be fetched first
     Needs(Need),
@@ -66,6 +74,12 @@ pub struct Checker<'c> {
     pub now: Timestamp,
     /// who computes
     pub verifier: &'c dyn Verifier,
+    /// from which time
+    pub time: &'c Shares,
+    /// whose tokens were good before
+    pub subjects: &'c KnownSubjects,
+    /// where the token comes from
+    pub client: &'c ClientAddress<'c>,
     /// what this request has had fetched already
     pub tried: &'c [Tried],
     /// who is trying
@@ -106,6 +120,13 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// Whether this request has had them fetched.
+    pub fn were_fetched(&self, tried: &[Tried]) -> bool {
+        matches!(self, Self::Remote(remote) if remote.keys.outcome(tried).is_some())
+    }
+}
+
 fn check_remote(
     remote: &Remote,
     token: &UnverifiedToken<'_>,
@@ -125,7 +146,15 @@ fn check_remote(
         return Err(Unproved::Needs(Need::Fresh));
     }
     if let Some(result) = try_keys(&keys, token, subject, checker) {
-        return result;
+        // A key may be exchanged without a new name, or without having one.
+        return result.map_err(|unproved| match unproved {
+            Unproved::Rejected(refused)
+                if refused.stage == Stage::Signature && fetched != Some(true) =>
+            {
+                Unproved::Doubted(refused)
+            }
+            other => other,
+        });
     }
     let kid = token.kid.as_deref().unwrap_or_default();
     match fetched {
@@ -147,6 +176,7 @@ fn try_keys(
 ) -> Option<Result<VerifiedSignature, Unproved>> {
     let candidates = match keys.candidates(token.algorithm, token.kid.as_deref()) {
         Candidates::UnknownKid => return None,
+        Candidates::Nameless => return Some(Err(nameless())),
         Candidates::Keys(candidates) => candidates,
     };
     let Checker { now, attempts, .. } = checker;
@@ -155,22 +185,28 @@ fn try_keys(
         return Some(Err(Unproved::Held(held)));
     }
     let input = token.signing_input.as_bytes();
-    let right = candidates.into_iter().any(|key| {
-        signature::verify(
-            checker.verifier,
-            token.algorithm,
-            key,
-            input,
-            &token.signature,
-        )
-    });
-    Some(if right {
-        attempts.succeeded(kind, subject);
-        Ok(VerifiedSignature { previous: false })
-    } else {
-        attempts.failed(kind, subject, now);
-        Err(forged("no key of its issuer made it, sign in again"))
-    })
+    let known = checker.subjects.time(checker.issuer, subject);
+    let place = checker.client.neighbourhood();
+    let arithmetic = Arithmetic {
+        verifier: checker.verifier,
+        payers: checker.time.payers(place, known, now),
+        now,
+    };
+    for key in candidates {
+        match arithmetic.verify(token.algorithm, key, input, &token.signature) {
+            Ok(None) => {}
+            Ok(Some(paid)) => {
+                paid.give_back();
+                attempts.succeeded(kind, subject);
+                checker.subjects.proved(checker.issuer, subject);
+                return Some(Ok(VerifiedSignature { previous: false }));
+            }
+            Err(denial) => return Some(Err(Unproved::Held(denial))),
+        }
+    }
+    attempts.failed(kind, subject, now);
+    let advice = "no key of its issuer made it, sign in again";
+    Some(Err(forged(advice)))
 }
 
 fn refused(stage: Stage, reason: Reason, advice: &'static str) -> Unproved {
@@ -187,6 +223,12 @@ fn forged(advice: &'static str) -> Unproved {
 /// The issuer has no key of the token's `kid`.
 pub(super) fn unknown_kid() -> Unproved {
     let advice = "its issuer has no key of its `kid`, sign in again";
+    refused(Stage::Key, Reason::UnknownSigningKey, advice)
+}
+
+/// The token does not say which key made it, and could have been made by any.
+fn nameless() -> Unproved {
+    let advice = "its header names no key (`kid`), and every key of its issuer has a name";
     refused(Stage::Key, Reason::UnknownSigningKey, advice)
 }
 

@@ -10,6 +10,7 @@
 
 mod algorithm;
 mod claims;
+mod cost;
 mod explain;
 mod fetching;
 mod issuer;
@@ -20,18 +21,20 @@ mod pem;
 mod remote;
 mod rules;
 mod signature;
+mod subjects;
 mod token;
 mod tokens;
 mod verified;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Times, UnverifiedClaims};
+pub use cost::by_envoy as cost_by_envoy;
 pub use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub use keys::{Keys, Need, Unproved};
 pub use remote::{Jwks, Location, Remote, Server};
 pub use rules::{Audiences, Expected, RequiredClaim, TokenRules};
-pub use signature::{HmacKey, Software, Verifier, verify};
+pub use signature::{Arithmetic, HmacKey, Software, Verifier, verify};
 pub use token::{UnverifiedToken, media_type};
 pub use tokens::{Context, TokenUse, Tokens};
 pub use verified::VerifiedToken;

@@ -1,8 +1,13 @@
 //! Signatures: the one port of the engine, and the mathematics in the module itself.
 
 use super::algorithm::Algorithm;
+use super::cost;
 use super::key::{Material, PublicKey};
+use crate::authn::budget::Budget;
+use crate::authn::shares::Payers;
+use crate::denial::{Denial, Reason};
 use crate::secret::Secret;
+use crate::time::Timestamp;
 use jwt_simple::algorithms::{HS256Key, HS384Key, HS512Key, MACLike};
 use jwt_simple::reexports::ct_codecs;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
@@ -22,10 +27,79 @@ pub trait Verifier {
         input: &[u8],
         signature: &[u8],
     ) -> bool;
+
+    /// What that costs, in microseconds.
+    fn microseconds(&self, algorithm: Algorithm, key: &PublicKey) -> u32 {
+        cost::in_module(algorithm, key)
+    }
 }
 
-/// Whether `verifier` finds that `key` signed `input`. What all verifiers must agree on is checked
-/// here, before them: kind, length, and that no half of an ECDSA signature is zero.
+/// Who computes signatures, and from which time.
+#[derive(Clone, Copy)]
+pub struct Arithmetic<'c> {
+    /// who computes
+    pub verifier: &'c dyn Verifier,
+    /// from what it is paid, the first that has something left
+    pub payers: Payers<'c>,
+    /// the time
+    pub now: Timestamp,
+}
+
+impl<'c> Arithmetic<'c> {
+    /// What was paid, if `key` signed `input`. Whoever believes it gives that back, so that good callers take
+    /// no time from each other.
+    ///
+    /// # Errors
+    /// [`Reason::TooManySignatures`]: it was not looked at.
+    pub fn verify(
+        self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        input: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<Paid<'c>>, Denial> {
+        // What cannot be right costs nothing.
+        if !is_sound(algorithm, key, signature) {
+            return Ok(None);
+        }
+        let cost = self.verifier.microseconds(algorithm, key);
+        let paid = Paid {
+            payer: self.payer(cost)?,
+            cost,
+        };
+        let good = verify(self.verifier, algorithm, key, input, signature);
+        Ok(good.then_some(paid))
+    }
+
+    /// The budget that has paid `cost`.
+    fn payer(self, cost: u32) -> Result<&'c Budget, Denial> {
+        let mut shortest = i64::MAX;
+        for budget in self.payers.into_iter().flatten() {
+            match budget.spend(cost, self.now) {
+                Ok(()) => return Ok(budget),
+                Err(seconds) => shortest = shortest.min(seconds),
+            }
+        }
+        let advice = "this worker has no time for another one at the moment, try again";
+        Err(Denial::new(Reason::TooManySignatures, advice).retry_after(shortest))
+    }
+}
+
+/// What a signature that was right has cost.
+#[derive(Debug)]
+pub struct Paid<'c> {
+    payer: &'c Budget,
+    cost: u32,
+}
+
+impl Paid<'_> {
+    /// Gives it back: who sent it is no stranger.
+    pub fn give_back(self) {
+        self.payer.refund(self.cost);
+    }
+}
+
+/// Whether `verifier` finds that `key` signed `input`.
 pub fn verify(
     verifier: &dyn Verifier,
     algorithm: Algorithm,
@@ -33,13 +107,18 @@ pub fn verify(
     input: &[u8],
     signature: &[u8],
 ) -> bool {
+    is_sound(algorithm, key, signature) && verifier.verify_sound(algorithm, key, input, signature)
+}
+
+/// What all verifiers must agree on, before them: kind, length, and that no half of an ECDSA
+/// signature is zero.
+fn is_sound(algorithm: Algorithm, key: &PublicKey, signature: &[u8]) -> bool {
     let ecdsa = matches!(algorithm, Algorithm::Es256 | Algorithm::Es384);
     let (r, s) = signature.split_at(signature.len() / 2);
     let is_zero = |half: &[u8]| half.iter().all(|byte| *byte == 0);
     key.fits(algorithm)
         && signature.len() == key.signature_length()
         && !(ecdsa && (is_zero(r) || is_zero(s)))
-        && verifier.verify_sound(algorithm, key, input, signature)
 }
 
 /// The verifier that needs nothing but the module.

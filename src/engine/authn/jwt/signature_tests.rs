@@ -90,3 +90,13 @@ fn no_verifier_is_asked_about_what_cannot_be_right() {
         }
     }
 }
+
+#[test]
+fn a_larger_key_costs_more_by_the_square_of_its_size() {
+    for (bits, cost) in [(2048, 411), (3072, 806), (4096, 1_359), (8192, 5_151)] {
+        let key = PublicKey::rsa(&modulus(bits), F4).unwrap();
+        for algorithm in [Algorithm::Rs256, Algorithm::Ps512] {
+            assert_eq!(Software.microseconds(algorithm, &key), cost, "{bits}");
+        }
+    }
+}

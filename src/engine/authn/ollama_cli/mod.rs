@@ -8,7 +8,10 @@ mod seen;
 mod signature;
 mod ssh;
 
-use super::jwt::{Algorithm, PublicKey, Verifier, verify};
+use super::Asking;
+use super::budget::Share;
+use super::jwt::{Algorithm, Arithmetic, PublicKey};
+use super::shares::Shares;
 use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
 use crate::grant::ScopeSet;
@@ -51,9 +54,25 @@ pub struct Windows {
 /// Every key that may sign, found in one step however many there are.
 #[derive(Debug)]
 pub struct Signers {
-    known: HashMap<KeyBytes, (Signer, RefCell<Seen>)>,
+    known: HashMap<KeyBytes, Known>,
     windows: Windows,
+    /// time for signatures: whoever knows a public key can have them tried
+    time: Shares,
 }
+
+/// One key that may sign.
+#[derive(Debug)]
+struct Known {
+    signer: Signer,
+    seen: RefCell<Seen>,
+}
+
+/// What of the time for signatures is common to all keys. With the parts of [`Shares`] a worker spends a
+/// fifth of its time.
+const COMMON: Share = Share {
+    per_millisecond: 152,
+    max_saved: 30_000,
+};
 
 /// What of a request is signed.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +90,7 @@ impl Signers {
         Self {
             known: HashMap::new(),
             windows,
+            time: Shares::new(COMMON),
         }
     }
 
@@ -79,9 +99,12 @@ impl Signers {
     pub fn insert(&mut self, bytes: KeyBytes, signer: Signer) -> Option<&str> {
         use std::collections::hash_map::Entry;
         match self.known.entry(bytes) {
-            Entry::Occupied(taken) => Some(&taken.into_mut().0.id),
+            Entry::Occupied(taken) => Some(&taken.into_mut().signer.id),
             Entry::Vacant(free) => {
-                free.insert((signer, RefCell::default()));
+                free.insert(Known {
+                    signer,
+                    seen: RefCell::default(),
+                });
                 None
             }
         }
@@ -103,38 +126,48 @@ impl Signers {
         &self,
         presented: &str,
         signed: SignedRequest<'_>,
-        now: Timestamp,
-        verifier: &dyn Verifier,
+        asking: Asking<'_>,
     ) -> Result<&Signer, Denial> {
         if self.is_empty() {
             return Err(not_taken());
         }
+        let now = asking.clock.now()?;
         let presented = CliSignature::read(presented, signed)?;
-        let (signer, seen) = self.known.get(&presented.key).ok_or_else(|| {
+        let known = self.known.get(&presented.key).ok_or_else(|| {
             Denial::new(
                 Reason::UnknownSigner,
                 "ask for yours to be added, it is the line in ~/.ollama/id_ed25519.pub",
             )
         })?;
+        let Known { signer, seen, .. } = known;
         let denied = |denial: Denial| denial.of(&signer.id);
         if !self.windows.holds(presented.time, now) {
             return Err(denied(self.windows.missed()));
         }
         let message = presented.message(signed);
-        let good = verify(
-            verifier,
-            Algorithm::EdDsa,
-            &signer.key,
-            &message,
-            &presented.signature,
-        );
-        if !good {
+        // A pair, as of back-off: a flood with one key is no trouble for another, nor for the same one
+        // from elsewhere.
+        let pair = (presented.key, asking.client.neighbourhood());
+        let arithmetic = Arithmetic {
+            verifier: asking.verifier,
+            payers: self.time.payers(Some(pair), None, now),
+            now,
+        };
+        let paid = arithmetic
+            .verify(
+                Algorithm::EdDsa,
+                &signer.key,
+                &message,
+                &presented.signature,
+            )
+            .map_err(denied)?;
+        let Some(paid) = paid else {
             return Err(denied(Denial::new(
                 Reason::InvalidSignature,
                 "method and path must arrive as they were signed, the path without the prefix of \
                  OLLAMA_HOST",
             )));
-        }
+        };
         if let Some((end, written)) = &signer.expires_at
             && now >= *end
         {
@@ -147,7 +180,11 @@ impl Signers {
             .borrow_mut()
             .note(presented.time, digest, now, self.windows);
         match noted {
-            Ok(()) => Ok(signer),
+            // One that comes again is a stranger's, for all that is known.
+            Ok(()) => {
+                paid.give_back();
+                Ok(signer)
+            }
             Err(unfit) => Err(denied(unfit.denial())),
         }
     }

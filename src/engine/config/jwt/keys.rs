@@ -56,8 +56,8 @@ table! {
         ),
         cool_down: Field::optional(
             Shape::Duration(1, 300),
-            "how long after a fetch for an unknown `kid` no other is made for one, 1 second to 5 minutes. \
-             Default: `\"10s\"`",
+            "how long after a fetch for an unknown `kid` or a bad signature no other is made for one, 1 second to \
+             5 minutes. Default: `\"10s\"`",
         ),
         timeout: Field::optional(
             Shape::Duration(1, 30),

@@ -1,7 +1,7 @@
 //! Keys that grow old, and keys that are not there.
 
 use super::{filled, good, ok, one_key, refused, set, token, waits, without_ticks};
-use crate::world::{ISSUER, KEY, NOW, World, remote, signer};
+use crate::world::{ISSUER, KEY, NOW, Request, World, jwks, remote, signer};
 use serde_json::json;
 
 #[test]
@@ -67,8 +67,9 @@ fn a_token_that_was_forged_is_judged_anew_by_other_keys() {
     let world = filled();
     let early = token(2, "k1");
     let forged = refused(401, "invalid_signature");
+    assert_eq!(world.ask(&early).answer(200, &one_key()), forged);
     assert_eq!(world.ask(&early).verdict(), forged);
-    assert_eq!(world.ask(&early).verdict(), forged);
+    world.wait(10);
     let exchanged = set(&[(2, "k1"), (4, "k4")]);
     assert_eq!(world.ask(&token(4, "k4")).answer(200, &exchanged), ok());
     assert_eq!(world.ask(&early).verdict(), ok());
@@ -91,16 +92,118 @@ fn a_very_long_name_of_a_key_asks_for_nothing() {
 }
 
 #[test]
-fn a_token_that_names_no_key_of_a_set_that_has_names_tries_them() {
+fn a_token_that_names_no_key_of_a_set_in_which_all_have_names_tries_none() {
     let world = filled();
-    let claims = json!({ "iss": ISSUER, "aud": "ollama", "sub": "alice", "exp": NOW + 60 });
-    let nameless = |number| signer(number).sign(r#"{"alg":"EdDSA"}"#, &claims.to_string());
-    assert_eq!(world.ask(&nameless(1)).verdict(), ok());
-    assert_eq!(
-        world.ask(&nameless(2)).verdict(),
-        refused(401, "invalid_signature")
-    );
+    for number in [1, 2] {
+        let request = world.ask(&nameless(number));
+        let verdict = refused(401, "unknown_signing_key");
+        assert_eq!(request.verdict(), verdict, "{number}");
+        let reply = request.seen.as_ref().unwrap().body();
+        let told = "its header names no key (`kid`), and every key of its issuer has a name";
+        assert!(reply.to_string().contains(told), "{reply}");
+    }
     assert_eq!(world.call_count(), 1);
+}
+
+/// A token that names no key, of this one.
+fn nameless(number: u8) -> String {
+    let claims = json!({ "iss": ISSUER, "aud": "ollama", "sub": "alice", "exp": NOW + 60 });
+    signer(number).sign(r#"{"alg":"EdDSA"}"#, &claims.to_string())
+}
+
+/// A JWKS without names, of these keys.
+fn unnamed(numbers: &[u8]) -> Vec<u8> {
+    let keys = numbers.iter().map(|number| {
+        let mut key = signer(*number).jwk("");
+        key.as_object_mut().unwrap().remove("kid");
+        key
+    });
+    jwks(&keys.collect::<Vec<_>>())
+}
+
+#[test]
+fn a_key_that_is_exchanged_without_a_name_is_found_by_the_first_token_of_the_new_one() {
+    let world = without_ticks(json!({}));
+    assert_eq!(world.ask(&nameless(1)).answer(200, &unnamed(&[1])), ok());
+    let mut new = world.ask(&nameless(2));
+    assert_eq!(new.verdict(), waits());
+    assert_eq!(new.answer(200, &unnamed(&[2])), ok());
+    assert_eq!(world.ask(&nameless(2)).verdict(), ok());
+    // The old one is gone, and the keys are as new as can be.
+    let old = refused(401, "invalid_signature");
+    assert_eq!(world.ask(&nameless(1)).verdict(), old);
+    assert_eq!(world.call_count(), 2);
+}
+
+#[test]
+fn a_key_that_is_exchanged_under_its_name_is_found_too() {
+    let world = filled();
+    let new = token(2, "k1");
+    assert_eq!(world.ask(&new).answer(200, &set(&[(2, "k1")])), ok());
+    assert_eq!(world.ask(&new).verdict(), ok());
+    assert_eq!(world.call_count(), 2);
+}
+
+#[test]
+fn a_token_of_a_new_key_that_comes_in_the_cool_down_is_good_after_it() {
+    let world = filled();
+    let forged = refused(401, "invalid_signature");
+    assert_eq!(world.ask(&token(3, "k1")).answer(200, &one_key()), forged);
+    // The provider exchanges its key only now.
+    let new = token(2, "k1");
+    for _ in 0..3 {
+        assert_eq!(world.ask(&new).verdict(), forged);
+        world.wait(3);
+    }
+    assert_eq!(world.call_count(), 2);
+    world.wait(1);
+    assert_eq!(world.ask(&new).answer(200, &set(&[(2, "k1")])), ok());
+}
+
+#[test]
+fn forged_tokens_without_end_are_a_call_in_each_cool_down() {
+    let world = filled();
+    let forged = refused(401, "invalid_signature");
+    for second in 0..60 {
+        for number in 0..4 {
+            let claims = json!({ "jti": format!("{second}-{number}") });
+            let mut request = world.ask(&signer(2).token("k1", claims));
+            if request.waits_for.is_some() {
+                assert_eq!(request.answer(200, &one_key()), forged);
+            }
+            assert_eq!(request.verdict(), forged);
+            // With unknown names between them, they share it.
+            let stranger = world.ask(&token(2, &format!("k-{second}-{number}")));
+            assert_eq!(stranger.verdict(), refused(503, "keys_pending"));
+        }
+        world.wait(1);
+    }
+    assert_eq!(world.call_count(), 7);
+}
+
+#[test]
+fn one_forged_token_that_comes_again_and_again_is_looked_into_once() {
+    let world = filled();
+    let forged = token(2, "k1");
+    let verdict = refused(401, "invalid_signature");
+    assert_eq!(world.ask(&forged).answer(200, &one_key()), verdict);
+    for _ in 0..60 {
+        world.wait(1);
+        assert_eq!(world.ask(&forged).verdict(), verdict);
+    }
+    assert_eq!(world.call_count(), 2);
+}
+
+#[test]
+fn a_look_that_fails_leaves_a_bad_signature_a_bad_signature() {
+    let world = filled();
+    let new = token(2, "k1");
+    let forged = refused(401, "invalid_signature");
+    assert_eq!(world.ask(&new).answer(500, b""), forged);
+    assert_eq!(world.ask(&new).verdict(), forged, "it is left alone");
+    assert_eq!(world.call_count(), 2);
+    world.wait(1);
+    assert_eq!(world.ask(&new).answer(200, &set(&[(2, "k1")])), ok());
 }
 
 #[test]
@@ -158,11 +261,15 @@ fn the_answer_says_when_the_provider_is_asked_again() {
 #[test]
 fn a_client_that_goes_away_spoils_nothing() {
     let world = filled();
-    for _ in 0..100 {
-        drop(world.ask(&token(2, "k2")));
+    for second in 0..100 {
+        drop(world.ask(&token(2, &format!("k-{second}"))));
+        drop(world.ask(&token(3, "k1")));
     }
-    assert_eq!(world.call_count(), 32, "in one second");
-    world.wait(1);
+    assert_eq!(world.call_count(), 1 + 4, "four in a cool-down");
+    let late = world.ask(&token(2, "k2"));
+    assert_eq!(late.verdict(), refused(503, "keys_pending"));
+    assert_eq!(world.ask(&good()).verdict(), ok());
+    world.wait(10);
     let both = set(&[(1, "k1"), (2, "k2")]);
     assert_eq!(world.ask(&token(2, "k2")).answer(200, &both), ok());
     assert_eq!(world.ask(&good()).verdict(), ok());
@@ -269,6 +376,13 @@ fn no_call_goes_to_an_address_in_a_token() {
         json!({ "iss": ISSUER, "aud": "ollama", "sub": "alice", "exp": NOW + 60 }).to_string();
     let evil = "https://evil.example/certs";
     let own = signer(2).jwk("k1");
+    let asks = |request: &Request| {
+        let (_, call) = request.waits_for.as_ref().unwrap();
+        (
+            call.url().authority().to_owned(),
+            call.url().path().to_owned(),
+        )
+    };
     for header in [
         json!({ "alg": "EdDSA", "kid": "k1", "jku": evil }),
         json!({ "alg": "EdDSA", "kid": "k1", "x5u": evil }),
@@ -276,23 +390,23 @@ fn no_call_goes_to_an_address_in_a_token() {
         json!({ "alg": "EdDSA", "kid": "k1", "jwk": own, "jku": evil, "x5c": ["MIIB"], "x5t": "AA" }),
     ] {
         let header = header.to_string();
-        let forged = world.ask(&signer(2).sign(&header, &claims));
+        let mut forged = world.ask(&signer(2).sign(&header, &claims));
         assert_eq!(
-            forged.verdict(),
-            refused(401, "invalid_signature"),
+            asks(&forged),
+            ("sso.example".to_owned(), "/certs".to_owned()),
             "{header}"
         );
+        let verdict = forged.answer(200, &one_key());
+        assert_eq!(verdict, refused(401, "invalid_signature"), "{header}");
+        world.wait(10);
         let good = world.ask(&signer(1).sign(&header, &claims));
         assert_eq!(good.verdict(), ok(), "{header}");
     }
-    assert_eq!(world.call_count(), 1, "the one before");
     // An unknown name leads to the issuer's own address, and to no other.
     let header = json!({ "alg": "EdDSA", "kid": evil, "jku": evil }).to_string();
     let stranger = world.ask(&signer(2).sign(&header, &claims));
-    let (_, call) = stranger.waits_for.as_ref().unwrap();
     assert_eq!(
-        (call.url().authority(), call.url().path()),
-        ("sso.example", "/certs")
+        asks(&stranger),
+        ("sso.example".to_owned(), "/certs".to_owned())
     );
-    assert_eq!(world.call_count(), 2);
 }

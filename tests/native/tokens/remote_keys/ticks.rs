@@ -114,14 +114,15 @@ fn keys_that_a_tick_brings_empty_what_is_known_of_tokens() {
     let mut world = filled();
     assert_eq!(world.ask(&good()).verdict(), ok());
     assert_eq!(
-        world.ask(&token(2, "k1")).verdict(),
+        world.ask(&token(2, "k1")).answer(200, &one_key()),
         refused(401, "invalid_signature")
     );
     world.wait(450);
     world.tick();
-    world.answer_root(2, 200, &set(&[(2, "k1")]));
+    world.answer_root(3, 200, &set(&[(2, "k1")]));
+    let exchanged = set(&[(2, "k1")]);
     assert_eq!(
-        world.ask(&good()).verdict(),
+        world.ask(&good()).answer(200, &exchanged),
         refused(401, "invalid_signature")
     );
     assert_eq!(world.ask(&token(2, "k1")).verdict(), ok());

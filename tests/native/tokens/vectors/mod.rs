@@ -171,7 +171,7 @@ fn judge(keys: &Value, jws: &str) -> bool {
     };
     let keys = KeySet::new(keys);
     match keys.candidates(token.algorithm, token.kid.as_deref()) {
-        Candidates::UnknownKid => false,
+        Candidates::UnknownKid | Candidates::Nameless => false,
         Candidates::Keys(keys) => keys.into_iter().any(|key| {
             let (input, signature) = (input.as_bytes(), &token.signature);
             verify(&Software, token.algorithm, key, input, signature)

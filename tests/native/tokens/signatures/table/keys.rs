@@ -183,6 +183,30 @@ fn kids(table: &mut Table) {
             FORGED,
         );
     }
+    let nameless = table.unless_hmac(UNKNOWN_KID);
+    for (what, header) in [
+        ("no kid", table.header(json!({}))),
+        ("an empty kid", table.header(json!({ "kid": "" }))),
+        ("kid null", table.header(json!({ "kid": null }))),
+    ] {
+        let [current, previous] =
+            [&table.current, &table.previous].map(|signer| token(&header, signer));
+        for (who, signed) in [("current", current), ("previous", previous)] {
+            let name = format!("{what} where all keys have names, by the {who} key");
+            table.put(name, Setting::Named, signed, nameless);
+        }
+        let strange = token(&header, &table.stranger);
+        let expected = if table.is_hmac() { FORGED } else { UNKNOWN_KID };
+        let name = format!("{what} where all keys have names, by a stranger");
+        table.put(name, Setting::Named, strange, expected);
+    }
+    let now = token(&table.header(json!({ "kid": "now" })), &table.current);
+    table.put(
+        "the right kid where all have names",
+        Setting::Named,
+        now,
+        ACCEPTED,
+    );
     for kid in [json!(""), json!(null)] {
         let header = table.header(json!({ "kid": kid }));
         let name = |whose| format!("kid {kid}, which names none, by {whose}");

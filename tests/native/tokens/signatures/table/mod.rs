@@ -51,21 +51,26 @@ pub enum Setting {
     Alone,
     /// its current key alone, as JWK, without a name; or its current secret alone
     Jwk,
-    /// its current and its previous key as the list of a JWKS, with names; or both secrets
+    /// its current and its previous key as the list of a JWKS, with names, and the current one once more
+    /// without; or both secrets
     Ring,
+    /// its current and its previous key, both with names; or both secrets
+    Named,
     /// its previous and its current key without names, in this order; or both secrets, likewise
     Nameless,
     /// another issuer before it, with secrets if this one has keys, and with a key if it has secrets
     Beside,
-    /// every algorithm of its family with keys of every kind; or every HMAC with one secret
+    /// every algorithm of its family with keys of every kind, one of them without a name; or every HMAC
+    /// with one secret
     Wide,
 }
 
 impl Setting {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Alone,
         Self::Jwk,
         Self::Ring,
+        Self::Named,
         Self::Nameless,
         Self::Beside,
         Self::Wide,
@@ -87,7 +92,7 @@ fn issuers(algorithm: &'static str, setting: Setting) -> Value {
     let previous = Signer::new(algorithm, Owner::Previous);
     if let (Some(current), Some(previous)) = (current.secret(), previous.secret()) {
         let secrets = match setting {
-            Setting::Ring => vec![current, previous],
+            Setting::Ring | Setting::Named => vec![current, previous],
             Setting::Nameless => vec![previous, current],
             _ => vec![current],
         };
@@ -110,11 +115,16 @@ fn issuers(algorithm: &'static str, setting: Setting) -> Value {
         Setting::Ring => json!([
             { "kid": "before", "pem": previous.pem(), "alg": algorithm },
             with_purpose(current.named_jwk("now"), algorithm),
+            current.jwk(),
         ]),
+        Setting::Named => json!([current.named_jwk("now"), previous.named_jwk("before")]),
         Setting::Nameless => json!([previous.jwk(), { "pem": current.pem() }]),
         Setting::Wide => {
             let of = |algorithm| Signer::new(algorithm, Owner::Current).named_jwk(algorithm);
-            json!(["RS256", "ES256", "ES384", "EdDSA"].map(of))
+            let mut keys = ["RS256", "ES256", "ES384", "EdDSA"].map(of).to_vec();
+            // Where one has no name, a token need not name one.
+            keys.push(Signer::new("RS256", Owner::Current).jwk());
+            json!(keys)
         }
     };
     let algorithms: &[&str] = match setting {
