@@ -23,6 +23,7 @@ pub enum Reason {
     AmbiguousBody,
     BodyTooLarge,
     AmbiguousCredential,
+    ExposedCredential,
     MissingCredential,
     PlaceholderCredential,
     UnsupportedCredential,
@@ -72,13 +73,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousBody,
         Self::BodyTooLarge,
         Self::AmbiguousCredential,
+        Self::ExposedCredential,
         Self::MissingCredential,
         Self::PlaceholderCredential,
         Self::UnsupportedCredential,
@@ -142,6 +144,11 @@ impl Reason {
                 400,
                 "ambiguous_credential",
                 "the request carries more than one credential of a kind",
+            ),
+            Self::ExposedCredential => (
+                400,
+                "exposed_credential",
+                "the credential stands where it would not stay with the gate",
             ),
             Self::MissingCredential => (
                 401,

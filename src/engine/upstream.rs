@@ -1,8 +1,9 @@
 //! What Ollama sees: no credential of the client's, the right Host, and only the identity headers
 //! that the configuration asks for.
 
+use crate::credential::Copies;
 use crate::denial::{Denial, Reason};
-use crate::http::{HeaderField, RequestHead, is_visible_ascii, resembles};
+use crate::http::{FieldKind, HeaderField, RequestHead, begins, is_visible_ascii, resembles};
 use crate::policy::{Caller, ConditionalPermit, Permit};
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -20,6 +21,8 @@ pub struct UpstreamRules {
     pub claim_headers: Vec<String>,
     /// headers in which tokens come that name the user of a key, lower-case
     pub token_headers: Vec<String>,
+    /// the headers that are taken out beside those that always are
+    pub removed_headers: Vec<NamePattern>,
     /// what shows a guard behind the gate that a request has come through it
     pub proof: Option<Proof>,
 }
@@ -33,7 +36,45 @@ pub struct Proof {
     pub secret: Secret<String>,
 }
 
+/// The name of a header, lower-case, or what it begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePattern {
+    /// the name, or its beginning
+    pub name: String,
+    /// whether anything may follow
+    pub is_prefix: bool,
+}
+
+impl NamePattern {
+    /// Whether a field called `name` is meant.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        match self.is_prefix {
+            true => begins(name, self.name.as_bytes()),
+            false => resembles(name, self.name.as_bytes()),
+        }
+    }
+}
+
+/// Headers that frame or route a message. None of them can be taken out.
+pub const FRAMING: [&str; 10] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+];
+
 impl UpstreamRules {
+    /// Whether the configuration has a field called `name` taken out.
+    fn removes(&self, name: &[u8]) -> bool {
+        self.removed_headers.iter().any(|own| own.matches(name))
+    }
+
     /// The headers that the gate alone writes or reads.
     fn own_headers(&self) -> impl Iterator<Item = &str> {
         let proof = self.proof.as_ref().map(|proof| &proof.header);
@@ -111,27 +152,69 @@ pub struct TakenOut<'a> {
 }
 
 impl<'a> TakenOut<'a> {
-    /// Of the request with `head`.
+    /// Of the request with `head`: what is named by `rules` or by this gate, and whatever else holds
+    /// one of `copies`.
     ///
     /// # Errors
     /// [`Reason::MalformedRequest`] if one stands there twice: Kong blanks the first of them only,
-    /// and the decision is the same on every gateway.
-    pub fn collect(head: &RequestHead<'a>, rules: &UpstreamRules) -> Result<Self, Denial> {
+    /// and the decision is the same on every gateway. [`Reason::ExposedCredential`] if a credential
+    /// stands where nothing can be taken out.
+    pub fn collect(
+        head: &RequestHead<'a>,
+        copies: &Copies<'_>,
+        rules: &UpstreamRules,
+    ) -> Result<Self, Denial> {
+        // Kong and APISIX cannot change it, and what is in it reaches logs on the way.
+        if copies.are_in(head.path()) {
+            let advice = "it is in the path or the query too, send it in its header alone, and have it \
+                          replaced: addresses are logged";
+            return Err(Denial::new(Reason::ExposedCredential, advice));
+        }
         let own: Vec<&str> = rules.own_headers().collect();
-        let takes_out = |field: &&HeaderField<'_>| {
-            field.kind.is_taken_out() || own.iter().any(|own| resembles(field.name, own.as_bytes()))
+        let is_named = |field: &HeaderField<'_>| {
+            field.kind.is_taken_out()
+                || own.iter().any(|own| resembles(field.name, own.as_bytes()))
+                || rules.removes(field.name)
         };
         // Room for what is added to it: there is one list of edits in a request.
         let mut removals = Vec::with_capacity(8);
-        for field in head.fields().iter().filter(takes_out) {
-            if removals.iter().any(|removal| is_of(removal, field.name)) {
-                let advice = "a cookie or identity header stands there twice, send it once";
-                return Err(Denial::new(Reason::MalformedRequest, advice));
+        for field in head.fields() {
+            if is_named(field) {
+                if removals.iter().any(|removal| is_of(removal, field.name)) {
+                    return Err(twice());
+                }
+            } else if field.kind != FieldKind::Host && copies.are_in(field.value) {
+                check_removable(head, field)?;
+            } else {
+                continue;
             }
             removals.push(remove(field.name)?);
         }
         Ok(Self { removals })
     }
+}
+
+/// Whether `field`, which nothing names and which holds a credential, can be taken out of `head`.
+#[inline(never)]
+fn check_removable(head: &RequestHead<'_>, field: &HeaderField<'_>) -> Result<(), Denial> {
+    if let Some(name) = FRAMING
+        .iter()
+        .find(|own| resembles(field.name, own.as_bytes()))
+    {
+        let advice = format!("`{name}` holds it too, send it in its own header alone");
+        return Err(Denial::new(Reason::ExposedCredential, advice));
+    }
+    let same = head.fields().iter();
+    let same = same.filter(|other| other.name.eq_ignore_ascii_case(field.name));
+    match same.count() {
+        1 => Ok(()),
+        _ => Err(twice()),
+    }
+}
+
+fn twice() -> Denial {
+    let advice = "a header that Ollama does not see stands there twice, send it once";
+    Denial::new(Reason::MalformedRequest, advice)
 }
 
 /// Whether `edit` changes the field called `name`.

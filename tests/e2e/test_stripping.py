@@ -75,6 +75,27 @@ def test_ollama_sees_no_credential_cookie_origin_or_identity(
     assert request["length"] == len(CHAT)
 
 
+@pytest.mark.parametrize("credential", ["inference", "jwt"])
+def test_a_copy_of_the_credential_goes_under_any_name(gate: Gate, standin: StandIn, credential: str) -> None:
+    key = getattr(gate.keys, credential)
+    names = ["apikey", "X-Litellm-Api-Key", "X-Forwarded-Authorization", "X-Team-Key", "Referer"]
+    headers = [("Authorization", f"Bearer {key}"), *((name, f"https://a.example/?k={key}") for name in names)]
+    with Reach(standin, gate) as reach:
+        answer = gate.post("/api/chat", headers=[*headers, ("X-Harmless", "stays")])
+        assert answer.status == 200
+        (request,) = reach.requests()
+    assert key not in json.dumps(request)
+    assert value_of(request, "x-harmless") == ["stays"]
+
+
+def test_a_credential_in_the_query_reaches_nobody(gate: Gate, standin: StandIn) -> None:
+    key = gate.keys.inference
+    with Reach(standin, gate) as reach:
+        answer = gate.post(f"/api/chat?api_key={key}", headers=[("Authorization", f"Bearer {key}")])
+        assert (answer.status, answer.json()["code"]) == (400, "exposed_credential")
+        assert reach.requests() == []
+
+
 def test_credentials_in_all_places_at_once_are_all_stripped(gate: Gate, standin: StandIn) -> None:
     key = gate.keys.inference
     places = [("Authorization", f"Bearer {key}"), ("x-api-key", key), ("api-key", key), ("X-Ollama-Token", key)]

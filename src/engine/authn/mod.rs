@@ -74,6 +74,11 @@ impl Authenticators {
         &self.users
     }
 
+    /// The cookies in which tokens come.
+    pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
+        self.tokens.cookies().map(|(_, name)| name)
+    }
+
     /// Forgets what is remembered of tokens: there are other keys.
     pub fn forget_tokens(&self) {
         self.tokens.forget();

@@ -50,6 +50,7 @@ const DOCUMENTS: [&str; 2] = [
     "cors": { "allow_origins": ["https://app.example"] },
     "upstream": { "host": "localhost:11434",
         "identity_headers": { "subject": "X-A", "credential_id": "X-B", "claims": { "X-C": "email" } },
+        "remove_headers": ["X-E"],
         "proof": { "header": "X-D", "secret": { "env": "SECRET" }, "danger_allow_placeholder_secret": true } },
     "path_prefix": "/ollama",
     "routes": [ { "path": "/api/new", "methods": ["GET"], "scope": "read" },

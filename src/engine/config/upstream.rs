@@ -7,7 +7,7 @@ use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::ClaimPath;
 use crate::http::{FieldKind, PathPrefix, is_visible_ascii};
-use crate::upstream::{Proof, UpstreamRules};
+use crate::upstream::{FRAMING, NamePattern, Proof, UpstreamRules};
 use std::collections::HashMap;
 
 table! {
@@ -26,6 +26,11 @@ table! {
             Shape::Object(PROOF),
             "a header with a secret that every request which the gate lets on carries, so that a guard behind it in \
              the gateway can refuse what has not come through the gate. Default: none",
+        ),
+        remove_headers: Field::optional(
+            Shape::List(&Shape::Pattern(r"^[A-Za-z0-9-]{1,64}\*?$")),
+            "headers that Ollama does not see, beside those that it never sees: names such as `X-Team-Secret`, or \
+             with `*` at the end what they begin with, such as `x-corp-*`. Default: none",
         ),
     } later ["credential"]
 }
@@ -65,20 +70,6 @@ table! {
 pub(super) const HEADER: Shape = Shape::Pattern("^[A-Za-z0-9-]{1,64}$");
 
 const DEFAULT_HOST: &str = "localhost:11434";
-
-/// Headers that frame or route a message, or that the gate itself handles.
-const RESERVED: [&str; 10] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "content-encoding",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "expect",
-];
 
 /// The rules, and the claims that go into headers, in the same order as their names.
 pub(super) fn read(
@@ -131,6 +122,10 @@ pub(super) fn read(
         credential_id_header,
         claim_headers,
         token_headers: Vec::new(),
+        removed_headers: section
+            .and_then(|section| section.remove_headers.node())
+            .map(|node| removed_headers(reader, &node))
+            .unwrap_or_default(),
     };
     (rules, claims)
 }
@@ -162,6 +157,37 @@ fn read_proof(
     Some(Proof {
         header: header?,
         secret: secret?,
+    })
+}
+
+fn removed_headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<NamePattern> {
+    let items = reader.list(node, "a list of headers");
+    let patterns = items.iter().filter_map(|item| {
+        let expected = "the name of a header, or its beginning and `*`";
+        let pattern = reader.parsed(item, expected, name_pattern)?;
+        let needed = FRAMING.iter().chain(&["host"]);
+        let needed = needed.copied().find(|own| pattern.matches(own.as_bytes()));
+        if let Some(needed) = needed {
+            reader.refuse(
+                item,
+                format!("would take out `{needed}`, without which no request goes on"),
+            );
+        }
+        Some(pattern)
+    });
+    patterns.collect()
+}
+
+fn name_pattern(text: &str) -> Option<NamePattern> {
+    let (name, is_prefix) = match text.strip_suffix('*') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let fit = (1..=64).contains(&name.len()) && name.bytes().all(token);
+    fit.then(|| NamePattern {
+        name: name.to_ascii_lowercase(),
+        is_prefix,
     })
 }
 
@@ -201,7 +227,7 @@ fn is_free(name: &str) -> bool {
         && name.len() <= 64
         && name.bytes().all(token)
         && matches!(kind, FieldKind::Other | FieldKind::Private)
-        && !RESERVED
+        && !FRAMING
             .iter()
             .chain(&cookie_like)
             .any(|own| name.eq_ignore_ascii_case(own))

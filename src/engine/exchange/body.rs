@@ -225,15 +225,13 @@ impl Exchange {
     /// The body has ended, or enough of it was read to refuse it.
     pub fn body_end<'a>(&mut self, ports: Ports<'a, '_>, head: &RequestHead<'a>) -> Outcome<'a> {
         let engine = ports.engine;
+        let mut facts = Facts {
+            engine: Some(engine),
+            head: Some(head),
+            ..Facts::default()
+        };
         let Some(held) = self.held.take() else {
-            let denial = Denial::host_failure();
-            return self.refuse(
-                Some(engine),
-                engine.mode,
-                head.path(),
-                &Facts::default(),
-                &denial,
-            );
+            return self.refuse(&facts, &Denial::host_failure());
         };
         let Held {
             condition,
@@ -242,12 +240,9 @@ impl Exchange {
             reader,
             ..
         } = *held;
-        let facts = Facts {
-            head: Some(head),
-            route: engine.route(head),
-            identity: Some(owner.identity()),
-            address,
-        };
+        facts.route = engine.route(head);
+        facts.identity = Some(owner.identity());
+        facts.address = address;
         match Held::decide(&condition, reader) {
             Ok(cleared) => {
                 self.forwarded = true;
@@ -261,7 +256,7 @@ impl Exchange {
                     record: Some(record),
                 }
             }
-            Err(denial) => self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial),
+            Err(denial) => self.refuse(&facts, &denial),
         }
     }
 }

@@ -4,9 +4,9 @@ use super::body::{self, Held};
 use super::record::Facts;
 use super::{Engine, Ports, share};
 use crate::authn::Asking;
-use crate::credential::Presented;
+use crate::credential::{Copies, Presented};
 use crate::denial::{Denial, Reason};
-use crate::http::{DecodedPath, PathPrefix, RequestHead, RequestLine};
+use crate::http::{DecodedPath, FieldKind, PathPrefix, RequestHead, RequestLine, cookie};
 use crate::network::ClientAddress;
 use crate::ollama::Route;
 use crate::ollama::body::Members;
@@ -48,7 +48,8 @@ impl Engine {
             .decoded_path()
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
         let presented = Presented::collect(head)?;
-        let taken_out = TakenOut::collect(head, &self.upstream)?;
+        let copies = facts.copies.insert(self.copies(&presented, head));
+        let taken_out = TakenOut::collect(head, copies, &self.upstream)?;
         let route = self.route_of(head, &path);
         facts.route = route;
         match policy::public(self.public, route, head, client, self.cors.as_ref()) {
@@ -103,6 +104,29 @@ impl Engine {
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }
         }
+    }
+
+    /// The credentials of the request with `head`, unless they contradict each other: then nobody can
+    /// say which there are.
+    #[inline(never)] // hardly ever are they not known already
+    pub(super) fn copies_in<'a>(&self, head: &RequestHead<'a>) -> Option<Copies<'a>> {
+        let presented = Presented::collect(head).ok()?;
+        Some(self.copies(&presented, head))
+    }
+
+    /// What is `presented` in `head`, and what stands in cookies and beside a key.
+    fn copies<'a>(&self, presented: &Presented<'a>, head: &RequestHead<'a>) -> Copies<'a> {
+        let mut copies = Copies::of(presented);
+        for name in self.authenticators.cookie_names() {
+            let headers = head.values(FieldKind::Cookie);
+            let values = headers.filter_map(|header| cookie(header, name).ok().flatten());
+            values.for_each(|value| copies.add(value));
+        }
+        for name in &self.upstream.token_headers {
+            head.values_of(name)
+                .for_each(|value| copies.add(value.trim_ascii()));
+        }
+        copies
     }
 
     /// The route of the request with `head`, if it has one that the gate knows.

@@ -160,13 +160,14 @@ impl Exchange {
             list.body = None;
         }
         let facts = Facts {
+            engine: Some(engine),
             head,
             route: head.and_then(|head| engine.route(head)),
             identity: list.as_ref().map(|list| list.owner.identity()),
             address: list.as_ref().and_then(|list| list.address),
+            copies: None,
         };
-        let path = head.map_or(&b""[..], RequestHead::path);
-        let outcome = self.refuse(Some(engine), engine.mode, path, &facts, denial);
+        let outcome = self.refuse(&facts, denial);
         drop(facts);
         self.list = list;
         outcome

@@ -1,8 +1,9 @@
 //! What is told of a decision: one log line, one counter.
 
-use super::Mode;
+use super::{Engine, Mode};
+use crate::credential::Copies;
 use crate::denial::{Denial, Level, Reason};
-use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
+use crate::http::{FieldKind, RequestHead, has_pair, is_visible_ascii, without_query};
 use crate::identity::Identity;
 use crate::json::ObjectWriter;
 use crate::ollama::Route;
@@ -30,6 +31,8 @@ pub struct Record {
 /// What is known of the request when it was decided.
 #[derive(Debug, Default)]
 pub struct Facts<'h, 'a> {
+    /// the configuration that decided, unless it was refused
+    pub engine: Option<&'a Engine>,
     /// its head, unless it could not be read
     pub head: Option<&'h RequestHead<'a>>,
     /// its route, where it has one
@@ -38,6 +41,20 @@ pub struct Facts<'h, 'a> {
     pub identity: Option<Identity<'a>>,
     /// the client's address, where a rule has asked for it
     pub address: Option<IpAddr>,
+    /// its credentials, once they are known
+    pub copies: Option<Copies<'a>>,
+}
+
+impl<'a> Facts<'_, 'a> {
+    /// The gateway's id of the request, where it may be shown: a client may have made it, and put one
+    /// of its credentials or another one there. Looked for only where somebody sees it.
+    pub fn request_id(&self) -> Option<&'a str> {
+        let (engine, head) = (self.engine?, self.head?);
+        match &self.copies {
+            Some(copies) => request_id(head, copies),
+            None => request_id(head, &engine.copies_in(head)?),
+        }
+    }
 }
 
 impl Record {
@@ -65,11 +82,25 @@ impl Record {
     }
 }
 
-/// The gateway's id of the request, if it is one that may be shown.
-pub fn request_id<'a>(head: &RequestHead<'a>) -> Option<&'a str> {
+fn request_id<'a>(head: &RequestHead<'a>, copies: &Copies<'_>) -> Option<&'a str> {
     let id = head.values(FieldKind::RequestId).next()?;
     let fit = is_visible_ascii(id) && id.len() <= LONGEST;
+    let fit = fit && !resembles_credential(id) && !copies.are_in(id);
     std::str::from_utf8(id).ok().filter(|_| fit)
+}
+
+/// Whether what a key or a token begins with stands in `text`, not within a word.
+fn resembles_credential(text: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 3] = [b"sk-", b"eyJ", b"AAA"];
+    if !has_pair(text, [*b"sk", *b"ey", *b"AA"]) {
+        return false;
+    }
+    let begins = |rest: &[u8]| BEGINNINGS.iter().any(|own| rest.starts_with(own));
+    let inside = |rest: &[u8]| match rest {
+        [before, rest @ ..] => !before.is_ascii_alphanumeric() && begins(rest),
+        [] => false,
+    };
+    begins(text) || text.windows(4).any(inside)
 }
 
 fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
@@ -120,7 +151,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     if let Some(address) = facts.address {
         line.text("address", &address.to_string());
     }
-    if let Some(id) = facts.head.and_then(request_id) {
+    if let Some(id) = facts.request_id() {
         line.text("request_id", id);
     }
     line.finish()

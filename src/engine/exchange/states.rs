@@ -3,7 +3,7 @@
 use super::body::{Held, HostBody};
 use super::decision::Decided;
 use super::list::List;
-use super::record::{Facts, Record, request_id};
+use super::record::{Facts, Record};
 use super::share::Shared;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
@@ -107,11 +107,12 @@ impl Exchange {
         if let Some(outcome) = self.look_at_page(ports.engine, head) {
             return outcome;
         }
+        let engine = ports.engine;
         let mut facts = Facts {
+            engine: Some(engine),
             head: Some(head),
             ..Facts::default()
         };
-        let engine = ports.engine;
         let client = ClientAddress::new(&engine.network, ports.connection, head);
         let mut decided = engine.decide(head, ports, &self.tried, &client, &mut facts);
         facts.address = client.known();
@@ -140,9 +141,7 @@ impl Exchange {
                 let (pending, call) = *begun;
                 self.wait(pending, call)
             }
-            Err(Refusal::Denied(denial)) => {
-                self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial)
-            }
+            Err(Refusal::Denied(denial)) => self.refuse(&facts, &denial),
         }
     }
 
@@ -176,7 +175,11 @@ impl Exchange {
 
     /// Remembers who has to be told that the response may be read, and answers a browser that asks
     /// what a page may send.
-    fn look_at_page<'a>(&mut self, engine: &Engine, head: &RequestHead<'a>) -> Option<Outcome<'a>> {
+    fn look_at_page<'a>(
+        &mut self,
+        engine: &'a Engine,
+        head: &RequestHead<'a>,
+    ) -> Option<Outcome<'a>> {
         let origin = engine.cors.as_ref()?.allowed(head);
         let watched = engine.mode.watched();
         self.origin = origin.clone().filter(|_| watched.is_none());
@@ -188,10 +191,11 @@ impl Exchange {
             let advice = "its pages may not use this gate, `cors.allow_origins` says which may";
             let denial = Denial::new(Reason::OriginDenied, advice);
             let facts = Facts {
+                engine: Some(engine),
                 head: Some(head),
                 ..Facts::default()
             };
-            return Some(self.refuse(Some(engine), engine.mode, head.path(), &facts, &denial));
+            return Some(self.refuse(&facts, &denial));
         };
         self.origin = None;
         self.forwarded = watched.is_some();
@@ -238,7 +242,11 @@ impl Exchange {
             Unread::Misconfigured => Mode::Enforce,
             _ => engine.map(|engine| engine.mode).unwrap_or_default(),
         };
-        self.refuse(engine, mode, path, &Facts::default(), &denial)
+        let facts = Facts {
+            engine,
+            ..Facts::default()
+        };
+        self.refuse_in(mode, path, &facts, &denial)
     }
 
     /// The body or trailers have come in.
@@ -250,9 +258,16 @@ impl Exchange {
         }
     }
 
-    pub(super) fn refuse<'a>(
+    /// Answers with `denial`, in the mode of the configuration and the dialect of the path.
+    pub(super) fn refuse<'a>(&mut self, facts: &Facts<'_, '_>, denial: &Denial) -> Outcome<'a> {
+        let mode = facts.engine.map(|engine| engine.mode).unwrap_or_default();
+        let path = facts.head.map_or(&b""[..], RequestHead::path);
+        self.refuse_in(mode, path, facts, denial)
+    }
+
+    #[inline(never)] // or those that are let in pay for it
+    fn refuse_in<'a>(
         &mut self,
-        engine: Option<&Engine>,
         mode: Mode,
         path: &[u8],
         facts: &Facts<'_, '_>,
@@ -268,12 +283,17 @@ impl Exchange {
             return Outcome { step, record };
         }
         let origin = self.origin.take();
+        let engine = facts.engine;
         let local = engine.map_or(path, |engine| engine.local_target(path));
+        let dialect = Dialect::of(without_query(local));
         let extra = ErrorBody {
             signin_url: engine.and_then(|engine| engine.signin_url.as_deref()),
-            request_id: facts.head.and_then(request_id),
+            request_id: match dialect {
+                Dialect::Anthropic => facts.request_id(),
+                Dialect::Ollama | Dialect::OpenAi => None,
+            },
         };
-        let mut reply = Reply::refusing(denial, Dialect::of(without_query(local)), extra);
+        let mut reply = Reply::refusing(denial, dialect, extra);
         if engine.is_some_and(|engine| !engine.authenticators.users().is_empty()) {
             reply.offer_basic();
         }

@@ -49,43 +49,68 @@ pub enum FieldKind {
 }
 
 /// The names that mean something, in canonical spelling, the short ones first.
-const NAMES: [(&[u8], FieldKind); 31] = [
+const NAMES: [(&[u8], FieldKind); 56] = [
     (b"host", FieldKind::Host),
+    (b"token", FieldKind::Private),
     (b":path", FieldKind::Path),
+    (b"apikey", FieldKind::Private),
     (b"cookie", FieldKind::Cookie),
     (b"origin", FieldKind::Origin),
     (b"x-user", FieldKind::Private),
+    (b"x-token", FieldKind::Private),
     (b":method", FieldKind::Method),
     (b"api-key", FieldKind::Credential(Place::ApiKey)),
+    (b"x-apikey", FieldKind::Private),
     (b"x-api-key", FieldKind::Credential(Place::XApiKey)),
+    (b"auth-token", FieldKind::Private),
     (b":authority", FieldKind::Host),
     (b"x-id-token", FieldKind::Private),
     (b"x-userinfo", FieldKind::Private),
-    (b"x-auth-user", FieldKind::Private),
-    (b"x-auth-token", FieldKind::Private),
+    (b"x-api-token", FieldKind::Private),
+    (b"x-access-key", FieldKind::Private),
+    (b"x-secret-key", FieldKind::Private),
     (b"x-request-id", FieldKind::RequestId),
+    (b"private-token", FieldKind::Private),
+    (b"x-litellm-key", FieldKind::Private),
+    (b"helicone-auth", FieldKind::Private),
+    (b"x-client-cert", FieldKind::Private),
+    (b"x-vault-token", FieldKind::Private),
     (
         b"authorization",
         FieldKind::Credential(Place::Authorization),
     ),
-    (b"x-remote-user", FieldKind::Private),
+    (b"x-bearer-token", FieldKind::Private),
+    (b"ollama-api-key", FieldKind::Private),
+    (b"dapr-api-token", FieldKind::Private),
+    (b"x-raw-id-token", FieldKind::Private),
     (b"x-access-token", FieldKind::Private),
     (b"x-goog-api-key", FieldKind::Private),
     (
         b"x-ollama-token",
         FieldKind::Credential(Place::XOllamaToken),
     ),
-    (b"x-remote-email", FieldKind::Private),
     (b"x-webauth-user", FieldKind::Private),
-    (b"x-remote-groups", FieldKind::Private),
+    (b"x-session-token", FieldKind::Private),
+    (b"x-refresh-token", FieldKind::Private),
+    (b"x-functions-key", FieldKind::Private),
+    (b"x-ollama-api-key", FieldKind::Private),
     (b"x-forwarded-user", FieldKind::Private),
+    (b"x-litellm-api-key", FieldKind::Private),
     (b"x-forwarded-email", FieldKind::Private),
     (b"x-forwarded-groups", FieldKind::Private),
     (b"proxy-authorization", FieldKind::Private),
-    (b"x-authenticated-user", FieldKind::Private),
+    (b"cf-aig-authorization", FieldKind::Private),
+    (b"x-amz-security-token", FieldKind::Private),
+    (b"x-anonymous-consumer", FieldKind::Private),
     (b"x-forwarded-id-token", FieldKind::Private),
+    (b"x-forwarded-client-cert", FieldKind::Private),
+    (b"x-endpoint-api-userinfo", FieldKind::Private),
     (b"x-credential-identifier", FieldKind::Private),
+    (b"x-original-authorization", FieldKind::Private),
     (b"x-forwarded-access-token", FieldKind::Private),
+    (b"x-forwarded-authorization", FieldKind::Private),
+    (b"ocp-apim-subscription-key", FieldKind::Private),
+    (b"x-apigateway-api-userinfo", FieldKind::Private),
     (b"x-forwarded-preferred-username", FieldKind::Private),
 ];
 
@@ -112,58 +137,124 @@ const SHORTER: [usize; LONGEST + 2] = {
     shorter
 };
 
-/// Identity headers that come in families.
-const FAMILIES: [&[u8]; 8] = [
+/// Headers of gateways and identity proxies that come in families.
+const FAMILIES: [&[u8]; 22] = [
     b"x-user-",
+    b"x-auth-",
+    b"x-authenticated-",
     b"x-openwebui-user-",
-    b"x-auth-request-",
     b"x-consumer-",
+    b"x-remote-",
+    b"x-jwt-",
     b"x-amzn-oidc-",
+    b"x-goog-iap-",
+    b"x-goog-authenticated-user-",
+    b"x-ms-client-principal",
+    b"x-ms-token-",
+    b"x-pomerium-",
+    b"x-authentik-",
+    b"x-vouch-",
+    b"x-portkey-",
+    b"x-ssl-client-",
+    b"x-forwarded-tls-client-cert",
+    b"ssl-client-",
     b"cf-access-",
     b"remote-",
     b"tailscale-user-",
 ];
 
-/// For the low five bits of a first byte: the low five bits that a third byte may have in a name
-/// that means something. They are the same in either case. Most fields of a request are sorted out
-/// by one look into it.
-#[allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions
-)] // a panic here fails the build; five bits fit into everything
-const BEGINNINGS: [u32; 32] = {
-    const fn with(mut beginnings: [u32; 32], name: &[u8]) -> [u32; 32] {
-        let third = match name[2] {
-            // `_` may stand for `-`.
-            b'-' => 1 << (b'-' & 31) | 1 << (b'_' & 31),
-            letter => 1 << (letter & 31),
-        };
-        beginnings[(name[0] & 31) as usize] |= third;
-        beginnings
-    }
-    let mut beginnings = [0; 32];
+/// For the low five bits of a first byte: the low five bits that another byte may have in a name that
+/// means something. They are the same in either case.
+type Bits = [u32; 32];
+
+/// Those of the third byte and those of the fourth. Most fields of a request are sorted out by one
+/// look into them.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a panic here fails the build
+const BEGINNINGS: (Bits, Bits) = {
+    let mut beginnings = ([0; 32], [0; 32]);
     let mut place = 0;
     while place < NAMES.len() {
-        beginnings = with(beginnings, NAMES[place].0);
+        beginnings = with_beginning(beginnings, NAMES[place].0);
         place += 1;
     }
     place = 0;
     while place < FAMILIES.len() {
-        beginnings = with(beginnings, FAMILIES[place]);
+        beginnings = with_beginning(beginnings, FAMILIES[place]);
         place += 1;
     }
     beginnings
 };
 
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)] // a panic here fails the build; five bits fit into everything
+const fn with_beginning((mut thirds, mut fourths): (Bits, Bits), name: &[u8]) -> (Bits, Bits) {
+    let first = (name[0] & 31) as usize;
+    thirds[first] |= bits(name[2]);
+    fourths[first] |= bits(name[3]);
+    (thirds, fourths)
+}
+
+/// The bit of the low five bits of `letter`. `_` may stand for `-`.
+const fn bits(letter: u8) -> u32 {
+    match letter {
+        b'-' => 1 << (b'-' & 31) | 1 << (b'_' & 31),
+        letter => 1 << (letter & 31),
+    }
+}
+
 /// Whether a name that begins so may mean something. No false for one that does.
 #[inline]
 fn may_mean_something(name: &[u8]) -> bool {
-    let [first, _, third, ..] = name else {
+    let [first, _, third, fourth, ..] = name else {
         return false;
     };
-    let beginning = BEGINNINGS.get(usize::from(first & 31));
-    beginning.is_some_and(|thirds| thirds.wrapping_shr(u32::from(third & 31)) & 1 == 1)
+    let has = |bits: &Bits, letter: &u8| {
+        let of_first = bits.get(usize::from(first & 31));
+        of_first.is_some_and(|bits| bits.wrapping_shr(u32::from(letter & 31)) & 1 == 1)
+    };
+    let (thirds, fourths) = &BEGINNINGS;
+    has(thirds, third) && has(fourths, fourth)
+}
+
+/// For the low five bits of a third byte, and for those of a fourth: the families that have it there,
+/// a bit for each by its place.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // as above
+const FAMILIES_BY_BYTE: (Bits, Bits) = {
+    let (mut thirds, mut fourths) = ([0; 32], [0; 32]);
+    let mut place = 0;
+    while place < FAMILIES.len() {
+        let mut letter = 0;
+        while letter < 32 {
+            thirds[letter] |= (bits(FAMILIES[place][2]) >> letter & 1) << place;
+            fourths[letter] |= (bits(FAMILIES[place][3]) >> letter & 1) << place;
+            letter += 1;
+        }
+        place += 1;
+    }
+    (thirds, fourths)
+};
+
+/// Whether a field called `name` is one of a family.
+fn is_of_family(name: &[u8]) -> bool {
+    let [_, _, third, fourth, ..] = name else {
+        return false;
+    };
+    let (thirds, fourths) = &FAMILIES_BY_BYTE;
+    let of = |bits: &Bits, letter: &u8| bits.get(usize::from(letter & 31)).copied();
+    let mut candidates =
+        of(thirds, third).unwrap_or_default() & of(fourths, fourth).unwrap_or_default();
+    while candidates != 0 {
+        let place = usize::try_from(candidates.trailing_zeros()).ok();
+        let family = place.and_then(|place| FAMILIES.get(place));
+        if family.is_some_and(|family| begins(name, family)) {
+            return true;
+        }
+        candidates &= candidates.wrapping_sub(1);
+    }
+    false
 }
 
 impl FieldKind {
@@ -194,7 +285,7 @@ impl FieldKind {
             .iter()
             .find(|(known, _)| known.last().copied() == last && begins(name, known));
         match known {
-            None if FAMILIES.iter().any(|family| begins(name, family)) => Self::Private,
+            None if is_of_family(name) => Self::Private,
             None => Self::Other,
             Some((known, Self::Credential(_) | Self::Origin)) if !is_spelled(name, known) => {
                 Self::Private
@@ -238,7 +329,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Whether `name` begins with `canonical`, in either case, with `_` for `-`.
-fn begins(name: &[u8], canonical: &[u8]) -> bool {
+pub fn begins(name: &[u8], canonical: &[u8]) -> bool {
     name.len() >= canonical.len()
         && canonical.iter().zip(name).all(|(canonical, byte)| {
             canonical == byte

@@ -8,7 +8,7 @@ mod prefix;
 mod url;
 
 pub use cookie::{Repeated, cookie};
-pub use field::{FieldKind, Place, names_taken_out, resembles};
+pub use field::{FieldKind, Place, begins, names_taken_out, resembles};
 pub use head::{HeadError, HeaderField, MAX_FIELDS, RequestHead, RequestLine};
 pub use path::{DecodedPath, PathError, without_query};
 pub use prefix::PathPrefix;
@@ -19,6 +19,18 @@ pub fn is_visible_ascii(text: &[u8]) -> bool {
     // Without an early end, so that it is done many bytes at a time.
     let fit = |fit, byte: &u8| fit & byte.is_ascii_graphic();
     !text.is_empty() && text.iter().fold(true, fit)
+}
+
+/// Whether one of `pairs` stands in `text`.
+pub fn has_pair<const N: usize>(text: &[u8], pairs: [[u8; 2]; N]) -> bool {
+    // Without an early end, so that it is done many bytes at a time.
+    let is_one = |one: u8, other: u8| {
+        let same = |found, pair: &[u8; 2]| found | ((pair[0] == one) & (pair[1] == other));
+        pairs.iter().fold(false, same)
+    };
+    let seconds = text.iter().skip(1);
+    let all = text.iter().zip(seconds);
+    all.fold(false, |found, (one, other)| found | is_one(*one, *other))
 }
 
 /// The value of one hexadecimal digit, in either case.

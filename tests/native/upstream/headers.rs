@@ -3,7 +3,7 @@
 use crate::world::{KEY, World, configuration, jwt, with};
 use serde_json::json;
 
-const PRIVATE: [&str; 38] = [
+const PRIVATE: [&str; 59] = [
     "Authorization",
     "x-api-key",
     "api-key",
@@ -42,6 +42,27 @@ const PRIVATE: [&str; 38] = [
     "remote-email",
     "remote-groups",
     "tailscale-user-login",
+    "apikey",
+    "X-Litellm-Api-Key",
+    "X-Forwarded-Authorization",
+    "X-Original-Authorization",
+    "Ocp-Apim-Subscription-Key",
+    "X-Refresh-Token",
+    "X-Raw-Id-Token",
+    "Token",
+    "X-Auth-Key",
+    "X-Auth-Email",
+    "X-Goog-Iap-Jwt-Assertion",
+    "X-Goog-Authenticated-User-Email",
+    "X-Ms-Client-Principal",
+    "X-Ms-Client-Principal-Name",
+    "X-Ms-Token-Aad-Access-Token",
+    "X-Pomerium-Jwt-Assertion",
+    "X-Authentik-Username",
+    "X-Vouch-User",
+    "X-Forwarded-Client-Cert",
+    "X-Ssl-Client-Cert",
+    "x_jwt_assertion",
 ];
 
 #[test]

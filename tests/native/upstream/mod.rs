@@ -1,6 +1,7 @@
 //! What Ollama sees of a request, and what it never does.
 
 mod claim_headers;
+mod copies;
 mod headers;
 mod proof;
 mod share_identity;

@@ -265,6 +265,8 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         the_scopes_claim_decides_where_one_is_configured,
         the_previous_secret_counts_while_it_is_set;
     upstream: no_credential_cookie_origin_or_identity_of_the_clients_goes_on,
+        a_copy_of_the_credential_goes_under_any_name,
+        a_credential_in_the_query_is_refused_on_every_gateway,
         each_of_them_is_removed_whatever_its_spelling_and_twice_is_refused,
         a_public_request_is_stripped_like_any_other,
         host_is_the_configured_one_and_path_and_query_are_untouched,

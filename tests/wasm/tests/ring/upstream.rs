@@ -1,5 +1,7 @@
 //! What Ollama sees of a request that was let through.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ollama_gate_wasm_tests::ClientRequest;
 use serde_json::json;
 
@@ -70,6 +72,44 @@ pub fn each_of_them_is_removed_whatever_its_spelling_and_twice_is_refused() {
                     lab.denied(&twice, 400, code);
                 }
             }
+        }
+    });
+}
+
+/// Under names that no list has.
+#[test]
+pub fn a_copy_of_the_credential_goes_under_any_name() {
+    on_every_host(|lab| {
+        for credential in [ALICE.to_owned(), session()] {
+            for value in [
+                credential.clone(),
+                format!("Bearer {credential}"),
+                format!("https://app.example/?k={}", credential.replace('-', "%2d")),
+                STANDARD.encode(format!("alice:{credential}")),
+            ] {
+                let request = ClientRequest::get("/api/tags")
+                    .bearer(&credential)
+                    .header("X-Team-Key", &value)
+                    .header("X-Stainless-OS", "Linux");
+                let outcome = lab.allowed(&request);
+                let left = outcome.upstream_text("x-team-key");
+                assert!(left.is_empty(), "{}: {value}", lab.host);
+                assert_eq!(outcome.upstream_header("x-stainless-os"), ["Linux"]);
+            }
+        }
+    });
+}
+
+/// Not every gateway lets a filter change the target, so none does.
+#[test]
+pub fn a_credential_in_the_query_is_refused_on_every_gateway() {
+    on_every_host(|lab| {
+        for target in [
+            format!("/api/tags?api_key={ALICE}"),
+            format!("/api/tags?x=1&k={}", ALICE.replace('-', "%2D")),
+        ] {
+            let request = ClientRequest::get(&target).bearer(ALICE);
+            lab.denied(&request, 400, "exposed_credential");
         }
     });
 }

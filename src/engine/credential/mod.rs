@@ -1,5 +1,9 @@
 //! What the client presented, wherever it put it.
 
+mod copies;
+
+pub use copies::Copies;
+
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 
@@ -304,5 +308,4 @@ fn shape(text: &str) -> Shape {
 }
 
 #[cfg(test)]
-#[path = "credential_tests.rs"]
 mod tests;
