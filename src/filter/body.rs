@@ -62,8 +62,18 @@ impl<H: Host> Filter<H> {
     }
 
     /// The trailers have come in, and with them the end. Over HTTP/2 a body that has trailers ends
-    /// nowhere else.
+    /// nowhere else. Ollama reads none, and what stands in them was never looked at: it gets none.
     pub fn request_trailers(&mut self) -> Flow {
+        let open = self.waiting.is_some()
+            || self.exchange.reads_body()
+            || self.exchange.request_rest() == Rest::Continue;
+        if open && !self.only_watches() && self.host.clear_request_trailers().is_err() {
+            return self.refuse_unread(
+                self.ready.clone().as_deref(),
+                Unread::HostFailed,
+                &self.path(),
+            );
+        }
         if self.waiting.is_some() {
             self.body.shown = true;
         } else if !self.exchange.reads_body() {
@@ -71,6 +81,12 @@ impl<H: Host> Filter<H> {
         }
         self.body.ended = true;
         self.go_on_reading()
+    }
+
+    /// Whether every request goes on as it came.
+    fn only_watches(&self) -> bool {
+        let ready = self.ready.as_deref();
+        ready.is_some_and(|ready| ready.engine.mode.watched().is_some())
     }
 
     /// What was not permitted stays where it is.

@@ -35,6 +35,7 @@ unsafe extern "C" {
         size: usize,
     ) -> u32;
     fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_header_map_pairs(kind: u32, data: *const u8, size: usize) -> u32;
     fn proxy_get_header_map_value(
         kind: u32,
         name: *const u8,
@@ -100,6 +101,7 @@ unsafe extern "C" {
 }
 
 const REQUEST_HEADERS: u32 = 0;
+const REQUEST_TRAILERS: u32 = 1;
 const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
@@ -278,6 +280,12 @@ impl Host for Gateway {
     fn set_property(&self, name: &str, value: &str) -> Result<(), Status> {
         // SAFETY: `name` and `value` outlive the call.
         check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+    }
+
+    fn clear_request_trailers(&self) -> Result<(), Status> {
+        let none = serialize(&[]).unwrap_or_default();
+        // SAFETY: `none` outlives the call.
+        check(unsafe { proxy_set_header_map_pairs(REQUEST_TRAILERS, none.as_ptr(), none.len()) })
     }
 
     fn ask_for_body(&self) -> Result<(), Status> {

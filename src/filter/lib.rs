@@ -106,6 +106,8 @@ pub trait Host {
     fn set_request_header(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Takes every field of this name out of the request.
     fn remove_request_header(&self, name: &str) -> Result<(), Status>;
+    /// Takes all trailers out of the request. To be called within their callback, which Envoy alone has.
+    fn clear_request_trailers(&self) -> Result<(), Status>;
     /// Asks for the request's body to be shown, where the gateway does that only when asked.
     fn ask_for_body(&self) -> Result<(), Status>;
     /// At most `most` bytes of the request's body from `start` on. To be called within a callback

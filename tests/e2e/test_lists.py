@@ -16,6 +16,7 @@ import openai
 import pytest
 from demo.envoy import EnvoyFailed
 from demo.pack import Pack
+from support.upstream import with_trailers
 from support.world import FULL, Gate, Reach, World, eventually
 
 LISTS = ["/api/tags", "/api/ps", "/v1/models"]
@@ -93,22 +94,6 @@ def upstream() -> Iterator[Upstream]:
     yield server
     server.shutdown()
     server.server_close()
-
-
-def with_trailers(made: Pack, port: int) -> Pack:
-    """In: a pack and a port. Out: the same in front of that port, HTTP/1 trailers being passed on."""
-    made.upstream("127.0.0.1", port)
-    for cluster in made.document["static_resources"]["clusters"]:
-        if cluster["name"] == "ollama":
-            options = {"http_protocol_options": {"enable_trailers": True}}
-            kind = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-            cluster["typed_extension_protocol_options"] = {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": kind,
-                    "explicit_http_config": options,
-                }
-            }
-    return made
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["head held", "head first"])

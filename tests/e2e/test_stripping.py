@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.frames import Stream
+from support.upstream import recorder, with_trailers
 from support.world import CHAT, WATCHED_HOST, Gate, Reach, StandIn, World
 
 HOST = "ollama.internal:11434"
@@ -94,6 +96,23 @@ def test_a_credential_in_the_query_reaches_nobody(gate: Gate, standin: StandIn) 
         answer = gate.post(f"/api/chat?api_key={key}", headers=[("Authorization", f"Bearer {key}")])
         assert (answer.status, answer.json()["code"]) == (400, "exposed_credential")
         assert reach.requests() == []
+
+
+def test_ollama_is_sent_no_trailers(world: World) -> None:
+    # The connection to the upstream would carry them: what passes without the filter does not with it.
+    key = world.keys.inference
+    for mode, passes in (("report", True), ("enforce", False)):
+        with recorder() as upstream:
+            pack = with_trailers(world.pack(plugin={**world.keys.plugin(), "mode": mode}), upstream.port)
+            gate = world.start(f"trailers-{mode}", pack)
+            stream = Stream(gate.port, "POST", "/api/chat", [("authorization", f"Bearer {key}"), ("te", "trailers")])
+            stream.data(CHAT)
+            stream.trailers([("x-copy", key), ("authorization", f"Bearer {key}")])
+            assert stream.answer().status == 200
+            (seen,) = upstream.received
+        assert CHAT in seen
+        assert (b"x-copy" in seen, b"0\r\n\r\n" in seen) == (passes, not passes)
+        assert passes or key.encode() not in seen
 
 
 def test_credentials_in_all_places_at_once_are_all_stripped(gate: Gate, standin: StandIn) -> None:

@@ -4,7 +4,9 @@ use crate::world::cli::Cli;
 use crate::world::{ADMIN_KEY, KEY, NOW, Seen, World, configuration, jwt, with};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ollama_gate::{Flow, Status};
 use serde_json::json;
+use std::collections::HashMap;
 
 /// Headers of clients and of other gateways that the gate's list does not know.
 const UNKNOWN: [&str; 7] = [
@@ -364,4 +366,36 @@ fn a_header_that_a_request_needs_is_not_taken_out() {
         let world = World::new(&with("/upstream", json!({ "remove_headers": removed })));
         assert!(world.configured, "{removed}");
     }
+}
+
+/// Behind the body nothing is looked for: whatever stands there goes.
+#[test]
+fn ollama_is_sent_no_trailers() {
+    let world = World::new(&configuration());
+    let sent = || vec![("x-sum".to_owned(), KEY.to_owned())];
+    let state = &world.gateway.0;
+    let head = [
+        (":method", "POST"),
+        (":path", "/api/chat"),
+        (":authority", "gate.example"),
+        ("authorization", KEY),
+    ];
+    *state.trailers.borrow_mut() = sent();
+    assert_eq!(world.send_raw(&head).verdict().0, 200);
+    assert!(state.trailers.borrow().is_empty());
+
+    let mut filter = world.root.filter();
+    *state.headers.borrow_mut() = head.map(|(n, v)| (n.to_owned(), v.to_owned())).to_vec();
+    assert_eq!(filter.request_head(head.len(), false), Flow::Continue);
+    let failing = HashMap::from([("clear_request_trailers", Status(5))]);
+    *state.failing.borrow_mut() = failing;
+    state.replies.borrow_mut().clear();
+    assert_eq!(filter.request_trailers(), Flow::Pause);
+    assert_eq!(state.replies.borrow()[0].status, 500);
+
+    // A gate that only reports changes nothing.
+    let world = World::new(&with("/mode", json!("report")));
+    *world.gateway.0.trailers.borrow_mut() = sent();
+    world.send_raw(&head);
+    assert_eq!(*world.gateway.0.trailers.borrow(), sent());
 }

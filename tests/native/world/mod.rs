@@ -49,6 +49,8 @@ pub struct State {
     pub address: RefCell<(String, Vec<u8>)>,
     /// the address before nginx replaced it, where it says one
     pub replaced: RefCell<Option<Vec<u8>>>,
+    /// what stands behind the body
+    pub trailers: RefCell<Vec<(String, String)>>,
     pub body: RefCell<Vec<u8>>,
     pub response: RefCell<Vec<(String, String)>>,
     /// what of the response's body is shown now
@@ -159,6 +161,15 @@ impl Host for Gateway {
         self.0.call("remove_request_header")?;
         let mut headers = self.0.headers.borrow_mut();
         headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        Ok(())
+    }
+
+    fn clear_request_trailers(&self) -> Result<(), Status> {
+        // The world asks by itself where the rest goes, so this is none of the calls that it counts.
+        if let Some(status) = self.0.failing.borrow().get("clear_request_trailers") {
+            return Err(*status);
+        }
+        self.0.trailers.borrow_mut().clear();
         Ok(())
     }
 

@@ -136,6 +136,9 @@ impl Gateway {
 
     /// The trailers, which end the request.
     pub fn request_trailers(&mut self, id: u32) -> bool {
+        if let Some(stream) = self.store.data_mut().streams.get_mut(&id) {
+            stream.trailers = vec![(b"x-sum".to_vec(), b"0".to_vec())];
+        }
         self.phase(id, "proxy_on_request_trailers", &[id, 1])
     }
 

@@ -61,6 +61,8 @@ pub struct Stream {
     pub request: ClientRequest,
     /// The request's header map, as the profile lays it out, edits included.
     pub headers: Pairs,
+    /// The trailers, edits included.
+    pub trailers: Pairs,
     /// What was taken out of the map and goes on to the upstream all the same.
     pub left_behind: Pairs,
     /// The response's header map.
@@ -143,6 +145,7 @@ impl Stream {
             root,
             request: request.clone(),
             headers,
+            trailers: Pairs::new(),
             left_behind: Pairs::new(),
             response: Pairs::new(),
             answer: Response::default(),

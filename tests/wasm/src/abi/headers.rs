@@ -10,6 +10,7 @@ use crate::profile::{Crash, Edit};
 use crate::world::{World, status};
 
 const REQUEST: i32 = 0;
+const TRAILERS: i32 = 1;
 const RESPONSE: i32 = 2;
 const CALL_RESPONSE: i32 = 6;
 
@@ -196,6 +197,10 @@ fn set_all(world: &mut World, kind: i32, pairs: Pairs) -> Result<i32, Error> {
         }
         REQUEST => {
             stream.headers = pairs;
+            Ok(status::OK)
+        }
+        TRAILERS => {
+            stream.trailers = pairs;
             Ok(status::OK)
         }
         RESPONSE => {

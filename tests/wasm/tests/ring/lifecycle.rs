@@ -87,6 +87,8 @@ pub fn a_body_in_pieces_and_trailers_pass_after_an_allowed_head() {
             assert!(lab.gateway.request_body(id, &vec![b'x'; size], false));
         }
         assert!(lab.gateway.request_trailers(id));
+        let stream = &lab.world().streams[&id];
+        assert!(stream.trailers.is_empty(), "Ollama is sent none");
         assert!(lab.gateway.close(id).forwarded());
     });
 }
