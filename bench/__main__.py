@@ -150,10 +150,16 @@ def main() -> None:
         "--quick", action="store_true", help="8 rounds, 5000 tokens, no 100,000 keys, no memory; results are not kept"
     )
     parser.add_argument("--no-memory", action="store_true", help="leave out the million requests")
+    parser.add_argument(
+        "--beside", metavar="FILE", type=Path, help="another build of the filter, measured in the same run as beside-*"
+    )
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.tokens, given.no_memory = 8, 5000, True
+    if given.beside and not given.beside.is_file():
+        parser.error(f"--beside: there is no file {given.beside}")
     modules, program = build()
+    modules.beside = given.beside and given.beside.resolve()
     binary = os.environ.get("ENVOY") or str(ROOT / ".venv" / "bin" / "envoy")
     made = Credentials(FOLDER, given.tokens)
     counts = KEY_COUNTS[:2] if given.quick else KEY_COUNTS
@@ -182,7 +188,7 @@ def main() -> None:
     empty_wasm = next(one for one in contenders if one.name == "empty-wasm")
     results = [Result.of(one, empty_wasm) for one in contenders if one.filter is not None]
     facts = {**machine(binary), "rounds": str(given.rounds), "requests": str(given.requests)}
-    partly = given.quick or given.only
+    partly = given.quick or given.only or given.beside
     write_all(FOLDER if partly else ROOT / "bench", results, facts, memory, left_out)
 
 

@@ -75,6 +75,7 @@ class Modules:
     gate: Path
     gate_for_every_gateway: Path
     empty: Path
+    beside: Path | None = None
 
 
 def _literal(name: str, value: str) -> bytes:
@@ -173,6 +174,9 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
         name: str, kind: str, status: int = 200, logged: bool = False, repeated: bool = False, **sections: Any
     ):
         add(name, kind, _gate(name, gate, logged, **sections), status, repeated)
+        if modules.beside:
+            other = name.replace("gate-", "beside-", 1)
+            add(other, kind, _gate(other, modules.beside, logged, **sections), status, repeated)
 
     add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
     add_gate("gate-key", "key", api_keys=_keys(3))

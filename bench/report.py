@@ -44,15 +44,20 @@ class Result:
 def table(results: list[Result]) -> str:
     """Out: all of it as Markdown."""
     by_name = {result.name: result for result in results}
+    builds = any(name.startswith("beside-") for name in by_name)
     lines = [
-        "| Contender | added µs | middle half | × empty wasm | × native, uncached |",
-        "|---|---:|---:|---:|---:|",
+        "| Contender | added µs | middle half | × empty wasm | × native, uncached |" + " × other build |" * builds,
+        "|---|---:|---:|---:|---:|" + "---:|" * builds,
     ]
     for one in results:
         peer = by_name.get(PEERS.get(one.name, ""))
         beside = f"{one.median / peer.median:.2f}" if peer else ""
         spread = f"{one.lower:.2f} to {one.upper:.2f}"
-        lines.append(f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} |")
+        line = f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} |"
+        if builds:
+            other = by_name.get(one.name.replace("gate-", "beside-", 1))
+            line += f" {one.median / other.median:.2f} |" if other and other is not one else " |"
+        lines.append(line)
     return "\n".join(lines) + "\n"
 
 
@@ -62,7 +67,7 @@ def chart(results: list[Result]) -> str:
         one
         for one in results
         if one.name in SHOWN
-        or one.name.endswith(("-warm", "-cold"))
+        or (one.name.endswith(("-warm", "-cold")) and not one.name.startswith("beside-"))
         or one.name.startswith("native-")
         and "body" not in one.name
     ]
