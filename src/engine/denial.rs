@@ -1,6 +1,7 @@
 //! The closed list of reasons for a refusal: status, code, log level, counter.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// How loud a line in the gateway's log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -448,45 +449,14 @@ impl Denial {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn the_list_holds_every_reason_once_at_its_own_place() {
-        let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-        assert_eq!(codes.len(), Reason::ALL.len());
-        for (place, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place, "{reason:?}");
-        }
-    }
-
-    #[test]
-    fn statuses_are_those_of_the_house_rules() {
-        for reason in Reason::ALL {
-            assert!(
-                [307, 400, 401, 403, 404, 405, 413, 429, 500, 502, 503].contains(&reason.status()),
-                "{reason:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_quoted_is_short_and_plain() {
-        assert_eq!(quoted("ollama/read x"), "`ollama/read x`");
-        assert_eq!(quoted(""), "``");
-        assert_eq!(quoted("a\r\nb`\\"), "`a\\u{d}\\u{a}b\\u{60}\\u{5c}`");
-        assert_eq!(quoted("é\u{202e}"), "`\\u{e9}\\u{202e}`");
-        assert_eq!(quoted(&"x".repeat(40)), format!("`{}`", "x".repeat(40)));
-        assert_eq!(quoted(&"x".repeat(41)), format!("`{}`…", "x".repeat(40)));
-    }
-
-    #[test]
-    fn a_summary_may_stand_in_a_quoted_string() {
-        for reason in Reason::ALL {
-            let fit = |byte: u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
-            assert!(reason.summary().bytes().all(fit), "{reason:?}");
-        }
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
     }
 }
+
+impl std::error::Error for Denial {}
+
+#[cfg(test)]
+#[path = "denial_tests.rs"]
+mod tests;

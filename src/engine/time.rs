@@ -17,6 +17,14 @@ impl Timestamp {
 
     /// What a wall clock says that is at `nanoseconds` since the epoch. A moment before this
     /// software existed is a clock that was never set, and counts as none.
+    ///
+    /// ```
+    /// use ollama_gate_engine::Timestamp;
+    ///
+    /// let now = Timestamp::from_wall_nanoseconds(1_800_000_000_999_999_999);
+    /// assert_eq!(now.map(Timestamp::seconds), Some(1_800_000_000));
+    /// assert_eq!(Timestamp::from_wall_nanoseconds(0), None);
+    /// ```
     pub fn from_wall_nanoseconds(nanoseconds: u64) -> Option<Self> {
         let milliseconds = i64::try_from(nanoseconds / 1_000_000).ok()?;
         Some(Self(milliseconds)).filter(|wall| *wall >= PLAUSIBLE)

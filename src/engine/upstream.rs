@@ -99,13 +99,8 @@ pub enum Edit<'a> {
     Host(&'a str),
 }
 
-/// Proof that a request was permitted and cleaned. Only [`admit`] makes one, and forwarding needs
+/// Proof that a request was permitted and cleaned. Only `admit` makes one, and forwarding needs
 /// one.
-///
-/// ```compile_fail
-/// // INVARIANT: nothing outside can write an admission.
-/// let admitted = ollama_gate_engine::upstream::Admitted { edits: Vec::new() };
-/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Admitted<'a> {
     edits: Vec<Edit<'a>>,

@@ -7,13 +7,10 @@ use crate::clock::HostClock;
 use crate::crypto::HostCrypto;
 use crate::root::Ready;
 use crate::{CallToken, Host, Pairs, Status, WireError, response};
-use ollama_gate_engine::authn::jwt::{Software, Verifier};
-use ollama_gate_engine::cors::ResponseEdit;
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::exchange::{Exchange, HostBody, Ports, RequestStep, ResponseStep, Unread};
-use ollama_gate_engine::http::{HeadError, RequestHead};
-use ollama_gate_engine::network::{Connection as _, Peer};
-use ollama_gate_engine::source::Response;
+use ollama_gate_engine::{
+    Connection as _, Exchange, HeadError, HostBody, Level, Peer, Ports, RequestHead, RequestStep,
+    Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
+};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -222,7 +219,7 @@ impl<H: Host> Filter<H> {
         ready.tell_news(&self.host);
         match flow {
             Err(token) => {
-                if ready.engine.network.asks {
+                if ready.engine.asks_for_addresses() {
                     // In a callback of the request; after the answer not every gateway tells it.
                     HostConnection::new(&self.host, tells, &self.peer).peer();
                 }

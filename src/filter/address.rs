@@ -1,8 +1,7 @@
 //! The client's address, as each gateway tells it.
 
 use crate::Host;
-use ollama_gate_engine::network::read_address;
-use ollama_gate_engine::network::{Appended, Connection, Peer};
+use ollama_gate_engine::{Appended, Connection, Peer, read_address};
 use std::cell::Cell;
 
 /// How a gateway tells the address of the other end of a connection.

@@ -4,8 +4,7 @@ use crate::adapter::Event;
 use crate::capabilities::Capabilities;
 use crate::root::Ready;
 use crate::{Filter, Flow, Host};
-use ollama_gate_engine::config::Holding;
-use ollama_gate_engine::exchange::{Fed, Rest, Unread};
+use ollama_gate_engine::{Fed, Holding, Mode, Rest, Unread};
 
 /// As much of a body as is copied out of the gateway at a time, in bytes.
 pub(crate) const PIECE: usize = 64 * 1024;
@@ -86,7 +85,7 @@ impl<H: Host> Filter<H> {
     /// Whether every request goes on as it came.
     fn only_watches(&self) -> bool {
         let ready = self.ready.as_deref();
-        ready.is_some_and(|ready| ready.engine.mode.watched().is_some())
+        ready.is_some_and(|ready| ready.engine.mode() == Mode::Report)
     }
 
     /// What was not permitted stays where it is.

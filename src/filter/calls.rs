@@ -6,9 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::{CallToken, Counter, Host, Status, serialize};
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::exchange::Reply;
-use ollama_gate_engine::source::Call;
+use ollama_gate_engine::{Call, Level, Reply};
 use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::types::Status as SdkStatus;
 use std::hint::black_box;

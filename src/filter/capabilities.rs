@@ -2,7 +2,7 @@
 
 use crate::address::Tells;
 use crate::{Host, Status};
-use ollama_gate_engine::config::HostName;
+use ollama_gate_engine::HostName;
 use std::cell::Cell;
 
 /// What the filter may and must do on this gateway.

@@ -1,7 +1,7 @@
 //! The gateway's clock, read once for each event of a request, and only if something asks.
 
 use crate::Host;
-use ollama_gate_engine::time::{Clock, Timestamp};
+use ollama_gate_engine::{Clock, Timestamp};
 use std::cell::OnceCell;
 
 /// The clock of the gateway.

@@ -1,8 +1,7 @@
 //! The counters of one configuration.
 
 use crate::{Counter, Host};
-use ollama_gate_engine::denial::Reason;
-use ollama_gate_engine::exchange::{Mode, Record};
+use ollama_gate_engine::{Mode, Reason, Record};
 use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.

@@ -10,8 +10,7 @@
 use crate::Host;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ollama_gate_engine::authn::jwt::{Algorithm, PublicKey, Software, Verifier, cost_by_envoy};
-use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::{Algorithm, Level, PublicKey, Software, Verifier, cost_by_envoy};
 use std::cell::Cell;
 
 const FUNCTION: &str = "verify_signature";

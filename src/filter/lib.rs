@@ -48,9 +48,7 @@ pub use crypto::{HostCrypto, Proved};
 pub use root::Root;
 pub use wire::{Pairs, WireError, serialize};
 
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::exchange::Reply;
-use ollama_gate_engine::source::Call;
+use ollama_gate_engine::{Call, Level, Reply};
 use std::time::Duration;
 
 /// A status of the proxy-wasm ABI other than `OK`.

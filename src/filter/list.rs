@@ -2,8 +2,7 @@
 
 use crate::body::PIECE;
 use crate::{Filter, Flow, Host, Status};
-use ollama_gate_engine::denial::Denial;
-use ollama_gate_engine::exchange::{ListHead, Listing, RequestStep};
+use ollama_gate_engine::{Denial, ListHead, Listing, RequestStep};
 
 /// What a head says of a body that is no longer true of a part of it.
 const UNTRUE: [&str; 8] = [

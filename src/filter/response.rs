@@ -1,8 +1,7 @@
 //! The answer to a call, as the gateway gives it.
 
 use crate::{Host, Status};
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::source::{Call, MOST_BODY, Response, ResponseBody};
+use ollama_gate_engine::{Call, Level, MOST_BODY, Response, ResponseBody};
 
 /// The body of the answer, unless it is larger than anything that is read.
 pub fn body(host: &impl Host, size: usize) -> Vec<u8> {

@@ -6,11 +6,10 @@ use crate::clock::HostClock;
 use crate::counters::Counters;
 use crate::crypto::Proved;
 use crate::{CallToken, Filter, Host, Status, response};
-use ollama_gate_engine::config::{ConfigErrors, Configuration};
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::exchange::{Engine, Mode};
-use ollama_gate_engine::source::{Answered, Call, Pending, Response};
-use ollama_gate_engine::time::{Clock as _, Timestamp};
+use ollama_gate_engine::{
+    Answered, Call, Clock as _, ConfigErrors, Configuration, Engine, Level, Mode, Pending,
+    Response, Timestamp,
+};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -140,11 +139,10 @@ impl<H: Host + Clone> Root<H> {
         })?;
         let environment = |name: &str| self.host.environment(name);
         let configuration = Configuration::read(&document, &environment, self.host.entropy())?;
-        if configuration.engine.cors.is_some() && !self.host.sees_responses() {
-            return Err(ConfigErrors::at("cors", FEWER.to_owned()));
-        }
-        if configuration.engine.filter_lists && !self.host.sees_responses() {
-            return Err(ConfigErrors::at("filter_lists", FEWER.to_owned()));
+        if let Some(field) = configuration.engine.field_for_responses()
+            && !self.host.sees_responses()
+        {
+            return Err(ConfigErrors::at(field, FEWER.to_owned()));
         }
         let capabilities =
             Capabilities::find(shown, configuration.host).map_err(ConfigErrors::of_document)?;
@@ -154,7 +152,7 @@ impl<H: Host + Clone> Root<H> {
         for line in &configuration.warnings {
             self.host.log(Level::Warn, &format!("ollama-gate: {line}"));
         }
-        let mode = configuration.engine.mode;
+        let mode = configuration.engine.mode();
         if mode == Mode::Report {
             self.host.log(Level::Warn, REPORT);
         }

@@ -2,10 +2,9 @@
 
 use crate::root::Ready;
 use crate::{Filter, Flow, Host, Status};
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::exchange::{Outcome, Record, Reply, RequestStep, Shared, Unread};
-use ollama_gate_engine::http::RequestHead;
-use ollama_gate_engine::upstream::Edit;
+use ollama_gate_engine::{
+    Edit, Level, Outcome, Record, Reply, RequestHead, RequestStep, Shared, Unread,
+};
 
 impl<H: Host> Filter<H> {
     /// Does what `outcome` says. What cannot be done lets nothing through.

@@ -188,6 +188,7 @@ impl<'c> Attempts<'c> {
     }
 
     /// Without any limit.
+    #[cfg(test)]
     pub const fn free() -> Self {
         Self { watched: None }
     }

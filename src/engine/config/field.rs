@@ -116,6 +116,11 @@ impl Field {
 pub(super) type Table = (&'static str, &'static [Field]);
 
 /// The reference of all fields, in Markdown.
+///
+/// ```
+/// let page = ollama_gate_engine::reference();
+/// assert!(page.contains("| `api_keys` | at least one of these | static API keys |"));
+/// ```
 pub fn reference() -> String {
     let mut page = String::new();
     for (path, fields) in super::root::TABLES {

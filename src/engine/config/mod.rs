@@ -32,7 +32,7 @@ mod share;
 mod upstream;
 mod value;
 
-pub use field::{Field, Shape, Support, reference};
+pub use field::reference;
 pub use host::{Holding, HostName};
 pub use report::{ConfigError, ConfigErrors};
 pub use root::Configuration;

@@ -106,18 +106,7 @@ pub(super) fn ranges(reader: &mut Reader<'_>, node: &Node<'_>) -> Ranges {
                     RangeError::NoRange => {
                         reader.parsed(item, expected, |_| None::<()>);
                     }
-                    RangeError::Zone => reader.refuse(
-                        item,
-                        "has a zone (`%…`), which names a link of one machine: leave it out",
-                    ),
-                    RangeError::HostBits(meant) => {
-                        let message = format!("has bits behind its prefix, `{meant}` may be meant");
-                        reader.refuse(item, message);
-                    }
-                    RangeError::HoldsIpv4 => reader.refuse(
-                        item,
-                        "holds ::ffff:0:0/96, which is IPv4: write the networks of IPv4 by themselves",
-                    ),
+                    other => reader.refuse(item, other.to_string()),
                 }
             }
             Ranges::default()

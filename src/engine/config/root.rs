@@ -152,6 +152,26 @@ impl Configuration {
     /// Reads the plugin configuration, JSON text or the protobuf form of a `Struct`. `seed` is random,
     /// and spreads out what several workers do at a time.
     ///
+    /// ```
+    /// use ollama_gate_engine::{Configuration, Mode};
+    ///
+    /// let read = |document: &str| Configuration::read(document.as_bytes(), &|_| None, 0);
+    ///
+    /// let open = read(r#"{ "allow_anonymous": { "scopes": ["read"] }, "mode": "report" }"#)?;
+    /// assert_eq!(open.engine.mode(), Mode::Report);
+    ///
+    /// let errors = read(r#"{ "allow_anonymous": { "scope": ["read"] } }"#).unwrap_err();
+    /// let lines: Vec<_> = errors.lines().collect();
+    /// assert_eq!(
+    ///     lines,
+    ///     [
+    ///         "allow_anonymous.scope: unknown field, did you mean `scopes`?",
+    ///         "allow_anonymous.scopes: is missing",
+    ///     ]
+    /// );
+    /// # Ok::<(), ollama_gate_engine::ConfigErrors>(())
+    /// ```
+    ///
     /// # Errors
     /// Every error in it, each with its path. A configuration with one error is not used in part.
     pub fn read(

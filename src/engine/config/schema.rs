@@ -17,6 +17,12 @@ const DURATION: &str = "^ *[0-9]";
 const SIZE: &str = "^[0-9]{1,10} ?([KMG]i)?B$";
 
 /// The schema of the whole document.
+///
+/// ```
+/// let schema = ollama_gate_engine::schema();
+/// let fields = schema.member("properties").and_then(|fields| fields.member("api_keys"));
+/// assert!(fields.is_some());
+/// ```
 pub fn schema() -> Json {
     let mut members = vec![member("$schema", text(DRAFT))];
     members.extend(section(ROOT));

@@ -16,6 +16,25 @@ impl Engine {
     }
 
     /// A tick: the fetches that are due.
+    ///
+    /// ```
+    /// use ollama_gate_engine::{Answered, Configuration, Response, ResponseBody, Timestamp};
+    ///
+    /// let document = br#"{ "jwt": [ { "name": "sso", "algorithms": ["ES256"], "issuer": "https://sso.example",
+    ///     "audiences": ["ollama"], "jwks": { "upstream": "sso", "url": "https://sso.example/keys" } } ] }"#;
+    /// let engine = Configuration::read(document, &|_| None, 0)?.engine;
+    /// let now = Timestamp::from_seconds(1_800_000_000);
+    /// engine.expect_ticks();
+    ///
+    /// for (pending, call) in engine.due(now) {
+    ///     assert_eq!(call.upstream(), "sso");
+    ///     let body = ResponseBody::Bytes(br#"{ "keys": [] }"#);
+    ///     let response = Response { status: Some(200), body };
+    ///     assert!(matches!(engine.answer(pending, &response, now), Answered::Done { .. }));
+    /// }
+    /// assert_eq!(engine.take_ended().len(), 1);
+    /// # Ok::<(), ollama_gate_engine::ConfigErrors>(())
+    /// ```
     pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
         self.sources.due(now)
     }

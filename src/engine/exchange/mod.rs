@@ -33,36 +33,61 @@ use crate::source::Sources;
 use crate::upstream::UpstreamRules;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.
+///
+/// A [`Configuration`](crate::Configuration) makes one; [`Exchange`]s ask it.
 #[derive(Debug)]
 pub struct Engine {
     /// who can prove who they are
-    pub authenticators: Authenticators,
+    pub(crate) authenticators: Authenticators,
     /// what is fetched
-    pub sources: Sources,
+    pub(crate) sources: Sources,
     /// how many methods have to prove it
-    pub require: Requirement,
+    pub(crate) require: Requirement,
     /// where requests may come from
-    pub network: NetworkRules,
+    pub(crate) network: NetworkRules,
     /// whether somebody may come in who proves nothing
-    pub anonymous: Option<Anonymous>,
+    pub(crate) anonymous: Option<Anonymous>,
     /// the pages of other sites that may use the gate, if there are any
-    pub cors: Option<Cors>,
+    pub(crate) cors: Option<Cors>,
     /// scopes open to anybody
-    pub public: ScopeSet,
+    pub(crate) public: ScopeSet,
     /// what Ollama sees
-    pub upstream: UpstreamRules,
+    pub(crate) upstream: UpstreamRules,
     /// where the gate is mounted
-    pub path_prefix: Option<PathPrefix>,
+    pub(crate) path_prefix: Option<PathPrefix>,
     /// which routes there are
-    pub routes: Routes,
+    pub(crate) routes: Routes,
     /// where a person gets a credential
-    pub signin_url: Option<String>,
+    pub(crate) signin_url: Option<String>,
     /// whether allowed requests are logged
-    pub log_allowed: bool,
+    pub(crate) log_allowed: bool,
     /// what becomes of decisions
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// whether the rest of the gateway is told who calls
-    pub share_identity: bool,
+    pub(crate) share_identity: bool,
     /// whether lists of models show a caller only those that it may use
-    pub filter_lists: bool,
+    pub(crate) filter_lists: bool,
+}
+
+impl Engine {
+    /// What becomes of decisions.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The field of the configuration, if there is one, that needs a gateway which shows responses.
+    pub const fn field_for_responses(&self) -> Option<&'static str> {
+        if self.cors.is_some() {
+            Some("cors")
+        } else if self.filter_lists {
+            Some("filter_lists")
+        } else {
+            None
+        }
+    }
+
+    /// Whether any rule may ask where a request comes from.
+    pub const fn asks_for_addresses(&self) -> bool {
+        self.network.asks
+    }
 }

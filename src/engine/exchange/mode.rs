@@ -10,13 +10,8 @@ pub enum Mode {
     Report,
 }
 
-/// Proof that the configuration enforces nothing. Only [`Mode::watched`] makes one, and letting a
+/// Proof that the configuration enforces nothing. Only a configuration in report mode makes one, and letting a
 /// request go on as it came needs one.
-///
-/// ```compile_fail
-/// // INVARIANT: nothing outside can let a request go on as it came.
-/// let watched = ollama_gate_engine::exchange::Watched(());
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watched(());
 
@@ -26,7 +21,7 @@ impl Mode {
         [("enforce", Self::Enforce), ("report", Self::Report)];
 
     /// The proof, where nothing is enforced.
-    pub const fn watched(self) -> Option<Watched> {
+    pub(crate) const fn watched(self) -> Option<Watched> {
         match self {
             Self::Enforce => None,
             Self::Report => Some(Watched(())),

@@ -59,7 +59,7 @@ impl<'a> Facts<'_, 'a> {
 
 impl Record {
     /// Of an allowed request.
-    pub fn allowed(facts: &Facts<'_, '_>, logged: bool, mode: Mode) -> Self {
+    pub(crate) fn allowed(facts: &Facts<'_, '_>, logged: bool, mode: Mode) -> Self {
         Self {
             reason: None,
             level: Level::Info,
@@ -72,7 +72,7 @@ impl Record {
     }
 
     /// Of a refused one. Refusals are always logged.
-    pub fn denied(facts: &Facts<'_, '_>, denial: &Denial, mode: Mode) -> Self {
+    pub(crate) fn denied(facts: &Facts<'_, '_>, denial: &Denial, mode: Mode) -> Self {
         Self {
             reason: Some(denial.reason()),
             level: denial.reason().level(),

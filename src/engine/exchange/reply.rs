@@ -18,7 +18,7 @@ pub struct Reply {
 
 impl Reply {
     /// The answer to a browser's preflight with `head`, for a page of `origin`.
-    pub fn to_preflight(origin: &str, head: &RequestHead<'_>) -> Self {
+    pub(crate) fn to_preflight(origin: &str, head: &RequestHead<'_>) -> Self {
         let mut headers = vec![("content-type", "text/plain".to_owned())];
         headers.extend(cors::of_preflight(origin, head));
         Self {
@@ -29,7 +29,7 @@ impl Reply {
     }
 
     /// The refusal `denial`, in the words of `dialect`.
-    pub fn refusing(denial: &Denial, dialect: Dialect, extra: ErrorBody<'_>) -> Self {
+    pub(crate) fn refusing(denial: &Denial, dialect: Dialect, extra: ErrorBody<'_>) -> Self {
         let reason = denial.reason();
         let mut headers = vec![("content-type", "application/json".to_owned())];
         match reason.status() {
@@ -50,7 +50,7 @@ impl Reply {
 
     /// Makes a browser ask for name and password, where the answer asks for a credential (RFC 7617
     /// section 2). A field of its own: browsers take a field for one challenge.
-    pub fn offer_basic(&mut self) {
+    pub(crate) fn offer_basic(&mut self) {
         if self.status == 401 {
             let challenge = r#"Basic realm="ollama-gate", charset="UTF-8""#;
             self.headers

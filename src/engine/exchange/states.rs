@@ -223,6 +223,14 @@ impl Exchange {
 
     /// There is no head to decide on, or what was decided could not be done. `path` is what is
     /// known of the path, for the dialect.
+    ///
+    /// ```
+    /// use ollama_gate_engine::{Exchange, RequestStep, Unread};
+    ///
+    /// let outcome = Exchange::default().unread(None, Unread::Misconfigured, b"/api/chat");
+    /// let RequestStep::Reply(reply) = outcome.step else { panic!("nobody comes in") };
+    /// assert_eq!(reply.status, 500);
+    /// ```
     pub fn unread(
         &mut self,
         engine: Option<&Engine>,

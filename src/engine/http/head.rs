@@ -2,6 +2,7 @@
 
 use super::field::FieldKind;
 use super::path::{DecodedPath, PathError, without_query};
+use std::fmt;
 
 /// The most header fields that a request may have, pseudo headers not counted.
 ///
@@ -56,13 +57,13 @@ pub enum HeadError {
     NoHost,
     /// a pseudo header or `Host` twice
     Repeated,
-    /// more than [`MAX_FIELDS`]
+    /// more than 96
     TooManyFields,
 }
 
 impl HeadError {
     /// What is wrong, and what to do.
-    pub const fn advice(self) -> &'static str {
+    pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::NoMethod => "it has no method",
             Self::NoPath => "it has no path (CONNECT is not served)",
@@ -75,8 +76,26 @@ impl HeadError {
     }
 }
 
+impl fmt::Display for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.advice())
+    }
+}
+
+impl std::error::Error for HeadError {}
+
 impl<'a> RequestHead<'a> {
     /// Reads `pairs` of name and value, in the host's order.
+    ///
+    /// ```
+    /// use ollama_gate_engine::{HeadError, RequestHead};
+    ///
+    /// let pairs = [(&b":method"[..], &b"GET"[..]), (b":path", b"/api/tags"), (b"host", b"gate")];
+    /// assert_eq!(RequestHead::read(pairs).map(|head| head.path()), Ok(&b"/api/tags"[..]));
+    ///
+    /// let twice = pairs.into_iter().chain([(&b":path"[..], &b"/api/delete"[..])]);
+    /// assert_eq!(RequestHead::read(twice).unwrap_err(), HeadError::Repeated);
+    /// ```
     ///
     /// # Errors
     /// The first defect, if it cannot be used.
@@ -137,7 +156,7 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The method, as sent.
-    pub const fn method(&self) -> &'a [u8] {
+    pub(crate) const fn method(&self) -> &'a [u8] {
         self.method
     }
 
@@ -150,7 +169,7 @@ impl<'a> RequestHead<'a> {
     ///
     /// # Errors
     /// Its first defect, or that the gateway made something else of it.
-    pub fn decoded_path(&self) -> Result<DecodedPath<'a>, PathError> {
+    pub(crate) fn decoded_path(&self) -> Result<DecodedPath<'a>, PathError> {
         let path = DecodedPath::read(self.path)?;
         match self.mapped_path.map(without_query) {
             Some(mapped) if mapped != path.as_str().as_bytes() => Err(PathError::ReadOtherwise),
@@ -159,13 +178,13 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The host that the client asked for, with its port if it gave one.
-    pub const fn host(&self) -> &'a [u8] {
+    pub(crate) const fn host(&self) -> &'a [u8] {
         self.host
     }
 
     /// The host, if all that the map shows of it says the same: `Host` and `:authority`, or one of
     /// them alone.
-    pub fn only_host(&self) -> Option<&'a [u8]> {
+    pub(crate) fn only_host(&self) -> Option<&'a [u8]> {
         self.one_host.then_some(self.host)
     }
 
@@ -175,24 +194,24 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The fields that are not pseudo headers, in order, `Host` among them where the host shows it.
-    pub fn fields(&self) -> &[HeaderField<'a>] {
+    pub(crate) fn fields(&self) -> &[HeaderField<'a>] {
         &self.fields
     }
 
     /// The first value of the field called `name`.
-    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn value(&self, name: &str) -> Option<&'a [u8]> {
         self.values_of(name).next()
     }
 
     /// The values of every field called `name`, in order.
-    pub fn values_of(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values_of(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.fields.iter();
         let named = fields.filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()));
         named.map(|field| field.value)
     }
 
     /// The values of every field of `kind`, in order.
-    pub fn values(&self, kind: FieldKind) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values(&self, kind: FieldKind) -> impl Iterator<Item = &'a [u8]> {
         self.fields
             .iter()
             .filter(move |field| field.kind == kind)

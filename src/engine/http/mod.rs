@@ -7,12 +7,12 @@ mod path;
 mod prefix;
 mod url;
 
-pub use cookie::{Repeated, cookie};
+pub use cookie::cookie;
 pub use field::{FieldKind, Place, begins, names_taken_out, resembles};
-pub use head::{HeadError, HeaderField, MAX_FIELDS, RequestHead, RequestLine};
-pub use path::{DecodedPath, PathError, without_query};
+pub use head::{HeadError, HeaderField, RequestHead, RequestLine};
+pub use path::{DecodedPath, without_query};
 pub use prefix::PathPrefix;
-pub use url::{Scheme, Url};
+pub use url::Url;
 
 /// Whether `text` is one or more bytes of visible ASCII (RFC 9110 section 5.5, VCHAR).
 pub fn is_visible_ascii(text: &[u8]) -> bool {

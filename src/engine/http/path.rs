@@ -3,6 +3,7 @@
 
 use super::hex_digit;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A path that every reader understands alike: absolute, decoded once, no empty or dot segment,
 /// printable ASCII, no query.
@@ -51,6 +52,14 @@ impl PathError {
         }
     }
 }
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.advice())
+    }
+}
+
+impl std::error::Error for PathError {}
 
 /// `target` up to its query.
 pub fn without_query(target: &[u8]) -> &[u8] {

@@ -8,6 +8,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The forms are `10.0.0.1`, `10.0.0.1:80`, `::1`, `[::1]` and `[::1]:80`. An IPv4 address written
 /// as an IPv6 one (`::ffff:10.0.0.1`) is the IPv4 address. A zone (`fe80::1%eth0`) names a link of
 /// another machine, so it is no address.
+///
+/// ```
+/// use ollama_gate_engine::read_address;
+/// use std::net::{IpAddr, Ipv4Addr};
+///
+/// let home = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+/// assert_eq!(read_address(b"[::ffff:10.0.0.1]:80"), Some((home, Some(80))));
+/// assert_eq!(read_address(b"fe80::1%eth0"), None);
+/// ```
 pub fn read_address(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
     let text = std::str::from_utf8(text).ok()?;
     if let Ok(address) = text.parse::<IpAddr>() {

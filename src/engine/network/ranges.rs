@@ -1,5 +1,6 @@
 //! Ranges of addresses: which they are, and whether an address is in one.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The first address of `::ffff:0:0/96`, the IPv4 addresses as IPv6 knows them (RFC 4291
@@ -36,6 +37,25 @@ pub enum RangeError {
     /// IPv6, and holds a part of what is IPv4
     HoldsIpv4,
 }
+
+impl fmt::Display for RangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRange => f.write_str("is no network"),
+            Self::Zone => {
+                f.write_str("has a zone (`%…`), which names a link of one machine: leave it out")
+            }
+            Self::HostBits(meant) => {
+                write!(f, "has bits behind its prefix, `{meant}` may be meant")
+            }
+            Self::HoldsIpv4 => f.write_str(
+                "holds ::ffff:0:0/96, which is IPv4: write the networks of IPv4 by themselves",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RangeError {}
 
 /// One range: its first and its last address. Those of `::/0` are two.
 type Spans = Vec<(u128, u128)>;

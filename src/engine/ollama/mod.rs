@@ -11,7 +11,7 @@ mod scope;
 mod unfound;
 
 pub use dialect::{Dialect, ErrorBody};
-pub use model::{ModelName, ModelPattern, PatternError, Reading, names_cloud};
+pub use model::{ModelName, ModelPattern, names_cloud};
 pub use naming::{Named, Naming};
 pub use route::{ROUTES, Route};
 pub use routes::{Routes, Taken};

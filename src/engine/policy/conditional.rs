@@ -24,12 +24,7 @@ pub enum Verdict<'p, 'e> {
     OnBody(ConditionalPermit<'p, 'e>),
 }
 
-/// A permit that depends on the body. Only this module makes one, of a [`InScope`].
-///
-/// ```compile_fail
-/// // INVARIANT: nothing outside can write one.
-/// let conditional = ollama_gate_engine::policy::ConditionalPermit { identity: todo!(), condition: todo!() };
-/// ```
+/// A permit that depends on the body. Only `policy` makes one, of an identity whose scope allows the route.
 #[derive(Debug)]
 pub struct ConditionalPermit<'p, 'e> {
     identity: &'p Identity<'e>,
@@ -46,9 +41,9 @@ pub struct BodyCondition {
     kind: BodyKind,
 }
 
-/// Proof that a body is what it has to be. Only [`BodyCondition::check`] makes one, and letting go of a
+/// Proof that a body is what it has to be. Only its check against the rules makes one, and letting go of a
 /// held request needs one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct BodyApproved(());
 
 impl<'p, 'e> InScope<'p, 'e> {

@@ -14,11 +14,6 @@ use crate::network::ClientAddress;
 use crate::ollama::Route;
 
 /// Proof that a request may go on to Ollama. Only this module makes one.
-///
-/// ```compile_fail
-/// // INVARIANT: nothing outside can write a permit.
-/// let permit = ollama_gate_engine::policy::Permit { caller: ollama_gate_engine::policy::Caller::Public };
-/// ```
 #[derive(Debug)]
 pub struct Permit<'p, 'e> {
     caller: Caller<'p, 'e>,

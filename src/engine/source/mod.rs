@@ -20,6 +20,6 @@ mod rules;
 mod sources;
 
 pub use call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
-pub use fetch::{Fetch, Progress, Source};
+pub use fetch::Source;
 pub use rules::{Cached, FetchRules, NotFetched, Why};
-pub use sources::{Answered, Pending, Refusal, SourceHandle, SourceId, Sources, Tried};
+pub use sources::{Answered, Pending, Refusal, SourceHandle, Sources, Tried};

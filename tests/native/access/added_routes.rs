@@ -1,7 +1,7 @@
 //! Routes that the configuration adds: what they open, and what they cannot change.
 
 use crate::world::{ADMIN_KEY, KEY, READ_KEY, World, configuration, errors, with};
-use ollama_gate_engine::ollama::ROUTES;
+use ollama_gate_engine::internals::ROUTES;
 use serde_json::{Value, json};
 
 fn mapped(routes: Value) -> World {

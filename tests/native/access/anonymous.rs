@@ -1,7 +1,7 @@
 //! `allow_anonymous`: who brings no credential, and who brings one that is no good.
 
 use crate::world::{ADMIN_KEY, KEY, World, cli, configuration, errors, jwt, with};
-use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::Level;
 use serde_json::{Value, json};
 
 fn allowing(scopes: &[&str]) -> Value {

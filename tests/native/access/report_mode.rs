@@ -1,7 +1,7 @@
 //! Report mode: the whole decision, and nothing of it done.
 
 use crate::world::{KEY, READ_KEY, World, configuration, jwt, with};
-use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::Level;
 use serde_json::{Value, json};
 
 fn reporting() -> Value {

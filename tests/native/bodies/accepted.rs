@@ -1,7 +1,7 @@
 //! Bodies as clients send them.
 
 use super::{members, read};
-use ollama_gate_engine::ollama::body::{KeepAlive, MAX_DEPTH, Members};
+use ollama_gate_engine::internals::{KeepAlive, MAX_DEPTH, Members};
 use std::time::Duration;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bodies cut anywhere, and bodies of a hundred megabytes.
 
 use super::{members, read_in};
-use ollama_gate_engine::ollama::body::{BodyError, MAX_KEPT, Scanner};
+use ollama_gate_engine::internals::{BodyError, MAX_KEPT, Scanner};
 
 /// All that a reader may hold, of whatever body: six names, and one text in two sizes.
 const MOST: usize = 8 * MAX_KEPT + 1024;

@@ -1,7 +1,7 @@
 //! Forms with an audio file: what the gate reads from them, and what it refuses to read.
 
 use super::generator::{self, Draw};
-use ollama_gate_engine::ollama::body::{BodyError, FormScanner, MAX_KEPT, Members};
+use ollama_gate_engine::internals::{BodyError, FormScanner, MAX_KEPT, Members};
 
 const TYPE: &[u8] = b"multipart/form-data; boundary=xYz";
 

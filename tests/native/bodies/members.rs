@@ -1,7 +1,7 @@
 //! What a request can reach by its body: the page says it, and each of its rows is tried.
 
 use crate::world::{KEY, World};
-use ollama_gate_engine::ollama::{Naming, ROUTES, Route};
+use ollama_gate_engine::internals::{Naming, ROUTES, Route};
 use serde_json::{Value, json};
 use std::path::Path;
 

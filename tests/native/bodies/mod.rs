@@ -12,7 +12,7 @@ mod random;
 mod refused;
 mod values;
 
-use ollama_gate_engine::ollama::body::{BodyError, Members, Scanner};
+use ollama_gate_engine::internals::{BodyError, Members, Scanner};
 
 /// Reads `body` in chunks of `size`.
 pub fn read_in(body: &[u8], size: usize) -> Result<Members, BodyError> {

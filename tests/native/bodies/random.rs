@@ -2,7 +2,7 @@
 
 use super::generator::{self, Draw};
 use super::read_in;
-use ollama_gate_engine::ollama::body::{MAX_KEPT, Members, Scanner};
+use ollama_gate_engine::internals::{MAX_KEPT, Members, Scanner};
 use serde_json::{Value, json};
 
 /// What `serde_json` says of `body`, which takes the last of two members.

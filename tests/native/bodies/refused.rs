@@ -1,7 +1,7 @@
 //! Bodies that two readers could understand differently, or that are no JSON at all.
 
 use super::{all_refused, read, read_in};
-use ollama_gate_engine::ollama::body::{BodyError, MAX_DEPTH, MAX_KEPT, Scanner};
+use ollama_gate_engine::internals::{BodyError, MAX_DEPTH, MAX_KEPT, Scanner};
 
 /// The members of the body that matter, each with a good value.
 const TOP: [(&str, &str); 15] = [

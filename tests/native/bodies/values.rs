@@ -1,7 +1,7 @@
 //! Numbers, durations and tools, as Ollama would take them.
 
 use super::{all_refused, members, read};
-use ollama_gate_engine::ollama::body::{BodyError, KeepAlive, Number};
+use ollama_gate_engine::internals::{BodyError, KeepAlive, Number};
 use std::time::Duration;
 
 #[test]

@@ -1,7 +1,7 @@
 //! The plugin JSON: every error at once, with its path.
 
 use crate::world::{KEY, World, configuration, error, errors, with};
-use ollama_gate_engine::authn::api_key::digest;
+use ollama_gate_engine::internals::digest;
 use serde_json::json;
 
 /// A digest, in capitals.

@@ -1,8 +1,8 @@
 //! Texts that were meant to be replaced by a secret are none, wherever a secret stands.
 
 use crate::world::{KEY, SECRET, World, configuration, errors, with};
-use ollama_gate_engine::authn::api_key::digest;
-use ollama_gate_engine::config::Configuration;
+use ollama_gate_engine::Configuration;
+use ollama_gate_engine::internals::digest;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,7 @@
 //! The generated parts of the documentation are current. `make docs` writes them anew.
 
-use ollama_gate_engine::config::reference;
-use ollama_gate_engine::denial::Reason;
-use ollama_gate_engine::http::names_taken_out;
-use ollama_gate_engine::ollama::ROUTES;
+use ollama_gate_engine::internals::{ROUTES, names_taken_out};
+use ollama_gate_engine::{Reason, reference};
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! The JSON Schema in the repository is that of the tables of fields. `make docs` writes it anew.
 
-use ollama_gate_engine::config::schema;
-use ollama_gate_engine::json::Json;
+use ollama_gate_engine::{Json, schema};
 use std::fmt::Write as _;
 use std::path::Path;
 

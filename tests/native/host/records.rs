@@ -2,7 +2,7 @@
 
 use crate::world::{Gateway, KEY, READ_KEY, Seen, World, configuration, dated, jwt, with};
 use ollama_gate::Status;
-use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::Level;
 use serde_json::{Value, json};
 
 #[test]

@@ -106,7 +106,7 @@ fn ranges_that_hold_everybody_are_told_loudly_at_the_start() {
         let lines = world.gateway.0.lines.borrow();
         let loud = lines
             .iter()
-            .filter(|(level, _)| *level == ollama_gate_engine::denial::Level::Warn);
+            .filter(|(level, _)| *level == ollama_gate_engine::Level::Warn);
         loud.map(|(_, line)| line.clone()).collect::<Vec<_>>()
     };
     let line = |place| {

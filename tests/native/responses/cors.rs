@@ -5,7 +5,7 @@ use crate::world::{
     with,
 };
 use ollama_gate::{CallToken, Flow, Status};
-use ollama_gate_engine::denial::Level;
+use ollama_gate_engine::Level;
 use serde_json::{Value, json};
 
 const APP: &str = "https://app.example.com";

@@ -3,4 +3,5 @@
 mod floors;
 mod program;
 mod rows;
+mod seals;
 mod source;

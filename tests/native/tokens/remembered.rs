@@ -1,13 +1,11 @@
 //! What is remembered of tokens, and how many signatures a request costs.
 
 use crate::world::{ISSUER, NOW, SECRET, jwks, remote, signer};
-use ollama_gate_engine::authn::jwt::{Algorithm, PublicKey, Software, Verifier};
-use ollama_gate_engine::config::Configuration;
-use ollama_gate_engine::exchange::{Engine, Exchange, HostBody, Outcome, Ports, RequestStep};
-use ollama_gate_engine::http::RequestHead;
-use ollama_gate_engine::network::{Appended, Connection, Peer};
-use ollama_gate_engine::source::{Response, ResponseBody};
-use ollama_gate_engine::time::{Clock, Timestamp};
+use ollama_gate_engine::{
+    Algorithm, Appended, Clock, Configuration, Connection, Engine, Exchange, HostBody, Outcome,
+    Peer, Ports, PublicKey, RequestHead, RequestStep, Response, ResponseBody, Software, Timestamp,
+    Verifier,
+};
 use serde_json::{Value, json};
 use std::cell::Cell;
 

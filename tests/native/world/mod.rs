@@ -1,9 +1,7 @@
 //! A small world for scenarios: a gateway in memory with the filter in it, a clock, and requests.
 
 use ollama_gate::{CallToken, Counter, Flow, Host, Root, Status, serialize};
-use ollama_gate_engine::denial::Level;
-use ollama_gate_engine::exchange::Reply;
-use ollama_gate_engine::source::Call;
+use ollama_gate_engine::{Call, Level, Reply};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

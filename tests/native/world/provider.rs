@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_compact::{KeyPair, Seed};
 use ollama_gate::{CallToken, Filter, Flow};
-use ollama_gate_engine::source::Call;
+use ollama_gate_engine::Call;
 use serde_json::{Value, json};
 
 /// The issuer, as its tokens name it.

@@ -27,11 +27,11 @@ mod tokens;
 mod verified;
 
 pub use algorithm::Algorithm;
-pub use claims::{ClaimPath, Times, UnverifiedClaims};
+pub use claims::ClaimPath;
 pub use cost::by_envoy as cost_by_envoy;
 pub use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
-pub use keys::{Keys, Need, Unproved};
+pub use keys::Keys;
 pub use remote::{Jwks, Location, Remote, Server};
 pub use rules::{Audiences, Expected, RequiredClaim, TokenRules};
 pub use signature::{Arithmetic, HmacKey, Software, Verifier, verify};

@@ -15,7 +15,7 @@ use rsa::{Pkcs1v15Sign, Pss, RsaPublicKey};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use std::fmt::Write as _;
 
-/// Checks signatures: in the module, or by the crypto of the gateway.
+/// Checks signatures: in the module ([`Software`]), or by the crypto of the gateway.
 pub trait Verifier {
     /// Whether `signature`, as it stands in a JWS, of `input` was made with the private half of
     /// `key` (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1). It has the right length and `key`

@@ -97,11 +97,6 @@ impl Tokens {
         }
     }
 
-    /// Whether no token could prove anything.
-    pub fn is_empty(&self) -> bool {
-        self.issuers.iter().all(|issuer| issuer.header.is_some())
-    }
-
     /// The cookies in which tokens come, each once, with the place of its first issuer.
     pub fn cookies(&self) -> impl Iterator<Item = (usize, &str)> {
         let named = self.issuers.iter().enumerate();

@@ -12,5 +12,5 @@ mod name;
 mod parts;
 mod pattern;
 
-pub use name::{ModelName, Reading, names_cloud};
-pub use pattern::{ModelPattern, PatternError};
+pub use name::{ModelName, names_cloud};
+pub use pattern::ModelPattern;

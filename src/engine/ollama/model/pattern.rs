@@ -51,6 +51,14 @@ impl PatternError {
     }
 }
 
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.advice())
+    }
+}
+
+impl std::error::Error for PatternError {}
+
 impl ModelPattern {
     /// Every model.
     pub const EVERY: Self = Self(Kind::Every);

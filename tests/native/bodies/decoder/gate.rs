@@ -1,6 +1,6 @@
 //! What the gate believes of a body, held against what Go says.
 
-use ollama_gate_engine::ollama::body::{KeepAlive, Members, Number};
+use ollama_gate_engine::internals::{KeepAlive, Members, Number};
 use serde_json::{Value, json};
 
 /// What differs between the gate's belief and Go's readings: a name for each difference.

@@ -17,7 +17,7 @@ use super::generator::{self, Draw, FormBody};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gate::{differences, differences_of_create};
-use ollama_gate_engine::ollama::body::{BodyError, FormScanner, Members, Scanner};
+use ollama_gate_engine::internals::{BodyError, FormScanner, Members, Scanner};
 use serde_json::Value;
 use tally::Tally;
 

@@ -8,7 +8,7 @@ use crate::world::cli::{Cli, send};
 use crate::world::{KEY, NOW, World, configuration, jwt};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ollama_gate_engine::ollama::{ROUTES, Scope};
+use ollama_gate_engine::internals::{ROUTES, Scope};
 use serde_json::{Value, json};
 
 const ALICE: u8 = 1;

@@ -3,7 +3,7 @@
 mod refused;
 use crate::world::{ADMIN_KEY, Gateway, KEY, READ_KEY, World, configuration, errors, jwt, with};
 use ollama_gate::{Flow, Status};
-use ollama_gate_engine::exchange::Reply;
+use ollama_gate_engine::Reply;
 use serde_json::{Value, json};
 
 const LISTS: [&str; 3] = ["/api/tags", "/api/ps", "/v1/models"];

@@ -12,11 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use exceptions::EXCEPTIONS;
 use ollama_gate::{HostCrypto, Proved};
-use ollama_gate_engine::authn::jwt::{
-    Algorithm, Candidates, HmacKey, Key, KeySet, PublicKey, Software, UnverifiedToken, key_of_jwk,
-    verify,
+use ollama_gate_engine::internals::{
+    Candidates, HmacKey, Key, KeySet, UnverifiedToken, key_of_jwk, verify,
 };
-use ollama_gate_engine::json::Json;
+use ollama_gate_engine::{Algorithm, Json, PublicKey, Software};
 use serde_json::{Value, json};
 use std::path::Path;
 
