@@ -181,10 +181,7 @@ class Run:
         if found.model is None:
             print("It has no model yet: `ollama pull llama3.2` gets one for the chat below.")
         for address in upstream.ways_around(found):
-            print(
-                f"WARNING: Ollama also answers on {address}:{found.port}, which is not loopback: whoever reaches that "
-                "goes around the gate. Set OLLAMA_HOST=127.0.0.1 for Ollama itself, or close the port with a firewall."
-            )
+            print(f"WARNING: {upstream.way_around(found, address)}")
         return found
 
     def _stand_in(self) -> Upstream:

@@ -152,3 +152,17 @@ def ways_around(upstream: Upstream, candidates: list[str] | None = None) -> list
     tried = own_addresses() if candidates is None else candidates
     # Any answer counts, a 403 as well: the Host it was refused for is the stranger's to choose.
     return [address for address in tried if ask(address, upstream.port, "/api/version") is not None]
+
+
+def way_around(upstream: Upstream, address: str) -> str:
+    """In: the upstream, and an address at which it answers. Out: what that means, and what closes the way."""
+    if is_local(upstream.address):
+        return (
+            f"Ollama also answers on {address}:{upstream.port}, which is not loopback: whoever reaches that goes "
+            "around the gate. Set OLLAMA_HOST=127.0.0.1 for Ollama itself, or close the port with a firewall."
+        )
+    # On loopback Ollama would be out of reach of the gate too, which is on this machine.
+    return (
+        f"Ollama is on another machine: whoever else reaches {address}:{upstream.port} goes around the gate. "
+        f"Have a firewall there let in this machine alone on port {upstream.port}."
+    )

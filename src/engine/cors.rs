@@ -22,7 +22,7 @@ const FAMILIES: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
 const LONGEST: usize = 4096;
 
 /// What a page may read beside what it always may.
-const EXPOSED: &str = "retry-after, www-authenticate, x-request-id";
+const EXPOSED: &str = "retry-after, www-authenticate, x-request-id, x-should-retry";
 
 /// How long a browser may remember the answer, in seconds.
 const MAX_AGE: &str = "600";

@@ -403,6 +403,13 @@ impl Denial {
         self
     }
 
+    /// The same refusal, with one more thing that the caller can do.
+    #[must_use]
+    pub fn and_advice(mut self, more: &str) -> Self {
+        self.advice = format!("{}; {more}", self.advice).into();
+        self
+    }
+
     /// The same refusal, whose answer has this header too. The name is in lower case.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: String) -> Self {

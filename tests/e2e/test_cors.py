@@ -133,7 +133,7 @@ def test_what_the_upstream_says_of_browsers_is_replaced(world: World, permissive
     status, fields, _ = ask(gate, "GET", "/api/tags", bearer(world.keys.read, APP))
     assert (status, fields[ALLOW], fields["vary"]) == (200, [APP], ["Accept,Origin"])
     assert "access-control-allow-credentials" not in fields
-    assert fields["access-control-expose-headers"] == ["retry-after, www-authenticate, x-request-id"]
+    assert fields["access-control-expose-headers"] == ["retry-after, www-authenticate, x-request-id, x-should-retry"]
 
 
 def test_what_the_gateway_answers_by_itself_can_be_read_too(world: World) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from support.wire import Answer, Connection, build, raw
-from support.world import CHAT, Gate, Reach, StandIn
+from support.world import CHAT, Gate, Reach, StandIn, eventually
 
 REFUSED = (400, 401, 403, 404, 405, 414, 426, 431)
 ALLOWED = {"/", "/api/version", "/api/tags", "/api/ps", "/api/chat", "/api/generate", "/v1/models", "/v1/messages"}
@@ -291,3 +291,20 @@ def test_pipelined_requests_are_judged_one_by_one(gate: Gate, standin: StandIn) 
             assert connection.answer().status == 200
             assert connection.answer().status == 401
         assert reach.targets() == ["GET /api/tags"]
+
+
+@pytest.mark.parametrize("path", ["/", "/api/tags", "/v1/responses"])
+def test_a_websocket_is_refused_with_a_reason_and_a_line(gate: Gate, standin: StandIn, path: str) -> None:
+    fields = [
+        *(("Connection", "Upgrade"), ("Upgrade", "websocket")),
+        *(("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")),
+    ]
+    before = len(gate.decisions())
+    with Reach(standin, gate) as reach:
+        for key in (None, gate.keys.inference):
+            answer = gate.get(path, key, fields)
+            assert (answer.status, answer.code) == (400, "malformed_request")
+            assert b"WebSocket" in answer.body
+        assert reach.targets() == []
+    lines = eventually(lambda: [one for one in gate.decisions()[before:] if one.get("code") == "malformed_request"])
+    assert lines[0]["status"] == 400

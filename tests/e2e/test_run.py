@@ -329,7 +329,16 @@ def test_a_way_around_the_gate_is_found(standin: StandIn, tmp_path: Path) -> Non
 
 
 def test_an_upstream_on_the_network_is_itself_a_way_around() -> None:
-    assert upstream.ways_around(upstream.Upstream("192.0.2.7", 11434, "x:11434", "0", None)) == ["192.0.2.7"]
+    elsewhere = upstream.Upstream("192.0.2.7", 11434, "x:11434", "0", None)
+    assert upstream.ways_around(elsewhere) == ["192.0.2.7"]
+
+
+def test_what_closes_the_way_around_does_not_cut_off_the_gate() -> None:
+    here = upstream.way_around(upstream.Upstream("127.0.0.1", 11434, "localhost:11434", "0", None), "192.0.2.1")
+    assert "OLLAMA_HOST=127.0.0.1" in here
+    there = upstream.way_around(upstream.Upstream("192.0.2.7", 11434, "x:11434", "0", None), "192.0.2.7")
+    assert "127.0.0.1" not in there
+    assert "firewall there let in this machine alone on port 11434" in there
 
 
 def test_what_a_client_sent_cannot_drive_the_terminal() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from support.webui import (
     CURRENT,
     PREVIOUS,
     SECOND_FACTOR,
+    USERS_SECRET,
     WebUI,
     document,
     fingerprint,
@@ -41,7 +43,23 @@ def front(world: World, webui: WebUI) -> Gate:
     return start(world, "webui", document([sessions()]), {CURRENT: webui.secret})
 
 
+@pytest.fixture(scope="module")
+def example(world: World, webui: WebUI) -> Gate:
+    """A gate with the issuers of the ready file."""
+    (text,) = Pack("examples/open-webui.yaml").plugins()
+    secrets = {CURRENT: webui.secret, USERS_SECRET: webui.users_secret}
+    return start(world, "webui-example", json.loads(text), secrets)
+
+
 # Sessions
+
+
+def test_the_ready_file_lets_in_a_session_of_an_open_webui_as_it_ships(example: Gate, webui: WebUI) -> None:
+    # Without a second factor every session of 0.12.4 says so.
+    for verified in (False, True):
+        assert example.get("/api/tags", key=webui.session(ALICE, mfa_verified=verified)).status == 200
+    for helper in ("automation", "subagent"):
+        assert example.get("/api/tags", key=webui.helper(ALICE, helper)).code == "claim_mismatch"
 
 
 def test_a_session_is_let_in_and_the_user_is_the_one_in_its_id(front: Gate, webui: WebUI, world: World) -> None:

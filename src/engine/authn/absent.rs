@@ -1,6 +1,7 @@
 //! Why a request without a credential that could be checked is refused.
 
 use super::Authenticators;
+use crate::cors;
 use crate::credential::{Flaw, Leftover, MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, Place, RequestHead};
@@ -58,7 +59,19 @@ impl Authenticators {
                  `Authorization: Bearer <key>`"
             );
         }
-        format!("{SEND_A_KEY} (in Ollama's own clients, set OLLAMA_API_KEY)")
+        if cors::is_preflight(head) {
+            return "a browser asks by it what a page of another site may send: the operator lists that \
+                    site in `cors.allow_origins`, or a program outside the browser sends the request"
+                .to_owned();
+        }
+        let cli = match self.signers {
+            Some(_) => "signs with its own SSH key where OLLAMA_AUTH=1 is set",
+            None => "sends no key: it needs `ollama_cli` in the gate's configuration",
+        };
+        format!(
+            "{SEND_A_KEY}; Ollama's Python library sends what OLLAMA_API_KEY holds, the JavaScript \
+             one takes it in `headers`, and the `ollama` program {cli}"
+        )
     }
 }
 

@@ -118,7 +118,9 @@ impl Authenticators {
     ) -> Result<Identity<'e>, Refusal> {
         let login = match login {
             // Nobody is told how to write what is not taken at all.
-            Err(_) if self.users.is_empty() => return Err(Users::unsupported().into()),
+            Err(_) if self.users.is_empty() => {
+                return Err(Users::unsupported(!self.keys.is_empty()).into());
+            }
             login => login?,
         };
         let mut unknown_key = None;
@@ -130,6 +132,10 @@ impl Authenticators {
                 }
                 Err(denial) => return Err(denial.into()),
             }
+        }
+        if self.users.is_empty() {
+            let unsupported = || Users::unsupported(!self.keys.is_empty());
+            return Err(unknown_key.unwrap_or_else(unsupported).into());
         }
         let context = self.context(asking)?;
         let user = match self

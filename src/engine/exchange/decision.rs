@@ -47,20 +47,16 @@ impl Engine {
         let path = head
             .decoded_path()
             .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
+        if asks_for_websocket(head) {
+            let advice =
+                "it asks for a WebSocket, and Ollama has none: set your client to plain HTTP";
+            return Err(Denial::new(Reason::MalformedRequest, advice).into());
+        }
         let presented = Presented::collect(head)?;
         let copies = facts.copies.insert(self.copies(&presented, head));
         let taken_out = TakenOut::collect(head, copies, &self.upstream)?;
         let route = self.route_of(head, &path);
         facts.route = route;
-        match policy::public(self.public, route, head, client, self.cors.as_ref()) {
-            Some(Ok(permit)) => {
-                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
-                return Ok(Decided::Forward(admitted));
-            }
-            // A page that brings a credential is not a browser acting by itself.
-            Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
-            _ => {}
-        }
         let asking = Asking {
             clock: ports.clock,
             verifier: ports.verifier,
@@ -68,6 +64,16 @@ impl Engine {
             client,
             target: self.local_target(head.path()),
         };
+        match policy::public(self.public, route, head, client, self.cors.as_ref()) {
+            Some(Ok(permit)) => {
+                self.check_meant(&presented, head, asking)?;
+                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                return Ok(Decided::Forward(admitted));
+            }
+            // A page that brings a credential is not a browser acting by itself.
+            Some(Err(denial)) if presented.is_empty() => return Err(denial.into()),
+            _ => {}
+        }
         let identity = self
             .require
             .identify(&self.authenticators, &presented, head, asking);
@@ -129,6 +135,30 @@ impl Engine {
         copies
     }
 
+    /// Passes what a client sends of its own accord on a public route, unless it is wrong: Open WebUI
+    /// and others try out a key at `/api/version`.
+    ///
+    /// # Errors
+    /// Nobody's credential, or one that has ended. What cannot be known here and now is no reason.
+    fn check_meant(
+        &self,
+        presented: &Presented<'_>,
+        head: &RequestHead<'_>,
+        asking: Asking<'_>,
+    ) -> Result<(), Refusal> {
+        if !presented.is_meant() {
+            return Ok(());
+        }
+        match self
+            .require
+            .identify(&self.authenticators, presented, head, asking)
+        {
+            Err(Refusal::Denied(denial)) if is_wrong(denial.reason()) => Err(denial.into()),
+            Err(Refusal::Await(begun)) => Err(Refusal::Await(begun)),
+            _ => Ok(()),
+        }
+    }
+
     /// The route of the request with `head`, if it has one that the gate knows.
     pub(super) fn route(&self, head: &RequestHead<'_>) -> Option<&Route> {
         let path = head.decoded_path().ok()?;
@@ -169,4 +199,18 @@ impl Engine {
             None => Some(path),
         }
     }
+}
+
+/// Whether `reason` says of a credential that it is no good, alone or beside others.
+fn is_wrong(reason: Reason) -> bool {
+    reason.status() == 401 && reason != Reason::InsufficientMethods
+}
+
+/// RFC 6455 section 4.1. Istio and Envoy Gateway let such a request through, and nobody could look into
+/// what follows it.
+fn asks_for_websocket(head: &RequestHead<'_>) -> bool {
+    let mut protocols = head
+        .values_of("upgrade")
+        .flat_map(|list| list.split(|byte| *byte == b','));
+    protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }

@@ -5,6 +5,10 @@ use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::ollama::{Dialect, ErrorBody};
 
+/// What the SDKs of OpenAI and Anthropic, and Claude Code, go by before the status: Claude Code asks again
+/// for minutes on a 401 without it, and says nothing.
+const SHOULD_RETRY: &str = "x-should-retry";
+
 /// An answer in Ollama's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -33,9 +37,15 @@ impl Reply {
         let reason = denial.reason();
         let mut headers = vec![("content-type", "application/json".to_owned())];
         match reason.status() {
-            401 => headers.push(("www-authenticate", challenge(reason))),
             429 | 503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
-            _ => {}
+            // A redirection is followed, and what is between the gate and Ollama may be better soon.
+            307 | 502 => {}
+            status => {
+                if status == 401 {
+                    headers.push(("www-authenticate", challenge(reason)));
+                }
+                headers.push((SHOULD_RETRY, "false".to_owned()));
+            }
         }
         let own = denial
             .header()
@@ -101,6 +111,21 @@ mod tests {
     fn cannot_know_means_try_again() {
         let unknown = reply(Reason::ClockUnavailable);
         assert_eq!(header(&unknown, "retry-after").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_will_not_get_better_by_itself_says_so_and_nothing_else_does() {
+        for reason in Reason::ALL {
+            let reply = reply(reason);
+            let (retry, wait) = (header(&reply, SHOULD_RETRY), header(&reply, "retry-after"));
+            let (again, never) = match reason.status() {
+                429 | 503 => (true, false),
+                307 | 502 => (false, false),
+                _ => (false, true),
+            };
+            assert_eq!(wait.is_some(), again, "{reason:?}");
+            assert_eq!(retry, never.then(|| "false".to_owned()), "{reason:?}");
+        }
     }
 
     #[test]

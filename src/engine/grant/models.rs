@@ -126,7 +126,9 @@ pub(super) fn check_cloud(scopes: ScopeSet, members: &Members) -> Result<(), Den
         return Err(lacks_cloud("a model with a `remote_host`", scopes));
     }
     if members.web_search && !scopes.grants(Scope::Cloud) {
-        return Err(lacks_cloud("a tool of web search", scopes));
+        let denial = lacks_cloud("a tool of web search", scopes);
+        return Err(denial
+            .and_advice("switch it off in your client, in Codex by `web_search = \"disabled\"`"));
     }
     Ok(())
 }

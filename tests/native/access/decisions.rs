@@ -1,7 +1,8 @@
 //! Who comes in, and where to.
 
+use crate::world::cli::Cli;
 use crate::world::{ADMIN_KEY, KEY, NOW, READ_KEY, World, configuration, jwt, with};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_key_and_a_token_come_in_and_nobody_else() {
@@ -282,6 +283,75 @@ fn a_hostile_page_cannot_use_the_public_route_and_a_key_does_not_care() {
     let seen = world.send("POST", "/api/chat", &fields);
     assert_eq!(seen.verdict().0, 200);
     assert!(seen.upstream_values("origin").is_empty());
+}
+
+#[test]
+fn a_wrong_credential_is_told_so_on_the_public_route_too() {
+    let mut all = with("/public", json!(["health"]));
+    all["api_keys"]["keys"][0]["expires_at"] = json!("2020-01-01T00:00:00Z");
+    let world = World::new(&all);
+    let good = jwt(json!({}));
+    let old = jwt(json!({ "exp": NOW - 3600 }));
+    for (credential, status, code) in [
+        ("sk-wrong-0123456789", 401, "unknown_key"),
+        (KEY, 401, "expired_key"),
+        (&old, 401, "expired_token"),
+        (&format!("{good}A"), 401, "invalid_signature"),
+        ("ollama", 200, ""),
+        (READ_KEY, 200, ""),
+        (&good, 200, ""),
+    ] {
+        let seen = world.bearer("GET", "/api/version", credential);
+        assert_eq!(seen.verdict(), (status, code.into()), "{credential}");
+    }
+    // What a browser sends by itself, and what cannot be known, is no reason.
+    let basic = [("authorization", "Basic YTpi")];
+    assert_eq!(world.send("GET", "/", &basic).verdict().0, 200);
+    world.gateway.0.seconds.set(0);
+    assert_eq!(world.bearer("GET", "/", KEY).verdict().0, 200);
+}
+
+#[test]
+fn a_websocket_is_refused_with_a_reason_whoever_asks() {
+    let world = World::new(&with("/public", json!(["health"])));
+    for (method, path, upgrade) in [
+        ("GET", "/", "websocket"),
+        ("GET", "/api/tags", "WebSocket"),
+        ("GET", "/v1/responses", "h2c, websocket"),
+        ("GET", "/v1/realtime", " websocket "),
+    ] {
+        for key in ["", KEY] {
+            let fields = [("upgrade", upgrade), ("x-api-key", key)];
+            let seen = world.send(method, path, &fields);
+            assert_eq!(seen.verdict(), (400, "malformed_request".into()), "{path}");
+            let told = seen.body().to_string();
+            assert!(told.contains("WebSocket"), "{told}");
+        }
+    }
+    // What curl sends with `--http2`.
+    let fields = [("upgrade", "h2c"), ("x-api-key", KEY)];
+    assert_eq!(world.send("GET", "/api/tags", &fields).verdict().0, 200);
+}
+
+#[test]
+fn who_sends_no_credential_is_told_what_works_for_whom() {
+    let told =
+        |all: &Value| World::new(all).send("GET", "/api/tags", &[]).body()["error"].to_string();
+    let without = told(&configuration());
+    assert!(
+        without.contains("Python library sends what OLLAMA_API_KEY"),
+        "{without}"
+    );
+    assert!(
+        without.contains("program sends no key: it needs `ollama_cli`"),
+        "{without}"
+    );
+    let signers = json!({ "authorized_keys": [Cli::new(1).line("alice")] });
+    let with_cli = told(&with("/ollama_cli", signers));
+    assert!(
+        with_cli.contains("program signs with its own SSH key where OLLAMA_AUTH=1"),
+        "{with_cli}"
+    );
 }
 
 #[test]

@@ -167,6 +167,11 @@ fn options_that_no_browser_asks_with_is_a_method_like_others() {
     let unlisted = World::new(&configuration());
     let seen = preflight(&unlisted, "/api/tags", APP, "authorization");
     assert_eq!(seen.verdict(), (401, "missing_credential".into()));
+    let told = seen.body()["error"].to_string();
+    assert!(
+        told.contains("lists that site in `cors.allow_origins`"),
+        "{told}"
+    );
     let malformed = preflight(&world, "/api/../tags", APP, "");
     assert_eq!(malformed.verdict(), (400, "malformed_path".into()));
     let twice = [
@@ -231,7 +236,7 @@ fn ollamas_response_can_be_read_by_a_page_of_a_listed_site_and_by_no_other() {
     let read = [
         "content-type: application/json",
         "vary: Origin",
-        "access-control-expose-headers: retry-after, www-authenticate, x-request-id",
+        "access-control-expose-headers: retry-after, www-authenticate, x-request-id, x-should-retry",
         "access-control-allow-origin: https://app.example.com",
     ];
     assert_eq!(response(&world, &[("origin", APP), key], &[json]), read);

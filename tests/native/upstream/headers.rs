@@ -144,7 +144,7 @@ fn a_public_request_is_stripped_too() {
         "GET",
         "/",
         &[
-            ("authorization", "Bearer stolen"),
+            ("authorization", KEY),
             ("cookie", "a=b"),
             ("x-forwarded-user", "root"),
         ],

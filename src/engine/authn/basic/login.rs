@@ -57,10 +57,14 @@ impl Login {
         self.password.expose()
     }
 
-    /// The password, if it is an API key in a password's place. Whose name stands before it is then
-    /// of no meaning.
+    /// The API key in it: in the password's place, where whose name stands before it is then of no
+    /// meaning, or in the name's with an empty password (`curl -u KEY:`, `https://KEY@host`).
     pub fn key(&self) -> Option<&str> {
-        Some(self.password()).filter(|password| password.starts_with(KEY))
+        let place = match self.password().is_empty() {
+            true => self.user(),
+            false => self.password(),
+        };
+        Some(place).filter(|text| text.starts_with(KEY))
     }
 
     /// Passes what can be a user's login.
@@ -169,11 +173,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_stand_for_the_password_whatever_the_name() {
+    fn a_key_may_stand_for_the_password_whatever_the_name_or_for_the_name_alone() {
         for (pair, key) in [
             ("alice:sk-1", Some("sk-1")),
             (":sk-1", Some("sk-1")),
-            ("sk-1:", None),
+            ("sk-1:", Some("sk-1")),
+            ("sk-1:x", None),
+            ("sk-1:sk-2", Some("sk-2")),
+            ("SK-1:", None),
+            (" sk-1:", None),
+            (":", None),
             ("alice:SK-1", None),
             ("alice: sk-1", None),
         ] {

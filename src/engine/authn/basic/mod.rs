@@ -105,7 +105,7 @@ impl Users {
         attempts: Attempts<'_>,
     ) -> Result<&User, Denial> {
         if self.is_empty() {
-            return Err(Self::unsupported());
+            return Err(Self::unsupported(false));
         }
         let known = self.known.borrow_mut().get(text);
         if let Some(user) = known.and_then(|place| self.users.get(place)) {
@@ -137,9 +137,15 @@ impl Users {
         Ok(user)
     }
 
-    /// Why a login is refused where there is no user.
-    pub fn unsupported() -> Denial {
-        let advice = "no user has a password here, send `Authorization: Bearer <your key>`";
+    /// Why a login is refused where there is no user. `keys` is whether there are API keys.
+    pub fn unsupported(keys: bool) -> Denial {
+        let advice = match keys {
+            true => {
+                "no user has a password here: an API key works as the password, and as the user name \
+                 with an empty password; or send `Authorization: Bearer <your key>`"
+            }
+            false => "no user has a password here: send `Authorization: Bearer <your token>`",
+        };
         Denial::new(Reason::UnsupportedCredential, advice)
     }
 

@@ -201,6 +201,21 @@ pub fn a_scope_opens_its_routes_and_no_other() {
 }
 
 #[test]
+pub fn a_websocket_is_refused_with_a_reason() {
+    on_every_host(|lab| {
+        for path in ["/", "/api/tags", "/v1/responses"] {
+            let request = ClientRequest::get(path)
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket");
+            for request in [request.clone(), request.bearer(ALICE)] {
+                let outcome = lab.denied(&request, 400, "malformed_request");
+                assert!(outcome.json().to_string().contains("WebSocket"));
+            }
+        }
+    });
+}
+
+#[test]
 pub fn a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in() {
     on_every_host(|lab| {
         for (method, path, status, code, header) in [
