@@ -339,18 +339,27 @@ fn quoted_up_to(text: &str, max: usize) -> String {
     shown
 }
 
-/// A refusal: the reason, a sentence for a person, and whose credential it was where that is known.
+/// A refusal: the reason, a sentence for a person, and what else belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     reason: Reason,
     advice: Cow<'static, str>,
+    /// boxed, because every result carries room for it
+    details: Option<Box<Details>>,
+}
+
+/// What only some refusals have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Details {
+    /// whose credential it was
+    id: Option<Box<str>>,
     /// what an operator has to know and a stranger has not
     cause: Option<Box<str>>,
-    id: Option<String>,
+    /// whose token it is by its own word
     claimed_subject: Option<Box<str>>,
-    retry_after: i64,
-    /// boxed, because every result carries room for it
-    header: Option<Box<(&'static str, String)>>,
+    /// in seconds; 1 if there is none
+    retry_after: Option<i64>,
+    header: Option<(&'static str, String)>,
 }
 
 impl Denial {
@@ -360,12 +369,12 @@ impl Denial {
         Self {
             reason,
             advice: advice.into(),
-            cause: None,
-            id: None,
-            claimed_subject: None,
-            retry_after: 1,
-            header: None,
+            details: None,
         }
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
     }
 
     /// The gateway did not do what it was asked to.
@@ -377,7 +386,7 @@ impl Denial {
     /// The same refusal, of the credential that the configuration calls `id`.
     #[must_use]
     pub fn of(mut self, id: &str) -> Self {
-        self.id = Some(id.to_owned());
+        self.details().id = Some(id.into());
         self
     }
 
@@ -385,21 +394,21 @@ impl Denial {
     /// expected and what was found. It must hold no credential.
     #[must_use]
     pub fn because(mut self, cause: String) -> Self {
-        self.cause = Some(cause.into());
+        self.details().cause = Some(cause.into());
         self
     }
 
     /// The same refusal, of a token that says it is `subject`'s.
     #[must_use]
     pub fn claimed_by(mut self, subject: &str) -> Self {
-        self.claimed_subject = Some(subject.into());
+        self.details().claimed_subject = Some(subject.into());
         self
     }
 
     /// The same refusal, to be tried again after `seconds`, at least one.
     #[must_use]
     pub fn retry_after(mut self, seconds: i64) -> Self {
-        self.retry_after = seconds.max(1);
+        self.details().retry_after = Some(seconds.max(1));
         self
     }
 
@@ -413,20 +422,20 @@ impl Denial {
     /// The same refusal, whose answer has this header too. The name is in lower case.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: String) -> Self {
-        self.header = Some(Box::new((name, value)));
+        self.details().header = Some((name, value));
         self
     }
 
     /// The header that its answer has beside the usual ones.
     pub fn header(&self) -> Option<(&'static str, &str)> {
-        self.header
-            .as_deref()
-            .map(|(name, value)| (*name, value.as_str()))
+        let (name, value) = self.details.as_ref()?.header.as_ref()?;
+        Some((name, value))
     }
 
     /// After how many seconds to try again, where that makes sense (429, 503).
-    pub const fn seconds_to_wait(&self) -> i64 {
-        self.retry_after
+    pub fn seconds_to_wait(&self) -> i64 {
+        let details = self.details.as_ref();
+        details.and_then(|details| details.retry_after).unwrap_or(1)
     }
 
     /// Why.
@@ -441,18 +450,20 @@ impl Denial {
 
     /// What the log says of the cause.
     pub fn cause(&self) -> &str {
-        self.cause.as_deref().unwrap_or(&self.advice)
+        let details = self.details.as_ref();
+        let cause = details.and_then(|details| details.cause.as_deref());
+        cause.unwrap_or(&self.advice)
     }
 
     /// Whose the refused token is by its own word, which nobody has verified.
     pub fn claimed_subject(&self) -> Option<&str> {
-        self.claimed_subject.as_deref()
+        self.details.as_ref()?.claimed_subject.as_deref()
     }
 
     /// The configured name of the credential, where it was recognised, or of the issuer whose rule
     /// refused it.
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.details.as_ref()?.id.as_deref()
     }
 }
 

@@ -5,10 +5,10 @@
 use super::basic::{Login, Users};
 use super::jwt::{TokenUse, Tokens};
 use super::{Asking, Authenticators, preferred_refusal};
-use crate::credential::{Flaw, Presented};
+use crate::credential::{Flaw, MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
-use crate::http::{FieldKind, RequestHead, cookie};
+use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
 use crate::identity::{Identity, Method};
 use crate::source::Refusal;
 use std::rc::Rc;
@@ -66,16 +66,17 @@ impl<'a> BrowserCredential<'a> {
                     );
                 };
                 let Some(value) = value else { continue };
-                if let Some(flaw) = Flaw::of(value) {
-                    let what = match flaw {
+                let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
+                let token = std::str::from_utf8(value).ok().filter(|_| fit);
+                let token = token.ok_or_else(|| {
+                    let what = match Flaw::of(value) {
                         Flaw::TooLong => "is too long to hold a token",
                         Flaw::Space | Flaw::Scheme(_) => "holds white space",
                         Flaw::Unprintable => "holds a byte that is not printable ASCII",
                     };
                     let advice = format!("the cookie `{name}` {what}, sign in again");
-                    return Err(Denial::new(Reason::MalformedCredential, advice));
-                }
-                let token = std::str::from_utf8(value).unwrap_or_default();
+                    Denial::new(Reason::MalformedCredential, advice)
+                })?;
                 if found.replace(Self::Cookie(issuer, token)).is_some() {
                     return ambiguous("two cookies hold credentials, clear the site's cookies");
                 }

@@ -74,27 +74,25 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// Of `value`, which is not empty. None if it can be a credential.
-    pub fn of(value: &[u8]) -> Option<Self> {
+    /// That of `value`, which is too long or not all visible ASCII.
+    #[cold]
+    pub fn of(value: &[u8]) -> Self {
         if value.len() > MAX_CREDENTIAL {
-            return Some(Self::TooLong);
-        }
-        if is_visible_ascii(value) {
-            return None;
+            return Self::TooLong;
         }
         let (scheme, _) = split_scheme(value);
         if let Some(known) = ["Bearer", "Basic"]
             .into_iter()
             .find(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
         {
-            return Some(Self::Scheme(known));
+            return Self::Scheme(known);
         }
         let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
         let plain = |byte: &u8| is_space(byte) || byte.is_ascii_graphic();
-        Some(match value.iter().all(plain) {
+        match value.iter().all(plain) {
             true => Self::Space,
             false => Self::Unprintable,
-        })
+        }
     }
 }
 
@@ -178,11 +176,12 @@ impl<'a> Presented<'a> {
         if value.is_empty() {
             return Ok(());
         }
-        if let Some(flaw) = Flaw::of(value) {
-            self.leave(Leftover::Malformed(place, flaw));
+        let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
+        let text = std::str::from_utf8(value).ok().filter(|_| fit);
+        let Some(text) = text else {
+            self.leave(Leftover::Malformed(place, Flaw::of(value)));
             return Ok(());
-        }
-        let text = std::str::from_utf8(value).unwrap_or_default();
+        };
         if basic {
             self.basic = Some(text);
             return Ok(());
@@ -238,7 +237,14 @@ const OTHER_SCHEMES: [&str; 10] = [
     "Key",
 ];
 
+#[cold]
+fn other_scheme(scheme: &[u8]) -> Option<&'static str> {
+    let named = |known: &&str| scheme.eq_ignore_ascii_case(known.as_bytes());
+    OTHER_SCHEMES.into_iter().find(named)
+}
+
 /// The first word of `value`, and what follows it, if anything does.
+#[inline(always)]
 fn split_scheme(value: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut parts = value.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
     let scheme = parts.next().unwrap_or_default();
@@ -255,10 +261,7 @@ fn authorization(value: &[u8]) -> Authorization<'_> {
     }
     match rest {
         None => Authorization::Bearer(value),
-        Some(_) => {
-            let named = |known: &&str| scheme.eq_ignore_ascii_case(known.as_bytes());
-            Authorization::Other(OTHER_SCHEMES.into_iter().find(named))
-        }
+        Some(_) => Authorization::Other(other_scheme(scheme)),
     }
 }
 

@@ -109,15 +109,9 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     if mode == Mode::Report {
         line.text("mode", "report");
     }
-    match denial.map(Denial::reason) {
-        None => line.text("decision", "allowed"),
-        Some(reason) => line
-            .text("decision", "denied")
-            .number("status", reason.status())
-            .text("code", reason.code()),
-    };
-    if let Some(denial) = denial {
-        line.text("cause", &truncated(denial.cause().as_bytes(), MAX_CAUSE));
+    match denial {
+        None => drop(line.text("decision", "allowed")),
+        Some(denial) => write_denial(&mut line, denial),
     }
     if let Some(head) = facts.head {
         line.text("method", method(head.method()));
@@ -141,12 +135,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
             line.text("secret", "previous");
         }
     } else if let Some(denial) = denial {
-        if let Some(id) = denial.id() {
-            line.text("id", id);
-        }
-        if let Some(subject) = denial.claimed_subject() {
-            line.text("claimed_subject", &truncated(subject.as_bytes(), LONGEST));
-        }
+        write_whose(&mut line, denial);
     }
     if let Some(address) = facts.address {
         line.text("address", &address.to_string());
@@ -155,6 +144,26 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         line.text("request_id", id);
     }
     line.finish()
+}
+
+/// Why it was refused.
+#[inline(never)] // or the lines of those who come in pay for it
+fn write_denial(line: &mut ObjectWriter, denial: &Denial) {
+    line.text("decision", "denied")
+        .number("status", denial.reason().status())
+        .text("code", denial.reason().code())
+        .text("cause", &truncated(denial.cause().as_bytes(), MAX_CAUSE));
+}
+
+/// Whose credential was refused, as far as it is known.
+#[inline(never)] // as above
+fn write_whose(line: &mut ObjectWriter, denial: &Denial) {
+    if let Some(id) = denial.id() {
+        line.text("id", id);
+    }
+    if let Some(subject) = denial.claimed_subject() {
+        line.text("claimed_subject", &truncated(subject.as_bytes(), LONGEST));
+    }
 }
 
 /// The methods that a line names. Any other is the client's free text.

@@ -11,7 +11,7 @@ pub struct ObjectWriter {
 impl ObjectWriter {
     /// An object without members.
     pub fn new() -> Self {
-        let mut text = String::with_capacity(256);
+        let mut text = String::with_capacity(512);
         text.push('{');
         Self { text }
     }
