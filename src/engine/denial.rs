@@ -1,5 +1,9 @@
 //! The closed list of reasons for a refusal: status, code, log level, counter.
 
+mod quoted;
+
+pub use quoted::{quoted, quoted_address};
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -305,38 +309,6 @@ impl Reason {
     pub fn counter(self) -> String {
         format!("denied_{}", self.code())
     }
-}
-
-/// The most characters that [`quoted`] shows.
-const MAX_QUOTED: usize = 40;
-/// The most characters of an address that [`quoted_address`] shows.
-const MAX_ADDRESS: usize = 128;
-
-/// `text`, which somebody sent, as a sentence may hold it: the beginning in backticks, with everything
-/// escaped that is not visible ASCII or a space. Not for credentials.
-pub fn quoted(text: &str) -> String {
-    quoted_up_to(text, MAX_QUOTED)
-}
-
-/// As [`quoted`], for what is as long as an address: the name of an issuer or an audience.
-pub fn quoted_address(text: &str) -> String {
-    quoted_up_to(text, MAX_ADDRESS)
-}
-
-fn quoted_up_to(text: &str, max: usize) -> String {
-    let mut shown = String::from("`");
-    for character in text.chars().take(max) {
-        match character {
-            '`' | '\\' => shown.extend(character.escape_unicode()),
-            ' '..='~' => shown.push(character),
-            _ => shown.extend(character.escape_unicode()),
-        }
-    }
-    shown.push('`');
-    if text.chars().nth(max).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// A refusal: the reason, a sentence for a person, and what else belongs to it.

@@ -21,16 +21,6 @@ fn statuses_are_those_of_the_house_rules() {
 }
 
 #[test]
-fn what_is_quoted_is_short_and_plain() {
-    assert_eq!(quoted("ollama/read x"), "`ollama/read x`");
-    assert_eq!(quoted(""), "``");
-    assert_eq!(quoted("a\r\nb`\\"), "`a\\u{d}\\u{a}b\\u{60}\\u{5c}`");
-    assert_eq!(quoted("é\u{202e}"), "`\\u{e9}\\u{202e}`");
-    assert_eq!(quoted(&"x".repeat(40)), format!("`{}`", "x".repeat(40)));
-    assert_eq!(quoted(&"x".repeat(41)), format!("`{}`…", "x".repeat(40)));
-}
-
-#[test]
 fn a_summary_may_stand_in_a_quoted_string() {
     for reason in Reason::ALL {
         let fit = |byte: u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');

@@ -219,10 +219,9 @@ impl<H: Host> Filter<H> {
         ready.tell_news(&self.host);
         match flow {
             Err(token) => {
-                if ready.engine.asks_for_addresses() {
-                    // In a callback of the request; after the answer not every gateway tells it.
-                    HostConnection::new(&self.host, tells, &self.peer).peer();
-                }
+                // In a callback of the request, after the answer not every gateway tells it. A rule may
+                // need it then, or the log line of a refusal.
+                HostConnection::new(&self.host, tells, &self.peer).peer();
                 self.waiting = Some(token);
                 self.head = given;
                 Flow::Pause

@@ -18,6 +18,7 @@ mod filter_lists;
 mod foreign;
 mod host;
 mod jwt;
+mod log;
 mod network;
 mod ollama_cli;
 mod placeholder;

@@ -39,7 +39,7 @@ pub(super) fn read(
     node: Option<&Node<'_>>,
     keys: &KeyRing,
     back_off: bool,
-    signatures: bool,
+    others_ask: bool,
     host: Option<HostName>,
 ) -> NetworkRules {
     let of_keys = keys.keys().any(|key| key.allow_from.is_some());
@@ -55,13 +55,12 @@ pub(super) fn read(
     let restricts =
         allow.is_some() || of_keys || deny.as_ref().is_some_and(|deny| !deny.is_empty());
     let rules = NetworkRules {
-        asks: restricts || back_off || signatures,
         allow,
         deny: deny.unwrap_or_default(),
         trusted_proxies: proxies.unwrap_or_default(),
     };
     if let Some(section) = &section {
-        check(reader, section, of_keys || back_off || signatures);
+        check(reader, section, of_keys || back_off || others_ask);
     }
     if restricts && !back_off && host.is_none() {
         let root = "host.name";
@@ -80,7 +79,7 @@ fn check(reader: &mut Reader<'_>, section: &NetworkSection<'_>, others_ask: bool
     if section.trusted_proxies.is_given() && !of_all && !others_ask {
         reader.refuse(
             &section.trusted_proxies.place(),
-            "has no effect: there is no `allow`, no `deny`, no `back_off`, no key with `allow_from`, and no public key that signs",
+            "has no effect: there is no `allow`, no `deny`, no `back_off`, no key with `allow_from`, no public key that signs, and no `log.fields` with `address`",
         );
     }
 }

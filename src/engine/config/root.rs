@@ -2,6 +2,7 @@
 
 use super::field::{Field, Shape, Table};
 use super::host::{self, Holding, HostName};
+use super::log;
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::{
@@ -65,7 +66,7 @@ table! {
             Shape::Pattern("^https?://[!-~]*$"),
             "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
         ),
-        log: Field::optional(Shape::Object(LOG), "what is logged"),
+        log: Field::optional(Shape::Object(log::LOG), "what is logged"),
         mode: Field::optional(
             Shape::Word(modes),
             "`enforce` or `report`: decisions are logged and counted, and every request goes on as it came. Default: `\"enforce\"`",
@@ -85,15 +86,6 @@ table! {
              those that it may use. Default: `false`, and they show all",
         ),
     } later ["login"]
-}
-
-table! {
-    LOG => LogSection {
-        allowed: Field::optional(
-            Shape::Boolean,
-            "whether allowed requests are logged. Default: `true`. Refusals always are",
-        ),
-    }
 }
 
 /// Every section, for the reference.
@@ -125,7 +117,7 @@ pub(super) const TABLES: &[Table] = &[
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
     ("upstream.proof", upstream::PROOF),
-    ("log", LOG),
+    ("log", log::LOG),
     ("host", host::HOST),
 ];
 
@@ -244,8 +236,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             },
         )
     });
-    let log = section.log.read(reader, Reader::section::<LogSection<'_>>);
-    let log_allowed = log.and_then(|log| log.allowed.read(reader, Reader::boolean));
+    let log = log::read(reader, section.log.node().as_ref());
     let host = section.host.read(reader, |reader, node| {
         host::read(reader, node, &section.upstream, &section.jwt)
     });
@@ -271,7 +262,14 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     });
     let asks = back_off.is_some();
     let node = section.network.node();
-    let network = network::read(reader, node.as_ref(), &keys, asks, signatures, host);
+    let network = network::read(
+        reader,
+        node.as_ref(),
+        &keys,
+        asks,
+        signatures || log.address,
+        host,
+    );
     let has = |method: &Method| match method {
         Method::ApiKey => !keys.is_empty(),
         Method::Jwt => issuers.iter().any(proves),
@@ -310,7 +308,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             path_prefix,
             routes: routes.unwrap_or_default(),
             signin_url,
-            log_allowed: log_allowed.unwrap_or(true),
+            log,
             mode: mode.unwrap_or_default(),
             share_identity: share_identity.unwrap_or_default(),
             filter_lists: filter_lists.unwrap_or_default(),

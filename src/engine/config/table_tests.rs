@@ -56,7 +56,7 @@ const DOCUMENTS: [&str; 2] = [
     "routes": [ { "path": "/api/new", "methods": ["GET"], "scope": "read" },
                 { "prefix": "/api/others", "methods": ["GET"], "scope": "read" } ],
     "signin_url": "https://example.com/keys",
-    "log": { "allowed": true },
+    "log": { "allowed": true, "fields": ["address", "model"] },
     "mode": "enforce",
     "host": { "name": "envoy", "hold_head": true, "body_limit": "1MiB" },
     "back_off": { "after": 10, "within": "1m", "for": "30s" },

@@ -7,6 +7,8 @@ use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
+use crate::network::ClientAddress;
+use crate::ollama::Named;
 use crate::ollama::body::{BodyError, BodyKind, Reader, reads_none};
 use crate::policy::{BodyApproved, BodyCondition};
 use std::net::IpAddr;
@@ -145,13 +147,19 @@ impl Held {
         }
     }
 
-    /// What becomes of the request.
+    /// The model that the body names, and what becomes of the request.
     fn decide(
         condition: &BodyCondition,
         reader: Result<Reader, Denial>,
-    ) -> Result<BodyApproved, Denial> {
-        let members = reader?.finish().map_err(|error| unfit(&error))?;
-        condition.check(&members)
+    ) -> (Option<String>, Result<BodyApproved, Denial>) {
+        let members = reader.and_then(|reader| reader.finish().map_err(|error| unfit(&error)));
+        match members {
+            Ok(members) => {
+                let mut named = Named::ALL.iter().filter_map(|named| named.of(&members));
+                (named.next().map(str::to_owned), condition.check(&members))
+            }
+            Err(denial) => (None, Err(denial)),
+        }
     }
 }
 
@@ -243,20 +251,27 @@ impl Exchange {
         facts.route = engine.route(head);
         facts.identity = Some(owner.identity());
         facts.address = address;
-        match Held::decide(&condition, reader) {
+        let (model, decided) = Held::decide(&condition, reader);
+        match decided {
             Ok(cleared) => {
                 self.forwarded = true;
                 let step = match engine.mode.watched() {
                     Some(watched) => RequestStep::Watch(watched),
                     None => RequestStep::Release(cleared),
                 };
-                let record = Record::allowed(&facts, engine.log_allowed, engine.mode);
+                facts.model = model.filter(|_| engine.log.model);
+                let record = Record::allowed(&facts, engine.log.allowed, engine.mode);
                 Outcome {
                     step,
                     record: Some(record),
                 }
             }
-            Err(denial) => self.refuse(&facts, &denial),
+            Err(denial) => {
+                facts.model = model;
+                let client = ClientAddress::new(&engine.network, ports.connection, head);
+                facts.address = address.or_else(|| client.find());
+                self.refuse(&facts, &denial)
+            }
         }
     }
 }

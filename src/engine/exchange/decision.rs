@@ -8,8 +8,8 @@ use crate::credential::{Copies, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{DecodedPath, FieldKind, PathPrefix, RequestHead, RequestLine, cookie};
 use crate::network::ClientAddress;
-use crate::ollama::Route;
 use crate::ollama::body::Members;
+use crate::ollama::{Naming, Route};
 use crate::policy::{self, Verdict};
 use crate::source::{Refusal, Tried};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
@@ -157,6 +157,16 @@ impl Engine {
             Err(Refusal::Await(begun)) => Err(Refusal::Await(begun)),
             _ => Ok(()),
         }
+    }
+
+    /// The model that the path names, of a caller who is known: what strangers ask for is not logged.
+    #[inline(never)] // hardly ever asked
+    pub(super) fn model_in_path(&self, facts: &Facts<'_, '_>) -> Option<String> {
+        let route = facts.route.filter(|route| route.naming() == Naming::Path)?;
+        facts.identity.as_ref()?;
+        let path = facts.head?.decoded_path().ok()?;
+        let local = self.local(path.as_str())?;
+        Some(route.parameter(local).to_owned())
     }
 
     /// The route of the request with `head`, if it has one that the gate knows.

@@ -166,6 +166,7 @@ impl Exchange {
             identity: list.as_ref().map(|list| list.owner.identity()),
             address: list.as_ref().and_then(|list| list.address),
             copies: None,
+            model: None,
         };
         let outcome = self.refuse(&facts, denial);
         drop(facts);

@@ -17,7 +17,7 @@ mod states;
 pub use body::{Fed, HostBody};
 pub use list::{ListHead, Listing};
 pub use mode::{Mode, Watched};
-pub use record::Record;
+pub use record::{LogRules, Record};
 pub use reply::Reply;
 pub use response::ResponseStep;
 pub use share::Shared;
@@ -59,8 +59,8 @@ pub struct Engine {
     pub(crate) routes: Routes,
     /// where a person gets a credential
     pub(crate) signin_url: Option<String>,
-    /// whether allowed requests are logged
-    pub(crate) log_allowed: bool,
+    /// what is logged
+    pub(crate) log: LogRules,
     /// what becomes of decisions
     pub(crate) mode: Mode,
     /// whether the rest of the gateway is told who calls
@@ -84,10 +84,5 @@ impl Engine {
         } else {
             None
         }
-    }
-
-    /// Whether any rule may ask where a request comes from.
-    pub const fn asks_for_addresses(&self) -> bool {
-        self.network.asks
     }
 }

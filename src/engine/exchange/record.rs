@@ -15,6 +15,17 @@ const LONGEST: usize = 128;
 /// The longest cause that a line holds, in bytes.
 const MAX_CAUSE: usize = 384;
 
+/// What is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogRules {
+    /// whether allowed requests are
+    pub allowed: bool,
+    /// whether their lines hold the client's address, which costs a call of the gateway
+    pub address: bool,
+    /// whether their lines hold the model, where it is known
+    pub model: bool,
+}
+
 /// A decision, told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -39,8 +50,10 @@ pub struct Facts<'h, 'a> {
     pub route: Option<&'a Route>,
     /// whose it is, where that was proved
     pub identity: Option<Identity<'a>>,
-    /// the client's address, where a rule has asked for it
+    /// the client's address, where a rule or the log has asked for it
     pub address: Option<IpAddr>,
+    /// the model, where it is known and the line is to hold it
+    pub model: Option<String>,
     /// its credentials, once they are known
     pub copies: Option<Copies<'a>>,
 }
@@ -136,6 +149,9 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         }
     } else if let Some(denial) = denial {
         write_whose(&mut line, denial);
+    }
+    if let Some(model) = &facts.model {
+        line.text("model", &truncated(model.as_bytes(), LONGEST));
     }
     if let Some(address) = facts.address {
         line.text("address", &address.to_string());

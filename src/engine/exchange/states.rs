@@ -104,16 +104,19 @@ impl Exchange {
         ports: Ports<'a, '_>,
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
-        if let Some(outcome) = self.look_at_page(ports.engine, head) {
+        let engine = ports.engine;
+        let client = ClientAddress::new(&engine.network, ports.connection, head);
+        if engine.log.address {
+            client.find();
+        }
+        if let Some(outcome) = self.look_at_page(engine, head, &client) {
             return outcome;
         }
-        let engine = ports.engine;
         let mut facts = Facts {
             engine: Some(engine),
             head: Some(head),
             ..Facts::default()
         };
-        let client = ClientAddress::new(&engine.network, ports.connection, head);
         let mut decided = engine.decide(head, ports, &self.tried, &client, &mut facts);
         facts.address = client.known();
         if engine.share_identity {
@@ -127,13 +130,14 @@ impl Exchange {
         match decided {
             Ok(Decided::Forward(admitted)) => {
                 self.forwarded = true;
-                let Engine {
-                    mode, log_allowed, ..
-                } = *engine;
+                if engine.log.model {
+                    facts.model = engine.model_in_path(&facts);
+                }
+                let Engine { mode, log, .. } = *engine;
                 let watched = mode.watched().map(RequestStep::Watch);
                 Outcome {
                     step: watched.unwrap_or(RequestStep::Forward(admitted)),
-                    record: Some(Record::allowed(&facts, log_allowed, mode)),
+                    record: Some(Record::allowed(&facts, log.allowed, mode)),
                 }
             }
             Ok(Decided::Hold(prepared, held)) => self.hold(engine.mode, prepared, held),
@@ -141,7 +145,11 @@ impl Exchange {
                 let (pending, call) = *begun;
                 self.wait(pending, call)
             }
-            Err(Refusal::Denied(denial)) => self.refuse(&facts, &denial),
+            Err(Refusal::Denied(denial)) => {
+                facts.address = client.find();
+                facts.model = engine.model_in_path(&facts);
+                self.refuse(&facts, &denial)
+            }
         }
     }
 
@@ -179,6 +187,7 @@ impl Exchange {
         &mut self,
         engine: &'a Engine,
         head: &RequestHead<'a>,
+        client: &ClientAddress<'_>,
     ) -> Option<Outcome<'a>> {
         let origin = engine.cors.as_ref()?.allowed(head);
         let watched = engine.mode.watched();
@@ -193,6 +202,7 @@ impl Exchange {
             let facts = Facts {
                 engine: Some(engine),
                 head: Some(head),
+                address: client.find(),
                 ..Facts::default()
             };
             return Some(self.refuse(&facts, &denial));

@@ -44,8 +44,6 @@ pub struct NetworkRules {
     pub deny: Ranges,
     /// how many proxies before the gateway each add an entry to `X-Forwarded-For`
     pub trusted_proxies: usize,
-    /// whether anything asks for an address: a rule, one of a key, back-off, the time for signatures
-    pub asks: bool,
 }
 
 impl NetworkRules {

@@ -249,7 +249,13 @@ fn a_request_costs_what_the_budget_says() {
         ["request_headers", "remove_request_header", "log"],
         "a Host that stands there already is not written"
     );
-    let denied = ["request_headers", "log", "count", "reply"];
+    let denied = [
+        "request_headers",
+        "request_property",
+        "log",
+        "count",
+        "reply",
+    ];
     assert_eq!(chat(&[]), denied);
     let dated = World::new(&dated());
     let clock_reads = |fields: &[(&str, &str)]| {

@@ -1,4 +1,5 @@
 //! The adapter between a gateway and the engine, and what is logged and counted.
 
 mod adapter;
+mod log_fields;
 mod records;

@@ -16,7 +16,7 @@ fn a_section_that_says_nothing_or_nonsense_is_refused() {
     );
     assert_eq!(
         error("/network", json!({ "trusted_proxies": 1 })),
-        "network.trusted_proxies: has no effect: there is no `allow`, no `deny`, no `back_off`, no key with `allow_from`, and no public key that signs"
+        "network.trusted_proxies: has no effect: there is no `allow`, no `deny`, no `back_off`, no key with `allow_from`, no public key that signs, and no `log.fields` with `address`"
     );
     for proxies in [json!(-1), json!(17), json!(1.5), json!("1"), json!(true)] {
         let found = error(

@@ -1,0 +1,55 @@
+//! `log`
+
+use super::field::{Field, Shape};
+use super::reader::{Node, Reader};
+use crate::exchange::LogRules;
+
+table! {
+    pub(super) LOG => LogSection {
+        allowed: Field::optional(
+            Shape::Boolean,
+            "whether allowed requests are logged. Default: `true`. Refusals always are",
+        ),
+        fields: Field::optional(
+            Shape::List(&Shape::Word(names)),
+            "what the lines of allowed requests hold beside who and what: `address`, the client's address, \
+             which costs a call of the gateway; `model`, where it is in the path or a rule looks into the body. \
+             Refusals hold both where they are known. Default: none",
+        ),
+    }
+}
+
+const ADDRESS: &str = "address";
+const MODEL: &str = "model";
+
+fn names() -> Vec<&'static str> {
+    vec![ADDRESS, MODEL]
+}
+
+/// What log lines hold.
+pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> LogRules {
+    let mut rules = LogRules {
+        allowed: true,
+        ..LogRules::default()
+    };
+    let Some(section) = node.and_then(|node| reader.section::<LogSection<'_>>(node)) else {
+        return rules;
+    };
+    let allowed = section.allowed.read(reader, Reader::boolean);
+    rules.allowed = allowed.unwrap_or(true);
+    let fields = section.fields.node();
+    let fields = fields.map(|node| reader.list(&node, "a list of fields"));
+    for item in fields.iter().flatten() {
+        let expected = "\"address\" or \"model\"";
+        let is_known = |text: &&str| names().contains(text);
+        let slot = match reader.parsed(item, expected, |text| Some(text).filter(is_known)) {
+            Some(ADDRESS) => &mut rules.address,
+            Some(_) => &mut rules.model,
+            None => continue,
+        };
+        if std::mem::replace(slot, true) {
+            reader.refuse(item, "is named twice");
+        }
+    }
+    rules
+}
