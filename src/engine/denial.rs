@@ -74,11 +74,12 @@ pub enum Reason {
     ClockUnavailable,
     KeysUnavailable,
     KeysPending,
+    ConfigurationChanged,
 }
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -131,6 +132,7 @@ impl Reason {
         Self::ClockUnavailable,
         Self::KeysUnavailable,
         Self::KeysPending,
+        Self::ConfigurationChanged,
     ];
 
     /// HTTP status, stable code, and what it means in one clause.
@@ -277,6 +279,11 @@ impl Reason {
                 503,
                 "keys_pending",
                 "the keys to check the token with are not there yet",
+            ),
+            Self::ConfigurationChanged => (
+                503,
+                "configuration_changed",
+                "what decides on the request has changed while it waited",
             ),
         }
     }

@@ -1,9 +1,10 @@
 //! Who is calling, and how that was proved.
 
-use crate::denial::Denial;
+use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::network::{ClientAddress, Ranges};
+use crate::time::{Clock, Timestamp};
 use std::rc::Rc;
 
 /// How an identity was proved.
@@ -37,6 +38,35 @@ impl Method {
     }
 }
 
+/// When a proof is worth nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// the first moment at which it is
+    pub at: Timestamp,
+    /// what is told then
+    pub reason: Reason,
+}
+
+impl Expiry {
+    /// Of two the one that comes first.
+    pub fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter().chain(other).min_by_key(|expiry| expiry.at)
+    }
+
+    /// Asks again, of a request that had to wait after its caller was proved.
+    ///
+    /// # Errors
+    /// It has come meanwhile, or nobody knows because there is no clock.
+    pub fn check(self, clock: &dyn Clock) -> Result<(), Denial> {
+        if clock.now()? < self.at {
+            return Ok(());
+        }
+        let advice =
+            "it was valid when the request came, and the rest of the request came too late";
+        Err(Denial::new(self.reason, advice))
+    }
+}
+
 /// Who is calling, proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity<'e> {
@@ -54,6 +84,8 @@ pub struct Identity<'e> {
     pub by_previous_secret: bool,
     /// whether a browser may have sent the proof by itself, on whatever page its user is
     pub by_browser: bool,
+    /// when that is no proof any more
+    pub expiry: Option<Expiry>,
     /// where it may come from, beside the rules for everybody; of a key only
     pub allow_from: Option<&'e Ranges>,
     /// which models it may use, and how much it may ask for
@@ -96,6 +128,7 @@ mod tests {
             claims: None,
             by_previous_secret: false,
             by_browser: false,
+            expiry: None,
             allow_from: Some(&only),
             rules: RuleSet::default(),
         };

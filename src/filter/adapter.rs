@@ -36,6 +36,8 @@ pub struct Filter<H> {
     /// the head as it was, while there is something yet to decide on it
     pub(crate) head: GivenHead,
     pub(crate) body: Body,
+    /// the newest configuration in the gateway when it began to wait
+    newest: Option<Vec<u8>>,
     /// the other end of its connection, once a rule has asked
     pub(crate) peer: Cell<Option<Peer>>,
 }
@@ -90,6 +92,7 @@ impl<H: Host> Filter<H> {
             waiting: None,
             head: GivenHead::default(),
             body: Body::default(),
+            newest: None,
             peer: Cell::new(None),
         }
     }
@@ -199,6 +202,10 @@ impl<H: Host> Filter<H> {
             },
         };
         let mut outcome = match event {
+            // What has come meanwhile may not know its key any more.
+            Event::CallDone(_) | Event::BodyEnd if self.newest != ready.newest(&self.host) => {
+                self.exchange.configuration_changed(&ready.engine, &head)
+            }
             Event::Head => self.exchange.request_head(ports, &head),
             Event::CallDone(response) => self.exchange.call_done(ports, &head, response),
             Event::BodyEnd => self.exchange.body_end(ports, &head),
@@ -217,6 +224,9 @@ impl<H: Host> Filter<H> {
             }
         };
         ready.tell_news(&self.host);
+        if matches!(event, Event::Head) && (flow.is_err() || self.exchange.reads_body()) {
+            self.newest = ready.newest(&self.host);
+        }
         match flow {
             Err(token) => {
                 // In a callback of the request, after the answer not every gateway tells it. A rule may

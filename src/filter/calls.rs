@@ -72,6 +72,20 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
     fn proxy_set_property(
         path: *const u8,
         path_size: usize,
@@ -109,6 +123,8 @@ const REQUEST_STREAM: u32 = 0;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const METRIC_COUNTER: u32 = 0;
 const CLOCK_REALTIME: u32 = 0;
+/// Whatever is there is replaced.
+const ANY_VERSION: u32 = 0;
 /// What the ABI means by "no gRPC status".
 const NO_GRPC_STATUS: i32 = -1;
 /// The clock may be this coarse, in nanoseconds.
@@ -278,6 +294,32 @@ impl Host for Gateway {
     fn set_property(&self, name: &str, value: &str) -> Result<(), Status> {
         // SAFETY: `name` and `value` outlive the call.
         check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+    }
+
+    fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
+        let (mut data, mut size, mut version) = (null_mut(), 0, 0);
+        // SAFETY: `key` outlives the call, the out-pointers are valid for it.
+        let status = unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), &mut data, &mut size, &mut version)
+        };
+        match check(status) {
+            Err(Status::NOT_FOUND) => Ok(None),
+            status => status.map(|()| Some(take(data, size))),
+        }
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status> {
+        let (name, data) = (key.as_bytes(), value);
+        // SAFETY: `name` and `data` outlive the call.
+        check(unsafe {
+            proxy_set_shared_data(
+                name.as_ptr(),
+                name.len(),
+                data.as_ptr(),
+                data.len(),
+                ANY_VERSION,
+            )
+        })
     }
 
     fn clear_request_trailers(&self) -> Result<(), Status> {

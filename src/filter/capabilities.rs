@@ -38,6 +38,9 @@ pub struct Capabilities {
     pub most_body: u64,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
+    /// There is a memory that all configurations in the gateway share. Kong traps without a section of its
+    /// own, APISIX has none.
+    pub shares_data: bool,
     /// How it tells the client's address. `None`: it is not known, so it is not asked.
     pub tells: Option<Tells>,
 }
@@ -72,6 +75,7 @@ impl Capabilities {
         asks_for_bodies: false,
         most_body: ENVOY_MOST_BODY,
         blank_before_remove: false,
+        shares_data: true,
     };
     const APISIX: Self = Self {
         tells: Some(Tells::RemoteAddr),
@@ -88,6 +92,7 @@ impl Capabilities {
         asks_for_bodies: true,
         most_body: APISIX_MOST_BODY,
         blank_before_remove: false,
+        shares_data: false,
     };
     const KONG: Self = Self {
         tells: Some(Tells::SourceAddress),
@@ -104,6 +109,7 @@ impl Capabilities {
         asks_for_bodies: false,
         most_body: KONG_MOST_BODY,
         blank_before_remove: true,
+        shares_data: false,
     };
     /// Nothing that one of the gateways does not bear.
     const PORTABLE: Self = Self {
@@ -121,6 +127,7 @@ impl Capabilities {
         asks_for_bodies: false,
         most_body: KONG_MOST_BODY,
         blank_before_remove: true,
+        shares_data: false,
     };
 
     /// From what the configuration says and what the gateway has shown itself to be.

@@ -127,6 +127,11 @@ pub trait Host {
     fn set_response_body(&self, size: usize, bytes: &[u8]) -> Result<(), Status>;
     /// Makes a property of this name for the request. On Envoy it is the filter state `wasm.<name>`.
     fn set_property(&self, name: &str, value: &str) -> Result<(), Status>;
+    /// What every configuration of this module in the gateway can see, on each of its workers: the value
+    /// of `key`. To be called where [`Capabilities`](crate) say that there is such a memory: Kong traps.
+    fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status>;
+    /// Makes `value` that of `key`.
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status>;
     /// Answers in the upstream's place.
     fn reply(&self, reply: &Reply) -> Result<(), Status>;
     /// Writes to the gateway's log.

@@ -28,6 +28,8 @@ const REPORT: &str =
 /// One configuration in force, and what the gateway offers it.
 #[derive(Debug)]
 pub struct Ready {
+    /// of its document
+    digest: [u8; 32],
     pub(crate) engine: Engine,
     pub(crate) capabilities: Capabilities,
     pub(crate) confirmation: Confirmation,
@@ -42,7 +44,32 @@ pub struct Ready {
 /// its configuration: one that nobody asks any more may be one that is no longer in force.
 const ASKED_LATELY: u32 = 10;
 
+/// Where the digest of the configuration stands that was loaded last.
+const NEWEST: &str = "ollama_gate.configuration";
+
 impl Ready {
+    /// Tells those that still run under another configuration that there is this one.
+    fn announce(&self, host: &impl Host) {
+        if self.capabilities.shares_data
+            && let Err(Status(status)) = host.set_shared_data(NEWEST, &self.digest)
+        {
+            let line = format!(
+                "ollama-gate: could not announce the configuration: host call failed with status \
+                 {status}, requests that are held during a reload end under the one that they began with"
+            );
+            host.log(Level::Warn, &line);
+        }
+    }
+
+    /// The digest of the configuration that was loaded last, of whichever gate in this gateway; none
+    /// where nobody can know.
+    pub(crate) fn newest(&self, host: &impl Host) -> Option<Vec<u8>> {
+        if !self.capabilities.shares_data {
+            return None;
+        }
+        host.shared_data(NEWEST).ok().flatten()
+    }
+
     /// A tick has come. Whether what is due is fetched in it.
     fn fetches_in_tick(&self) -> bool {
         let quiet = self.quiet.get();
@@ -110,6 +137,7 @@ impl<H: Host + Clone> Root<H> {
         match self.read(shown) {
             Ok(ready) => {
                 self.ask_for_ticks(&ready);
+                ready.announce(&self.host);
                 self.ready = Some(Rc::new(ready));
                 true
             }
@@ -157,6 +185,7 @@ impl<H: Host + Clone> Root<H> {
             self.host.log(Level::Warn, REPORT);
         }
         Ok(Ready {
+            digest: Configuration::digest(&document),
             engine: configuration.engine,
             capabilities,
             confirmation: Confirmation::of(shown, configuration.host),

@@ -61,6 +61,7 @@ impl Anonymous {
             by_previous_secret: false,
             by_browser: true,
             allow_from: None,
+            expiry: None,
             rules: RuleSet::own(&self.rules),
         })
     }

@@ -4,6 +4,7 @@ use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
 use crate::grant::ScopeSet;
+use crate::identity::Expiry;
 use crate::network::Ranges;
 use crate::time::{Clock, Timestamp};
 use sha2::{Digest, Sha256};
@@ -120,6 +121,13 @@ impl KeyRing {
 }
 
 impl ApiKey {
+    /// When it is no proof any more.
+    pub fn expiry(&self) -> Option<Expiry> {
+        let (at, _) = self.expires_at.as_ref()?;
+        let (at, reason) = (*at, Reason::ExpiredKey);
+        Some(Expiry { at, reason })
+    }
+
     const fn is_dated(&self) -> bool {
         self.expires_at.is_some() || self.not_before.is_some()
     }

@@ -156,6 +156,7 @@ impl Authenticators {
             by_previous_secret: false,
             by_browser: true,
             allow_from: None,
+            expiry: None,
             rules: RuleSet::own(&user.rules),
         })
     }

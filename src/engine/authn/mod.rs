@@ -20,7 +20,7 @@ use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::RequestHead;
-use crate::identity::{Identity, Method};
+use crate::identity::{Expiry, Identity, Method};
 use crate::network::ClientAddress;
 use crate::source::{News, Refusal, Tried};
 use crate::time::Clock;
@@ -82,6 +82,11 @@ impl Authenticators {
     /// Forgets what is remembered of tokens: there are other keys.
     pub fn forget_tokens(&self) {
         self.tokens.forget();
+    }
+
+    /// How often the keys of tokens have changed.
+    pub const fn changes_of_keys(&self) -> u64 {
+        self.tokens.changes()
     }
 
     /// What there is to log since this was asked last.
@@ -176,6 +181,7 @@ impl Authenticators {
             by_previous_secret: false,
             by_browser: false,
             allow_from: None,
+            expiry: signer.expiry(),
             rules: RuleSet::own(&signer.rules),
         })
     }
@@ -197,6 +203,7 @@ impl Authenticators {
             by_previous_secret: token.by_a_previous_secret(),
             by_browser: false,
             allow_from: None,
+            expiry: self.tokens.expiry(&token),
             rules: RuleSet::own(token.rules()),
         })
     }
@@ -217,6 +224,7 @@ impl Authenticators {
             by_previous_secret: false,
             by_browser: false,
             allow_from: key.allow_from.as_ref(),
+            expiry: key.expiry(),
             rules: RuleSet::own(&key.rules),
         };
         let Some(issuer) = key.users else {
@@ -240,6 +248,7 @@ impl Authenticators {
         identity.subject = Rc::clone(user.subject());
         identity.claims = Some(Rc::clone(user.forwarded()));
         identity.by_previous_secret = user.by_a_previous_secret();
+        identity.expiry = Expiry::first(identity.expiry, self.tokens.expiry(&user));
         // The user's token can take away, never give.
         identity.scopes = key.scopes.and(user.scopes());
         identity.rules = identity.rules.and(RuleSet::own(user.rules()));

@@ -6,7 +6,7 @@ use super::{Asking, Authenticators, preferred_refusal};
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
-use crate::identity::{Identity, Method};
+use crate::identity::{Expiry, Identity, Method};
 use crate::network::proves;
 use crate::source::Refusal;
 
@@ -200,6 +200,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         claims,
         by_previous_secret,
         by_browser,
+        expiry,
         allow_from,
         rules,
     } = second;
@@ -216,6 +217,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         claims: first.claims.or(claims),
         by_previous_secret: first.by_previous_secret || by_previous_secret,
         by_browser: first.by_browser || by_browser,
+        expiry: Expiry::first(first.expiry, expiry),
         allow_from: first.allow_from.or(allow_from),
         rules: first.rules.and(rules),
         ..first

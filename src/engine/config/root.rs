@@ -10,7 +10,7 @@ use super::{
     network, ollama_cli, require, routes, rules, share, upstream, value,
 };
 use crate::authn::Authenticators;
-use crate::authn::api_key::KeyRing;
+use crate::authn::api_key::{KeyRing, digest};
 use crate::authn::jwt::{Issuer, Keys, Tokens};
 use crate::exchange::{Engine, Mode};
 use crate::grant::ScopeSet;
@@ -141,6 +141,11 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// What tells one plugin configuration from another: the SHA-256 of its text.
+    pub fn digest(bytes: &[u8]) -> [u8; 32] {
+        digest(bytes)
+    }
+
     /// Reads the plugin configuration, JSON text or the protobuf form of a `Struct`. `seed` is random,
     /// and spreads out what several workers do at a time.
     ///

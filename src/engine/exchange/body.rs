@@ -1,16 +1,18 @@
 //! The body of a request whose head passed, and whose rules look into the body.
 
+use super::Engine;
 use super::record::{Facts, Record};
 use super::states::{Exchange, Outcome, Ports, RequestStep};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
-use crate::identity::{Identity, Method};
+use crate::identity::{Expiry, Identity, Method};
 use crate::network::ClientAddress;
 use crate::ollama::Named;
 use crate::ollama::body::{BodyError, BodyKind, Reader, reads_none};
 use crate::policy::{BodyApproved, BodyCondition};
+use crate::time::Clock;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -43,10 +45,12 @@ pub(super) struct Held {
     reader: Result<Reader, Denial>,
     read: u64,
     most: u64,
+    /// how often the keys of tokens had changed when its caller was proved
+    changes_of_keys: u64,
 }
 
 /// An identity that does not borrow from the request that proved it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Owner {
     method: Method,
     id: String,
@@ -54,6 +58,9 @@ pub(super) struct Owner {
     scopes: ScopeSet,
     by_previous_secret: bool,
     by_browser: bool,
+    expiry: Option<Expiry>,
+    /// whether a token is what proves it, or a part of that
+    by_token: bool,
 }
 
 impl Owner {
@@ -65,6 +72,8 @@ impl Owner {
             scopes: identity.scopes,
             by_previous_secret: identity.by_previous_secret,
             by_browser: identity.by_browser,
+            expiry: identity.expiry,
+            by_token: identity.claims.is_some(),
         }
     }
 
@@ -78,6 +87,7 @@ impl Owner {
             claims: None,
             by_previous_secret: self.by_previous_secret,
             by_browser: self.by_browser,
+            expiry: self.expiry,
             allow_from: None,
             rules: RuleSet::default(),
         }
@@ -91,6 +101,7 @@ impl Held {
     /// # Errors
     /// The head says already that the body cannot be held or read, or is too long.
     pub fn new(
+        engine: &Engine,
         condition: BodyCondition,
         identity: &Identity<'_>,
         address: Option<IpAddr>,
@@ -124,6 +135,7 @@ impl Held {
             reader: Ok(reader),
             read: 0,
             most: body.most,
+            changes_of_keys: engine.authenticators.changes_of_keys(),
         })
     }
 
@@ -149,17 +161,34 @@ impl Held {
 
     /// The model that the body names, and what becomes of the request.
     fn decide(
-        condition: &BodyCondition,
-        reader: Result<Reader, Denial>,
+        self,
+        engine: &Engine,
+        clock: &dyn Clock,
     ) -> (Option<String>, Result<BodyApproved, Denial>) {
-        let members = reader.and_then(|reader| reader.finish().map_err(|error| unfit(&error)));
+        let still = self.check_again(engine, clock);
+        let members = self.reader;
+        let members = members.and_then(|reader| reader.finish().map_err(|error| unfit(&error)));
         match members {
             Ok(members) => {
                 let mut named = Named::ALL.iter().filter_map(|named| named.of(&members));
-                (named.next().map(str::to_owned), condition.check(&members))
+                let model = named.next().map(str::to_owned);
+                (model, still.and_then(|()| self.condition.check(&members)))
             }
-            Err(denial) => (None, Err(denial)),
+            Err(denial) => (None, still.and(Err(denial))),
         }
+    }
+
+    /// What proved the caller may be worth nothing any more: that was asked before the body was there.
+    fn check_again(&self, engine: &Engine, clock: &dyn Clock) -> Result<(), Denial> {
+        if let Some(expiry) = self.owner.expiry {
+            expiry
+                .check(clock)
+                .map_err(|denial| denial.of(&self.owner.id))?;
+        }
+        if self.owner.by_token && engine.authenticators.changes_of_keys() != self.changes_of_keys {
+            return Err(outdated());
+        }
+        Ok(())
     }
 }
 
@@ -207,6 +236,12 @@ fn too_large(most: u64) -> Denial {
     Denial::new(Reason::BodyTooLarge, advice)
 }
 
+/// What was decided, was decided by what is no longer in force.
+pub(super) fn outdated() -> Denial {
+    let advice = "the keys or the configuration have changed while it waited, send it again";
+    Denial::new(Reason::ConfigurationChanged, advice)
+}
+
 fn unfit(error: &BodyError) -> Denial {
     Denial::new(Reason::AmbiguousBody, error.advice())
 }
@@ -241,17 +276,12 @@ impl Exchange {
         let Some(held) = self.held.take() else {
             return self.refuse(&facts, &Denial::host_failure());
         };
-        let Held {
-            condition,
-            owner,
-            address,
-            reader,
-            ..
-        } = *held;
         facts.route = engine.route(head);
+        let held = *held;
+        let owner = held.owner.clone();
         facts.identity = Some(owner.identity());
-        facts.address = address;
-        let (model, decided) = Held::decide(&condition, reader);
+        facts.address = held.address;
+        let (model, decided) = held.decide(engine, ports.clock);
         match decided {
             Ok(cleared) => {
                 self.forwarded = true;
@@ -269,7 +299,7 @@ impl Exchange {
             Err(denial) => {
                 facts.model = model;
                 let client = ClientAddress::new(&engine.network, ports.connection, head);
-                facts.address = address.or_else(|| client.find());
+                facts.address = facts.address.or_else(|| client.find());
                 self.refuse(&facts, &denial)
             }
         }

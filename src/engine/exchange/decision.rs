@@ -105,7 +105,7 @@ impl Engine {
                     let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                     return Ok(Decided::Forward(admitted));
                 }
-                let held = Held::new(condition, identity, client.known(), head, ports.body)?;
+                let held = Held::new(self, condition, identity, client.known(), head, ports.body)?;
                 let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }

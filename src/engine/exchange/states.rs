@@ -1,6 +1,6 @@
 //! One request's way through the gate.
 
-use super::body::{Held, HostBody};
+use super::body::{Held, HostBody, outdated};
 use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record};
@@ -169,6 +169,22 @@ impl Exchange {
             }
         }
         self.request_head(ports, head)
+    }
+
+    /// Another configuration has come while the request with `head` waited for its body or for keys.
+    /// Under this one it cannot go on any more, and of the other one nothing is known here.
+    pub fn configuration_changed<'a>(
+        &mut self,
+        engine: &'a Engine,
+        head: &RequestHead<'a>,
+    ) -> Outcome<'a> {
+        let facts = Facts {
+            engine: Some(engine),
+            head: Some(head),
+            route: engine.route(head),
+            ..Facts::default()
+        };
+        self.refuse(&facts, &outdated())
     }
 
     fn hold<'a>(&mut self, mode: Mode, prepared: Prepared<'a>, held: Box<Held>) -> Outcome<'a> {

@@ -37,6 +37,7 @@ fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Ident
         by_previous_secret: false,
         by_browser: false,
         allow_from: None,
+        expiry: None,
         rules: RuleSet::own(&own).and(RuleSet::own(&of_user)),
     }
 }

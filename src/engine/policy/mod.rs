@@ -114,6 +114,7 @@ mod tests {
             by_previous_secret: false,
             by_browser: false,
             allow_from: None,
+            expiry: None,
             rules: RuleSet::default(),
         }
     }

@@ -10,6 +10,7 @@ mod held;
 mod members;
 mod random;
 mod refused;
+mod release;
 mod values;
 
 use ollama_gate_engine::internals::{BodyError, Members, Scanner};

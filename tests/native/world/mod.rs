@@ -47,6 +47,8 @@ pub struct State {
     pub address: RefCell<(String, Vec<u8>)>,
     /// the address before nginx replaced it, where it says one
     pub replaced: RefCell<Option<Vec<u8>>>,
+    /// what all configurations in the gateway see
+    pub shared: RefCell<HashMap<String, Vec<u8>>>,
     /// what stands behind the body
     pub trailers: RefCell<Vec<(String, String)>>,
     pub body: RefCell<Vec<u8>>,
@@ -168,6 +170,18 @@ impl Host for Gateway {
             return Err(*status);
         }
         self.0.trailers.borrow_mut().clear();
+        Ok(())
+    }
+
+    fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
+        self.0.call("shared_data")?;
+        Ok(self.0.shared.borrow().get(key).cloned())
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status> {
+        self.0.call("set_shared_data")?;
+        let mut shared = self.0.shared.borrow_mut();
+        shared.insert(key.to_owned(), value.to_owned());
         Ok(())
     }
 

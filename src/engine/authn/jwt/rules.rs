@@ -221,6 +221,14 @@ impl TokenRules {
         Err(Denial::new(Reason::WrongAudience, advice).because(cause))
     }
 
+    /// The first moment at which [`TokenRules::check_times`] finds a token with these `times` expired.
+    pub fn end(&self, times: &Times) -> Option<Timestamp> {
+        let aged = self.max_age.zip(times.issued);
+        let aged = aged.map(|(most, issued)| issued.plus(most));
+        let end = times.expires.into_iter().chain(aged).min()?;
+        Some(end.plus(self.leeway))
+    }
+
     /// Whether a token with these `times` is valid at `now` (RFC 7519 sections 4.1.4 to 4.1.6).
     /// Asked at each request, of a token that is known as well.
     ///

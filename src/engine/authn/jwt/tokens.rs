@@ -13,6 +13,7 @@ use crate::authn::budget::Share;
 use crate::authn::cache::Cache;
 use crate::authn::shares::Shares;
 use crate::denial::{Denial, Level, Reason};
+use crate::identity::Expiry;
 use crate::network::ClientAddress;
 use crate::source::{News, Refusal, Tried};
 use crate::time::Timestamp;
@@ -79,6 +80,8 @@ pub struct Tokens {
     time: Shares,
     subjects: KnownSubjects,
     by_previous: Cell<u64>,
+    /// how often there were other keys
+    changes: Cell<u64>,
     news: RefCell<Vec<News>>,
 }
 
@@ -93,6 +96,7 @@ impl Tokens {
             time: Shares::new(COMMON),
             subjects: KnownSubjects::new(),
             by_previous: Cell::new(0),
+            changes: Cell::new(0),
             news: RefCell::new(Vec::new()),
         }
     }
@@ -230,8 +234,21 @@ impl Tokens {
 
     /// Forgets what is remembered of tokens: there are other keys.
     pub fn forget(&self) {
+        self.changes.set(self.changes.get().wrapping_add(1));
         self.verified.borrow_mut().clear();
         self.forged.borrow_mut().clear();
+    }
+
+    /// How often that was.
+    pub const fn changes(&self) -> u64 {
+        self.changes.get()
+    }
+
+    /// When `token` is no proof any more.
+    pub fn expiry(&self, token: &VerifiedToken) -> Option<Expiry> {
+        let at = self.issuer(token.issuer())?.rules.end(token.times())?;
+        let reason = Reason::ExpiredToken;
+        Some(Expiry { at, reason })
     }
 
     /// Whether nothing has to be asked for to know that a token is forged.

@@ -15,6 +15,7 @@ use super::shares::Shares;
 use crate::denial::{Denial, Reason};
 use crate::grant::BodyRules;
 use crate::grant::ScopeSet;
+use crate::identity::Expiry;
 use crate::time::Timestamp;
 use seen::{Seen, Unfit};
 use sha2::{Digest as _, Sha256};
@@ -82,6 +83,15 @@ pub struct SignedRequest<'a> {
     /// path and query as sent, without the prefix that the gate is mounted at: the CLI leaves out
     /// that of `OLLAMA_HOST` too
     pub target: &'a [u8],
+}
+
+impl Signer {
+    /// When its signatures are no proof any more.
+    pub fn expiry(&self) -> Option<Expiry> {
+        let (at, _) = self.expires_at.as_ref()?;
+        let (at, reason) = (*at, Reason::ExpiredSigner);
+        Some(Expiry { at, reason })
+    }
 }
 
 impl Signers {

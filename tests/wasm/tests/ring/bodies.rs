@@ -129,6 +129,28 @@ pub fn who_has_no_rule_is_not_read() {
 }
 
 #[test]
+pub fn a_new_configuration_ends_a_held_body_where_the_old_one_can_hear_of_it() {
+    for host in [ENVOY, ISTIO] {
+        for changes in [true, false] {
+            let mut lab = Lab::new(HOSTS[host](), &ruled());
+            let root = lab.root();
+            let Ok(id) = lab.gateway.open(root, &chat(GOOD)) else {
+                panic!("refused by the gateway");
+            };
+            lab.gateway.request_headers(id);
+            let next = if changes { plain() } else { ruled() };
+            assert!(lab.configure(&next).accepted);
+            let went_on = lab.gateway.request_body(id, GOOD.as_bytes(), true);
+            assert_eq!(went_on, !changes, "{}", lab.host);
+            let outcome = lab.gateway.close(id);
+            lab.check(&chat(GOOD), &outcome);
+            let code = if changes { "configuration_changed" } else { "" };
+            assert_eq!(outcome.code(), code, "{}", lab.host);
+        }
+    }
+}
+
+#[test]
 pub fn envoy_holds_the_head_with_the_body_where_that_is_configured() {
     let mut lab = Lab::unconfigured(HOSTS[ENVOY]());
     let held = with(

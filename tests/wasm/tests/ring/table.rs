@@ -277,7 +277,7 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         each_of_many_waits_for_its_own_call_and_one_too_many_is_told_to_come_back,
         one_failure_denies_only_the_one_that_waited_for_it,
         a_token_of_another_call_wakes_nobody,
-        a_new_configuration_lets_those_that_wait_end_under_their_own,
+        a_new_configuration_ends_the_wait_where_the_old_one_can_hear_of_it,
         where_there_are_ticks_no_request_waits,
         ticks_bear_every_end_of_a_call,
         nothing_is_asked_for_where_nothing_is_fetched;
