@@ -147,7 +147,7 @@ pub mod internals {
     pub use crate::authn::jwt::{
         Candidates, HmacKey, Key, KeySet, UnverifiedToken, VerifiedToken, key_of_jwk, verify,
     };
-    pub use crate::http::names_taken_out;
+    pub use crate::http::{Place, names_taken_out};
     pub use crate::ollama::body::{
         BodyError, FormScanner, KeepAlive, MAX_DEPTH, MAX_KEPT, Members, Number, Scanner,
     };

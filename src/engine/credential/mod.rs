@@ -10,14 +10,6 @@ use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 /// The longest credential that is looked at, in bytes.
 pub const MAX_CREDENTIAL: usize = 16 * 1024;
 
-/// Where credentials stand, in the order in which they are looked at.
-const PLACES: [Place; 4] = [
-    Place::Authorization,
-    Place::XApiKey,
-    Place::ApiKey,
-    Place::XOllamaToken,
-];
-
 /// What clients send when nobody set a key.
 const PLACEHOLDERS: [&str; 4] = ["ollama", "ollama-local", "none", "sk-no-key-required"];
 
@@ -122,12 +114,12 @@ impl<'a> Presented<'a> {
     /// [`Reason::AmbiguousCredential`] for a repeated field, a comma in `Authorization` (Envoy
     /// joins repeated ones so), or two different values of one kind.
     pub fn collect(head: &RequestHead<'a>) -> Result<Self, Denial> {
-        let mut values = [None; PLACES.len()];
+        let mut values = [None; Place::ALL.len()];
         for field in head.fields() {
             let FieldKind::Credential(own) = field.kind else {
                 continue;
             };
-            let slots = PLACES.iter().zip(&mut values);
+            let slots = Place::ALL.iter().zip(&mut values);
             for (_, slot) in slots.filter(|(place, _)| **place == own) {
                 if slot.replace(field.value).is_some() {
                     return Err(ambiguous(
@@ -137,7 +129,7 @@ impl<'a> Presented<'a> {
             }
         }
         let mut presented = Self::default();
-        for (place, value) in PLACES.into_iter().zip(values) {
+        for (place, value) in Place::ALL.into_iter().zip(values) {
             if let Some(value) = value {
                 presented.add(place, value.trim_ascii())?;
             }

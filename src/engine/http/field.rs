@@ -14,6 +14,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Every place, in the order in which they are looked at.
+    pub const ALL: [Self; 4] = [
+        Self::Authorization,
+        Self::XApiKey,
+        Self::ApiKey,
+        Self::XOllamaToken,
+    ];
+
     /// The name as people write it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -357,6 +365,30 @@ mod tests {
         for name in ["authorization", "Authorization", "AUTHORIZATION"] {
             let kind = FieldKind::of(name.as_bytes());
             assert_eq!(kind, FieldKind::Credential(Place::Authorization), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_place_for_a_credential_is_read_under_its_own_name() {
+        for (name, kind) in NAMES {
+            let FieldKind::Credential(place) = kind else {
+                continue;
+            };
+            let name = String::from_utf8_lossy(name);
+            assert!(
+                Place::ALL.contains(&place),
+                "`{name}` is stripped and never read: write {place:?} into Place::ALL of src/engine/http/field.rs"
+            );
+            assert!(name.eq_ignore_ascii_case(place.name()), "{name}: {place:?}");
+        }
+        for place in Place::ALL {
+            let kind = FieldKind::of(place.name().as_bytes());
+            assert_eq!(
+                kind,
+                FieldKind::Credential(place),
+                "`{}` is read and never stripped: write it into NAMES of src/engine/http/field.rs",
+                place.name()
+            );
         }
     }
 

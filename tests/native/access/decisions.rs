@@ -2,6 +2,7 @@
 
 use crate::world::cli::Cli;
 use crate::world::{ADMIN_KEY, KEY, NOW, READ_KEY, World, configuration, jwt, with};
+use ollama_gate_engine::internals::Place;
 use serde_json::{Value, json};
 
 #[test]
@@ -26,7 +27,7 @@ fn a_key_and_a_token_come_in_and_nobody_else() {
 #[test]
 fn a_key_in_any_place_opens_the_same_door() {
     let world = World::new(&configuration());
-    for place in ["authorization", "x-api-key", "api-key", "X-Ollama-Token"] {
+    for place in Place::ALL.map(Place::name) {
         let allowed = world.send("POST", "/api/chat", &[(place, KEY)]).verdict();
         assert_eq!(allowed.0, 200, "{place}");
         let denied = world.send("POST", "/api/pull", &[(place, KEY)]).verdict();

@@ -1,6 +1,6 @@
 //! The generated parts of the documentation are current. `make docs` writes them anew.
 
-use ollama_gate_engine::internals::{ROUTES, names_taken_out};
+use ollama_gate_engine::internals::{Place, ROUTES, names_taken_out};
 use ollama_gate_engine::{Reason, reference};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -47,6 +47,13 @@ fn the_table_of_routes_is_that_of_the_decision() {
         );
     }
     hold("docs/configuration.md", "routes", &format!("{table}\n"));
+}
+
+#[test]
+fn the_list_of_headers_that_are_read_is_that_of_the_engine() {
+    let names = Place::ALL.map(|place| format!("`{}`", place.name()));
+    let list = format!("\n{}\n\n", names.join(", "));
+    hold("docs/configuration.md", "places", &list);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod floors;
 mod program;
+mod recipes;
 mod rows;
 mod seals;
 mod source;

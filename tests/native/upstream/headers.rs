@@ -1,6 +1,7 @@
 //! What Ollama sees, and what it never does.
 
 use crate::world::{KEY, World, configuration, jwt, with};
+use ollama_gate_engine::internals::Place;
 use serde_json::json;
 
 const PRIVATE: [&str; 59] = [
@@ -68,13 +69,14 @@ const PRIVATE: [&str; 59] = [
 #[test]
 fn nothing_private_goes_on_whichever_credential_was_used() {
     let world = World::new(&configuration());
-    for place in ["authorization", "x-api-key", "api-key", "x-ollama-token"] {
+    let is_place = |name: &str| {
+        let mut places = Place::ALL.into_iter();
+        places.any(|place| place.name().eq_ignore_ascii_case(name))
+    };
+    for place in Place::ALL.map(Place::name) {
         let fields: Vec<_> = PRIVATE
             .iter()
-            .filter(|name| {
-                !["authorization", "x-api-key", "api-key", "x-ollama-token"]
-                    .contains(&name.to_ascii_lowercase().as_str())
-            })
+            .filter(|name| !is_place(name))
             .map(|name| (*name, "stolen"))
             .chain([
                 (place, KEY),
@@ -110,7 +112,7 @@ fn every_credential_place_is_emptied_not_only_the_one_that_was_used() {
     ];
     let seen = world.send("GET", "/api/tags", &fields);
     assert_eq!(seen.verdict().0, 200);
-    for place in ["x-api-key", "authorization", "api-key", "x-ollama-token"] {
+    for place in Place::ALL.map(Place::name) {
         assert!(seen.upstream_values(place).is_empty(), "{place}");
     }
 }
