@@ -60,6 +60,11 @@ pub const KONG_TARGET: &str = "ngx\0request_uri";
 const KONG_MOST_FIELDS: usize = 96;
 
 impl Capabilities {
+    /// Whether the first tick may fetch, and come at once.
+    pub const fn calls_in_first_tick(self) -> bool {
+        self.ticks && self.ends_root_contexts
+    }
+
     const ENVOY: Self = Self {
         tells: Some(Tells::AddressAndPort),
         most_fields: None,

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How often a gateway with ticks looks whether something is due.
 const TICK: Duration = Duration::from_secs(1);
+/// How soon the first tick comes where it may fetch: until then each request fetches for itself.
+const FIRST_TICK: Duration = Duration::from_millis(50);
 
 /// Why what concerns responses is refused by the file of the module that is not called for them.
 const FEWER: &str = "needs the callbacks for responses, which `ollama_gate_envoy.wasm` leaves out: load \
@@ -205,7 +207,11 @@ impl<H: Host + Clone> Root<H> {
         if !capabilities.ticks || !(ready.engine.fetches() || capabilities.counts_on_ticks) {
             return;
         }
-        if self.ticks == Ticks::Unasked && self.host.set_tick(TICK).is_ok() {
+        let first = match capabilities.calls_in_first_tick() {
+            true => FIRST_TICK,
+            false => TICK,
+        };
+        if self.ticks == Ticks::Unasked && self.host.set_tick(first).is_ok() {
             self.ticks = Ticks::Expected;
         }
         if self.ticks != Ticks::Unasked {
@@ -221,13 +227,20 @@ impl<H: Host + Clone> Root<H> {
         if let Some(ready) = &self.ready {
             ready.counters.tell(&self.host);
         }
-        if self.ticks != Ticks::Coming {
-            self.ticks = Ticks::Coming;
-            return;
-        }
+        let is_first = self.ticks != Ticks::Coming;
+        self.ticks = Ticks::Coming;
         let (Some(ready), Some(now)) = (self.ready.clone(), self.now()) else {
             return;
         };
+        if is_first {
+            if !ready.capabilities.calls_in_first_tick() {
+                return;
+            }
+            if let Err(Status(status)) = self.host.set_tick(TICK) {
+                let line = format!("ollama-gate: the gateway sets no tick (status {status})");
+                self.host.log(Level::Error, &line);
+            }
+        }
         for (ready, pending, call) in std::mem::take(&mut self.following) {
             self.send(&ready, pending, &call);
         }

@@ -32,6 +32,28 @@ impl Drop for Place {
     }
 }
 
+/// The fetches under way, by what began them: none that a stranger can begin keeps another from beginning
+/// that a stranger cannot.
+#[derive(Debug, Default)]
+struct InFlight {
+    /// for lack of anything, or for what is missing or doubted: anybody's
+    of_requests: Rc<Cell<u32>>,
+    /// for what is stale: a known caller's
+    of_callers: Rc<Cell<u32>>,
+    /// the gateway's own, by its ticks
+    of_ticks: Rc<Cell<u32>>,
+}
+
+impl InFlight {
+    const fn of(&self, why: Why<'_>) -> &Rc<Cell<u32>> {
+        match why {
+            Why::Absent | Why::Missing(_) | Why::Doubted => &self.of_requests,
+            Why::Stale => &self.of_callers,
+            Why::Prefetch => &self.of_ticks,
+        }
+    }
+}
+
 /// What an answer led to.
 #[derive(Debug)]
 pub enum Progress {
@@ -54,7 +76,7 @@ pub struct Source<D: Document> {
     name: String,
     document: D,
     rules: FetchRules,
-    in_flight: Rc<Cell<u32>>,
+    in_flight: InFlight,
     state: RefCell<State<D::Value>>,
 }
 
@@ -62,11 +84,13 @@ pub struct Source<D: Document> {
 struct State<V> {
     held: Option<(Rc<V>, Timestamp)>,
     begun: PerSecond,
+    count: u64,
     /// which fetch brought it
     brought_by: u64,
     retry: RetryDelay,
     jitter: Jitter,
     looks: Looks,
+    refreshes: Looks,
     negative_cache: NegativeCache,
 }
 
@@ -77,14 +101,16 @@ impl<D: Document> Source<D> {
             name,
             document,
             rules,
-            in_flight: Rc::default(),
+            in_flight: InFlight::default(),
             state: RefCell::new(State {
                 held: None,
                 begun: PerSecond::default(),
+                count: 0,
                 brought_by: 0,
                 retry: RetryDelay::default(),
                 jitter: Jitter::new(seed),
                 looks: Looks::default(),
+                refreshes: Looks::default(),
                 negative_cache: NegativeCache::default(),
             }),
         }
@@ -115,10 +141,14 @@ impl<D: Document> Source<D> {
         }
     }
 
-    /// Whether what is stale may be fetched anew now: nobody else does, and the server has not just
-    /// failed.
+    /// Whether what is stale may be fetched anew now for a known caller: none else does, unless one has
+    /// been given up, and the server has not just failed.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.in_flight.get() == 0 && self.state.borrow().retry.left(now).is_none()
+        let state = self.state.borrow();
+        let cool_down = self.rules.cool_down;
+        let alone =
+            self.in_flight.of_callers.get() == 0 || state.refreshes.were_given_up(cool_down, now);
+        alone && state.refreshes.wait(cool_down, now).is_none() && state.retry.left(now).is_none()
     }
 
     /// Whether it may be looked now for what what is held does not explain.
@@ -133,6 +163,7 @@ impl<D: Document> Source<D> {
     /// # Errors
     /// Why there is none now.
     pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched> {
+        let is_due = self.is_due(now);
         let mut state = self.state.borrow_mut();
         if let Why::Missing(item) = why
             && state.negative_cache.holds(item, now, self.rules.cool_down)
@@ -153,10 +184,11 @@ impl<D: Document> Source<D> {
                     return Err(NotFetched::CoolingDown { retry_after });
                 }
             }
-            Why::Stale | Why::Prefetch if self.in_flight.get() > 0 => {
-                return Err(NotFetched::NotDue);
-            }
+            Why::Stale if !is_due => return Err(NotFetched::NotDue),
             Why::Prefetch => {
+                if self.in_flight.of_ticks.get() > 0 {
+                    return Err(NotFetched::NotDue);
+                }
                 // Early enough that no request ever finds it stale.
                 let early = self.rules.every.saturating_mul(3) / 4;
                 if let Some((_, since)) = &state.held
@@ -168,21 +200,25 @@ impl<D: Document> Source<D> {
             Why::Absent | Why::Stale => {}
         }
         // Clients that go away free their places, but cannot make the server be asked ever faster.
-        if self.in_flight.get() >= self.rules.most_in_flight
-            || !state.begun.one_more(self.rules.most_per_second, now)
+        let in_flight = self.in_flight.of(why);
+        if why != Why::Prefetch
+            && (in_flight.get() >= self.rules.most_in_flight
+                || !state.begun.one_more(self.rules.most_per_second, now))
         {
             return Err(NotFetched::Busy);
         }
-        let is_look = matches!(why, Why::Missing(_) | Why::Doubted);
-        if is_look {
-            state.looks.begin(self.rules.cool_down, now);
+        match why {
+            Why::Missing(_) | Why::Doubted => state.looks.begin(self.rules.cool_down, now),
+            Why::Stale => state.refreshes.begin(self.rules.cool_down, now),
+            Why::Absent | Why::Prefetch => {}
         }
-        self.in_flight.set(self.in_flight.get().saturating_add(1));
+        in_flight.set(in_flight.get().saturating_add(1));
+        state.count = state.count.saturating_add(1);
         let fetch = Fetch {
-            number: state.begun.total(),
+            number: state.count,
             step: 0,
-            is_look,
-            _place: Place(Rc::clone(&self.in_flight)),
+            is_look: matches!(why, Why::Missing(_) | Why::Doubted),
+            _place: Place(Rc::clone(in_flight)),
         };
         Ok((fetch, self.document.first()))
     }
@@ -236,6 +272,7 @@ impl<D: Document> Source<D> {
         if fetch.is_look {
             state.looks.answered(now);
         }
+        state.refreshes = Looks::default();
         let recovered = state.retry.succeeded();
         if changed {
             state.negative_cache.clear();

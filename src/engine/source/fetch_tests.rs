@@ -161,7 +161,7 @@ fn so_many_are_under_way_and_no_more() {
     under_way.push(begin(&source, Why::Absent, NOW));
     done(source.answer(second, &Response::none(), NOW));
     drop(under_way);
-    assert_eq!(source.in_flight.get(), 0);
+    assert_eq!(source.in_flight.of_requests.get(), 0);
 }
 
 #[test]
@@ -188,9 +188,15 @@ fn a_call_that_follows_keeps_the_one_place() {
     let Progress::Follow(second, next) = source.answer(first, &ok("-> /second"), NOW) else {
         panic!("it does not go on");
     };
-    assert_eq!((source.in_flight.get(), next), (1, call("/second")));
+    assert_eq!(
+        (source.in_flight.of_requests.get(), next),
+        (1, call("/second"))
+    );
     let (changed, had, _) = done(source.answer(second, &ok("a b"), NOW));
-    assert_eq!((changed, had, source.in_flight.get()), (true, true, 0));
+    assert_eq!(
+        (changed, had, source.in_flight.of_requests.get()),
+        (true, true, 0)
+    );
 }
 
 #[test]
@@ -206,7 +212,7 @@ fn only_one_call_may_follow() {
         lines[0].contains("it points to yet another address"),
         "{lines:?}"
     );
-    assert_eq!(source.in_flight.get(), 0);
+    assert_eq!(source.in_flight.of_requests.get(), 0);
 }
 
 #[test]

@@ -24,10 +24,9 @@ pub fn seconds_left(since: Timestamp, seconds: i64, now: Timestamp) -> Option<i6
     Some(end.seconds().saturating_sub(now.seconds()).max(1))
 }
 
-/// How often something was begun: in all, and in the second that it was begun last.
+/// How often something was begun in the second that it was begun last.
 #[derive(Debug, Default)]
 pub struct PerSecond {
-    total: u64,
     second: Option<i64>,
     count: u32,
 }
@@ -42,18 +41,13 @@ impl PerSecond {
             return false;
         }
         self.count = self.count.saturating_add(1);
-        self.total = self.total.saturating_add(1);
         true
-    }
-
-    /// How many there were.
-    pub const fn total(&self) -> u64 {
-        self.total
     }
 }
 
 /// The looks for something that what is held does not explain, which strangers can ask for: a name
-/// that is not in it, or something that may have been exchanged.
+/// that is not in it, or something that may have been exchanged. Refreshes that callers carry are counted so
+/// too.
 ///
 /// Once one was answered there is none for a while. Until then a few may begin in that while, and
 /// whoever goes away before the answer has had one of them.
@@ -72,6 +66,12 @@ impl Looks {
         self.answered
             .and_then(left)
             .or_else(|| used_up.and_then(|(since, _)| left(since)))
+    }
+
+    /// Whether one that began in this cool-down was given up: another has begun after it.
+    pub fn were_given_up(&self, cool_down: i64, now: Timestamp) -> bool {
+        self.begun
+            .is_some_and(|(since, count)| count > 1 && !has_passed(since, cool_down, now))
     }
 
     /// One begins.

@@ -100,7 +100,6 @@ fn what_fails_together_is_one_failure() {
 fn a_client_that_goes_away_starts_no_wait() {
     let source = filled();
     for _ in 0..100 {
-        drop(begin(&source, Why::Stale, NOW));
         drop(begin(&source, Why::Absent, NOW));
     }
     assert!(source.is_due(NOW));
@@ -225,12 +224,29 @@ fn what_is_stale_is_fetched_once_at_a_time() {
     let one = begin(&source, Why::Stale, now);
     assert!(!source.is_due(now));
     assert_eq!(refused(&source, Why::Stale, now), NotFetched::NotDue);
-    assert_eq!(refused(&source, Why::Prefetch, now), NotFetched::NotDue);
-    // Whoever has nothing to go on with does not wait for that one.
+    // Whoever has nothing to go on with does not wait for that one, and a tick for none at all.
     drop(begin(&source, Why::Missing("x"), now));
+    drop(begin(&source, Why::Prefetch, now));
     drop(one);
     assert!(source.is_due(now));
     begin(&source, Why::Stale, now);
+}
+
+#[test]
+fn a_caller_who_gives_up_a_refresh_again_and_again_keeps_others_from_none() {
+    let source = filled();
+    let now = NOW.plus(600);
+    drop(begin(&source, Why::Stale, now));
+    let hung = begin(&source, Why::Stale, now);
+    // One was given up: others begin beside the next, four in a cool-down.
+    drop(begin(&source, Why::Stale, now));
+    let honest = begin(&source, Why::Stale, now);
+    assert_eq!(refused(&source, Why::Stale, now), NotFetched::NotDue);
+    let answered = done(source.answer(honest, &ok("c"), now));
+    assert!(answered.0 && answered.1);
+    drop(hung);
+    // What is fresh is nobody's to refresh; when it is stale again the count begins anew.
+    assert!(source.is_due(now.plus(600)));
 }
 
 #[test]
@@ -272,7 +288,7 @@ fn an_older_answer_that_comes_late_takes_nothing_back() {
         Cached::Stale(value()),
         "nor is it newer"
     );
-    assert_eq!(source.in_flight.get(), 0);
+    assert_eq!(source.in_flight.of_requests.get(), 0);
 }
 
 #[test]

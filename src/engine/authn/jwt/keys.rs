@@ -141,11 +141,13 @@ fn check_remote(
             Some(_) => unavailable(),
         });
     };
-    // If somebody else is fetching, or it was tried a moment ago, the old keys still hold.
-    if stale && fetched.is_none() && remote.keys.is_due(checker.now) {
-        return Err(Unproved::Needs(Need::Fresh));
-    }
     if let Some(result) = try_keys(&keys, token, subject, checker) {
+        // Only a token that the old keys hold for has them refreshed: a stranger's has not. If another
+        // is at it, or it was tried a moment ago, the old keys still hold.
+        let refreshes = stale && fetched.is_none() && remote.keys.is_due(checker.now);
+        if refreshes && result.is_ok() {
+            return Err(Unproved::Needs(Need::Fresh));
+        }
         // A key may be exchanged without a new name, or without having one.
         return result.map_err(|unproved| match unproved {
             Unproved::Rejected(refused)

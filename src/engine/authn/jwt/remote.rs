@@ -119,6 +119,15 @@ fn jwks_address(body: &[u8], issuer: &str, metadata: &Url) -> Result<Url, String
     )
 }
 
+/// What there is to say of keys that are no longer fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aged {
+    /// they are too old to hold
+    Gone,
+    /// they hold, and are due to be fetched
+    Due,
+}
+
 /// The published keys of one issuer, as far as they were fetched.
 #[derive(Debug)]
 pub struct Remote {
@@ -136,11 +145,14 @@ impl Remote {
         }
     }
 
-    /// Whether they are gone at `now`, or due to be fetched by a request that has `tried` this.
-    pub fn has_aged(&self, now: Timestamp, tried: &[Tried]) -> bool {
+    /// Whether they are gone at `now`, or due to be fetched by a known caller whose request has `tried` this.
+    pub fn aged(&self, now: Timestamp, tried: &[Tried]) -> Option<Aged> {
         let (keys, stale) = self.keys(now);
-        let refreshes = stale && self.keys.outcome(tried).is_none();
-        keys.is_none() || (refreshes && self.keys.is_due(now))
+        let refreshes = stale && self.keys.outcome(tried).is_none() && self.keys.is_due(now);
+        match keys {
+            None => Some(Aged::Gone),
+            Some(_) => refreshes.then_some(Aged::Due),
+        }
     }
 
     /// A fetch was made for `kid`, and did not bring it.

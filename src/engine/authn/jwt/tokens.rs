@@ -3,6 +3,7 @@
 use super::claims::ClaimPath;
 use super::issuer::Issuer;
 use super::keys::{Checker, Keys, Need, Unproved};
+use super::remote::Aged;
 use super::rules::{Rejection, Stage};
 use super::signature::Verifier;
 use super::subjects::KnownSubjects;
@@ -221,9 +222,17 @@ impl Tokens {
             return Ok(None);
         };
         if let Keys::Remote(remote) = &issuer.keys
-            && remote.has_aged(context.now, context.tried)
+            && let Some(aged) = remote.aged(context.now, context.tried)
         {
-            return Ok(None);
+            let needs = [(token.issuer(), Need::Fresh)];
+            match aged {
+                Aged::Gone => return Ok(None),
+                Aged::Due => match self.fetch_one(&needs, context.now) {
+                    Some(Refusal::Await(begun)) => return Err(Refusal::Await(begun)),
+                    // The old keys still hold.
+                    Some(Refusal::Denied(_)) | None => {}
+                },
+            }
         }
         if let Err(denial) = issuer.rules.check_times(token.times(), context.now) {
             self.verified.borrow_mut().remove(text);

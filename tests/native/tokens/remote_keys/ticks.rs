@@ -15,10 +15,19 @@ fn filled() -> World {
 }
 
 #[test]
-fn the_first_tick_makes_no_call_and_the_second_does() {
-    let mut world = World::new(&remote(json!({})));
+fn on_kong_the_first_tick_makes_no_call_and_the_second_does() {
+    let mut world = kong(remote(json!({})));
+    drop(world.ask(&good()));
+    let before = world.call_count();
     world.tick();
-    assert_eq!(world.call_count(), 0, "Kong crashes at one");
+    assert_eq!(world.call_count(), before, "Kong crashes at one");
+    world.tick();
+    assert_eq!(world.call_count(), before + 1);
+}
+
+#[test]
+fn the_first_tick_fetches_and_the_next_ones_leave_it_alone() {
+    let mut world = World::new(&remote(json!({})));
     world.tick();
     assert_eq!(world.calls_from(0), ["/certs"]);
     world.tick();
@@ -30,12 +39,41 @@ fn the_first_tick_makes_no_call_and_the_second_does() {
 }
 
 #[test]
+fn strangers_who_hang_up_do_not_keep_a_tick_from_fetching_and_a_key_that_was_withdrawn_dies() {
+    let mut world = filled();
+    assert_eq!(world.ask(&good()).verdict(), ok());
+    for second in 0..460 {
+        let strangers = (0..25).map(|number| world.ask(&token(2, &format!("k-{second}-{number}"))));
+        let strangers: Vec<_> = strangers.collect();
+        let before = world.call_count();
+        world.tick();
+        // The provider has withdrawn `k1`, and answers the tick alone: all others are gone by then.
+        drop(strangers);
+        if world.call_count() > before {
+            world.answer_root(before + 1, 200, &set(&[(2, "k2")]));
+        }
+        world.wait(1);
+    }
+    let calls = world.call_count();
+    assert!(
+        calls <= 2 + 4 * 46,
+        "four in each cool-down and the ticks': {calls}"
+    );
+    let old = signer(1).token("k1", json!({ "exp": NOW + 9_000 }));
+    assert_ne!(world.ask(&old).verdict(), ok());
+}
+
+#[test]
 fn a_request_that_comes_before_the_ticks_waits_for_its_own_call() {
     let mut world = World::new(&remote(json!({})));
     let mut request = world.ask(&good());
     world.tick();
     world.tick();
-    assert_eq!(world.call_count(), 1, "somebody is fetching");
+    assert_eq!(
+        world.call_count(),
+        2,
+        "the tick's own depends on no request"
+    );
     assert_eq!(request.answer(200, &one_key()), ok());
 }
 
