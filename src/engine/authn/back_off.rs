@@ -7,18 +7,16 @@
 //! INVARIANT: a right credential is not refused because others were wrong. What is counted is a pair,
 //! the client's address and the name that is claimed. Somebody else behind the same address has
 //! another name, and the same person elsewhere has another address. Where the address is not known,
-//! nothing is counted.
+//! nothing is counted. Only while somebody fills the memory with names, what is counted for a name that has
+//! no place in it is the address alone: see [`Memory`].
 
+use super::failures::{Failures, Memory, Place};
 use crate::denial::{Denial, Level, Reason};
 use crate::network::ClientAddress;
 use crate::source::News;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-
-/// How many pairs a generation of a memory holds. One pair takes about 50 bytes.
-const MOST: usize = 2048;
 
 /// What the configuration says of repeated failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,23 +56,6 @@ enum Blind {
     Told,
 }
 
-/// Two generations, as of [`super::cache::Cache`]: it never holds more than twice [`MOST`].
-#[derive(Debug, Default)]
-struct Memory {
-    young: HashMap<u64, Failures>,
-    old: HashMap<u64, Failures>,
-}
-
-/// The failures of one pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Failures {
-    count: u32,
-    /// where the window begins
-    since: Timestamp,
-    /// not looked at before
-    until: Option<Timestamp>,
-}
-
 impl BackOff {
     /// With these limits.
     pub fn new(limits: BackOffLimits) -> Self {
@@ -108,10 +89,20 @@ impl BackOff {
     }
 
     /// How long the pair at `place` is still held back, in seconds.
-    fn left(&self, failures: Failures, now: Timestamp) -> Option<i64> {
+    fn left(&self, failures: &Failures, now: Timestamp) -> Option<i64> {
         let left = failures.until?.seconds().saturating_sub(now.seconds());
         // A clock that was put back holds nobody for longer than that.
         (1..=self.limits.hold).contains(&left).then_some(left)
+    }
+
+    fn in_window(failures: &Failures, within: i64, now: Timestamp) -> bool {
+        let age = now.seconds().saturating_sub(failures.since.seconds());
+        (0..within).contains(&age)
+    }
+
+    /// Whether `failures` hold nobody back and count for nothing any more.
+    fn are_over(&self, failures: &Failures, now: Timestamp) -> bool {
+        self.left(failures, now).is_none() && !Self::in_window(failures, self.limits.within, now)
     }
 
     /// `known`, and one failure more.
@@ -121,13 +112,10 @@ impl BackOff {
             within,
             hold,
         } = self.limits;
-        if let Some(held) = known.filter(|known| self.left(*known, now).is_some()) {
+        if let Some(held) = known.filter(|known| self.left(known, now).is_some()) {
             return held;
         }
-        let goes_on = |failures: &Failures| {
-            let age = now.seconds().saturating_sub(failures.since.seconds());
-            (0..within).contains(&age)
-        };
+        let goes_on = |failures: &Failures| Self::in_window(failures, within, now);
         let mut failures = known.filter(goes_on).unwrap_or(Failures {
             count: 0,
             since: now,
@@ -144,30 +132,6 @@ impl BackOff {
             };
         }
         failures
-    }
-}
-
-impl Memory {
-    fn is_empty(&self) -> bool {
-        self.young.is_empty() && self.old.is_empty()
-    }
-
-    fn get(&self, place: u64) -> Option<Failures> {
-        let found = self.young.get(&place).or_else(|| self.old.get(&place));
-        found.copied()
-    }
-
-    fn put(&mut self, place: u64, failures: Failures) {
-        if self.young.len() >= MOST && !self.young.contains_key(&place) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.old.remove(&place);
-        self.young.insert(place, failures);
-    }
-
-    fn remove(&mut self, place: u64) {
-        self.young.remove(&place);
-        self.old.remove(&place);
     }
 }
 
@@ -206,7 +170,7 @@ impl<'c> Attempts<'c> {
         }
         let known = self.place(kind, name);
         let known = known.and_then(|place| back_off.memory(kind).borrow().get(place));
-        let left = known.and_then(|failures| back_off.left(failures, now));
+        let left = known.and_then(|failures| back_off.left(&failures, now));
         left.map_or(Ok(()), |seconds| {
             let advice = format!(
                 "this name was tried from this address too often, and nothing was looked at, try \
@@ -228,8 +192,12 @@ impl<'c> Attempts<'c> {
             return;
         };
         let mut memory = back_off.memory(kind).borrow_mut();
-        let failures = back_off.one_more(memory.get(place), now);
-        memory.put(place, failures);
+        memory.update(
+            place,
+            now,
+            |failures| back_off.are_over(failures, now),
+            |known| back_off.one_more(known, now),
+        );
     }
 
     /// It was done, and `name` was right: what was wrong before is forgotten.
@@ -245,15 +213,18 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// Where the pair is remembered: a hash that nobody outside can foresee.
-    fn place(self, kind: AttemptKind, name: &str) -> Option<u64> {
+    /// Where the pair is remembered.
+    fn place(self, kind: AttemptKind, name: &str) -> Option<Place> {
         let (back_off, client) = self.watched?;
         let address = client.find()?;
         let issuer = match kind {
             AttemptKind::Password => None,
             AttemptKind::Token(issuer) => Some(issuer),
         };
-        Some(back_off.hasher.hash_one((address, issuer, name)))
+        Some(Place {
+            pair: back_off.hasher.hash_one((address, issuer, name)),
+            address: back_off.hasher.hash_one(address),
+        })
     }
 }
 

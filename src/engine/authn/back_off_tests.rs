@@ -1,5 +1,6 @@
 //! Who is held back, for how long, and who never is.
 
+use super::super::failures::MAX_PAIRS;
 use super::*;
 use crate::http::RequestHead;
 use crate::network::{Appended, Connection, Peer};
@@ -177,20 +178,86 @@ fn the_address_is_asked_for_only_when_there_was_a_failure() {
 fn memory_is_bounded_and_one_kind_does_not_push_the_other_out() {
     let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
     fail(&back_off, &client, "alice", 3, START);
-    let attempts = Attempts::new(Some(&back_off), &client.0);
-    for number in 0..20_000 {
-        attempts.failed(AttemptKind::Token(0), &number.to_string(), START);
+    for address in 0..3_000_u32 {
+        let elsewhere = from(&std::net::Ipv4Addr::from(0x0b00_0000 + address).to_string());
+        let attempts = Attempts::new(Some(&back_off), &elsewhere.0);
+        for number in 0..7 {
+            attempts.failed(AttemptKind::Token(0), &number.to_string(), START);
+        }
     }
-    let tokens = back_off.tokens.borrow();
-    assert_eq!(tokens.young.len() + tokens.old.len(), 20_000 % MOST + MOST);
+    let (pairs, groups) = back_off.tokens.borrow().len();
+    assert!(pairs == MAX_PAIRS && groups <= 1024, "{pairs}, {groups}");
     assert_eq!(held(&back_off, &client, "alice", START), Some(30));
-    fail(&back_off, &client, "bob", 3, START);
-    for number in 0..MOST {
-        fail(&back_off, &client, &number.to_string(), 1, START);
+    // Their time is over: there is place again.
+    let attempts = Attempts::new(Some(&back_off), &client.0);
+    attempts.failed(AttemptKind::Token(0), "late", START.plus(90));
+    assert_eq!(back_off.tokens.borrow().len(), (1, 0));
+}
+
+#[test]
+fn names_that_are_made_up_push_out_neither_a_hold_nor_a_count() {
+    let (back_off, client) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    fail(&back_off, &client, "alice", 3, START);
+    fail(&back_off, &client, "bob", 2, START);
+    for number in 0..20_000 {
+        fail(&back_off, &client, &format!("junk-{number}"), 1, START);
     }
+    assert_eq!(held(&back_off, &client, "alice", START), Some(30));
+    fail(&back_off, &client, "bob", 1, START);
     assert_eq!(held(&back_off, &client, "bob", START), Some(30));
-    let passwords = back_off.passwords.borrow();
-    assert!(passwords.young.len() <= MOST && passwords.old.len() <= MOST);
+}
+
+#[test]
+fn whoever_fills_the_memory_is_held_back_by_address_and_others_are_not() {
+    let (back_off, flood) = (BackOff::new(LIMITS), from("10.0.0.1"));
+    for number in 0..MAX_PAIRS {
+        fail(&back_off, &flood, &format!("junk-{number}"), 1, START);
+    }
+    // There is no place left for a name: three more, of whatever name, hold the address back.
+    assert_eq!(held(&back_off, &flood, "carol", START), None);
+    for name in ["carol", "dave", "erin"] {
+        fail(&back_off, &flood, name, 1, START);
+    }
+    assert_eq!(held(&back_off, &flood, "carol", START), Some(30));
+    assert_eq!(held(&back_off, &flood, "another", START), Some(30));
+    // But for one case in 1024 to the fourth, somebody elsewhere is in another group.
+    let elsewhere = ["10.0.0.2", "10.0.0.3", "2001:db8::1", "192.168.1.1"].map(from);
+    let free = |client| held(&back_off, client, "carol", START).is_none();
+    assert!(elsewhere.iter().any(free));
+    // Who is wrong there counts too, though there is no place for the name.
+    for client in &elsewhere {
+        fail(&back_off, client, "carol", 3, START);
+        assert_eq!(held(&back_off, client, "carol", START), Some(30));
+    }
+}
+
+#[test]
+fn five_guesses_in_ten_minutes_stay_five_whatever_comes_between_them() {
+    let limits = BackOffLimits {
+        after: 5,
+        within: 600,
+        hold: 600,
+    };
+    let (back_off, client) = (BackOff::new(limits), from("10.0.0.1"));
+    let mut guesses = 0;
+    for second in 0..60 {
+        let now = START.plus(second);
+        // As many as were tried on a real gate, which made 230 guesses a minute of it.
+        for number in 0..3_400 {
+            fail(
+                &back_off,
+                &client,
+                &format!("junk-{second}-{number}"),
+                1,
+                now,
+            );
+        }
+        while held(&back_off, &client, "alice", now).is_none() {
+            fail(&back_off, &client, "alice", 1, now);
+            guesses += 1;
+        }
+    }
+    assert_eq!(guesses, 5);
 }
 
 #[test]

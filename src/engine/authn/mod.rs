@@ -8,6 +8,7 @@ pub mod basic;
 mod browser;
 mod budget;
 mod cache;
+mod failures;
 pub mod jwt;
 pub mod ollama_cli;
 mod require;
