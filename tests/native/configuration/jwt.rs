@@ -181,10 +181,9 @@ fn an_algorithm_and_its_key_are_of_one_kind() {
 
 #[test]
 fn an_algorithm_is_named_to_the_letter() {
-    let known =
-        "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+    let known = "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, Ed25519";
     for name in [
-        "none", "None", "hs256", "HS256 ", "HS1", "ES512", "ES256K", "Ed25519", "dir", "",
+        "none", "None", "hs256", "HS256 ", "HS1", "ES512", "ES256K", "Ed448", "dir", "",
     ] {
         assert_eq!(
             error("/jwt/0/algorithms", json!([name])),

@@ -1,5 +1,9 @@
 //! The algorithms of signatures (RFC 7518 section 3.1, RFC 8037 section 3.1).
 
+/// The fully specified name of what is called `EdDSA` with a key on Ed25519, the only ones that there are
+/// here (RFC 9864 section 2.2).
+const ED25519: &str = "Ed25519";
+
 /// How a JWS is signed. `none` is not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // each is its name in the RFC
@@ -55,9 +59,17 @@ impl Algorithm {
 
     /// The algorithm called `name`, to the letter (RFC 7515 section 4.1.1).
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
+        let known = || Self::ALL.into_iter().find(|one| one.name() == name);
+        match name == ED25519 {
+            true => Some(Self::EdDsa),
+            false => known(),
+        }
+    }
+
+    /// Every name that [`Self::named`] knows.
+    pub fn names() -> Vec<&'static str> {
+        let names = Self::ALL.into_iter().map(Self::name);
+        names.chain([ED25519]).collect()
     }
 
     /// Whether it works with a shared secret.
@@ -71,6 +83,14 @@ mod tests {
     use super::Algorithm;
 
     #[test]
+    fn ed25519_is_another_name_of_eddsa() {
+        assert_eq!(Algorithm::named("Ed25519"), Some(Algorithm::EdDsa));
+        for name in Algorithm::names() {
+            assert!(Algorithm::named(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_name_is_an_algorithm_to_the_letter_or_none() {
         for algorithm in Algorithm::ALL {
             assert_eq!(
@@ -82,7 +102,7 @@ mod tests {
             assert_eq!(Algorithm::named(&lower), None, "{algorithm:?}");
         }
         for wrong in [
-            "none", "None", "NONE", "", "HS256 ", "ES512", "Ed25519", "RS1",
+            "none", "None", "NONE", "", "HS256 ", "ES512", "ES256K", "ed25519", "Ed448", "RS1",
         ] {
             assert_eq!(Algorithm::named(wrong), None, "{wrong}");
         }

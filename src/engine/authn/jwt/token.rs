@@ -147,7 +147,7 @@ fn algorithm(header: &Json) -> Result<Algorithm, Denial> {
     let name = header.member("alg").and_then(Json::text);
     let name = name.ok_or_else(|| malformed("its header has no `alg`"))?;
     Algorithm::named(name).ok_or_else(|| {
-        let known = "HS, RS, PS (256, 384, 512), ES256, ES384 and EdDSA";
+        let known = "HS, RS, PS (256, 384, 512), ES256, ES384 and EdDSA, also called Ed25519";
         let advice = format!("its `alg` is {}, this gate supports {known}", quoted(name));
         Denial::new(Reason::UnsupportedAlgorithm, advice)
     })

@@ -20,9 +20,10 @@ table! {
     pub(super) ISSUER => IssuerSection {
         name: Field::required(Shape::Name, "its name in logs, unique"),
         algorithms: Field::required(
-            Shape::Filled(&Shape::Word(algorithm_names)),
+            Shape::Filled(&Shape::Word(Algorithm::names)),
             "the accepted algorithms: `HS256`, `HS384`, `HS512` with `secrets`; `RS256`, `RS384`, `RS512`, `PS256`, \
-             `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA` with `keys` or `jwks`. The token's own `alg` never chooses",
+             `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`, also called `Ed25519`, with `keys` or `jwks`. The token's own \
+             `alg` never chooses",
         ),
         secrets: Field::one_of(
             Shape::Filled(&Shape::Secret(SECRET)),
@@ -112,10 +113,6 @@ const AGE: Shape = Shape::Duration(1, 3650 * 24 * 3600);
 /// The name of a cookie (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
 const COOKIE: Shape = Shape::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$");
 
-fn algorithm_names() -> Vec<&'static str> {
-    Algorithm::ALL.into_iter().map(Algorithm::name).collect()
-}
-
 /// The place of the issuer called `name` in the list `jwt`, if its tokens come in a header of their
 /// own: an API key may name it in `users`. Looks at names only, since keys are read before issuers.
 pub(super) fn place_of_users(jwt: &Member<'_>, name: &str) -> Option<usize> {
@@ -187,7 +184,7 @@ fn read_algorithms(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<Algorithm> {
     if items.is_empty() {
         reader.refuse(node, "expected an algorithm such as \"RS256\", found none");
     }
-    let expected = format!("one of {}", algorithm_names().join(", "));
+    let expected = format!("one of {}", Algorithm::names().join(", "));
     items
         .iter()
         .filter_map(|item| reader.parsed(item, &expected, Algorithm::named))

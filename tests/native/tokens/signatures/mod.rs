@@ -146,5 +146,5 @@ fn ecdsa_on_p384_is_decided_as_the_table_says() {
 
 #[test]
 fn ed25519_is_decided_as_the_table_says() {
-    both(&["EdDSA"], |_| 0);
+    both(&["EdDSA", "Ed25519"], |_| 0);
 }

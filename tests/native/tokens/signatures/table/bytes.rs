@@ -29,7 +29,7 @@ pub(super) fn fill(table: &mut Table) {
     let of_kind = match table.algorithm {
         "ES256" => ecdsa(&good, P256),
         "ES384" => ecdsa(&good, P384),
-        "EdDSA" => ed25519(&good),
+        "EdDSA" | "Ed25519" => ed25519(&good),
         _ if table.is_hmac() => Vec::new(),
         _ => rsa(table, &good),
     };

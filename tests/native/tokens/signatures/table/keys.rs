@@ -112,7 +112,7 @@ fn public_key_as_secret(table: &mut Table) {
 /// The name of every other algorithm over a signature by the right key.
 fn other_names(table: &mut Table) {
     let unknown = [
-        "ES512", "ES256K", "Ed25519", "RS1", "HS1", "A256GCM", "dir", "",
+        "ES512", "ES256K", "Ed448", "RS1", "HS1", "A256GCM", "dir", "",
     ];
     let own = table.algorithm;
     let (lower, spaced) = (own.to_lowercase(), format!("{own} "));
@@ -123,13 +123,28 @@ fn other_names(table: &mut Table) {
     let family = |name: &str| name.starts_with("HS");
     let right = token(&table.header(json!({})), &table.current);
     let (_, old_signature) = right.rsplit_once('.').unwrap();
+    // One algorithm with two names (RFC 9864 section 2.2).
+    let twins = |name: &str| {
+        let names = ["EdDSA", "Ed25519"];
+        names.contains(&name) && names.contains(&own)
+    };
     for name in names.filter(|name| *name != own) {
         let known = ALGORITHMS.contains(&name);
         let header = table.header(json!({ "alg": name }));
         let renamed = format!("{}.{old_signature}", input(&header));
         let signed = token(&header, &table.current);
         for (how, forged) in [("signed so", signed), ("renamed", renamed)] {
+            let twin = match how == "signed so" {
+                true => ACCEPTED,
+                false => FORGED,
+            };
             let how = format!("alg `{name}`, {how}");
+            if twins(name) {
+                for setting in [Setting::Alone, Setting::Wide, Setting::Beside] {
+                    table.put(how.clone(), setting, forged.clone(), twin);
+                }
+                continue;
+            }
             table.put(how.clone(), Setting::Alone, forged.clone(), UNSUPPORTED);
             let of_wide = match known && family(name) == family(own) {
                 true => FORGED,
@@ -170,7 +185,7 @@ fn kids(table: &mut Table) {
     let expected = table.unless_hmac(FORGED);
     table.put("kid of the other key", Setting::Ring, swapped, expected);
     if !table.is_hmac() {
-        let other = if table.algorithm == "EdDSA" {
+        let other = if table.algorithm.starts_with("Ed") {
             "ES256"
         } else {
             "EdDSA"

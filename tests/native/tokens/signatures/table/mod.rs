@@ -121,7 +121,9 @@ fn issuers(algorithm: &'static str, setting: Setting) -> Value {
         Setting::Nameless => json!([previous.jwk(), { "pem": current.pem() }]),
         Setting::Wide => {
             let of = |algorithm| Signer::new(algorithm, Owner::Current).named_jwk(algorithm);
-            let mut keys = ["RS256", "ES256", "ES384", "EdDSA"].map(of).to_vec();
+            let mut keys = ["RS256", "ES256", "ES384", "EdDSA", "Ed25519"]
+                .map(of)
+                .to_vec();
             // Where one has no name, a token need not name one.
             keys.push(Signer::new("RS256", Owner::Current).jwk());
             json!(keys)

@@ -15,9 +15,9 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 /// Every algorithm of the gate.
-pub const ALGORITHMS: [&str; 12] = [
+pub const ALGORITHMS: [&str; 13] = [
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
-    "ES384", "EdDSA",
+    "ES384", "EdDSA", "Ed25519",
 ];
 
 /// Whose key it is.
@@ -69,7 +69,7 @@ impl Signer {
             "ES384" => {
                 Private::P384(p384::ecdsa::SigningKey::from_slice(&Sha384::digest(&label)).unwrap())
             }
-            "EdDSA" => Private::Ed25519(ed25519_compact::KeyPair::from_seed(
+            "EdDSA" | "Ed25519" => Private::Ed25519(ed25519_compact::KeyPair::from_seed(
                 ed25519_compact::Seed::new(Sha256::digest(&label).into()),
             )),
             _ if algorithm.starts_with("HS") => {
