@@ -5,6 +5,7 @@ use crate::body::Body;
 use crate::capabilities::KONG_TARGET;
 use crate::clock::HostClock;
 use crate::crypto::HostCrypto;
+use crate::linger::{Late, Lingering};
 use crate::root::Ready;
 use crate::{CallToken, Host, Pairs, Status, WireError, response};
 use ollama_gate_engine::{
@@ -38,6 +39,12 @@ pub struct Filter<H> {
     pub(crate) body: Body,
     /// the newest configuration in the gateway when it began to wait
     newest: Option<Vec<u8>>,
+    /// the number that the gateway gave the context, where it is known
+    pub(crate) context: Option<u32>,
+    /// the refusals that wait for the rest of their requests
+    pub(crate) lingering: Rc<Lingering>,
+    /// whether its own waits there
+    pub(crate) late: Option<Late>,
     /// the other end of its connection, once a rule has asked
     pub(crate) peer: Cell<Option<Peer>>,
 }
@@ -83,7 +90,12 @@ pub(crate) enum Event<'r> {
 
 impl<H: Host> Filter<H> {
     /// Of a request that comes in under this configuration.
-    pub(crate) fn new(host: H, ready: Option<Rc<Ready>>, told: Rc<Cell<bool>>) -> Self {
+    pub(crate) fn new(
+        host: H,
+        ready: Option<Rc<Ready>>,
+        told: Rc<Cell<bool>>,
+        lingering: Rc<Lingering>,
+    ) -> Self {
         Self {
             host,
             ready,
@@ -93,8 +105,17 @@ impl<H: Host> Filter<H> {
             head: GivenHead::default(),
             body: Body::default(),
             newest: None,
+            context: None,
+            lingering,
+            late: None,
             peer: Cell::new(None),
         }
+    }
+
+    /// The same, in the context of this number. Answers can then wait for the rest of the request.
+    pub fn in_context(mut self, context: u32) -> Self {
+        self.context = Some(context);
+        self
     }
 
     /// The head has come in, with `count` fields as the gateway counts them. `ends` is whether it

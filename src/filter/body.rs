@@ -44,10 +44,20 @@ pub(crate) struct Body {
     ended: bool,
 }
 
+impl Body {
+    /// Whether more of it is to come than the at most `most` bytes that are there.
+    pub fn follows(&self, most: usize) -> bool {
+        self.absent == Some(false) && !self.ended && self.size <= most
+    }
+}
+
 impl<H: Host> Filter<H> {
     /// A part of the body has come in: `size` bytes are there to be read, and `ends` is whether it
     /// is the last. What was held before is there with it; what went on is not.
     pub fn request_body(&mut self, size: usize, ends: bool) -> Flow {
+        if let Some(flow) = self.linger(size, ends) {
+            return flow;
+        }
         if self.waiting.is_some() {
             self.body.shown = true;
         } else if !self.exchange.reads_body() {
@@ -63,6 +73,10 @@ impl<H: Host> Filter<H> {
     /// The trailers have come in, and with them the end. Over HTTP/2 a body that has trailers ends
     /// nowhere else. Ollama reads none, and what stands in them was never looked at: it gets none.
     pub fn request_trailers(&mut self) -> Flow {
+        if let Some(flow) = self.linger(0, true) {
+            return flow;
+        }
+        self.body.ended = true;
         let open = self.waiting.is_some()
             || self.exchange.reads_body()
             || self.exchange.request_rest() == Rest::Continue;
@@ -78,7 +92,6 @@ impl<H: Host> Filter<H> {
         } else if !self.exchange.reads_body() {
             return self.request_rest();
         }
-        self.body.ended = true;
         self.go_on_reading()
     }
 

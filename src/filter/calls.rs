@@ -223,8 +223,8 @@ impl Host for Gateway {
     }
 
     fn probe_context_call(&self) -> Result<(), Status> {
-        // SAFETY: no pointer. Contexts are numbered from 1 on, so there is none of this number.
-        check(unsafe { proxy_set_effective_context(u32::MAX) })
+        // Contexts are numbered from 1 on, so there is none of this number.
+        self.enter_context(u32::MAX)
     }
 
     fn probe_nginx_property(&self) -> Result<bool, Status> {
@@ -345,6 +345,11 @@ impl Host for Gateway {
         check(unsafe {
             proxy_set_buffer_bytes(RESPONSE_BODY, 0, size, bytes.as_ptr(), bytes.len())
         })
+    }
+
+    fn enter_context(&self, context: u32) -> Result<(), Status> {
+        // SAFETY: no pointer.
+        check(unsafe { proxy_set_effective_context(context) })
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {

@@ -32,6 +32,7 @@ mod capabilities;
 mod clock;
 mod counters;
 mod crypto;
+mod linger;
 mod list;
 mod response;
 mod root;
@@ -132,6 +133,8 @@ pub trait Host {
     fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status>;
     /// Makes `value` that of `key`.
     fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status>;
+    /// Makes the context of this number the one that calls are for, until the callback ends.
+    fn enter_context(&self, context: u32) -> Result<(), Status>;
     /// Answers in the upstream's place.
     fn reply(&self, reply: &Reply) -> Result<(), Status>;
     /// Writes to the gateway's log.

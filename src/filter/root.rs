@@ -5,6 +5,7 @@ use crate::capabilities::{Capabilities, Confirmation, Shown};
 use crate::clock::HostClock;
 use crate::counters::Counters;
 use crate::crypto::Proved;
+use crate::linger::Lingering;
 use crate::{CallToken, Filter, Host, Status, response};
 use ollama_gate_engine::{
     Answered, Call, Clock as _, ConfigErrors, Configuration, Engine, Level, Mode, Pending,
@@ -102,6 +103,8 @@ pub struct Root<H: Host> {
     ticks: Ticks,
     /// whether a request was refused because the configuration was: that is logged once
     told: Rc<Cell<bool>>,
+    /// the refusals that wait for the rest of their requests
+    lingering: Rc<Lingering>,
 }
 
 /// What is known of the gateway's ticks.
@@ -124,6 +127,7 @@ impl<H: Host + Clone> Root<H> {
             following: Vec::new(),
             ticks: Ticks::Unasked,
             told: Rc::default(),
+            lingering: Rc::default(),
         }
     }
 
@@ -215,6 +219,7 @@ impl<H: Host + Clone> Root<H> {
             self.ticks = Ticks::Expected;
         }
         if self.ticks != Ticks::Unasked {
+            self.lingering.expect_ticks();
             if capabilities.ends_root_contexts {
                 ready.engine.expect_ticks();
             }
@@ -222,8 +227,14 @@ impl<H: Host + Clone> Root<H> {
         }
     }
 
-    /// A tick: tells the counters, and fetches what is due, so that no request has to wait for it.
+    /// A tick has come.
     pub fn tick(&mut self) {
+        self.look_for_due();
+        self.lingering.tick(&self.host);
+    }
+
+    /// Tells the counters, and fetches what is due, so that no request has to wait for it.
+    fn look_for_due(&mut self) {
         if let Some(ready) = &self.ready {
             ready.counters.tell(&self.host);
         }
@@ -295,7 +306,8 @@ impl<H: Host + Clone> Root<H> {
         if let Some(ready) = &self.ready {
             ready.quiet.set(0);
         }
-        Filter::new(self.host.clone(), self.ready.clone(), Rc::clone(&self.told))
+        let (told, lingering) = (Rc::clone(&self.told), Rc::clone(&self.lingering));
+        Filter::new(self.host.clone(), self.ready.clone(), told, lingering)
     }
 }
 

@@ -39,8 +39,8 @@ impl RootContext for Root<Gateway> {
         self.tick();
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(self.filter()))
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(self.filter().in_context(context_id)))
     }
 
     fn get_type(&self) -> Option<ContextType> {

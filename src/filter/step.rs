@@ -37,7 +37,7 @@ impl<H: Host> Filter<H> {
                 self.tell(Some(ready), outcome.record.as_ref());
                 Flow::Continue
             }
-            RequestStep::Reply(reply) => self.reply(Some(ready), reply, outcome.record.as_ref()),
+            RequestStep::Reply(reply) => self.refuse(Some(ready), reply, outcome.record.as_ref()),
             RequestStep::Await(_) => Flow::Pause,
         }
     }
@@ -95,7 +95,7 @@ impl<H: Host> Filter<H> {
             record.line = None;
         }
         match &outcome.step {
-            RequestStep::Reply(reply) => self.reply(ready, reply, outcome.record.as_ref()),
+            RequestStep::Reply(reply) => self.refuse(ready, reply, outcome.record.as_ref()),
             RequestStep::Watch(_) => {
                 self.tell(ready, outcome.record.as_ref());
                 Flow::Continue
@@ -105,10 +105,16 @@ impl<H: Host> Filter<H> {
         }
     }
 
+    /// Answers a request that has not gone on, now or when the rest of it has come, and stops it.
+    fn refuse(&mut self, ready: Option<&Ready>, reply: &Reply, record: Option<&Record>) -> Flow {
+        self.tell(ready, record);
+        match self.lingers(ready, reply) {
+            true => Flow::Pause,
+            false => self.send(reply),
+        }
+    }
+
     /// Answers, and stops the request either way.
-    ///
-    /// If the gateway refuses the answer, a bare one is tried. Should that fail too, the request
-    /// stays paused: closed.
     pub(crate) fn reply(
         &self,
         ready: Option<&Ready>,
@@ -116,6 +122,14 @@ impl<H: Host> Filter<H> {
         record: Option<&Record>,
     ) -> Flow {
         self.tell(ready, record);
+        self.send(reply)
+    }
+
+    /// Sends an answer.
+    ///
+    /// If the gateway refuses it, a bare one is tried. Should that fail too, the request stays paused:
+    /// closed.
+    pub(crate) fn send(&self, reply: &Reply) -> Flow {
         if self.host.reply(reply).is_err() {
             let bare = Reply {
                 headers: Vec::new(),

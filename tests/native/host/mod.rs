@@ -1,5 +1,6 @@
 //! The adapter between a gateway and the engine, and what is logged and counted.
 
 mod adapter;
+mod linger;
 mod log_fields;
 mod records;

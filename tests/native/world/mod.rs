@@ -64,6 +64,8 @@ pub struct State {
     pub foreign: RefCell<Option<Foreign>>,
     pub failing: RefCell<HashMap<&'static str, Status>>,
     pub properties: RefCell<Vec<(String, String)>>,
+    /// the context that calls are for, once one was entered
+    pub context: Cell<Option<u32>>,
 }
 
 impl State {
@@ -248,6 +250,12 @@ impl Host for Gateway {
         self.0.call("set_property")?;
         let mut properties = self.0.properties.borrow_mut();
         properties.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    fn enter_context(&self, context: u32) -> Result<(), Status> {
+        self.0.call("enter_context")?;
+        self.0.context.set(Some(context));
         Ok(())
     }
 
