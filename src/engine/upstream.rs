@@ -3,7 +3,10 @@
 
 use crate::credential::Copies;
 use crate::denial::{Denial, Reason};
-use crate::http::{FieldKind, HeaderField, RequestHead, begins, is_visible_ascii, resembles};
+use crate::http::{
+    ControlCharacter, FieldKind, HeaderField, RequestHead, begins, encoded_value, is_value,
+    resembles,
+};
 use crate::policy::{Caller, ConditionalPermit, Permit};
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -223,8 +226,8 @@ fn is_of(edit: &Edit<'_>, name: &[u8]) -> bool {
 /// Turns `permit` into the admission of the request with `head`, without what is `taken_out`.
 ///
 /// # Errors
-/// [`Reason::UnsafeIdentity`] if a value that the configuration wants in a header is not visible
-/// ASCII: a host call accepts a CR or LF, and the request breaks later.
+/// [`Reason::UnsafeIdentity`] if a value that the configuration wants in a header holds a control
+/// character: a host call accepts a CR or LF, and the request breaks later.
 pub fn admit<'a>(
     permit: &Permit<'_, 'a>,
     head: &RequestHead<'a>,
@@ -261,11 +264,13 @@ fn edits<'a>(
         // Setting replaces. On Kong a header that was blanked and then set would be there twice.
         let mut set = |name: &'a str, value: Cow<'a, str>| -> Result<(), Denial> {
             edits.retain(|edit| !is_of(edit, name.as_bytes()));
-            edits.push(Edit::Set(name, safe(value)?));
+            edits.push(Edit::Set(name, safe(name, value)?));
             Ok(())
         };
         if let Some(name) = &rules.subject_header {
-            set(name, identity.subject.to_string().into())?;
+            let subject = encoded_value(&identity.subject, false);
+            let subject = subject.map_err(|ControlCharacter| unfit(name))?;
+            set(name, subject.into_owned().into())?;
         }
         if let Some(name) = &rules.credential_id_header {
             set(name, identity.id.into())?;
@@ -296,10 +301,18 @@ fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {
     })
 }
 
-fn safe(value: Cow<'_, str>) -> Result<Cow<'_, str>, Denial> {
-    if is_visible_ascii(value.as_bytes()) {
-        return Ok(value);
+/// INVARIANT: nothing that is not the value of a header gets into one. What comes here was encoded.
+fn safe<'v>(name: &str, value: Cow<'v, str>) -> Result<Cow<'v, str>, Denial> {
+    match is_value(&value) {
+        true => Ok(value),
+        false => Err(unfit(name)),
     }
-    let advice = "only visible ASCII may stand there, ask whoever runs the gate";
-    Err(Denial::new(Reason::UnsafeIdentity, advice))
+}
+
+fn unfit(name: &str) -> Denial {
+    let advice = format!(
+        "the caller's name, which goes into the header `{name}`, holds a control character: have it \
+         changed in the key or at the issuer"
+    );
+    Denial::new(Reason::UnsafeIdentity, advice)
 }

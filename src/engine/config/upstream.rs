@@ -5,7 +5,7 @@ use super::jwt::claim;
 use super::reader::{Node, Reader};
 use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
-use crate::authn::jwt::ClaimPath;
+use crate::authn::jwt::ForwardedClaim;
 use crate::http::{FieldKind, PathPrefix, is_visible_ascii};
 use crate::upstream::{FRAMING, NamePattern, Proof, UpstreamRules};
 use std::collections::HashMap;
@@ -61,7 +61,8 @@ table! {
         ),
         claims: Field::optional(
             Shape::Map(&Shape::Name),
-            "headers for claims of the token, each with the claim: `{\"X-User-Email\": \"email\"}`",
+            "headers for claims of the token, each with the claim: `{\"X-User-Email\": \"email\"}`. A list is joined by \
+             commas; `%`, commas, spaces at the ends and what is not ASCII are percent-encoded",
         ),
     }
 }
@@ -75,7 +76,7 @@ const DEFAULT_HOST: &str = "localhost:11434";
 pub(super) fn read(
     reader: &mut Reader<'_>,
     node: Option<&Node<'_>>,
-) -> (UpstreamRules, Vec<ClaimPath>) {
+) -> (UpstreamRules, Vec<ForwardedClaim>) {
     let section = node.and_then(|node| reader.section::<UpstreamSection>(node));
     let section = section.as_ref();
     let host = section.and_then(|section| section.host.node());
@@ -110,7 +111,10 @@ pub(super) fn read(
         take(reader, &mut taken, &node, &name, "claims");
         if let Some(path) = claim(reader, &node) {
             claim_headers.push(name);
-            claims.push(path);
+            claims.push(ForwardedClaim {
+                path,
+                header: claim_headers.last().cloned().unwrap_or_default(),
+            });
         }
     }
     let proof = section.and_then(|section| section.proof.node());

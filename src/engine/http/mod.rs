@@ -6,6 +6,7 @@ mod head;
 mod path;
 mod prefix;
 mod url;
+mod value;
 
 pub use cookie::cookie;
 pub use field::{FieldKind, Place, begins, names_taken_out, resembles};
@@ -13,6 +14,7 @@ pub use head::{HeadError, HeaderField, RequestHead, RequestLine};
 pub use path::{DecodedPath, without_query};
 pub use prefix::PathPrefix;
 pub use url::Url;
+pub use value::{ControlCharacter, encoded_value, is_value};
 
 /// Whether `text` is one or more bytes of visible ASCII (RFC 9110 section 5.5, VCHAR).
 pub fn is_visible_ascii(text: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! The claims of a token, read strictly.
 
 use crate::denial::{Denial, Reason};
+use crate::http::{ControlCharacter, encoded_value};
 use crate::json::Json;
 use crate::time::Timestamp;
 use serde_json::Number;
@@ -163,27 +164,45 @@ impl UnverifiedClaims {
         }
     }
 
-    /// The claim at `path` as the value of a header: a string, a number, a truth value, or a list
-    /// of strings joined by commas. `null` is no value.
+    /// The claim as the value of its header: a string, a number, a truth value, or a list of strings
+    /// that commas separate, each encoded. `null` is no value.
+    ///
+    /// A comma is encoded in a string that stands alone too: a group called `x,admin` would be read as
+    /// two, and some issuers write a list of one as a string.
     ///
     /// # Errors
-    /// It is there and none of these, or a string of a list holds a comma: a group called
-    /// `x,admin` would be read as two.
-    pub fn header_value(&self, path: &ClaimPath) -> Result<Option<String>, Denial> {
+    /// It is there and none of these, or it holds a control character.
+    pub fn header_value(&self, claim: &ForwardedClaim) -> Result<Option<String>, Denial> {
+        let ForwardedClaim { path, header } = claim;
         match self.set_at(path) {
-            Some(Json::List(items)) if items.iter().any(holds_comma) => {
-                let advice = "a name in a list of its claims holds a comma";
-                Err(Denial::new(Reason::UnsafeIdentity, advice))
-            }
-            Some(Json::Number(number)) => Ok(Some(number.to_string())),
-            Some(Json::Bool(value)) => Ok(Some(value.to_string())),
-            _ => Ok(self.texts(path)?.map(|texts| texts.join(","))),
+            Some(Json::Number(number)) => return Ok(Some(number.to_string())),
+            Some(Json::Bool(value)) => return Ok(Some(value.to_string())),
+            _ => {}
         }
+        let Some(texts) = self.texts(path)? else {
+            return Ok(None);
+        };
+        let items = texts.into_iter().map(|text| encoded_value(text, true));
+        let items = items.collect::<Result<Vec<_>, _>>();
+        let items = items.map_err(|ControlCharacter| {
+            let advice = format!(
+                "its claim `{}`, which goes into the header `{header}`, holds a control character: have \
+                 it changed at the issuer",
+                path.written
+            );
+            Denial::new(Reason::UnsafeIdentity, advice)
+        })?;
+        Ok(Some(items.join(",")))
     }
 }
 
-fn holds_comma(item: &Json) -> bool {
-    item.text().is_some_and(|text| text.contains(','))
+/// A claim that goes into a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedClaim {
+    /// where it stands
+    pub path: ClaimPath,
+    /// the header's name, lower-case
+    pub header: String,
 }
 
 fn seconds(number: &Number) -> Option<i64> {
@@ -239,6 +258,13 @@ mod tests {
         ClaimPath::parse(written).unwrap()
     }
 
+    fn forwarded(written: &str) -> ForwardedClaim {
+        ForwardedClaim {
+            path: path(written),
+            header: "x-claim".to_owned(),
+        }
+    }
+
     fn time(written: &str) -> Option<i64> {
         let json = Json::parse(format!("{{\"exp\":{written}}}").as_bytes()).ok()?;
         let time = UnverifiedClaims::new(json).time("exp").ok()?;
@@ -252,7 +278,7 @@ mod tests {
         for name in ["aud", "sub", "/a/b", "/a/b/c"] {
             assert_eq!(claims.text(&path(name)), Ok(None), "{name}");
             assert_eq!(claims.texts(&path(name)), Ok(None), "{name}");
-            assert_eq!(claims.header_value(&path(name)), Ok(None), "{name}");
+            assert_eq!(claims.header_value(&forwarded(name)), Ok(None), "{name}");
         }
     }
 
@@ -317,17 +343,18 @@ mod tests {
     #[test]
     fn a_claim_becomes_a_header_only_as_plain_text() {
         let claims = claims(
-            r#"{"s":"a b","n":7,"t":true,"l":["x","y"],"o":{},"m":[1],"z":null,"c":["x,admin"]}"#,
+            r#"{"s":"a b","n":7,"t":true,"l":["x","y"],"o":{},"m":[1],"z":null,"c":["x,admin"],"k":["a\nb"]}"#,
         );
-        let value = |name: &str| claims.header_value(&path(name));
+        let value = |name: &str| claims.header_value(&forwarded(name));
         assert_eq!(value("s"), Ok(Some("a b".into())));
         assert_eq!(value("n"), Ok(Some("7".into())));
         assert_eq!(value("t"), Ok(Some("true".into())));
         assert_eq!(value("l"), Ok(Some("x,y".into())));
         assert_eq!(value("absent"), Ok(None));
         assert_eq!(value("z"), Ok(None));
-        let comma = value("c").unwrap_err();
-        assert_eq!(comma.reason(), Reason::UnsafeIdentity);
+        assert_eq!(value("c"), Ok(Some("x%2Cadmin".into())));
+        let control = value("k").unwrap_err();
+        assert_eq!(control.reason(), Reason::UnsafeIdentity);
         assert!(value("o").is_err());
         assert!(value("m").is_err());
     }

@@ -1,7 +1,7 @@
 //! One issuer of tokens: its keys and its rules.
 
 use super::algorithm::Algorithm;
-use super::claims::ClaimPath;
+use super::claims::ForwardedClaim;
 use super::explain;
 use super::keys::{Checker, Keys, Unproved};
 use super::rules::{Rejection, Stage, TokenRules};
@@ -58,7 +58,7 @@ impl Issuer {
         &self,
         place: usize,
         token: &UnverifiedToken<'_>,
-        forwarded: &[ClaimPath],
+        forwarded: &[ForwardedClaim],
         checker: Checker<'_>,
     ) -> Result<VerifiedToken, Unproved> {
         self.judge(place, token, forwarded, checker)
@@ -87,7 +87,7 @@ impl Issuer {
         &self,
         place: usize,
         token: &UnverifiedToken<'_>,
-        forwarded: &[ClaimPath],
+        forwarded: &[ForwardedClaim],
         checker: Checker<'_>,
     ) -> Result<VerifiedToken, Unproved> {
         self.check_algorithm(token.algorithm)
@@ -98,7 +98,7 @@ impl Issuer {
             .map_err(|refused| Unproved::Rejected(self.named(refused)))?;
         let headers = forwarded
             .iter()
-            .map(|path| token.claims.header_value(path))
+            .map(|claim| token.claims.header_value(claim))
             .collect::<Result<Rc<[_]>, _>>()
             .map_err(|denial| {
                 Unproved::Rejected(self.named(Rejection {

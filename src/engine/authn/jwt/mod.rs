@@ -27,7 +27,7 @@ mod tokens;
 mod verified;
 
 pub use algorithm::Algorithm;
-pub use claims::ClaimPath;
+pub use claims::{ClaimPath, ForwardedClaim};
 pub use cost::by_envoy as cost_by_envoy;
 pub use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};

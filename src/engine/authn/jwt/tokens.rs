@@ -1,6 +1,6 @@
 //! All issuers together, and what is remembered of their tokens.
 
-use super::claims::ClaimPath;
+use super::claims::ForwardedClaim;
 use super::issuer::Issuer;
 use super::keys::{Checker, Keys, Need, Unproved};
 use super::remote::Aged;
@@ -74,7 +74,7 @@ struct Forged {
 #[derive(Debug)]
 pub struct Tokens {
     pub(super) issuers: Vec<Issuer>,
-    forwarded: Vec<ClaimPath>,
+    forwarded: Vec<ForwardedClaim>,
     verified: RefCell<Cache<Rc<VerifiedToken>>>,
     forged: RefCell<Cache<Forged>>,
     /// time for public-key signatures
@@ -88,7 +88,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Of these issuers. `forwarded` are the claims that go into headers.
-    pub fn new(issuers: Vec<Issuer>, forwarded: Vec<ClaimPath>) -> Self {
+    pub fn new(issuers: Vec<Issuer>, forwarded: Vec<ForwardedClaim>) -> Self {
         Self {
             issuers,
             forwarded,

@@ -221,9 +221,9 @@ pub fn a_subject_that_is_no_header_value_is_refused() {
             "bob\r\nX-Admin: 1",
             "bob\n",
             "b\u{0}b",
-            "böb",
+            "b\tob",
             "\u{7f}",
-            "bob\u{2028}",
+            "böb\u{85}",
         ] {
             let token = ollama_gate_wasm_tests::credentials::token(
                 WEBUI_SECRET,
