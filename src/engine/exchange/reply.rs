@@ -58,6 +58,13 @@ impl Reply {
         }
     }
 
+    /// Writes the status into a header of its own: to a request that says it is gRPC Envoy gives every
+    /// answer that is not the upstream's as a 200. The pack puts the status back.
+    pub fn show_status(&mut self) {
+        let status = self.status.to_string();
+        self.headers.push(("x-ollama-gate-status", status));
+    }
+
     /// Makes a browser ask for name and password, where the answer asks for a credential (RFC 7617
     /// section 2). A field of its own: browsers take a field for one challenge.
     pub(crate) fn offer_basic(&mut self) {

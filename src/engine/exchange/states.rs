@@ -331,6 +331,10 @@ impl Exchange {
         if engine.is_some_and(|engine| !engine.authenticators.users().is_empty()) {
             reply.offer_basic();
         }
+        let content_type = facts.head.and_then(|head| head.value("content-type"));
+        if content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
+            reply.show_status();
+        }
         if let Some(origin) = origin {
             reply.headers.extend(cors::of_reply(&origin));
         }

@@ -429,3 +429,23 @@ fn what_a_token_says_of_itself_is_bounded_and_escaped_wherever_it_is_shown() {
         }
     }
 }
+
+#[test]
+fn a_refusal_names_its_status_in_a_header_for_a_gateway_that_takes_the_request_for_grpc() {
+    let world = World::new(&configuration());
+    for (content_type, shown) in [
+        ("application/grpc", true),
+        ("application/grpc+proto", true),
+        ("application/json", false),
+        ("text/plain, application/grpc", false),
+    ] {
+        let seen = world.send("GET", "/api/tags", &[("content-type", content_type)]);
+        let reply = seen.reply.unwrap();
+        let status = reply
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "x-ollama-gate-status")
+            .map(|(_, value)| value.as_str());
+        assert_eq!(status, shown.then_some("401"), "{content_type}");
+    }
+}
