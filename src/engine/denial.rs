@@ -75,11 +75,12 @@ pub enum Reason {
     KeysUnavailable,
     KeysPending,
     ConfigurationChanged,
+    TooMuchHeld,
 }
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -133,6 +134,7 @@ impl Reason {
         Self::KeysUnavailable,
         Self::KeysPending,
         Self::ConfigurationChanged,
+        Self::TooMuchHeld,
     ];
 
     /// HTTP status, stable code, and what it means in one clause.
@@ -284,6 +286,11 @@ impl Reason {
                 503,
                 "configuration_changed",
                 "what decides on the request has changed while it waited",
+            ),
+            Self::TooMuchHeld => (
+                503,
+                "too_much_held",
+                "the gate holds as much of bodies as it may",
             ),
         }
     }

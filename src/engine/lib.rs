@@ -129,8 +129,8 @@ pub use config::{
 pub use cors::ResponseEdit;
 pub use denial::{Denial, Level, Reason};
 pub use exchange::{
-    Engine, Exchange, Fed, HostBody, ListHead, Listing, Mode, Outcome, Ports, Record, Reply,
-    RequestStep, ResponseStep, Rest, Shared, Unread, Watched,
+    Engine, Excess, Exchange, Fed, HostBody, ListHead, Listing, Mode, Outcome, Ports, Record,
+    Reply, RequestStep, ResponseStep, Rest, Shared, Unread, Watched,
 };
 pub use http::{HeadError, RequestHead, Url};
 pub use json::Json;

@@ -1,7 +1,7 @@
 //! One request: turns callbacks into events, and does the one step that comes back.
 
 use crate::address::HostConnection;
-use crate::body::Body;
+use crate::body::{Body, HeldPart};
 use crate::capabilities::KONG_TARGET;
 use crate::clock::HostClock;
 use crate::crypto::HostCrypto;
@@ -37,6 +37,8 @@ pub struct Filter<H> {
     /// the head as it was, while there is something yet to decide on it
     pub(crate) head: GivenHead,
     pub(crate) body: Body,
+    /// what the gateway holds of its body
+    pub(crate) part: HeldPart,
     /// the newest configuration in the gateway when it began to wait
     newest: Option<Vec<u8>>,
     /// the number that the gateway gave the context, where it is known
@@ -104,6 +106,7 @@ impl<H: Host> Filter<H> {
             waiting: None,
             head: GivenHead::default(),
             body: Body::default(),
+            part: HeldPart::default(),
             newest: None,
             context: None,
             lingering,
@@ -262,6 +265,7 @@ impl<H: Host> Filter<H> {
                 self.look_for_body(ready)
             }
             Ok(flow) => {
+                self.part = HeldPart::default();
                 if self.exchange.filters_list() {
                     self.head = given;
                 }

@@ -4,7 +4,9 @@ use crate::adapter::Event;
 use crate::capabilities::Capabilities;
 use crate::root::Ready;
 use crate::{Filter, Flow, Host};
-use ollama_gate_engine::{Fed, Holding, Mode, Rest, Unread};
+use ollama_gate_engine::{Excess, Fed, Holding, Mode, Rest, Unread};
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// As much of a body as is copied out of the gateway at a time, in bytes.
 pub(crate) const PIECE: usize = 64 * 1024;
@@ -18,6 +20,58 @@ pub(crate) struct Bodies {
     pub hold_head: bool,
     /// whether the gateway shows it only when asked
     ask: bool,
+}
+
+/// How much of a body is held whose caller is not known yet, in bytes: whoever makes up a token has its
+/// keys looked for.
+const MAX_BEFORE_KEYS: usize = 1 << 20;
+
+/// What the requests of one worker hold of bodies, in bytes.
+#[derive(Debug)]
+pub(crate) struct HeldBytes {
+    all: Cell<u64>,
+    max: u64,
+}
+
+impl HeldBytes {
+    /// Nothing, and no more than `max`.
+    pub const fn new(max: u64) -> Self {
+        Self {
+            all: Cell::new(0),
+            max,
+        }
+    }
+}
+
+/// The part of one request in it, given back when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct HeldPart {
+    of: Option<Rc<Ready>>,
+    bytes: u64,
+}
+
+impl HeldPart {
+    /// Makes this part so many bytes large. Whether there is room for it; if not, it is given back.
+    fn grow_to(&mut self, ready: &Rc<Ready>, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let held = &ready.held;
+        let others = held.all.get().saturating_sub(self.bytes);
+        let all = others.saturating_add(bytes);
+        let fits = all <= held.max;
+        self.bytes = if fits { bytes } else { 0 };
+        held.all.set(if fits { all } else { others });
+        self.of = fits.then(|| Rc::clone(ready));
+        fits
+    }
+}
+
+impl Drop for HeldPart {
+    fn drop(&mut self) {
+        if let Some(ready) = &self.of {
+            let held = &ready.held;
+            held.all.set(held.all.get().saturating_sub(self.bytes));
+        }
+    }
 }
 
 impl Bodies {
@@ -67,7 +121,33 @@ impl<H: Host> Filter<H> {
         }
         self.body.size = size;
         self.body.ended |= ends;
+        if let Some(refused) = self.hold_bytes(size) {
+            return refused;
+        }
         self.go_on_reading()
+    }
+
+    /// Counts the `size` bytes that the gateway holds of the body, if it holds them and not all are there.
+    /// The refusal, if there is no room for them.
+    fn hold_bytes(&mut self, size: usize) -> Option<Flow> {
+        let ready = self.ready.clone()?;
+        let waits = self.waiting.is_some();
+        if self.only_watches() || (self.body.ended && !waits) {
+            return None;
+        }
+        let excess = match waits && size > MAX_BEFORE_KEYS {
+            true => Excess::BeforeKeys,
+            false if self.part.grow_to(&ready, size) => return None,
+            false => Excess::Together,
+        };
+        self.part = HeldPart::default();
+        self.waiting = None;
+        let given = std::mem::take(&mut self.head);
+        let Ok(Ok(head)) = given.read() else {
+            return Some(self.refuse_unread(Some(&ready), Unread::HostFailed, &self.path()));
+        };
+        let outcome = self.exchange.cannot_hold(&ready.engine, &head, excess);
+        Some(self.finish(&ready, &outcome, &head))
     }
 
     /// The trailers have come in, and with them the end. Over HTTP/2 a body that has trailers ends
@@ -155,6 +235,7 @@ impl<H: Host> Filter<H> {
     }
 
     fn end_body(&mut self, ready: &Ready) -> Flow {
+        self.part = HeldPart::default();
         let head = std::mem::take(&mut self.head);
         self.decide(ready, head, Event::BodyEnd)
     }

@@ -1,6 +1,6 @@
 //! The root context: holds the configuration, and fetches between requests.
 
-use crate::body::Bodies;
+use crate::body::{Bodies, HeldBytes};
 use crate::capabilities::{Capabilities, Confirmation, Shown};
 use crate::clock::HostClock;
 use crate::counters::Counters;
@@ -37,6 +37,7 @@ pub struct Ready {
     pub(crate) capabilities: Capabilities,
     pub(crate) confirmation: Confirmation,
     pub(crate) bodies: Bodies,
+    pub(crate) held: HeldBytes,
     pub(crate) counters: Counters,
     pub(crate) crypto: Proved,
     /// how many ticks have come since the last request
@@ -196,6 +197,7 @@ impl<H: Host + Clone> Root<H> {
             capabilities,
             confirmation: Confirmation::of(shown, configuration.host),
             bodies: Bodies::new(capabilities, configuration.holding),
+            held: HeldBytes::new(configuration.holding.held_limit),
             crypto: Proved::default(),
             quiet: Cell::new(u32::MAX),
             counters: match capabilities.counters {

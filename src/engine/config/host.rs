@@ -21,17 +21,37 @@ table! {
             Shape::Size(MAX_BODY),
             "how large a body may be that a rule looks into, such as `64MiB`; the gateway's own limit has to be as high. Default: `1MiB` on Envoy and Istio, `32MiB` on APISIX, `8KiB` elsewhere",
         ),
+        held_limit: Field::optional(
+            Shape::Size(MAX_HELD),
+            "how much of bodies one worker holds at a time, such as `256MiB`, for all requests that wait for the rest of theirs together; one that would go over it is a 503. Default: `256MiB`",
+        ),
     }
 }
 
 /// How bodies are held that a rule looks into.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holding {
     /// the head waits with the body
     pub hold_head: bool,
     /// how large a body may be that a rule looks into, in bytes
     pub limit: Option<u64>,
+    /// how much of all bodies together a worker holds, in bytes
+    pub held_limit: u64,
 }
+
+impl Default for Holding {
+    fn default() -> Self {
+        Self {
+            hold_head: false,
+            limit: None,
+            held_limit: DEFAULT_HELD,
+        }
+    }
+}
+
+const DEFAULT_HELD: u64 = 256 << 20;
+/// No worker holds more than this, in bytes.
+const MAX_HELD: u64 = 64 << 30;
 
 /// No host holds more of a body than this, in bytes: the module's memory ends at 4 GiB.
 const MAX_BODY: u64 = 1 << 30;
@@ -87,6 +107,7 @@ pub(super) fn read(
     let holding = Holding {
         hold_head: hold_head(reader, &host.hold_head, name),
         limit: reader.size(&host.body_limit),
+        held_limit: reader.size(&host.held_limit).unwrap_or(DEFAULT_HELD),
     };
     if name == HostName::Kong {
         let upstream = upstream.node().and_then(|node| node.peek());

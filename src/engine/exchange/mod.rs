@@ -21,7 +21,7 @@ pub use record::{LogRules, Record};
 pub use reply::Reply;
 pub use response::ResponseStep;
 pub use share::Shared;
-pub use states::{Exchange, Outcome, Ports, RequestStep, Rest, Unread};
+pub use states::{Excess, Exchange, Outcome, Ports, RequestStep, Rest, Unread};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::cors::Cors;

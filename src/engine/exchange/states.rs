@@ -64,6 +64,15 @@ pub enum Unread {
     HostFailed,
 }
 
+/// Of what there is too much to be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// of all bodies of the worker together
+    Together,
+    /// of a body whose caller is not known yet
+    BeforeKeys,
+}
+
 /// The states of one request. Dropping it gives up what it waits for.
 #[derive(Debug, Default)]
 pub struct Exchange {
@@ -185,6 +194,32 @@ impl Exchange {
             ..Facts::default()
         };
         self.refuse(&facts, &outdated())
+    }
+
+    /// The gateway would hold too much of the body of the request with `head`.
+    pub fn cannot_hold<'a>(
+        &mut self,
+        engine: &'a Engine,
+        head: &RequestHead<'a>,
+        excess: Excess,
+    ) -> Outcome<'a> {
+        let facts = Facts {
+            engine: Some(engine),
+            head: Some(head),
+            route: engine.route(head),
+            ..Facts::default()
+        };
+        let denial = match excess {
+            Excess::Together => Denial::new(
+                Reason::TooMuchHeld,
+                "send it again later; the operator can raise `host.held_limit`",
+            ),
+            Excess::BeforeKeys => Denial::new(
+                Reason::KeysPending,
+                "its body is too large to be held until they are, send it again",
+            ),
+        };
+        self.refuse(&facts, &denial)
     }
 
     fn hold<'a>(&mut self, mode: Mode, prepared: Prepared<'a>, held: Box<Held>) -> Outcome<'a> {

@@ -220,3 +220,72 @@ fn a_configuration_that_comes_while_keys_are_awaited_ends_the_wait() {
         assert_eq!(body["code"], code, "{changes}");
     }
 }
+
+/// Two bodies may be held at once, of this size.
+const PART: usize = 100_000;
+
+fn bounded() -> World {
+    let mut configuration = configuration();
+    configuration["host"]["held_limit"] = json!("200000B");
+    configuration["host"]["body_limit"] = json!("1MiB");
+    World::new(&configuration)
+}
+
+impl Held {
+    /// A part of the body has come, so much being there now. Status and code of a refusal.
+    fn grow(&mut self, size: usize) -> Option<(u16, String)> {
+        let state = &self.gateway.0;
+        state.replies.borrow_mut().clear();
+        let start = br#"{"model":"llama3.2","messages":[],"x":""#;
+        *state.body.borrow_mut() = start
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(b'a'))
+            .take(size)
+            .collect();
+        assert_eq!(self.filter.request_body(size, false), Flow::Pause);
+        let replies = state.replies.borrow();
+        let body: Value = serde_json::from_slice(&replies.first()?.body).unwrap();
+        Some((replies[0].status, body["code"].as_str()?.to_owned()))
+    }
+}
+
+#[test]
+fn a_worker_holds_so_much_of_all_bodies_and_no_more() {
+    let world = bounded();
+    let (mut one, mut other, mut third) = (hold(&world, KEY), hold(&world, KEY), hold(&world, KEY));
+    assert_eq!(one.grow(PART), None);
+    assert_eq!(other.grow(PART - 1), None);
+    assert_eq!(third.grow(2), Some(refused(503, "too_much_held")));
+    assert_eq!(
+        other.grow(PART),
+        None,
+        "the one that was refused holds nothing"
+    );
+    assert_eq!(other.grow(PART + 1), Some(refused(503, "too_much_held")));
+    // What was let go, refused or left makes room.
+    assert_eq!(one.grow(2 * PART), None);
+    let mut next = hold(&world, KEY);
+    assert_eq!(next.grow(1), Some(refused(503, "too_much_held")));
+    drop(one);
+    let mut next = hold(&world, KEY);
+    assert_eq!(next.grow(2 * PART), None);
+    world.gateway.0.replies.borrow_mut().clear();
+    *world.gateway.0.body.borrow_mut() = CHAT.to_vec();
+    drop(next);
+    assert_eq!(hold(&world, KEY).end(), good());
+    assert_eq!(hold(&world, KEY).grow(2 * PART), None);
+}
+
+#[test]
+fn little_is_held_of_a_body_whose_caller_is_not_known() {
+    let world = World::new(&fetched());
+    let mut held = hold(&world, &signer(1).token("forged", json!({})));
+    assert_eq!(held.grow(1 << 20), None);
+    assert_eq!(held.grow((1 << 20) + 1), Some(refused(503, "keys_pending")));
+    // The answer to its call comes too late, and finds nothing.
+    let call = u32::try_from(world.call_count()).unwrap();
+    world.gateway.0.replies.borrow_mut().clear();
+    held.filter.call_done(CallToken(call), 0);
+    assert!(world.gateway.0.replies.borrow().is_empty());
+}

@@ -1,0 +1,113 @@
+"""What somebody can take from everybody else: memory by bodies that never end, places by connections that say nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo.pack import mappings
+from support.wire import build
+from support.world import CHAT, Gate, World, eventually
+
+MEGABYTE = 1 << 20
+# A body of the size that the attack was found with, and how many of them.
+BODY, BODIES = 59 * MEGABYTE, 20
+# As much as the configuration lets all workers hold, and what Envoy may take for itself.
+ROOM = 700 * MEGABYTE
+
+
+def memory(gate: Gate) -> int:
+    """In: a gate. Out: the memory of its Envoy, in bytes."""
+    status = Path(f"/proc/{gate.envoy.child.pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+@contextmanager
+def unfinished(gate: Gate, credential: str) -> Iterator[socket.socket]:
+    """In: a credential. Out: the connection of a chat whose body comes and does not end."""
+    head = build("POST", "/api/chat", [("Authorization", f"Bearer {credential}"), ("Content-Length", str(BODY + 1))])
+    with socket.create_connection(("127.0.0.1", gate.port), timeout=5) as connection:
+        try:
+            connection.sendall(head + b'{"model":"llama3.2","x":"')
+            for _ in range(BODY // MEGABYTE):
+                connection.sendall(b"a" * MEGABYTE)
+        except OSError:
+            pass  # refused, or no longer read
+        yield connection
+
+
+def flood(gate: Gate, credentials: list[str]) -> int:
+    """In: a credential for each body. Out: the memory that they came to, while a good caller is served."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(credentials)) as pool:
+        opened = [unfinished(gate, credential) for credential in credentials]
+        for connection in pool.map(lambda body: body.__enter__(), opened):
+            stack.callback(connection.close)
+        most = memory(gate)
+        assert gate.get("/api/tags", key=gate.keys.read).status == 200
+        return most
+
+
+def held(world: World) -> dict[str, Any]:
+    """Out: a configuration with a key whose bodies are held."""
+    plugin = world.keys.plugin()
+    key = next(key for key in plugin["api_keys"]["keys"] if key["id"] == "inference-key")
+    key["models"] = ["llama3.2"]
+    return {**plugin, "host": {"name": "envoy", "hold_head": True, "body_limit": "64MiB"}}
+
+
+def test_bodies_that_never_end_take_no_more_than_the_operator_gave(world: World) -> None:
+    gate = world.start("strangers-bodies", world.pack(plugin=held(world)))
+    before = memory(gate)
+    most = flood(gate, [world.keys.inference] * BODIES)
+    print(f"{BODIES} unfinished bodies of {BODY // MEGABYTE} MiB: {before // MEGABYTE} to {most // MEGABYTE} MiB")
+    assert most < before + ROOM
+    assert gate.post("/api/chat", key=world.keys.inference, body=CHAT).status == 200
+
+
+def crowd(gate: Gate, count: int, first: bytes) -> list[socket.socket]:
+    """In: how many connections, and what each says. Out: those that were opened."""
+    opened = []
+    for _ in range(count):
+        connection = socket.socket()
+        connection.settimeout(5)
+        try:
+            connection.connect(("127.0.0.1", gate.port))
+            connection.sendall(first)
+        except OSError:
+            connection.close()
+            break
+        opened.append(connection)
+    return opened
+
+
+def served(gate: Gate) -> bool:
+    """Out: whether somebody who comes now is served."""
+    try:
+        return gate.get("/api/tags", key=gate.keys.read).status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /api/tags HTTP/1.1\r\nHost: a\r\nX-A: "], ids=["silent", "half a head"])
+def test_connections_that_ask_for_nothing_go_and_others_get_in(world: World, first: bytes) -> None:
+    pack = world.pack()
+    places = 300
+    for node in mappings(pack.document):
+        if "max_active_downstream_connections" in node:
+            node["max_active_downstream_connections"] = places
+    gate = world.start(f"strangers-crowd-{len(first)}", pack)
+    assert served(gate)
+    opened = crowd(gate, places + 10, first)
+    start = time.monotonic()
+    assert not served(gate), "the places are taken"
+    eventually(lambda: served(gate), seconds=60, what="the first good answer")
+    print(f"{len(opened)} connections: the first good answer after {time.monotonic() - start:.1f} s")
+    for connection in opened:
+        connection.close()
