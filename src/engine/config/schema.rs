@@ -87,6 +87,13 @@ fn shape(shape: Shape) -> Members {
         Shape::Name => vec![string(), member("pattern", text("^[!-~]{1,128}$"))],
         Shape::Time => vec![string(), member("format", text("date-time"))],
         Shape::Boolean => vec![member("type", text("boolean"))],
+        // Where there is place for it, what Envoy makes of a number of YAML with over 32 bits.
+        Shape::Whole(least, most) if most > 0x7fff_ffff => vec![
+            member("type", texts(&["integer", "string"])),
+            member("minimum", number(least)),
+            member("maximum", number(most)),
+            member("pattern", text("^[0-9]{10,16}$")),
+        ],
         Shape::Whole(least, most) => vec![
             member("type", text("integer")),
             member("minimum", number(least)),

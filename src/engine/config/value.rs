@@ -123,11 +123,7 @@ impl Reader<'_> {
 
     /// A whole number within `range`.
     pub fn whole_within(&mut self, node: &Node<'_>, range: RangeInclusive<u64>) -> Option<u64> {
-        let value = match node.json {
-            Json::Number(number) => number.as_u64(),
-            _ => None,
-        };
-        let value = value.filter(|value| range.contains(value));
+        let value = node.json.whole().filter(|value| range.contains(value));
         if value.is_none() {
             let expected = format!("a whole number of {} to {}", range.start(), range.end());
             self.mismatch_shown(node, &expected);

@@ -4,6 +4,7 @@
 //! the configuration and tokens (RFC 7515 section 4, RFC 7519 section 4) must
 //! not have any, so the tree here keeps them for the caller to refuse.
 
+mod number;
 mod writer;
 
 pub use writer::ObjectWriter;

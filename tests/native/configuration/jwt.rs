@@ -238,7 +238,7 @@ fn a_claim_is_a_name_or_a_pointer() {
             "{name}: {errors:?}"
         );
     }
-    let expected = "a string, a number, true or false, a list of these, or {\"absent\": true}";
+    let expected = "a string, a number of up to 14 digits, true or false, a list of these, or {\"absent\": true}";
     for (wrong, found) in [
         (json!({}), "an object"),
         (json!({ "absent": false }), "an object"),
@@ -310,4 +310,42 @@ fn any_audience_and_a_list_of_them_exclude_each_other() {
     );
     both["jwt"][0]["danger_allow_any_audience"] = json!(false);
     assert_eq!(errors(&both), Vec::<String>::new());
+}
+
+#[test]
+fn a_number_that_not_every_gateway_passes_on_is_asked_for_as_text() {
+    for number in [
+        "100000000000000",
+        "123456789012345",
+        "0.123456789012345",
+        "1e14",
+    ] {
+        let number: Value = serde_json::from_str(number).unwrap();
+        let error = error("/jwt/0/required_claims", json!({ "id": number }));
+        let expected = "jwt[0].required_claims.id: has over 14 digits, which not every gateway passes on: \
+                        write it as a string";
+        assert_eq!(error, expected, "{number}");
+    }
+    for number in ["99999999999999", "0.12345678901234", "-5", "0", "1e13"] {
+        let number: Value = serde_json::from_str(number).unwrap();
+        let found = errors(&with("/jwt/0/required_claims", json!({ "id": number })));
+        assert_eq!(found, Vec::<String>::new(), "{number}");
+    }
+}
+
+#[test]
+fn a_limit_is_a_whole_number_in_every_form_that_a_gateway_makes_of_it() {
+    for form in ["4096", "4096.0", "5000000000", "5e+09", "\"5000000000\""] {
+        let form: Value = serde_json::from_str(form).unwrap();
+        let found = errors(&with("/jwt/0/limits", json!({ "num_ctx": form })));
+        assert_eq!(found, Vec::<String>::new(), "{form}");
+    }
+    for form in ["\"4096\"", "4096.5", "\"-5000000000\"", "\"5e+09\"", "-1"] {
+        let form: Value = serde_json::from_str(form).unwrap();
+        let found = errors(&with("/jwt/0/limits", json!({ "num_ctx": form })));
+        assert!(
+            found.len() == 1 && found[0].contains("expected a whole number"),
+            "{form}: {found:?}"
+        );
+    }
 }

@@ -269,3 +269,33 @@ fn scopes_are_found_by_pointer_too() {
         assert_eq!(verdict, refused("malformed_token"), "{wrong}");
     }
 }
+
+#[test]
+fn a_number_that_is_asked_for_is_one_number_in_every_form() {
+    let token = |claims: Value| jwt(claims);
+    for (asked, found, fits) in [
+        (json!(1.5), json!(1.5), true),
+        (json!("1.5"), json!(1.5), true),
+        (json!(5_000_000_000_u64), json!(5_000_000_000_u64), true),
+        (json!("5000000000"), json!(5_000_000_000_u64), true),
+        (json!(5_000_000_000_u64), json!("5000000000"), true),
+        (json!(5.0), json!(5), true),
+        (json!([1, "2.5"]), json!([2.5]), true),
+        (json!("1.50"), json!("1.5"), true),
+        (json!(5), json!("5"), false),
+        (json!("5000000000"), json!(5_000_000_001_u64), false),
+        (json!(1), json!(true), false),
+        (json!("true"), json!(true), false),
+        (json!("abc"), json!(1), false),
+        (json!(5), json!("5 "), false),
+    ] {
+        let world = issuer("required_claims", json!({ "level": asked }));
+        assert!(world.configured, "{asked}: {:?}", world.errors());
+        let verdict = verdict(&world, &token(json!({ "level": found })));
+        let expected = match fits {
+            true => ok(),
+            false => refused("claim_mismatch"),
+        };
+        assert_eq!(verdict, expected, "{asked}, {found}");
+    }
+}

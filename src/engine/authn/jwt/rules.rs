@@ -336,15 +336,19 @@ impl TokenRules {
     }
 }
 
+fn is_one_of(fit: &[Json], found: &Json) -> bool {
+    fit.iter().any(|one| one.says(found))
+}
+
 impl RequiredClaim {
     fn check(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
         let found = claims.at(&self.path);
         let fit = match (&self.expected, found) {
             (Expected::Absent, found) => found.is_none(),
             (Expected::OneOf(fit), Some(Json::List(items))) => {
-                items.iter().any(|item| fit.contains(item))
+                items.iter().any(|item| is_one_of(fit, item))
             }
-            (Expected::OneOf(fit), Some(found)) => fit.contains(found),
+            (Expected::OneOf(fit), Some(found)) => is_one_of(fit, found),
             (Expected::OneOf(_), None) => false,
         };
         if fit {

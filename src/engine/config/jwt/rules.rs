@@ -6,8 +6,11 @@ use super::IssuerSection;
 use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, TokenRules, media_type};
 use crate::grant::ScopeSet;
 use crate::json::Json;
+use serde_json::Number;
 
 const LEEWAY: i64 = 60;
+/// The most digits of a number that every gateway passes on.
+const MAX_DIGITS: usize = 14;
 /// The types of token that are accepted by default (RFC 7519 section 5.1, RFC 9068 section 4).
 const KINDS: [&str; 2] = ["jwt", "at+jwt"];
 
@@ -98,9 +101,14 @@ fn read_required(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<RequiredClaim>
                 Expected::OneOf(items.clone())
             }
             value if is_plain(value) => Expected::OneOf(vec![value.clone()]),
+            Json::Number(_) => {
+                let message =
+                    "has over 14 digits, which not every gateway passes on: write it as a string";
+                reader.refuse(&node, message);
+                continue;
+            }
             _ => {
-                let expected =
-                    "a string, a number, true or false, a list of these, or {\"absent\": true}";
+                let expected = "a string, a number of up to 14 digits, true or false, a list of these, or {\"absent\": true}";
                 reader.mismatch(&node, expected);
                 continue;
             }
@@ -110,6 +118,23 @@ fn read_required(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<RequiredClaim>
     required
 }
 
-const fn is_plain(json: &Json) -> bool {
-    matches!(json, Json::Text(_) | Json::Number(_) | Json::Bool(_))
+fn is_plain(json: &Json) -> bool {
+    match json {
+        Json::Text(_) | Json::Bool(_) => true,
+        Json::Number(number) => is_carried(number),
+        _ => false,
+    }
+}
+
+/// Whether each gateway passes `number` on as it is. APISIX and Kong write it with 14 digits.
+fn is_carried(number: &Number) -> bool {
+    let written = number.to_string();
+    let (digits, _) = written.split_once(['e', 'E']).unwrap_or((&written, ""));
+    let digits = match digits.contains('.') {
+        true => digits.trim_end_matches('0').trim_end_matches('.'),
+        false => digits,
+    };
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_start_matches('0').len() <= MAX_DIGITS
+        && number.as_f64().is_some_and(|value| value.abs() < 1.0e14)
 }

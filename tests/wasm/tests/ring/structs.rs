@@ -4,7 +4,9 @@
 //! is written by hand, so that it shares no mistake with the filter's decoder.
 
 use ollama_gate_wasm_tests::ClientRequest;
+use ollama_gate_wasm_tests::credentials::token;
 use ollama_gate_wasm_tests::gateway::Configured;
+use ollama_gate_wasm_tests::world::NOON;
 use serde_json::{Value, json};
 
 use crate::configuration::answers_misconfigured;
@@ -258,6 +260,39 @@ pub fn a_struct_that_is_none_is_refused_and_traps_nothing() {
         println!("{}: {refused} byte strings refused", lab.host);
         assert!(lab.configure_bytes(&good).accepted);
         lab.still_serves();
+    });
+}
+
+/// The forms in which gateways pass one number of the configuration on: as written, as Envoy makes it of
+/// YAML, as Lua writes it.
+#[test]
+pub fn a_number_decides_the_same_in_every_form_that_a_gateway_makes_of_it() {
+    let claims = json!({"sub": "bob", "exp": NOON + 3600, "level": 1.5, "org": 5_000_000_000_u64, "tier": 5});
+    let other = json!({"sub": "bob", "exp": NOON + 3600, "level": 1.5, "org": 5_000_000_001_u64, "tier": 5});
+    let (good, wrong) = (token(WEBUI_SECRET, &claims), token(WEBUI_SECRET, &other));
+    on_every_host(|lab| {
+        for form in [
+            r#"{"level": 1.5, "org": 5000000000, "tier": 5}"#,
+            r#"{"level": "1.5", "org": "5000000000", "tier": 5}"#,
+            r#"{"level": 15e-1, "org": 5e+09, "tier": 5.0}"#,
+        ] {
+            let mut configuration = plain();
+            configuration["jwt"][0]["required_claims"] = serde_json::from_str(form).expect("JSON");
+            let configured = lab.configure(&configuration);
+            assert!(
+                configured.accepted,
+                "{form}: {}",
+                configured.record.everything()
+            );
+            let ask = |lab: &mut Lab, token: &str| {
+                let request = ClientRequest::get("/api/tags").bearer(token);
+                lab.send_to(configured.root, &request)
+            };
+            let one = ask(lab, &good);
+            assert!(one.reply.is_none(), "{}: {form}: {:?}", lab.host, one.reply);
+            let reply = ask(lab, &wrong).reply.expect("a refusal");
+            assert_eq!(reply.status, 401, "{}: {form}", lab.host);
+        }
     });
 }
 
