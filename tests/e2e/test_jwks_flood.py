@@ -58,7 +58,7 @@ class Strangers:
     """Threads that each send a forged token of an unheard-of key, wait a little, and hang up."""
 
     def __init__(self, world: World, port: int, rate: int) -> None:
-        header, claims, signature = token(world, FORGER, "k").split(".")
+        _, claims, signature = token(world, FORGER, "k").split(".")
         self._rest = f"{claims}.{signature}"
         self._port, self._pause = port, max(1, rate // 20) / rate
         self._stop = threading.Event()

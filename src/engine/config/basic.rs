@@ -96,7 +96,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
         }
     }
     if let Some(node) = file
-        && let Some(text) = reader.secret(&node)
+        && let Some(text) = reader.secret_text(&node)
     {
         let problems = found.read_file(text.expose());
         if !problems.is_empty() {
@@ -186,7 +186,7 @@ impl<'j> Found<'j> {
             reader.refuse(&section.password_hash.place(), "is missing");
         }
         let hash = given.and_then(|node| {
-            let text = reader.secret(&node)?;
+            let text = reader.secret_text(&node)?;
             let hash = self.usable(text.expose().trim());
             hash.map_err(|problem| {
                 let whose = name.as_deref().and_then(shown);

@@ -94,6 +94,7 @@ pub(super) const TABLES: &[Table] = &[
     ("api_keys", api_keys::API_KEYS),
     ("api_keys.keys[]", api_keys::KEY),
     ("jwt[]", jwt::ISSUER),
+    ("jwt[].secrets[] as objects", jwt::SECRET),
     ("jwt[].keys[]", jwt::KEY),
     ("jwt[].jwks", jwt::JWKS),
     ("basic", basic::BASIC),
@@ -101,7 +102,7 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, jwt[].secrets[], upstream.proof.secret, basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, jwt[].keys[].pem, upstream.proof.secret, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (

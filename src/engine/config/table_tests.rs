@@ -14,7 +14,8 @@ const DOCUMENTS: [&str; 2] = [
           "models": ["llama3.2"], "limits": { "num_ctx": 1 }, "danger_allow_placeholder_secret": true },
         { "id": "desktop", "key": { "env": "KEY", "optional": true } } ] },
     "jwt": [
-        { "name": "people", "algorithms": ["HS256"], "secrets": [{ "env": "SECRET" }], "header": "X-User-Token",
+        { "name": "people", "algorithms": ["HS256"], "secrets": [{ "env": "SECRET", "optional": true },
+            { "value": "nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9unGq3vR8sXw4=", "encoding": "base64" }], "header": "X-User-Token",
           "issuer": "https://people.example", "audiences": ["ollama"], "subject_claim": "id",
           "scopes_claim": "scope", "models": ["llama3.2"], "models_claim": "models",
           "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "typ": ["JWT"],

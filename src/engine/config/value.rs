@@ -229,8 +229,29 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// A secret: a string, or `{"env": "NAME"}`. An optional variable that is unset is `None` too.
+    /// A secret on one line: a string, or `{"env": "NAME"}`. An optional variable that is unset is `None` too.
     pub fn secret(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
+        let secret = self.secret_text(node)?;
+        self.check_stray(node, secret.expose()).then_some(secret)
+    }
+
+    /// Whether nothing is about `secret` that was hardly meant to be part of it. If it is, it is refused: a
+    /// token signed with the secret itself would be called forged.
+    pub fn check_stray(&mut self, node: &Node<'_>, secret: &str) -> bool {
+        let stray = placeholder::stray(secret);
+        if let Some(stray) = stray {
+            let variable = node.json.member("env").and_then(Json::text);
+            let subject = variable.map(|name| format!("environment variable `{name}` "));
+            let subject = subject.unwrap_or_default();
+            let message =
+                format!("{subject}{stray}, which would be part of the secret: leave that out");
+            self.refuse(node, message);
+        }
+        stray.is_none()
+    }
+
+    /// A secret of any text, line breaks included, written as of [`Self::secret`].
+    pub fn secret_text(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
         match node.json {
             Json::Text(text) if text.is_empty() => {
                 self.refuse(node, "is empty");
@@ -254,11 +275,20 @@ impl Reader<'_> {
     fn secret_of_environment(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
         let section = self.section::<SecretSection>(node)?;
         let optional = self.is_true(&section.optional);
-        let field = section.env.node()?;
+        self.variable(node, &section.env.node()?, optional)
+    }
+
+    /// The secret in the variable that `field` names, of the secret at `node`.
+    pub fn variable(
+        &mut self,
+        node: &Node<'_>,
+        field: &Node<'_>,
+        optional: bool,
+    ) -> Option<Secret<String>> {
         let Some(name) = field.json.text().filter(|name| is_variable(name)) else {
             // Not shown: it may be the secret itself.
             let expected = "the name of an environment variable, of A to Z, 0 to 9 and _";
-            self.mismatch(&field, expected);
+            self.mismatch(field, expected);
             return None;
         };
         match (self.environment)(name).filter(|value| !value.is_empty()) {

@@ -123,10 +123,7 @@ fn a_reference_that_nothing_resolved_is_no_secret_in_any_place() {
 fn an_example_is_no_key_and_no_secret_of_tokens() {
     for example in EXAMPLES {
         // Secrets of tokens are longer.
-        let long = format!(
-            "{example}{}",
-            " ".repeat(32_usize.saturating_sub(example.len()))
-        );
+        let long = example.repeat(32_usize.div_ceil(example.len()));
         for (path, place, text) in [
             (KEYS, "api_keys.keys[0].key", example),
             (SECRETS, "jwt[0].secrets[0]", long.as_str()),

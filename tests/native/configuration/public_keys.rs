@@ -301,3 +301,34 @@ fn a_key_may_be_copied_as_serializers_publish_it() {
     expected.sort();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn a_pem_is_taken_from_a_variable_and_with_line_breaks_in_two_characters() {
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+    let escaped = pem.replace('\n', "\\n");
+    for variable in [
+        pem,
+        escaped.as_str(),
+        &pem.replace('\n', "\r\n"),
+        &escaped.replace("\\n", "\\r\\n"),
+    ] {
+        let read = |pem: Value| {
+            let document = json!({ "jwt": [{ "name": "j", "algorithms": ["EdDSA"], "keys": [{ "pem": pem }] }] });
+            let environment = |name: &str| (name == "PEM").then(|| variable.to_owned());
+            let bytes = document.to_string().into_bytes();
+            let read = ollama_gate_engine::Configuration::read(&bytes, &environment, 1);
+            read.map_or_else(|errors| errors.lines().collect(), |_| Vec::new())
+        };
+        assert_eq!(read(json!(variable)), Vec::<String>::new(), "{variable:?}");
+        assert_eq!(
+            read(json!({ "env": "PEM" })),
+            Vec::<String>::new(),
+            "{variable:?}"
+        );
+        let unset = read(json!({ "env": "OTHER" }));
+        assert!(
+            unset[0].contains("`OTHER` is not set"),
+            "{variable:?}: {unset:?}"
+        );
+    }
+}

@@ -1,6 +1,8 @@
 //! Secrets in the configuration: resolved, long enough, and never shown.
 
 use crate::world::{World, error, errors, secret, with};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 #[test]
@@ -163,5 +165,143 @@ fn a_variable_that_holds_a_reference_is_refused() {
             "api_keys.keys[0].key: environment variable `REFERENCE` holds `$env://…`, a reference that was not \
              resolved: it has to hold the secret itself"
         ]
+    );
+}
+
+/// The errors of a configuration with this secret of tokens, and these variables.
+fn of_tokens(secret: Value, variables: &[(&str, &str)]) -> Vec<String> {
+    let document =
+        json!({ "jwt": [{ "name": "j", "algorithms": ["HS256"], "secrets": [secret] }] });
+    let environment = |name: &str| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let bytes = document.to_string().into_bytes();
+    let read = ollama_gate_engine::Configuration::read(&bytes, &environment, 1);
+    read.map_or_else(|errors| errors.lines().collect(), |_| Vec::new())
+}
+
+const DRAWN: &str = "nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u";
+
+#[test]
+fn a_secret_with_stray_bytes_is_refused_at_startup_and_the_error_says_which() {
+    for (stray, what) in [
+        (format!("{DRAWN}\n"), "ends in a line break"),
+        (format!("{DRAWN}\r\n"), "ends in a line break"),
+        (format!(" {DRAWN}"), "begins or ends with white space"),
+        (
+            format!("\u{feff}{DRAWN}"),
+            "holds a character that cannot be seen",
+        ),
+        (format!("\"{DRAWN}\""), "stands in quotation marks"),
+    ] {
+        let found = of_tokens(json!({ "env": "S" }), &[("S", &stray)]);
+        let begin = format!("jwt[0].secrets[0]: environment variable `S` {what}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&begin),
+            "{stray:?}: {found:?}"
+        );
+        assert!(!found[0].contains(DRAWN), "{stray:?}");
+        let found = of_tokens(json!(stray), &[]);
+        let begin = format!("jwt[0].secrets[0]: {what}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&begin),
+            "{stray:?}: {found:?}"
+        );
+        for path in ["/api_keys/keys/0/key", "/upstream"] {
+            let value = match path {
+                "/upstream" => json!({ "proof": { "header": "X-P", "secret": stray } }),
+                _ => json!(stray),
+            };
+            let found = errors(&with(path, value));
+            assert!(
+                found.iter().any(|error| error.contains(what)),
+                "{path} {stray:?}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_bytes_is_written_in_an_encoding_and_signs_as_its_bytes() {
+    // Bytes that are no text: `ff` first.
+    let bytes: Vec<u8> = (0..32)
+        .map(|place: u8| 255 - place.wrapping_mul(37))
+        .collect();
+    let written: Vec<(&str, String)> = vec![
+        (
+            "hex",
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ),
+        ("base64", STANDARD.encode(&bytes)),
+        ("base64url", URL_SAFE_NO_PAD.encode(&bytes)),
+    ];
+    let token = crate::world::sign_with(
+        r#"{"alg":"HS256"}"#,
+        &json!({ "sub": "alice", "exp": crate::world::NOW + 60 }).to_string(),
+        &bytes,
+    );
+    for (encoding, text) in written {
+        let secret = json!({ "value": text, "encoding": encoding });
+        let world = World::new(
+            &json!({ "jwt": [{ "name": "j", "algorithms": ["HS256"], "secrets": [secret] }] }),
+        );
+        assert!(world.configured, "{encoding}: {:?}", world.errors());
+        assert_eq!(
+            world.bearer("GET", "/api/tags", &token).verdict().0,
+            200,
+            "{encoding}"
+        );
+        // A line break behind it is passed over here.
+        let variable = format!("{text}\n");
+        let found = of_tokens(
+            json!({ "env": "S", "encoding": encoding }),
+            &[("S", &variable)],
+        );
+        assert_eq!(found, Vec::<String>::new(), "{encoding}");
+    }
+}
+
+#[test]
+fn a_secret_in_an_encoding_is_as_long_as_its_bytes_and_no_example() {
+    for (secret, what) in [
+        (
+            json!({ "value": "6e4771337652387358773574597a32624b64376d506634684a6336614c6539", "encoding": "hex" }),
+            "jwt[0].secrets[0]: expected 32 bytes or more",
+        ),
+        (
+            json!({ "value": "not hex at all", "encoding": "hex" }),
+            "jwt[0].secrets[0]: is not hex, as its `encoding` says",
+        ),
+        (
+            json!({ "value": "A".repeat(44), "encoding": "base64" }),
+            "jwt[0].secrets[0]: can be guessed",
+        ),
+        (
+            json!({ "value": DRAWN, "encoding": "base32" }),
+            "jwt[0].secrets[0].encoding: expected \"base64\", \"base64url\" or \"hex\", found `base32`",
+        ),
+        (
+            json!({ "value": DRAWN, "env": "S" }),
+            "jwt[0].secrets[0]: expected exactly one of `env` and `value`",
+        ),
+        (
+            json!({ "encoding": "hex" }),
+            "jwt[0].secrets[0]: expected exactly one of `env` and `value`",
+        ),
+    ] {
+        let found = of_tokens(secret.clone(), &[("S", DRAWN)]);
+        assert!(
+            found.len() == 1 && found[0].starts_with(what),
+            "{secret}: {found:?}"
+        );
+    }
+    let found = errors(&with(
+        "/api_keys/keys/0/key",
+        json!({ "env": "S", "encoding": "hex" }),
+    ));
+    assert!(
+        found[0].contains("encoding"),
+        "of a secret of tokens only: {found:?}"
     );
 }

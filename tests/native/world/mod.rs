@@ -14,7 +14,7 @@ mod refusals;
 mod token;
 pub use provider::{ISSUER, Request, jwks, remote, signer};
 pub use refusals::{error, errors};
-pub use token::{header, jwt, secret, sign};
+pub use token::{header, jwt, secret, sign, sign_with};
 
 /// 2026-01-01T00:00:00Z, in seconds.
 pub const NOW: i64 = 1_767_225_600;

@@ -25,10 +25,15 @@ pub fn header() -> Value {
 
 /// A token with this header and these claims, signed with `secret`.
 pub fn sign(header: &str, claims: &str, secret: &str) -> String {
+    sign_with(header, claims, secret.as_bytes())
+}
+
+/// The same, with a secret of any bytes.
+pub fn sign_with(header: &str, claims: &str, secret: &[u8]) -> String {
     let input = [header, claims]
         .map(|part| URL_SAFE_NO_PAD.encode(part))
         .join(".");
-    let tag = HS256Key::from_bytes(secret.as_bytes()).authentication_tag(input.as_bytes());
+    let tag = HS256Key::from_bytes(secret).authentication_tag(input.as_bytes());
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 

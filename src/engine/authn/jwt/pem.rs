@@ -21,6 +21,12 @@ impl PublicKey {
     /// # Errors
     /// What it is instead, and how to make a public key of it.
     pub fn from_pem(text: &str) -> Result<Self, String> {
+        // How it comes out of a variable or a file that has one line for each: `\n` in two characters.
+        let unescaped = text.replace("\\r", "").replace("\\n", "\n");
+        let text = match text.trim().contains('\n') {
+            true => text,
+            false => &unescaped,
+        };
         if text.contains("PRIVATE KEY") {
             return Err("is a private key: take its public one (`openssl pkey -pubout`), and hold this one to be known".to_owned());
         }

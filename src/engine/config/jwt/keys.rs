@@ -2,7 +2,9 @@
 
 use super::super::field::{Field, Shape};
 use super::super::reader::{Node, Reader};
+use super::super::value::SECRET as PEM;
 use super::IssuerSection;
+use super::secrets::{self, TokenSecret};
 use crate::authn::jwt::{
     Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
@@ -13,8 +15,9 @@ use std::time::Duration;
 table! {
     pub(in crate::config) KEY => KeySection {
         pem: Field::one_of(
-            Shape::Text,
-            "a public key in PEM (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`), line breaks as `\\n`",
+            Shape::Secret(PEM),
+            "a public key in PEM (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`), line breaks as `\\n`, or \
+             `{\"env\": \"NAME\"}`",
         ),
         kty: Field::one_of(
             Shape::Text,
@@ -145,15 +148,15 @@ fn read_secrets(
     let secure = secure_length(algorithms);
     let least = if short { SHORTEST } else { secure };
     let items = reader.list(node, "a list of secrets");
-    let mut secrets = Vec::new();
+    let mut found = Vec::new();
     for item in items {
-        let Some(secret) = reader.secret(&item) else {
+        let Some(TokenSecret { written, bytes }) = secrets::read(reader, &item) else {
             continue;
         };
-        let length = secret.expose().len();
+        let length = bytes.expose().len();
         if length >= least {
-            if reader.check_drawn(&item, secret.expose(), allowed) {
-                secrets.push(HmacKey::new(secret.expose().as_bytes()));
+            if reader.check_drawn(&item, written.expose(), allowed) {
+                found.push(HmacKey::new(bytes.expose()));
             }
             continue;
         }
@@ -166,10 +169,10 @@ fn read_secrets(
             format!("expected {least} bytes or more{way_out}, found {length}"),
         );
     }
-    if secrets.is_empty() && !reader.errors.any_within(&node.path()) {
+    if found.is_empty() && !reader.errors.any_within(&node.path()) {
         reader.refuse(node, "expected a secret, found none that is set");
     }
-    secrets
+    found
 }
 
 fn read_keys(
@@ -222,8 +225,8 @@ fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
             let algorithm = section.alg.read(reader, |reader, node| {
                 reader.parsed(node, "an algorithm such as \"RS256\"", Algorithm::named)
             });
-            let text = pem.json.text().unwrap_or_default();
-            PublicKey::from_pem(text).map(|public| Key {
+            let text = reader.secret_text(&pem)?;
+            PublicKey::from_pem(text.expose()).map(|public| Key {
                 kid,
                 algorithm,
                 public,

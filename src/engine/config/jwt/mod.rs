@@ -2,16 +2,18 @@
 
 mod keys;
 mod rules;
+mod secrets;
 
 pub(super) use keys::{JWKS, JwksSection, KEY};
 pub(super) use rules::claim;
+pub(super) use secrets::SECRET;
 
 use super::field::{Field, Shape};
 use super::reader::{Node, Reader};
 use super::rules::{LIMITS_FIELD, MODELS};
 use super::table::Member;
 use super::upstream::{HEADER, header_name};
-use super::value::{ALLOW_PLACEHOLDER, SECRET};
+use super::value::ALLOW_PLACEHOLDER;
 use crate::authn::jwt::{Algorithm, Issuer};
 use crate::source::Sources;
 use std::collections::HashSet;
@@ -28,7 +30,7 @@ table! {
         secrets: Field::one_of(
             Shape::Filled(&Shape::Secret(SECRET)),
             "the HMAC secrets, the current one first, each at least as long as the hash (32, 48 or 64 bytes): strings \
-             or `{\"env\": \"NAME\"}`. A previous one lets its tokens work until they expire",
+             or `{\"env\": \"NAME\"}`, with `encoding` where bytes are written as text. A previous one lets its tokens work until they expire",
         ),
         keys: Field::one_of(
             Shape::Filled(&Shape::Open(KEY)),

@@ -4,10 +4,12 @@
 mod example;
 mod guessable;
 mod reference;
+mod stray;
 
 pub(super) use example::{example, published_digests};
 pub(super) use guessable::weakness;
 pub(super) use reference::{gateway_reference, reference};
+pub(super) use stray::stray;
 
 /// A form of a reference, and how an error names it. Case does not matter: APISIX ignores it.
 struct Form {
