@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 from demo.pack import mappings
+from support.oidc import cluster
 from support.wire import build
 from support.world import CHAT, Gate, World, eventually
 
@@ -111,3 +114,33 @@ def test_connections_that_ask_for_nothing_go_and_others_get_in(world: World, fir
     print(f"{len(opened)} connections: the first good answer after {time.monotonic() - start:.1f} s")
     for connection in opened:
         connection.close()
+
+
+def test_bodies_with_forged_tokens_are_not_held_while_keys_are_looked_for(world: World) -> None:
+    # A provider that takes the connection and says nothing.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        plugin = world.keys.plugin()
+        address = "https://sso.example.com"
+        plugin["jwt"].append(
+            {
+                "name": "sso",
+                "algorithms": ["ES256"],
+                "issuer": address,
+                "audiences": ["ollama"],
+                "jwks": {"upstream": "sso", "url": f"{address}/certs"},
+            }
+        )
+        plugin["host"] = {"name": "envoy", "hold_head": True, "body_limit": "64MiB"}
+        pack = world.pack(plugin=plugin)
+        pack.document["static_resources"]["clusters"].append(cluster("sso", silent.getsockname()[1]))
+        gate = world.start("strangers-forged", pack)
+        claims = {"iss": address, "aud": "ollama", "sub": "nobody", "exp": int(time.time()) + 3600}
+        parts = [{"alg": "ES256", "kid": "made-up"}, claims]
+        texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+        token = ".".join([*texts, base64.urlsafe_b64encode(b"s" * 64).decode().rstrip("=")])
+        before = memory(gate)
+        most = flood(gate, [token] * BODIES)
+        print(f"{BODIES} bodies with forged tokens: {before // MEGABYTE} to {most // MEGABYTE} MiB")
+        assert most < before + 200 * MEGABYTE
+        refused = [event for event in gate.decisions() if event["decision"] == "denied"]
+        assert [event["code"] for event in refused] == ["keys_pending"] * BODIES
