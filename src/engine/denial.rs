@@ -64,6 +64,7 @@ pub enum Reason {
     ModelDenied,
     LimitExceeded,
     OriginDenied,
+    HostDenied,
     UnsafeIdentity,
     TooManyFailures,
     TooManyPasswords,
@@ -80,7 +81,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -123,6 +124,7 @@ impl Reason {
         Self::ModelDenied,
         Self::LimitExceeded,
         Self::OriginDenied,
+        Self::HostDenied,
         Self::UnsafeIdentity,
         Self::TooManyFailures,
         Self::TooManyPasswords,
@@ -252,6 +254,7 @@ impl Reason {
                 "the request asks for more than the credential may",
             ),
             Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),
+            Self::HostDenied => (403, "host_denied", "the request is for another host"),
             Self::UnsafeIdentity => (
                 403,
                 "unsafe_identity",

@@ -102,6 +102,7 @@ def start(world: World, signer: Signer, name: str, real_peer: bool = True, **cha
     """In: a name and sections to set. Out: a gate in an Envoy of one worker: each counts by itself."""
     plugin = {
         **world.keys.plugin(),
+        "hosts": ["gate.example.com"],
         "basic": {"users": [{"name": user, "password_hash": HASH} for user in NAMES]},
         "back_off": {"after": AFTER, "within": "10m", "for": f"{LONG}s"},
         **changed,

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from support.wire import Answer, Connection, build, raw
-from support.world import CHAT, Gate, Reach, StandIn, eventually
+from support.world import CHAT, Gate, Reach, StandIn, World, eventually
 
 REFUSED = (400, 401, 403, 404, 405, 414, 426, 431)
 ALLOWED = {"/", "/api/version", "/api/tags", "/api/ps", "/api/chat", "/api/generate", "/v1/models", "/v1/messages"}
@@ -308,3 +308,23 @@ def test_a_websocket_is_refused_with_a_reason_and_a_line(gate: Gate, standin: St
         assert reach.targets() == []
     lines = eventually(lambda: [one for one in gate.decisions()[before:] if one.get("code") == "malformed_request"])
     assert lines[0]["status"] == 400
+
+
+def test_a_page_that_let_its_own_name_point_at_the_gate_reaches_nothing(world: World) -> None:
+    # What a browser sends for such a page (DNS rebinding): its own name as Host, and a matching Origin.
+    plugin = {
+        **world.keys.plugin(),
+        "allow_anonymous": {"scopes": ["read"]},
+        "hosts": ["gate.example.com", "127.0.0.1", "localhost"],
+    }
+    gate = world.start_gate("names", plugin)
+    with Reach(world.standin, gate) as reach:
+        for host in ("evil.example:11435", "evil.example", "localhost.evil.example", "127.0.0.2"):
+            fields = [("Host", host), ("Origin", f"http://{host}")]
+            with Connection(gate.port) as connection:
+                lines = [f"{name}: {value}" for name, value in fields]
+                connection.send("\r\n".join(["GET /api/tags HTTP/1.1", *lines, "", ""]).encode())
+                answer = connection.answer()
+            assert (answer.status, answer.code) == (403, "host_denied"), host
+        assert reach.targets() == []
+    assert gate.get("/api/tags", headers=[("Origin", "http://gate.example.com")]).status == 200

@@ -63,6 +63,7 @@ class Callers:
             credentials.record(key, f"{scope}-key", [scope], later) for scope, key in self.keys.items()
         ]
         plugin["jwt"][0] |= {"scopes_claim": "scope", "cookie": "token"}
+        plugin["hosts"] = ["gate.example.com"]
         plugin["basic"] = {
             "users": [{"name": scope, "password_hash": f"{{SHA}}{digest}", "scopes": [scope]} for scope in SCOPES]
         }

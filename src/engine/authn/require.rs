@@ -27,6 +27,13 @@ pub enum Requirement {
     },
 }
 
+impl Requirement {
+    /// Whether the network may be one of the methods.
+    pub const fn counts_network(&self) -> bool {
+        matches!(self, Self::AtLeast { network: true, .. })
+    }
+}
+
 /// What has been proved so far.
 struct Proved<'e> {
     identity: Identity<'e>,

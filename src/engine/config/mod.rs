@@ -17,6 +17,7 @@ mod field;
 mod filter_lists;
 mod foreign;
 mod host;
+mod hosts;
 mod jwt;
 mod log;
 mod network;

@@ -6,8 +6,8 @@ use super::log;
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::{
-    Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, jwt,
-    network, ollama_cli, require, routes, rules, share, upstream, value,
+    Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, hosts,
+    jwt, network, ollama_cli, require, routes, rules, share, upstream, value,
 };
 use crate::authn::Authenticators;
 use crate::authn::api_key::{KeyRing, digest};
@@ -48,6 +48,13 @@ table! {
         public: Field::optional(
             Shape::List(&Shape::Word(|| vec![Scope::Health.name()])),
             "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
+        ),
+        hosts: Field::optional(
+            Shape::Filled(&Shape::Pattern("^(https://)?([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]*)?$")),
+            "the names and addresses that clients reach the gate by, such as `gate.example.com`, `localhost:11435` or `[::1]`: \
+             a request for any other is refused before anything else. With a port, for that one alone; with `https://`, \
+             only pages over TLS are the gate's own. Required with `allow_anonymous`, `basic`, `jwt[].cookie` and `network` \
+             in `require`. Default: any name",
         ),
         cors: Field::optional(
             Shape::Object(cors::CORS),
@@ -155,7 +162,13 @@ impl Configuration {
     ///
     /// let read = |document: &str| Configuration::read(document.as_bytes(), &|_| None, 0);
     ///
-    /// let open = read(r#"{ "allow_anonymous": { "scopes": ["read"] }, "mode": "report" }"#)?;
+    /// let open = read(
+    ///     r#"{
+    ///         "allow_anonymous": { "scopes": ["read"] },
+    ///         "hosts": ["localhost"],
+    ///         "mode": "report"
+    ///     }"#,
+    /// )?;
     /// assert_eq!(open.engine.mode(), Mode::Report);
     ///
     /// let errors = read(r#"{ "allow_anonymous": { "scope": ["read"] } }"#).unwrap_err();
@@ -288,6 +301,18 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         network: network::counts(&network, &keys),
     };
     let require = require::read(reader, section.require.node().as_ref(), configured);
+    let hosts = section.hosts.read(reader, hosts::read);
+    let by_browsers = hosts::SentByBrowsers {
+        anonymous: anonymous.is_some(),
+        passwords: !users.is_empty(),
+        cookies: issuers.iter().any(|issuer| issuer.cookie.is_some()),
+        addresses: require.counts_network(),
+    };
+    if section.hosts.node().is_none()
+        && let Some(why) = by_browsers.why_required()
+    {
+        reader.refuse(&section.hosts.place(), why);
+    }
     Some(Configuration {
         warnings: std::mem::take(&mut reader.warnings)
             .into_iter()
@@ -308,6 +333,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             require,
             network,
             anonymous,
+            hosts,
             cors,
             public,
             upstream,

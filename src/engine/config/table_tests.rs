@@ -48,6 +48,7 @@ const DOCUMENTS: [&str; 2] = [
     "network": { "allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"], "trusted_proxies": 1 },
     "require": { "at_least": 1, "of": ["api_key", "jwt"] },
     "public": ["health"],
+    "hosts": ["gate.example.com"],
     "cors": { "allow_origins": ["https://app.example"] },
     "upstream": { "host": "localhost:11434",
         "identity_headers": { "subject": "X-A", "credential_id": "X-B", "claims": { "X-C": "email" } },
@@ -65,7 +66,7 @@ const DOCUMENTS: [&str; 2] = [
     "filter_lists": true
 }"#,
     // An empty list is an empty section, on gateways that confuse the two.
-    r#"{ "allow_anonymous": { "scopes": ["read"] }, "log": [], "cors": [], "upstream": [] }"#,
+    r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "log": [], "cors": [], "upstream": [] }"#,
 ];
 
 /// What no field takes: each wants something else, or something else within.

@@ -10,7 +10,7 @@ use crate::http::{DecodedPath, FieldKind, PathPrefix, RequestHead, RequestLine, 
 use crate::network::ClientAddress;
 use crate::ollama::body::Members;
 use crate::ollama::{Naming, Route};
-use crate::policy::{self, Verdict};
+use crate::policy::{self, Pages, Verdict};
 use crate::source::{Refusal, Tried};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
 
@@ -64,7 +64,11 @@ impl Engine {
             client,
             target: self.local_target(head.path()),
         };
-        match policy::public(self.public, route, head, client, self.cors.as_ref()) {
+        let pages = Pages {
+            cors: self.cors.as_ref(),
+            hosts: self.hosts.as_ref(),
+        };
+        match policy::public(self.public, route, head, client, pages) {
             Some(Ok(permit)) => {
                 self.check_meant(&presented, head, asking)?;
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
@@ -93,7 +97,7 @@ impl Engine {
             has_query: head.path().contains(&b'?'),
         };
         let found = route.ok_or_else(|| self.unfound(head, &path));
-        match policy::decide(identity, found, head, client, self.cors.as_ref())?.judge(line)? {
+        match policy::decide(identity, found, head, client, pages)?.judge(line)? {
             Verdict::Permitted(permit) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 Ok(Decided::Forward(admitted))

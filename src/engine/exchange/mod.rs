@@ -29,6 +29,7 @@ use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
 use crate::network::NetworkRules;
 use crate::ollama::Routes;
+use crate::policy::Hosts;
 use crate::source::Sources;
 use crate::upstream::UpstreamRules;
 
@@ -47,6 +48,8 @@ pub struct Engine {
     pub(crate) network: NetworkRules,
     /// whether somebody may come in who proves nothing
     pub(crate) anonymous: Option<Anonymous>,
+    /// the names that clients reach the gate by, where they are known
+    pub hosts: Option<Hosts>,
     /// the pages of other sites that may use the gate, if there are any
     pub(crate) cors: Option<Cors>,
     /// scopes open to anybody

@@ -118,6 +118,17 @@ impl Exchange {
         if engine.log.address {
             client.find();
         }
+        if let Some(hosts) = &engine.hosts
+            && let Err(denial) = hosts.check(head)
+        {
+            let facts = Facts {
+                engine: Some(engine),
+                head: Some(head),
+                address: client.known(),
+                ..Facts::default()
+            };
+            return self.refuse(&facts, &denial);
+        }
         if let Some(outcome) = self.look_at_page(engine, head, &client) {
             return outcome;
         }

@@ -50,6 +50,8 @@ pub enum FieldKind {
     Method,
     /// `:path`
     Path,
+    /// `:scheme`
+    Scheme,
     /// `X-Request-Id`
     RequestId,
     /// none of the gate's business
@@ -57,7 +59,7 @@ pub enum FieldKind {
 }
 
 /// The names that mean something, in canonical spelling, the short ones first.
-const NAMES: [(&[u8], FieldKind); 56] = [
+const NAMES: [(&[u8], FieldKind); 57] = [
     (b"host", FieldKind::Host),
     (b"token", FieldKind::Private),
     (b":path", FieldKind::Path),
@@ -67,6 +69,7 @@ const NAMES: [(&[u8], FieldKind); 56] = [
     (b"x-user", FieldKind::Private),
     (b"x-token", FieldKind::Private),
     (b":method", FieldKind::Method),
+    (b":scheme", FieldKind::Scheme),
     (b"api-key", FieldKind::Credential(Place::ApiKey)),
     (b"x-apikey", FieldKind::Private),
     (b"x-api-key", FieldKind::Credential(Place::XApiKey)),
@@ -307,7 +310,12 @@ impl FieldKind {
     pub const fn is_taken_out(self) -> bool {
         match self {
             Self::Credential(_) | Self::Private | Self::Cookie | Self::Origin => true,
-            Self::Host | Self::Method | Self::Path | Self::RequestId | Self::Other => false,
+            Self::Host
+            | Self::Method
+            | Self::Path
+            | Self::Scheme
+            | Self::RequestId
+            | Self::Other => false,
         }
     }
 }

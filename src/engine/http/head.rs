@@ -31,6 +31,7 @@ pub struct RequestHead<'a> {
     /// what the gateway's map says in its place
     mapped_path: Option<&'a [u8]>,
     host: &'a [u8],
+    scheme: Option<&'a [u8]>,
     one_host: bool,
     fields: Vec<HeaderField<'a>>,
 }
@@ -101,6 +102,7 @@ impl<'a> RequestHead<'a> {
     /// The first defect, if it cannot be used.
     pub fn read(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Self, HeadError> {
         let (mut method, mut path, mut authority, mut host) = (None, None, None, None);
+        let mut scheme = None;
         let mut fields = Vec::with_capacity(24);
         for (name, value) in pairs {
             let kind = FieldKind::of(name);
@@ -114,6 +116,7 @@ impl<'a> RequestHead<'a> {
             let slot = match kind {
                 FieldKind::Method => &mut method,
                 FieldKind::Path => &mut path,
+                FieldKind::Scheme => &mut scheme,
                 FieldKind::Host if pseudo => &mut authority,
                 FieldKind::Host => &mut host,
                 _ => continue,
@@ -134,6 +137,7 @@ impl<'a> RequestHead<'a> {
             host: present(host)
                 .or(present(authority))
                 .ok_or(HeadError::NoHost)?,
+            scheme,
             one_host: host.is_none() || authority.is_none() || host == authority,
             fields,
         })
@@ -180,6 +184,12 @@ impl<'a> RequestHead<'a> {
     /// The host that the client asked for, with its port if it gave one.
     pub(crate) const fn host(&self) -> &'a [u8] {
         self.host
+    }
+
+    /// Whether the gateway says that the request came over TLS. Without an answer nobody knows.
+    pub fn is_https(&self) -> Option<bool> {
+        self.scheme
+            .map(|scheme| scheme.eq_ignore_ascii_case(b"https"))
     }
 
     /// The host, if all that the map shows of it says the same: `Host` and `:authority`, or one of

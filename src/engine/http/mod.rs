@@ -1,5 +1,6 @@
 //! HTTP as bytes: head, field names, cookies, paths, addresses. Knows nothing of Ollama.
 
+mod authority;
 mod cookie;
 mod field;
 mod head;
@@ -8,6 +9,7 @@ mod prefix;
 mod url;
 mod value;
 
+pub use authority::Authority;
 pub use cookie::cookie;
 pub use field::{FieldKind, Place, begins, names_taken_out, resembles};
 pub use head::{HeadError, HeaderField, RequestHead, RequestLine};

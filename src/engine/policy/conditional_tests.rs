@@ -64,7 +64,13 @@ fn decide<'p, 'e>(
     let client = ClientAddress::new(&rules, &Unasked, &head);
     let unfound = || Denial::new(Reason::UnknownRoute, "");
     let route = route.ok_or_else(unfound);
-    super::super::decide(identity, route, &head, &client, None)
+    super::super::decide(
+        identity,
+        route,
+        &head,
+        &client,
+        super::super::Pages::default(),
+    )
 }
 
 fn line<'r>(method: &'r str, path: &'r str) -> RequestLine<'r> {

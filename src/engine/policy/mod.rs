@@ -1,11 +1,13 @@
 //! From identity and request to a permit or a denial.
 
 mod conditional;
+mod hosts;
 mod origin;
 
 pub use conditional::{BodyApproved, BodyCondition, ConditionalPermit, InScope, Verdict};
+pub use hosts::{Host, Hosts};
+pub use origin::Pages;
 
-use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
@@ -55,10 +57,10 @@ pub fn public(
     route: Option<&Route>,
     head: &RequestHead<'_>,
     client: &ClientAddress<'_>,
-    cors: Option<&Cors>,
+    pages: Pages<'_>,
 ) -> Option<Result<Permit<'static, 'static>, Denial>> {
     route.filter(|route| open.grants(route.scope()))?;
-    let checked = client.check(None).and_then(|()| origin::check(head, cors));
+    let checked = client.check(None).and_then(|()| origin::check(head, pages));
     Some(checked.map(|()| Permit {
         caller: Caller::Public,
     }))
@@ -75,13 +77,13 @@ pub fn decide<'p, 'e>(
     route: Result<&'p Route, Denial>,
     head: &RequestHead<'_>,
     client: &ClientAddress<'_>,
-    cors: Option<&Cors>,
+    pages: Pages<'_>,
 ) -> Result<InScope<'p, 'e>, Denial> {
     identity.check_network(client)?;
     if identity.by_browser {
         match identity.method {
-            Method::Anonymous => origin::check(head, cors)?,
-            _ => origin::check_by_browser(head, cors)?,
+            Method::Anonymous => origin::check(head, pages)?,
+            _ => origin::check_by_browser(head, pages)?,
         }
     }
     let route = route?;
@@ -147,14 +149,14 @@ mod tests {
                 let identity = identity(ScopeSet::NONE.with(scope));
                 let granted = scope == route.scope() || route.scope() == Scope::Health;
                 assert_eq!(
-                    decide(&identity, Ok(route), &head, &client, None).is_ok(),
+                    decide(&identity, Ok(route), &head, &client, Pages::default()).is_ok(),
                     granted,
                     "{scope:?} on {}",
                     route.pattern()
                 );
             }
             let nothing = identity(ScopeSet::NONE);
-            let denial = decide(&nothing, Ok(route), &head, &client, None).unwrap_err();
+            let denial = decide(&nothing, Ok(route), &head, &client, Pages::default()).unwrap_err();
             assert_eq!(denial.reason(), Reason::ScopeDenied, "{route:?}");
         }
     }
@@ -165,7 +167,8 @@ mod tests {
         let client = ClientAddress::new(&rules, &Unasked, &head);
         let all = Scope::ALL.into_iter().collect();
         let identity = identity(all);
-        let denial = decide(&identity, Err(unfound()), &head, &client, None).unwrap_err();
+        let denial =
+            decide(&identity, Err(unfound()), &head, &client, Pages::default()).unwrap_err();
         assert_eq!(denial.reason(), Reason::UnknownRoute);
     }
 
@@ -186,12 +189,19 @@ mod tests {
                 route.ok_or_else(unfound),
                 &foreign,
                 &client,
-                None,
+                Pages::default(),
             )
             .unwrap_err();
             assert_eq!(denial.reason(), Reason::OriginDenied, "{route:?}");
             assert_eq!(
-                decide(&meant, route.ok_or_else(unfound), &foreign, &client, None).is_ok(),
+                decide(
+                    &meant,
+                    route.ok_or_else(unfound),
+                    &foreign,
+                    &client,
+                    Pages::default()
+                )
+                .is_ok(),
                 route.is_some(),
                 "{route:?}"
             );
@@ -201,7 +211,7 @@ mod tests {
                     route.ok_or_else(unfound),
                     &head(own),
                     &client,
-                    None,
+                    Pages::default(),
                 );
                 assert_eq!(decided.is_ok(), route.is_some(), "{route:?}, {own:?}");
             }
@@ -214,17 +224,17 @@ mod tests {
         let client = ClientAddress::new(&rules, &Unasked, &head);
         let open = ScopeSet::NONE.with(Scope::Health);
         for route in ROUTES {
-            let public = public(open, Some(route), &head, &client, None).is_some();
+            let public = public(open, Some(route), &head, &client, Pages::default()).is_some();
             assert_eq!(public, route.scope() == Scope::Health, "{route:?}");
         }
-        assert!(super::public(open, None, &head, &client, None).is_none());
+        assert!(super::public(open, None, &head, &client, Pages::default()).is_none());
         assert!(
             super::public(
                 ScopeSet::NONE,
                 Route::find(b"GET", "/"),
                 &head,
                 &client,
-                None
+                Pages::default()
             )
             .is_none()
         );

@@ -4,20 +4,30 @@
 //! pages. So it takes over that duty: where no credential proves that the client meant it, a
 //! request of a page from elsewhere is refused.
 
+use super::Hosts;
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
-use crate::http::{FieldKind, RequestHead};
+use crate::http::{Authority, FieldKind, RequestHead};
 
 /// Advice for whoever was made to send a credential.
 const BY_BROWSER: &str = "a page from elsewhere may not use the cookie or password that the browser \
                        sends by itself, let it send a key of its own";
 
+/// Whose pages may use the gate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pages<'e> {
+    /// those of the sites that are listed
+    pub cors: Option<&'e Cors>,
+    /// the names of the gate, whose pages are its own
+    pub hosts: Option<&'e Hosts>,
+}
+
 /// The same for a request whose credential the browser may have sent by itself.
 ///
 /// # Errors
 /// [`Reason::OriginDenied`].
-pub fn check_by_browser(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> {
-    check(head, cors).map_err(|denial| Denial::new(denial.reason(), BY_BROWSER))
+pub fn check_by_browser(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+    check(head, pages).map_err(|denial| Denial::new(denial.reason(), BY_BROWSER))
 }
 
 /// Passes a request without `Origin`, with that of the host it is sent to, or with one that the
@@ -25,11 +35,11 @@ pub fn check_by_browser(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(
 ///
 /// # Errors
 /// [`Reason::OriginDenied`] for any other, `null` included.
-pub fn check(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> {
-    let listed = |origin| cors.is_some_and(|cors| cors.knows(origin).is_some());
+pub fn check(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+    let listed = |origin| pages.cors.is_some_and(|cors| cors.knows(origin).is_some());
     if head
         .values(FieldKind::Origin)
-        .all(|origin| is_own(origin, head.host()) || listed(origin))
+        .all(|origin| is_own(origin, head, pages.hosts) || listed(origin))
     {
         return Ok(());
     }
@@ -37,36 +47,104 @@ pub fn check(head: &RequestHead<'_>, cors: Option<&Cors>) -> Result<(), Denial> 
     Err(Denial::new(Reason::OriginDenied, advice))
 }
 
-/// Whether `origin` (RFC 6454 section 7, `scheme://host[:port]`) is at `host`, port included.
-fn is_own(origin: &[u8], host: &[u8]) -> bool {
-    [&b"https://"[..], b"http://"]
-        .iter()
-        .any(|scheme| match origin.strip_prefix(*scheme) {
-            Some(authority) => authority.eq_ignore_ascii_case(host),
-            None => false,
-        })
+/// Whether `origin` (RFC 6454 section 7, `scheme://host[:port]`) is where the request with `head` was
+/// sent to, port included. A page without TLS is none of a gate with TLS: whoever sits on the way can
+/// write it.
+fn is_own(origin: &[u8], head: &RequestHead<'_>, hosts: Option<&Hosts>) -> bool {
+    let of = |scheme: &[u8]| origin.strip_prefix(scheme).and_then(Authority::parse);
+    let Some(asked) = Authority::parse(head.host()) else {
+        return false;
+    };
+    let (page, own_port) = match (of(b"https://"), of(b"http://")) {
+        (Some(page), _) => (page, 443),
+        (None, Some(page)) => {
+            let https = head.is_https() == Some(true)
+                || hosts.is_some_and(|hosts| hosts.is_https_only(&asked));
+            match https {
+                true => return false,
+                false => (page, 80),
+            }
+        }
+        (None, None) => return false,
+    };
+    let port = |of: &Authority| of.port().unwrap_or(own_port);
+    page.is_host_of(&asked) && port(&page) == port(&asked)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Host;
+
+    fn own(origin: &[u8], host: &[u8], scheme: Option<&[u8]>, hosts: Option<&Hosts>) -> bool {
+        let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", host)];
+        let scheme = scheme.map(|scheme| (&b":scheme"[..], scheme));
+        let head = RequestHead::read(pairs.into_iter().chain(scheme)).unwrap();
+        is_own(origin, &head, hosts)
+    }
 
     #[test]
     fn an_origin_is_its_own_only_if_scheme_host_and_port_say_so() {
-        for (origin, own) in [
-            (&b"https://gate.example:8443"[..], true),
-            (b"http://GATE.example:8443", true),
-            (b"https://gate.example", false),
+        for (origin, is_own) in [
+            (&b"https://gate.example"[..], false),
             (b"https://gate.example:8443.evil", false),
             (b"https://evil/gate.example:8443", false),
             (b"https://evil@gate.example:8443", false),
+            (b"https://gate.example:8443/", false),
+            (b"https://gate.example:8443 https://evil", false),
+            (b"ftp://gate.example:8443", false),
             (b"gate.example:8443", false),
             (b"null", false),
             (b"", false),
             (b"\xff", false),
+            (b"https://gate.example:8443", true),
+            (b"http://GATE.example:8443", true),
         ] {
             let shown = String::from_utf8_lossy(origin);
-            assert_eq!(is_own(origin, b"gate.example:8443"), own, "{shown}");
+            assert_eq!(
+                own(origin, b"gate.example:8443", None, None),
+                is_own,
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_port_of_the_scheme_may_be_named_or_not() {
+        for (origin, host, is_own) in [
+            (&b"https://gate.example"[..], &b"gate.example:80"[..], false),
+            (b"http://gate.example", b"gate.example:443", false),
+            (b"https://gate.example", b"gate.example:8443", false),
+            (b"https://gate.example", b"gate.example:443", true),
+            (b"https://gate.example:443", b"gate.example", true),
+            (b"http://gate.example", b"gate.example:80", true),
+            (b"https://gate.example", b"gate.example.", true),
+            (b"https://[::1]", b"[0:0:0:0:0:0:0:1]:443", true),
+        ] {
+            let shown = String::from_utf8_lossy(origin);
+            assert_eq!(own(origin, host, None, None), is_own, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_tls_is_none_of_a_gate_with_tls() {
+        let hosts = Hosts::new(vec![Host {
+            authority: Authority::parse(b"gate.example").unwrap(),
+            https: true,
+        }]);
+        for (scheme, hosts, is_own) in [
+            (Some(&b"https"[..]), None, false),
+            (Some(b"HTTPS"), None, false),
+            (Some(b"http"), Some(&hosts), false),
+            (None, Some(&hosts), false),
+            (Some(b"http"), None, true),
+            (None, None, true),
+        ] {
+            let page = own(b"http://gate.example", b"gate.example", scheme, hosts);
+            assert_eq!(page, is_own, "{scheme:?}");
+            // Over TLS the page is as good as the gate, also where a proxy in front takes TLS off.
+            let page = own(b"https://gate.example", b"gate.example", scheme, hosts);
+            assert!(page, "{scheme:?}");
         }
     }
 }

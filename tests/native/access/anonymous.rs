@@ -235,7 +235,10 @@ fn it_is_said_loudly_at_the_start() {
 
 #[test]
 fn it_may_be_the_only_way_in_and_has_to_name_what_it_opens() {
-    let only = json!({ "allow_anonymous": { "scopes": ["read"] }, "host": { "name": "envoy" } });
+    let only = json!({
+        "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate.example"],
+        "host": { "name": "envoy" },
+    });
     let world = World::new(&only);
     assert_eq!(world.send("GET", "/api/tags", &[]).verdict().0, 200);
     let key = world.bearer("GET", "/api/tags", KEY).verdict();

@@ -5,5 +5,6 @@ mod anonymous;
 mod back_off;
 mod causes;
 mod decisions;
+mod hosts;
 mod report_mode;
 mod require;

@@ -192,7 +192,7 @@ fn without_a_body_callback_nothing_goes_on_after_the_trailers() {
     let head = [
         (":method", "POST"),
         (":path", "/api/chat"),
-        (":authority", "a"),
+        (":authority", "gate.example"),
         ("authorization", &*key),
     ];
     *world.gateway.0.headers.borrow_mut() =

@@ -327,7 +327,9 @@ fn the_section_has_users_or_a_file_and_nothing_else() {
 
 #[test]
 fn users_alone_are_enough_and_none_are_not() {
-    let only = |basic: Value| errors(&json!({ "basic": basic, "host": { "name": "envoy" } }));
+    let only = |basic: Value| {
+        errors(&json!({ "basic": basic, "hosts": ["gate.example"], "host": { "name": "envoy" } }))
+    };
     assert_eq!(
         only(json!({ "users": [user("bob", HASH)] })),
         Vec::<String>::new()

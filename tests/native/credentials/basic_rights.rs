@@ -17,7 +17,7 @@ fn world(basic: Value) -> World {
         .unwrap()
         .extend(basic.as_object().unwrap().clone());
     let host = json!({ "name": "envoy", "hold_head": true });
-    let world = World::new(&json!({ "basic": section, "host": host }));
+    let world = World::new(&json!({ "basic": section, "hosts": ["gate.example"], "host": host }));
     assert_eq!(world.errors(), Vec::<String>::new());
     world
 }

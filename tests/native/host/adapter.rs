@@ -195,7 +195,7 @@ fn a_configuration_is_replaced_whole_and_requests_keep_theirs() {
     let request = [
         (":method", "GET"),
         (":path", "/"),
-        (":authority", "h"),
+        (":authority", "gate.example"),
         ("x-api-key", KEY),
     ];
     *world.gateway.0.headers.borrow_mut() =
@@ -423,7 +423,7 @@ fn on_apisix_a_request_without_host_is_refused_before_the_map_is_asked_for() {
         !seen.calls.contains(&"request_headers"),
         "that call crashes the worker"
     );
-    let good = world.send("GET", "/", &[("host", "gate"), ("x-api-key", KEY)]);
+    let good = world.send("GET", "/", &[("host", "gate.example"), ("x-api-key", KEY)]);
     assert_eq!(good.verdict().0, 200);
     assert_eq!(good.upstream_values("host"), ["localhost:11434"]);
 }

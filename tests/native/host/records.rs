@@ -176,7 +176,7 @@ fn a_message_says_what_to_do_and_a_record_whose_it_was() {
         twice.ends_with("stands there twice, send it once"),
         "{twice}"
     );
-    let method = world.send_raw(&[(":path", "/"), (":authority", "h")]);
+    let method = world.send_raw(&[(":path", "/"), (":authority", "gate.example")]);
     assert_eq!(
         message(&method),
         "the request is malformed: it has no method"
@@ -199,7 +199,7 @@ fn a_request_id_that_is_long_or_no_ascii_is_left_out() {
         let fields = [
             (":method", "GET"),
             (":path", "/"),
-            (":authority", "h"),
+            (":authority", "gate.example"),
             ("x-request-id", id),
         ];
         assert_eq!(

@@ -275,7 +275,7 @@ fn the_gates_own_answers_are_not_told_twice() {
     let fields = [
         (":method", "OPTIONS"),
         (":path", "/"),
-        (":authority", "h"),
+        (":authority", "gate.example"),
         ("origin", APP),
         ("access-control-request-method", "GET"),
     ];

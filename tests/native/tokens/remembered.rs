@@ -97,7 +97,7 @@ impl Gate {
         let pairs: [(&[u8], &[u8]); 4] = [
             (b":method", b"GET"),
             (b":path", b"/api/tags"),
-            (b"host", b"h"),
+            (b"host", b"gate.example"),
             (b"authorization", bearer.as_bytes()),
         ];
         let head = RequestHead::read(pairs).unwrap();

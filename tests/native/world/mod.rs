@@ -554,6 +554,7 @@ pub fn configuration() -> Value {
             { "id": "admin", "key": ADMIN_KEY, "scopes": ["read", "inference", "manage", "cloud"] },
         ] },
         "jwt": [ { "name": "open-webui", "algorithms": ["HS256"], "secrets": [ { "env": "WEBUI_SECRET_KEY" } ] } ],
+        "hosts": ["gate.example", "localhost"],
         "host": { "name": "envoy" },
     })
 }

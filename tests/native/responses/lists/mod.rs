@@ -79,7 +79,11 @@ fn respond(
         let pairs = pairs.iter();
         pairs.map(|(n, v)| ((*n).into(), (*v).into())).collect()
     };
-    let usual = [(":method", method), (":path", path), (":authority", "h")];
+    let usual = [
+        (":method", method),
+        (":path", path),
+        (":authority", "gate.example"),
+    ];
     *state.headers.borrow_mut() = owned(&[&usual[..], fields].concat());
     state.replies.borrow_mut().clear();
     state.lines.borrow_mut().clear();

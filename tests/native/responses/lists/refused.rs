@@ -188,7 +188,7 @@ fn a_list_whose_request_had_a_body_that_was_looked_at_is_filtered() {
     let fields = [
         (":method", "GET"),
         (":path", "/api/tags"),
-        (":authority", "h"),
+        (":authority", "gate.example"),
         ("x-api-key", KEY),
         ("content-length", "2"),
     ];

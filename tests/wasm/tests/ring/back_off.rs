@@ -12,7 +12,7 @@ const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2
 
 fn house() -> Value {
     let users = ["anna", "bert"].map(|name| json!({ "name": name, "password_hash": HASH }));
-    let changes = json!({ "basic": { "users": users }, "back_off": { "after": 3 } });
+    let changes = json!({ "hosts": ["gate.example.com"], "basic": { "users": users }, "back_off": { "after": 3 } });
     with(plain(), changes)
 }
 

@@ -23,7 +23,10 @@ const KINDS: [&str; 6] = ["bcrypt", "sha256", "sha512", "md5", "one", "sha"];
 
 /// The usual configuration with these users, and with the issuer's tokens in the cookie `token`.
 fn house() -> Value {
-    let mut all = with(plain(), json!({ "basic": { "htpasswd": FILE } }));
+    let mut all = with(
+        plain(),
+        json!({ "hosts": ["gate.example.com"], "basic": { "htpasswd": FILE } }),
+    );
     all["jwt"][0]["cookie"] = json!("token");
     all
 }
@@ -191,7 +194,10 @@ pub fn a_file_with_a_line_of_another_kind_is_refused_and_denies_everything() {
         lab.hide(secret);
         // As `htpasswd -d` makes it.
         let file = format!("{FILE}carol:{secret}\n");
-        let configured = lab.configure(&with(plain(), json!({ "basic": { "htpasswd": file } })));
+        let configured = lab.configure(&with(
+            plain(),
+            json!({ "hosts": ["gate.example.com"], "basic": { "htpasswd": file } }),
+        ));
         assert!(!configured.accepted, "{}", lab.host);
         let told = configured.record.everything();
         let expected = "basic.htpasswd: line 9: the hash of `carol` is of a kind that is not taken";

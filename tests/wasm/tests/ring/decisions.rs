@@ -200,6 +200,43 @@ pub fn a_scope_opens_its_routes_and_no_other() {
     });
 }
 
+/// A request that was sent to `host`.
+fn named(host: &str) -> ClientRequest {
+    ClientRequest {
+        host: Some(host.as_bytes().to_vec()),
+        ..ClientRequest::get("/api/tags")
+    }
+}
+
+#[test]
+pub fn a_name_that_is_not_the_gates_is_refused_before_anything_else() {
+    let changes = json!({
+        "hosts": ["gate.example.com", "localhost", "[::1]"],
+        "allow_anonymous": { "scopes": ["read"] },
+    });
+    on_every_host_with(&with(plain(), changes), |lab| {
+        for (host, origin) in [
+            ("evil.example:11435", "http://evil.example:11435"),
+            ("gate.example.com.evil.example", "https://evil.example"),
+            ("127.0.0.1:11435", "http://127.0.0.1:11435"),
+            ("[::2]:11435", "http://[::2]:11435"),
+        ] {
+            let request = named(host).header("Origin", origin);
+            lab.denied(&request, 403, "host_denied");
+            lab.denied(&request.bearer(ALICE), 403, "host_denied");
+        }
+        for (host, origin) in [
+            ("localhost:11435", "http://localhost:11435"),
+            ("GATE.example.com.", "https://gate.example.com"),
+            ("gate.example.com:443", "https://gate.example.com"),
+            ("[0:0:0:0:0:0:0:1]:11435", "http://[::1]:11435"),
+        ] {
+            let request = named(host).header("Origin", origin);
+            lab.allowed(&request);
+        }
+    });
+}
+
 #[test]
 pub fn a_websocket_is_refused_with_a_reason() {
     on_every_host(|lab| {

@@ -223,6 +223,8 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         a_key_expires_while_the_gate_runs,
         placeholders_and_basic_are_named_as_what_they_are,
         a_scope_opens_its_routes_and_no_other,
+        a_name_that_is_not_the_gates_is_refused_before_anything_else,
+        a_websocket_is_refused_with_a_reason,
         a_route_that_ollama_does_not_have_is_refused_to_those_who_are_in,
         the_path_is_matched_decoded_and_the_query_never,
         health_is_public_where_the_configuration_says_so,
