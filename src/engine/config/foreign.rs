@@ -157,7 +157,7 @@ pub(super) const TABLE: &[Foreign] = &[
     word(&["clock_skew", "clock_skew_seconds", "iat_slack", "lifetime_grace_period"], &[JWT], Use("jwt[].leeway", ", a duration such as \"30s\"")),
     word(&["user_claim", "user_id_claim", "username_claim", "oidc_email_claim"], &[TOP, JWT], Use("jwt[].subject_claim", "")),
     word(&["required_scopes", "groups_claim", "oidc_groups_claim", "roles_claim"], &[TOP, JWT], Use("jwt[].scopes_claim", "")),
-    word(&["scope", "scopes"], &[JWT], Use("jwt[].scopes_claim", "")),
+    word(&["scope"], &[JWT], Use("jwt[].scopes_claim", "")),
     word(&["claim_validator", "claim_schema", "allowed_groups", "email_domains"], &[TOP, JWT], Use("jwt[].required_claims", "")),
     word(&["client_secret", "introspection_endpoint"], &[TOP, JWT],
         LeaveOut("tokens are verified with the keys of `jwt[].jwks`, and the provider is not asked about one")),

@@ -23,6 +23,12 @@ impl ScopeSet {
         Self(self.0 & other.0)
     }
 
+    /// What either set grants.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// This set and `scope`.
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {

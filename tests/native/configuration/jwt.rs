@@ -349,3 +349,38 @@ fn a_limit_is_a_whole_number_in_every_form_that_a_gateway_makes_of_it() {
         );
     }
 }
+
+#[test]
+fn scopes_come_from_one_place_and_a_map_is_about_a_claim() {
+    let of = |changes: Value| {
+        let mut all = crate::world::configuration();
+        for (name, value) in changes.as_object().unwrap() {
+            all["jwt"][0][name] = value.clone();
+        }
+        errors(&all)
+    };
+    for (changes, expected) in [
+        (
+            json!({ "scopes": ["read"], "scopes_claim": "scope" }),
+            "jwt[0].scopes: excludes `scopes_claim`: either every token has these, or its claim names them",
+        ),
+        (
+            json!({ "scope_map": { "a": ["read"] } }),
+            "jwt[0].scope_map: has no effect without `scopes_claim`, whose values it is about",
+        ),
+        (
+            json!({ "scopes_claim": "scope", "scope_map": { "a": ["admin"] } }),
+            "jwt[0].scope_map.a[0]: expected one of ",
+        ),
+        (
+            json!({ "scopes": ["admin"] }),
+            "jwt[0].scopes[0]: expected one of ",
+        ),
+    ] {
+        let found = of(changes.clone());
+        assert!(
+            found.len() == 1 && found[0].starts_with(expected),
+            "{changes}: {found:?}"
+        );
+    }
+}

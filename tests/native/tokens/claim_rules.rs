@@ -258,12 +258,13 @@ fn scopes_are_found_by_pointer_too() {
     );
     assert_eq!(pull(json!({ "realm_access": { "roles": ["x"] } })), denied);
     assert_eq!(pull(json!({ "realm_access": {} })), denied);
+    assert_eq!(pull(json!({ "realm_access": { "roles": {} } })), denied);
     assert_eq!(pull(json!({ "roles": ["manage"] })), denied);
     assert_eq!(pull(json!({ "/realm_access/roles": ["manage"] })), denied);
     for wrong in [
         json!({ "roles": 1 }),
         json!({ "roles": ["manage", 1] }),
-        json!({ "roles": {} }),
+        json!({ "roles": [{ "manage": {} }] }),
     ] {
         let verdict = pull(json!({ "realm_access": wrong }));
         assert_eq!(verdict, refused("malformed_token"), "{wrong}");

@@ -229,3 +229,72 @@ fn a_claim_of_rights_that_is_null_gives_none() {
     let (seen, _) = world.post("/api/chat", &fields, &[br#"{"model":"llama3.2"}"#]);
     assert_eq!(seen.verdict(), (403, "model_denied".to_owned()));
 }
+
+/// What a token with this `roles` claim may do: read, manage.
+fn rights(issuer: &Value, claim: Value) -> (u16, u16) {
+    let mut all = configuration();
+    for (name, value) in issuer.as_object().unwrap() {
+        all["jwt"][0][name] = value.clone();
+    }
+    let world = World::new(&all);
+    assert!(world.configured, "{:?}", world.errors());
+    let token = jwt(json!({ "roles": claim }));
+    let status = |method, path| world.bearer(method, path, &token).verdict().0;
+    (status("GET", "/api/tags"), status("POST", "/api/pull"))
+}
+
+#[test]
+fn the_words_of_a_provider_mean_what_the_map_says_and_nothing_else() {
+    let mapped = json!({ "scopes_claim": "roles", "scope_map": {
+        "ollama/read": ["read"], "ollama-admins": ["read", "manage"], "access_as_user": ["read"],
+        "Domain Users": ["read"], "nothing": [],
+    } });
+    for (claim, expected) in [
+        (json!("openid ollama/read"), (200, 403)),
+        (json!("openid access_as_user"), (200, 403)),
+        (json!(["staff", "ollama-admins"]), (200, 200)),
+        (
+            json!({ "ollama-admins": { "1234": "acme.example" } }),
+            (200, 200),
+        ),
+        (json!("Domain Users"), (200, 403)),
+        (json!(["Domain Users"]), (200, 403)),
+        (json!(["Domain Users and ollama-admins"]), (403, 403)),
+        (json!(["openid ollama-admins"]), (403, 403)),
+        (json!("Users"), (403, 403)),
+        (json!("ollama-admins2"), (403, 403)),
+        (json!("nothing"), (403, 403)),
+        // The gate's own words are the provider's no more.
+        (json!("manage read"), (403, 403)),
+        (json!({ "staff": "ollama-admins" }), (403, 403)),
+        (json!(null), (403, 403)),
+    ] {
+        assert_eq!(rights(&mapped, claim.clone()), expected, "{claim}");
+    }
+}
+
+#[test]
+fn an_item_of_a_list_is_one_scope_and_a_member_of_an_object_too() {
+    let own = json!({ "scopes_claim": "roles" });
+    for (claim, expected) in [
+        (json!(["read", "manage"]), (200, 200)),
+        (json!(["read manage"]), (403, 403)),
+        (json!("read manage"), (200, 200)),
+        (json!({ "manage": {}, "read": {} }), (200, 200)),
+        (json!({ "role": "manage" }), (403, 403)),
+    ] {
+        assert_eq!(rights(&own, claim.clone()), expected, "{claim}");
+    }
+}
+
+#[test]
+fn an_issuer_may_say_what_all_its_tokens_may_do() {
+    for (scopes, expected) in [
+        (json!(["read", "manage"]), (200, 200)),
+        (json!(["manage"]), (403, 200)),
+        (json!([]), (403, 403)),
+    ] {
+        let issuer = json!({ "scopes": scopes });
+        assert_eq!(rights(&issuer, json!("manage read")), expected, "{scopes}");
+    }
+}

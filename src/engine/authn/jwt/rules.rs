@@ -2,12 +2,13 @@
 
 use super::claims::{ClaimPath, Times, UnverifiedClaims};
 use super::explain;
+use super::scopes::ScopeRule;
 use super::token::UnverifiedToken;
 use crate::denial::{Denial, Reason, quoted, quoted_address};
 use crate::grant::ScopeSet;
 use crate::grant::{BodyRules, ModelRule};
 use crate::json::Json;
-use crate::ollama::{ModelPattern, Scope};
+use crate::ollama::ModelPattern;
 use crate::time::{Timestamp, duration_in_words};
 use std::rc::Rc;
 
@@ -56,10 +57,8 @@ pub struct TokenRules {
     pub audiences: Audiences,
     /// which claim names the caller
     pub subject_claim: ClaimPath,
-    /// which claim names the scopes
-    pub scopes_claim: Option<ClaimPath>,
-    /// what every token grants where no claim names the scopes
-    pub default_scopes: ScopeSet,
+    /// what a token may do
+    pub scopes: ScopeRule,
     /// which models every token may use, and how much it may ask for
     pub body_rules: Option<Rc<BodyRules>>,
     /// which claim names the models that a token may use, beside that
@@ -140,7 +139,7 @@ impl TokenRules {
         let subject = self.subject(claims)?;
         Ok(Claimed {
             subject: subject.into(),
-            scopes: self.scopes(claims)?,
+            scopes: self.scopes.read(claims)?,
             rules: self.body_rules(claims)?,
             times,
         })
@@ -291,19 +290,6 @@ impl TokenRules {
             }
         };
         Err(Denial::new(Reason::ExcessiveLifetime, advice))
-    }
-
-    /// A scope that is not Ollama's (`openid`, `email`) is another service's business.
-    fn scopes(&self, claims: &UnverifiedClaims) -> Result<ScopeSet, Denial> {
-        let Some(path) = &self.scopes_claim else {
-            return Ok(self.default_scopes);
-        };
-        let claimed = claims.texts(path)?.unwrap_or_default();
-        Ok(claimed
-            .into_iter()
-            .flat_map(str::split_ascii_whitespace)
-            .filter_map(Scope::named)
-            .collect())
     }
 
     /// Without the claim a token may use no model. One that cannot be read might mean anything, so

@@ -15,6 +15,7 @@ use super::table::Member;
 use super::upstream::{HEADER, header_name};
 use super::value::ALLOW_PLACEHOLDER;
 use crate::authn::jwt::{Algorithm, Issuer};
+use crate::ollama::Scope;
 use crate::source::Sources;
 use std::collections::HashSet;
 
@@ -66,8 +67,19 @@ table! {
         ),
         scopes_claim: Field::optional(
             Shape::Name,
-            "the claim that holds the scopes, a string with spaces or a list; unknown names in it are passed over. \
+            "the claim that holds the scopes: a string with spaces, a list of which each item is one, or an object \
+             whose members are named so; unknown names in it are passed over. \
              Default: every token gets `read` and `inference`",
+        ),
+        scope_map: Field::optional(
+            Shape::Map(&Shape::List(&Shape::Word(Scope::names))),
+            "what the values of `scopes_claim` mean here: from a value, such as a group or `ollama/read`, to the scopes \
+             that it grants. Only what is in the map counts then. Default: the values are the gate's own scopes",
+        ),
+        scopes: Field::optional(
+            Shape::List(&Shape::Word(Scope::names)),
+            "what every token of this issuer may do, in the place of `scopes_claim`; `[]` is nothing. Default: `read` and \
+             `inference`",
         ),
         models: MODELS,
         models_claim: Field::optional(

@@ -3,9 +3,12 @@
 use super::super::reader::{Node, Reader};
 use super::super::rules;
 use super::IssuerSection;
-use crate::authn::jwt::{Audiences, ClaimPath, Expected, RequiredClaim, TokenRules, media_type};
+use crate::authn::jwt::{
+    Audiences, ClaimPath, Expected, RequiredClaim, ScopeRule, TokenRules, media_type,
+};
 use crate::grant::ScopeSet;
 use crate::json::Json;
+use crate::ollama::Scope;
 use serde_json::Number;
 
 const LEEWAY: i64 = 60;
@@ -21,7 +24,7 @@ pub fn read(reader: &mut Reader<'_>, section: &IssuerSection<'_>, users: bool) -
     let kinds = kinds.map(|node| reader.texts(&node).unwrap_or_default());
     let subject_claim = section.subject_claim.read(reader, claim);
     let models_claim = section.models_claim.read(reader, claim);
-    let scopes_claim = section.scopes_claim.read(reader, claim);
+    let scopes = read_scopes(reader, section, users);
     let max_age = reader.seconds(&section.max_age);
     let max_lifetime = reader.seconds(&section.max_lifetime);
     let require_expiry = section.require_expiry.read(reader, Reader::boolean);
@@ -37,11 +40,7 @@ pub fn read(reader: &mut Reader<'_>, section: &IssuerSection<'_>, users: bool) -
         }),
         audiences: read_audiences(reader, section),
         subject_claim: subject_claim.unwrap_or_else(|| ClaimPath::name("sub")),
-        scopes_claim,
-        default_scopes: match users {
-            true => ScopeSet::EVERY,
-            false => ScopeSet::DEFAULT,
-        },
+        scopes,
         body_rules: rules::read(reader, &section.models, &section.limits),
         models_claim,
         required_claims: match section.required_claims.node() {
@@ -52,6 +51,37 @@ pub fn read(reader: &mut Reader<'_>, section: &IssuerSection<'_>, users: bool) -
         leeway: leeway.unwrap_or(LEEWAY),
         max_age,
         max_lifetime,
+    }
+}
+
+/// Where scopes come from. Tokens that only name users may do what their key may, if nothing is said.
+fn read_scopes(reader: &mut Reader<'_>, section: &IssuerSection<'_>, users: bool) -> ScopeRule {
+    let of_issuer = section.scopes.node();
+    let of_issuer = of_issuer.map(|node| reader.scopes(&node, &Scope::ALL));
+    let map = section.scope_map.node().map(|node| {
+        let entries = reader.entries(&node);
+        let meanings = entries.into_iter().map(|(value, node)| {
+            let scopes = reader.scopes(&node, &Scope::ALL);
+            (value.to_owned(), scopes)
+        });
+        meanings.collect()
+    });
+    let path = section.scopes_claim.read(reader, claim);
+    if map.is_some() && !section.scopes_claim.is_given() {
+        let message = "has no effect without `scopes_claim`, whose values it is about";
+        reader.refuse(&section.scope_map.place(), message);
+    }
+    if of_issuer.is_some() && section.scopes_claim.is_given() {
+        let message =
+            "excludes `scopes_claim`: either every token has these, or its claim names them";
+        reader.refuse(&section.scopes.place(), message);
+    }
+    match (path, map, of_issuer) {
+        (Some(path), Some(map), _) => ScopeRule::Mapped(path, map),
+        (Some(path), None, _) => ScopeRule::Claim(path),
+        (None, _, Some(scopes)) => ScopeRule::Fixed(scopes),
+        (None, _, None) if users => ScopeRule::Fixed(ScopeSet::EVERY),
+        (None, _, None) => ScopeRule::Fixed(ScopeSet::DEFAULT),
     }
 }
 

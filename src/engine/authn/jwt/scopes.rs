@@ -1,0 +1,61 @@
+//! What the tokens of an issuer may do.
+
+use super::claims::{ClaimPath, UnverifiedClaims};
+use crate::denial::Denial;
+use crate::grant::ScopeSet;
+use crate::json::Json;
+use crate::ollama::Scope;
+use std::collections::HashMap;
+
+/// Where the scopes of a token come from.
+#[derive(Debug)]
+pub enum ScopeRule {
+    /// every token has these
+    Fixed(ScopeSet),
+    /// its claim at this place names them
+    Claim(ClaimPath),
+    /// its claim at this place holds the provider's own words, and these are what they mean
+    Mapped(ClaimPath, HashMap<String, ScopeSet>),
+}
+
+impl ScopeRule {
+    /// What a token with `claims` may do.
+    ///
+    /// A string holds words, a list whole values, and of an object the names of its members are the values
+    /// (Zitadel's roles). Values that mean nothing here are another service's business. With a map a string counts
+    /// as a whole too.
+    ///
+    /// # Errors
+    /// The claim is none of these.
+    pub fn read(&self, claims: &UnverifiedClaims) -> Result<ScopeSet, Denial> {
+        let scope = |value: &str| Scope::named(value).map(|scope| ScopeSet::NONE.with(scope));
+        match self {
+            Self::Fixed(scopes) => Ok(*scopes),
+            Self::Claim(path) => granted(claims, path, scope),
+            Self::Mapped(path, map) => granted(claims, path, |value| map.get(value).copied()),
+        }
+    }
+}
+
+/// All that the values of the claim at `path` grant.
+fn granted(
+    claims: &UnverifiedClaims,
+    path: &ClaimPath,
+    meaning: impl Fn(&str) -> Option<ScopeSet>,
+) -> Result<ScopeSet, Denial> {
+    let all = |sets: &mut dyn Iterator<Item = ScopeSet>| sets.fold(ScopeSet::NONE, ScopeSet::or);
+    match claims.at(path) {
+        Some(Json::Object(members)) => {
+            let names = members.iter().map(|(name, _)| name.as_str());
+            Ok(all(&mut names.filter_map(&meaning)))
+        }
+        Some(Json::Text(text)) => {
+            let values = text.split_ascii_whitespace().chain([text.as_str()]);
+            Ok(all(&mut values.filter_map(&meaning)))
+        }
+        _ => {
+            let values = claims.texts(path)?.unwrap_or_default();
+            Ok(all(&mut values.into_iter().filter_map(&meaning)))
+        }
+    }
+}
