@@ -11,7 +11,22 @@ use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 pub const MAX_CREDENTIAL: usize = 16 * 1024;
 
 /// What clients send when nobody set a key.
-const PLACEHOLDERS: [&str; 4] = ["ollama", "ollama-local", "none", "sk-no-key-required"];
+const PLACEHOLDERS: [&str; 14] = [
+    "ollama",
+    "ollama-local",
+    "none",
+    "null",
+    "undefined",
+    "empty",
+    "dummy",
+    "lm-studio",
+    "not-needed",
+    "no-key",
+    "no-key-required",
+    "no-api-key",
+    "api-key-not-set",
+    "sk-no-key-required",
+];
 
 /// How the `ollama` CLI's own signature begins: an ssh-ed25519 key blob in base64.
 const SSH_ED25519: &str = "AAAAC3NzaC1lZDI1NTE5";

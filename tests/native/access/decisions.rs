@@ -143,6 +143,11 @@ fn what_people_send_by_mistake_is_told_apart() {
     for (value, code) in [
         ("Bearer ollama", "placeholder_credential"),
         ("Bearer sk-no-key-required", "placeholder_credential"),
+        ("Bearer EMPTY", "placeholder_credential"),
+        ("Bearer lm-studio", "placeholder_credential"),
+        ("Bearer dummy", "placeholder_credential"),
+        ("Bearer no-key-required", "placeholder_credential"),
+        ("Bearer api-key-not-set", "placeholder_credential"),
         ("Basic YWxpY2U6c2VjcmV0", "unsupported_credential"),
         ("AAAAC3NzaC1lZDI1NTE5AAAAIA:c2ln", "unsupported_credential"),
         ("Bearer two words", "malformed_credential"),
