@@ -102,7 +102,7 @@ def start(world: World, signer: Signer, name: str, real_peer: bool = True, **cha
     """In: a name and sections to set. Out: a gate in an Envoy of one worker: each counts by itself."""
     plugin = {
         **world.keys.plugin(),
-        "hosts": ["gate.example.com"],
+        "hosts": ["gate.example.com", "127.0.0.1"],
         "basic": {"users": [{"name": user, "password_hash": HASH} for user in NAMES]},
         "back_off": {"after": AFTER, "within": "10m", "for": f"{LONG}s"},
         **changed,

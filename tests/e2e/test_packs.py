@@ -324,7 +324,7 @@ def test_istios_edge_has_the_values_of_envoys() -> None:
     assert {edge["stream_idle_timeout"]} == {route["idle_timeout"] for route in routes}
     # What is left out there: what Istio sets by itself, what stands in other resources, and HTTP/1.0, which is
     # off unless somebody switches it on.
-    left_out = {"stat_prefix", "codec_type", "http_filters", "route_config", "http_protocol_options"}
+    left_out = {"stat_prefix", "codec_type", "upgrade_configs", "http_filters", "route_config", "http_protocol_options"}
     assert set(manager) - set(edge) == left_out
 
 
