@@ -179,8 +179,13 @@ impl<H: Host + Clone> Root<H> {
         {
             return Err(ConfigErrors::at(field, FEWER.to_owned()));
         }
-        let capabilities =
+        let found =
             Capabilities::find(shown, configuration.host).map_err(ConfigErrors::of_document)?;
+        let capabilities = Capabilities {
+            // A name is not enough: Kong that is named Envoy traps, and then proxies everything.
+            shares_data: found.shares_data && shown == Shown::Envoy,
+            ..found
+        };
         for line in &configuration.notices {
             self.host.log(Level::Info, &format!("ollama-gate: {line}"));
         }

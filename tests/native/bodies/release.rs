@@ -163,6 +163,17 @@ fn where_configurations_share_no_memory_none_is_asked_for() {
     }
 }
 
+/// Kong shows what it is in a request only, and traps at such a call before.
+#[test]
+fn kong_that_is_named_envoy_is_asked_for_no_shared_memory() {
+    let gateway = Gateway::default();
+    gateway.0.is_kong.set(true);
+    World::on(gateway.clone(), configuration().to_string().as_bytes());
+    assert!(!gateway.0.calls.borrow().contains(&"set_shared_data"));
+    let envoy = World::new(&configuration());
+    assert!(envoy.gateway.0.calls.borrow().contains(&"set_shared_data"));
+}
+
 /// An issuer whose keys are fetched, and a key, each with a rule for models.
 fn fetched() -> Value {
     let mut all = remote(json!({}));

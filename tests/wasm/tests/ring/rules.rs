@@ -93,6 +93,7 @@ const CALLS: &[&str] = &[
     "proxy_replace_header_map_value",
     "proxy_set_effective_context",
     "proxy_send_local_response",
+    "proxy_set_shared_data",
     "proxy_set_tick_period_milliseconds",
     "random_get",
 ];
