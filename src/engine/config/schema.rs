@@ -142,6 +142,16 @@ fn text_or(fields: &[Field]) -> Members {
     let mut members = section(fields);
     members.retain(|(name, _)| name != "type");
     members.insert(0, member("type", texts(&["string", "object"])));
+    // `required` says nothing of a string, which would so be each of several choices.
+    for (_, value) in members.iter_mut().filter(|(name, _)| name == "oneOf") {
+        let Json::List(choices) = value else { continue };
+        for choice in choices.iter_mut() {
+            if let Json::Object(choice) = choice {
+                choice.push(member("type", text("object")));
+            }
+        }
+        choices.push(Json::Object(vec![member("type", text("string"))]));
+    }
     members
 }
 
