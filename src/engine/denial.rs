@@ -148,7 +148,7 @@ impl Reason {
             Self::AmbiguousBody => (
                 400,
                 "ambiguous_body",
-                "the body cannot be read in one way only",
+                "the body can be read in more than one way",
             ),
             Self::BodyTooLarge => (413, "body_too_large", "the body is too large"),
             Self::AmbiguousCredential => (
@@ -174,7 +174,7 @@ impl Reason {
             Self::UnsupportedCredential => (
                 401,
                 "unsupported_credential",
-                "this kind of credential is not taken here",
+                "this kind of credential is not accepted here",
             ),
             Self::MalformedCredential => {
                 (401, "malformed_credential", "the credential is malformed")
@@ -199,7 +199,7 @@ impl Reason {
             Self::MissingExpiry => (401, "missing_expiry", "the token does not expire"),
             Self::WrongIssuer => (401, "wrong_issuer", "the token is from another issuer"),
             Self::WrongAudience => (401, "wrong_audience", "the token is for another audience"),
-            Self::MissingSubject => (401, "missing_subject", "the token names no subject"),
+            Self::MissingSubject => (401, "missing_subject", "the token has no subject"),
             Self::UnknownSigningKey => (
                 401,
                 "unknown_signing_key",
@@ -208,9 +208,11 @@ impl Reason {
             Self::ClaimMismatch => (
                 401,
                 "claim_mismatch",
-                "the token lacks a claim that is asked for",
+                "a required claim of the token does not match",
             ),
-            Self::ExcessiveLifetime => (401, "excessive_lifetime", "the token lives too long"),
+            Self::ExcessiveLifetime => {
+                (401, "excessive_lifetime", "the token is valid for too long")
+            }
             Self::MalformedSignature => (
                 401,
                 "malformed_signature",
@@ -221,13 +223,17 @@ impl Reason {
                 "unknown_signer",
                 "the SSH key of the signature is not known",
             ),
-            Self::StaleSignature => (401, "stale_signature", "the signature is out of time"),
+            Self::StaleSignature => (
+                401,
+                "stale_signature",
+                "the time of the signature is outside the window",
+            ),
             Self::ExpiredSigner => (401, "expired_signer", "the SSH key has expired"),
             Self::ReplayedSignature => (401, "replayed_signature", "the signature was used before"),
             Self::InsufficientMethods => (
                 401,
                 "insufficient_methods",
-                "one proof of who is calling is not enough here",
+                "more methods of authentication are required here",
             ),
             Self::SubjectMismatch => (
                 403,
@@ -251,7 +257,7 @@ impl Reason {
             Self::LimitExceeded => (
                 403,
                 "limit_exceeded",
-                "the request asks for more than the credential may",
+                "the request exceeds the credential's limits",
             ),
             Self::OriginDenied => (403, "origin_denied", "the page's origin is not allowed"),
             Self::HostDenied => (403, "host_denied", "the request is for another host"),
@@ -260,11 +266,11 @@ impl Reason {
                 "unsafe_identity",
                 "the caller's name cannot be passed on",
             ),
-            Self::TooManyFailures => (429, "too_many_failures", "too many credentials were wrong"),
+            Self::TooManyFailures => (429, "too_many_failures", "too many failed attempts"),
             Self::TooManyPasswords => (
                 429,
                 "too_many_passwords",
-                "too many passwords are to be checked",
+                "too many passwords are waiting to be checked",
             ),
             Self::TooManySignatures => (
                 429,
@@ -272,18 +278,22 @@ impl Reason {
                 "too many signatures are to be verified",
             ),
             Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
-            Self::HostFailure => (500, "host_failure", "the gateway failed the gate"),
+            Self::HostFailure => (
+                500,
+                "host_failure",
+                "a call of the gate to the gateway failed",
+            ),
             Self::UnreadableList => (502, "unreadable_list", "the list of models cannot be read"),
             Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
             Self::KeysUnavailable => (
                 503,
                 "keys_unavailable",
-                "the keys to check the token with cannot be had",
+                "the issuer's keys could not be fetched",
             ),
             Self::KeysPending => (
                 503,
                 "keys_pending",
-                "the keys to check the token with are not there yet",
+                "the issuer's keys have not been fetched yet",
             ),
             Self::ConfigurationChanged => (
                 503,
@@ -368,7 +378,7 @@ impl Denial {
 
     /// The gateway did not do what it was asked to.
     pub fn host_failure() -> Self {
-        let advice = "ask whoever runs it to look into its log";
+        let advice = "ask the operator to look into the gateway's log";
         Self::new(Reason::HostFailure, advice)
     }
 

@@ -211,7 +211,7 @@ fn check_removable(head: &RequestHead<'_>, field: &HeaderField<'_>) -> Result<()
 }
 
 fn twice() -> Denial {
-    let advice = "a header that Ollama does not see stands there twice, send it once";
+    let advice = "a header that Ollama does not see appears more than once, send it once";
     Denial::new(Reason::MalformedRequest, advice)
 }
 

@@ -167,7 +167,10 @@ impl<H: Host> Filter<H> {
 
     fn resume(&self) {
         if let Err(Status(status)) = self.host.resume() {
-            let line = format!("ollama-gate: the gateway resumes no request (status {status})");
+            let line = format!(
+                "ollama-gate: could not resume the request: host call failed with \
+                 status {status}"
+            );
             self.host.log(Level::Error, &line);
         }
     }
@@ -191,8 +194,10 @@ impl<H: Host> Filter<H> {
                 ResponseEdit::Add(name, value) => self.host.add_response_header(name, value),
             });
             if let Err(Status(status)) = done {
-                let line =
-                    format!("ollama-gate: the gateway changes no response (status {status})");
+                let line = format!(
+                    "ollama-gate: could not change the response: host call failed with \
+                     status {status}"
+                );
                 self.host.log(Level::Error, &line);
             }
         }

@@ -149,14 +149,15 @@ impl Capabilities {
             (Some(HostName::Kong), Shown::Other) => Ok(Self::KONG),
             (None, Shown::Envoy | Shown::Other) => Ok(Self::PORTABLE),
             (Some(_), Shown::Apisix) => Err(
-                "host.name: this gateway behaves like APISIX, and is named otherwise".to_owned(),
+                "host.name: this gateway is APISIX, but the configuration names another one"
+                    .to_owned(),
             ),
             (Some(HostName::Apisix), _) => Err(
-                "host.name: this gateway does not behave like APISIX, and is named so".to_owned(),
+                "host.name: this gateway is not APISIX, but the configuration says so".to_owned(),
             ),
-            (Some(HostName::Kong), Shown::Envoy) => {
-                Err("host.name: this gateway behaves like Envoy, and is named `kong`".to_owned())
-            }
+            (Some(HostName::Kong), Shown::Envoy) => Err(
+                "host.name: this gateway is Envoy, but the configuration names `kong`".to_owned(),
+            ),
         }
     }
 }
@@ -234,7 +235,11 @@ impl Confirmation {
             Some(found) => (found, false),
             None => match host.probe_nginx_property() {
                 Ok(found) => (found, true),
-                Err(_) => return Err(Mismatch::of("host.name: the gateway cannot be told")),
+                Err(_) => {
+                    return Err(Mismatch::of(
+                        "host.name: could not find out which gateway this is",
+                    ));
+                }
             },
         };
         self.found.set(Some(found));
@@ -243,10 +248,10 @@ impl Confirmation {
             (Some(expected), ..) if expected == found => Ok(found),
             (Some(_), false, _) => Err(Mismatch { news: None }),
             (Some(_), true, true) => Err(Mismatch::of(
-                "host.name: this gateway is Kong, and is named otherwise",
+                "host.name: this gateway is Kong, but the configuration names another one",
             )),
             (Some(_), true, false) => Err(Mismatch::of(
-                "host.name: this gateway is not Kong, and is named so",
+                "host.name: this gateway is not Kong, but the configuration says so",
             )),
         }
     }

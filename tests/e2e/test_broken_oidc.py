@@ -181,7 +181,7 @@ class Broken:
             assert reach.targets() == []
         lines = self.log(name)
         assert lines
-        assert all(line.startswith("cannot be fetched: ") and why in line for line in lines), set(lines)
+        assert all(line.startswith("fetch failed: ") and why in line for line in lines), set(lines)
 
 
 @pytest.fixture(scope="module")

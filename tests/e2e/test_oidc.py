@@ -203,7 +203,7 @@ def test_a_provider_that_is_down_locks_nobody_out_and_is_not_stormed(
     assert codes[0] == first
     assert set(codes) == {first, last}
     assert 1 <= sso.fetches("failed") <= 2 * WORKERS
-    assert "ollama-gate: jwt `sso`: keys: cannot be fetched: " in sso.gate.envoy.child.output()
+    assert "ollama-gate: jwt `sso`: keys: fetch failed: " in sso.gate.envoy.child.output()
 
     # A flood of unknown ones: all of them are told to come back, hardly any asks.
     failed, connections, begin = sso.fetches("failed"), sso.connections(), time.monotonic()

@@ -97,7 +97,7 @@ impl KeyRing {
         if self.is_empty() {
             return Err(Denial::new(
                 Reason::UnsupportedCredential,
-                "API keys are not taken here, send a JWT",
+                "API keys are not accepted here, send a JWT",
             ));
         }
         let known = self.recent.borrow_mut().get(presented);

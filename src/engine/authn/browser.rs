@@ -62,7 +62,7 @@ impl<'a> BrowserCredential<'a> {
             for header in head.values(FieldKind::Cookie) {
                 let Ok(value) = cookie(header, name) else {
                     return ambiguous(
-                        "a cookie with a credential stands there twice, clear the site's cookies",
+                        "a cookie with a credential appears more than once, clear the site's cookies",
                     );
                 };
                 let Some(value) = value else { continue };

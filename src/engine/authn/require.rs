@@ -158,10 +158,10 @@ fn too_few(
         has => has,
     };
     let send = match names(false, &|method| !is_there(method)) {
-        none if none.is_empty() => "ask whoever runs the gate".to_owned(),
-        missing => format!("send {missing} too"),
+        none if none.is_empty() => "ask the operator".to_owned(),
+        missing => format!("also send {missing}"),
     };
-    let advice = format!("it asks for {count} of {asked} and gets {has}, {send}");
+    let advice = format!("{count} of {asked} are required, the request has {has}: {send}");
     Denial::new(Reason::InsufficientMethods, advice)
 }
 

@@ -114,7 +114,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
 pub(super) fn notices(users: &Users) -> Option<String> {
     let count = users.count_slow();
     (count > 0).then(|| {
-        format!("basic: {count} of the users have a slow hash, each new login blocks a worker")
+        format!("basic: {count} of the users have a slow hash: each new login blocks a worker")
     })
 }
 

@@ -48,7 +48,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> LogRules
             None => continue,
         };
         if std::mem::replace(slot, true) {
-            reader.refuse(item, "is named twice");
+            reader.refuse(item, "is a duplicate");
         }
     }
     rules

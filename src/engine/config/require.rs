@@ -88,7 +88,7 @@ fn read_some(
             None => network,
         };
         if twice {
-            reader.refuse(item, "is named twice");
+            reader.refuse(item, "is a duplicate");
             continue;
         }
         match method {

@@ -104,7 +104,7 @@ pub(super) fn read(
     let (mut claim_headers, mut claims) = (Vec::new(), Vec::new());
     for (name, node) in entries {
         if !is_free(name) {
-            reader.refuse(&node, format!("is not under {FREE_HEADER}"));
+            reader.refuse(&node, format!("is not {FREE_HEADER}"));
             continue;
         }
         let name = name.to_ascii_lowercase();

@@ -138,7 +138,7 @@ impl<'a> Presented<'a> {
             for (_, slot) in slots.filter(|(place, _)| **place == own) {
                 if slot.replace(field.value).is_some() {
                     return Err(ambiguous(
-                        "a credential header stands there twice, send it once",
+                        "a credential header appears more than once, send it once",
                     ));
                 }
             }

@@ -110,7 +110,7 @@ impl Held {
     ) -> Result<Self, Denial> {
         if condition.kind() != BodyKind::Opaque && head.values_of("content-encoding").any(is_coded)
         {
-            let advice = "a compressed body cannot be read, send it as it is";
+            let advice = "a compressed body cannot be read, send it without compression";
             return Err(Denial::new(Reason::AmbiguousBody, advice));
         }
         if let Some(length) = announced(head) {
@@ -209,7 +209,7 @@ pub(super) fn is_absent(
     let advice = match kind {
         BodyKind::Opaque if unknown && !reads_none(head.method()) => "send a Content-Length",
         BodyKind::Opaque => return Ok(absent || unknown),
-        _ if absent || unknown => "it has none, and the rules for this credential look into one",
+        _ if absent || unknown => "it has no body, and the rules for this credential inspect one",
         _ => return Ok(false),
     };
     Err(Denial::new(Reason::AmbiguousBody, advice))
@@ -230,8 +230,8 @@ fn is_coded(value: &[u8]) -> bool {
 
 fn too_large(most: u64) -> Denial {
     let advice = format!(
-        "of a body that a rule looks into the gate takes {most} bytes, send less, or ask whoever \
-         runs it to raise `host.body_limit`"
+        "the gate inspects at most {most} bytes of this request's body: send a smaller one, or ask \
+         the operator to raise `host.body_limit`"
     );
     Denial::new(Reason::BodyTooLarge, advice)
 }

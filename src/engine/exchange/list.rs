@@ -108,8 +108,8 @@ impl Exchange {
         }
         if head.is_coded {
             return Err(unreadable(
-                "it comes compressed, although it was asked for as it is; whoever runs the gate has \
-                 to switch that off in what stands between the gate and Ollama"
+                "it is compressed, although it was requested without compression: the operator has to \
+                 switch that off between the gate and Ollama"
                     .to_owned(),
             ));
         }
@@ -175,7 +175,7 @@ impl Exchange {
     }
 }
 
-const CHECK: &str = "whoever runs the gate has to look at what answers in Ollama's place";
+const CHECK: &str = "the operator has to check what answers in Ollama's place";
 
 fn unreadable(advice: String) -> Denial {
     Denial::new(Reason::UnreadableList, advice)

@@ -46,8 +46,10 @@ pub(super) fn check(identity: &Identity<'_>) -> Result<(), Denial> {
     if identity.subject.len() <= LONGEST {
         return Ok(());
     }
-    let advice =
-        format!("over {LONGEST} bytes are not shared with the gateway, ask whoever runs the gate");
+    let advice = format!(
+        "a name of more than {LONGEST} bytes is not shared with the gateway, ask \
+             the operator for a shorter one"
+    );
     Err(Denial::new(Reason::UnsafeIdentity, advice))
 }
 

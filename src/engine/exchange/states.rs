@@ -312,7 +312,7 @@ impl Exchange {
         let denial = match unread {
             Unread::Misconfigured => Denial::new(
                 Reason::Misconfigured,
-                "its configuration was refused, the gateway's log says why",
+                "its configuration was refused, the operator finds the errors in the gateway's log",
             ),
             Unread::Defect(error) => Denial::new(Reason::MalformedRequest, error.advice()),
             Unread::HostFailed => Denial::host_failure(),

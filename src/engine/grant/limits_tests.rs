@@ -31,7 +31,7 @@ fn passes(limits: &RequestLimits, path: &str, body: &str) {
     assert_eq!(refused(limits, path, body), "", "{path} {body}");
 }
 
-const PREFIX: &str = "the request asks for more than the credential may: ";
+const PREFIX: &str = "the request exceeds the credential's limits: ";
 
 #[test]
 fn keep_alive_is_bounded_and_may_be_left_out() {

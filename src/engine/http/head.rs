@@ -69,7 +69,7 @@ impl HeadError {
             Self::NoMethod => "it has no method",
             Self::NoPath => "it has no path (CONNECT is not served)",
             Self::NoHost => "it has no Host header (HTTP/1.1 clients send one)",
-            Self::Repeated => "its path, method or Host stands there twice",
+            Self::Repeated => "`:path`, `:method` or `Host` appears more than once",
             Self::TooManyFields => {
                 "it has more header fields than can be read: send at most 96, `Host` included"
             }

@@ -120,12 +120,14 @@ impl<'r> ClientAddress<'r> {
         let address = self.find().ok_or_else(unknown)?;
         let allow = self.rules.allow.as_ref();
         if self.rules.deny.contain(address) || allow.is_some_and(|allow| !allow.contain(address)) {
-            let advice = format!("nobody may come in from {address}, ask whoever runs the gate");
+            let advice = format!("requests from {address} are not allowed, ask the operator");
             return Err(Denial::new(Reason::NetworkDenied, advice));
         }
         if own.is_some_and(|own| !own.contain(address)) {
-            let advice =
-                format!("this key may not be used from {address}, use it where it belongs");
+            let advice = format!(
+                "this key may not be used from {address}, use it from a network in its \
+                     `allow_from`"
+            );
             return Err(Denial::new(Reason::NetworkDenied, advice));
         }
         Ok(())
@@ -143,7 +145,8 @@ impl<'r> ClientAddress<'r> {
 }
 
 fn unknown() -> Denial {
-    let advice = "the gateway does not tell whose it is, ask whoever runs the gate";
+    let advice = "the gateway does not report the client's address, ask the operator to check \
+                  `network.trusted_proxies`";
     Denial::new(Reason::AddressUnknown, advice)
 }
 

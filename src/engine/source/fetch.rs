@@ -306,7 +306,8 @@ impl<D: Document> Source<D> {
             Some(left) => left,
             None => retry.failed(now, jitter),
         };
-        let line = format!("cannot be fetched: {why}; next try in {seconds} s at the earliest");
+        let line =
+            format!("fetch failed: {why}; the next attempt is in {seconds} s at the earliest");
         Progress::Done {
             changed: false,
             ok: false,

@@ -271,8 +271,8 @@ fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
         let fetch = begin(&source, Why::Stale, NOW.plus(600));
         let (changed, had, lines) = done(source.answer(fetch, &response, NOW.plus(600)));
         assert_eq!((changed, had, lines.len()), (false, false, 1), "{why}");
-        let start = "ollama-gate: words: cannot be fetched: ";
-        let end = "; next try in 1 s at the earliest";
+        let start = "ollama-gate: words: fetch failed: ";
+        let end = "; the next attempt is in 1 s at the earliest";
         assert!(
             lines[0].starts_with(start) && lines[0].ends_with(end),
             "{response:?}: {lines:?}"

@@ -263,7 +263,7 @@ mod tests {
             .map(|news| news.line)
             .collect();
         assert!(lines[0].contains("two: fetched"), "{lines:?}");
-        assert!(lines[1].contains("one: cannot be fetched"), "{lines:?}");
+        assert!(lines[1].contains("one: fetch failed"), "{lines:?}");
         assert!(sources.take_news().is_empty() && sources.take_ended().is_empty());
     }
 

@@ -26,7 +26,7 @@ fn waits(seed: u64) -> Vec<i64> {
     for _ in 0..12 {
         let line = failed(&source, now);
         let seconds = wait(&source, now);
-        let end = format!("; next try in {seconds} s at the earliest");
+        let end = format!("; the next attempt is in {seconds} s at the earliest");
         assert!(line.ends_with(&end), "{line}");
         waits.push(seconds);
         now = now.plus(seconds);

@@ -140,7 +140,7 @@ fn slow_hashes_are_told_at_the_start_and_others_are_not() {
     };
     assert_eq!(
         lines(10),
-        ["ollama-gate: basic: 1 of the users have a slow hash, each new login blocks a worker"]
+        ["ollama-gate: basic: 1 of the users have a slow hash: each new login blocks a worker"]
     );
     assert_eq!(lines(8), Vec::<String>::new());
 }

@@ -67,7 +67,7 @@ fn headers_of_claims_and_users_are_free_ones() {
     ] {
         let headers = json!({ "identity_headers": { "claims": { taken: "email" } } });
         let found = errors(&with("/upstream", headers));
-        let end = "is not under the name of a header that is free to carry an identity";
+        let end = "is not the name of a header that is free to carry an identity";
         assert!(
             found.len() == 1 && found[0].ends_with(end),
             "{taken}: {found:?}"

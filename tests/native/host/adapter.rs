@@ -182,7 +182,7 @@ fn envoy_named_kong_is_refused_before_any_request() {
     assert!(!world.answered && !world.configured);
     assert_eq!(
         world.errors(),
-        ["host.name: this gateway behaves like Envoy, and is named `kong`"]
+        ["host.name: this gateway is Envoy, but the configuration names `kong`"]
     );
 }
 
@@ -331,7 +331,7 @@ fn a_gateway_that_is_another_than_the_configuration_says_is_an_error() {
     assert!(!named_apisix.configured);
     assert_eq!(
         named_apisix.errors(),
-        ["host.name: this gateway does not behave like APISIX, and is named so"]
+        ["host.name: this gateway is not APISIX, but the configuration says so"]
     );
 }
 
@@ -356,9 +356,13 @@ fn a_gateway_that_is_another_one_is_told_once() {
         (
             "envoy",
             true,
-            "this gateway is Kong, and is named otherwise",
+            "this gateway is Kong, but the configuration names another one",
         ),
-        ("kong", false, "this gateway is not Kong, and is named so"),
+        (
+            "kong",
+            false,
+            "this gateway is not Kong, but the configuration says so",
+        ),
     ] {
         let world = World::kong(&with("/host/name", json!(named)));
         world.gateway.0.is_kong.set(is_kong);

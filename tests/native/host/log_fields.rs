@@ -131,7 +131,7 @@ fn only_known_fields_are_taken_and_each_once() {
         ),
         (
             json!({ "fields": ["model", "model"] }),
-            "log.fields[1]: is named twice",
+            "log.fields[1]: is a duplicate",
         ),
         (
             json!({ "fields": "model" }),

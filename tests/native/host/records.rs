@@ -173,7 +173,7 @@ fn a_message_says_what_to_do_and_a_record_whose_it_was() {
     assert_eq!(dots, "the path is malformed: it has a `.` or `..` segment");
     let twice = message(&world.send("GET", "/", &[("cookie", "a"), ("cookie", "b")]));
     assert!(
-        twice.ends_with("stands there twice, send it once"),
+        twice.ends_with("appears more than once, send it once"),
         "{twice}"
     );
     let method = world.send_raw(&[(":path", "/"), (":authority", "gate.example")]);

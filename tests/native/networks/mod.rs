@@ -133,8 +133,8 @@ fn a_refusal_names_the_address_and_the_key_and_so_does_the_log() {
     let seen = world.bearer("GET", "/api/tags", KEY);
     assert_eq!(
         seen.body()["error"],
-        "the request comes from a network that is not allowed: nobody may come in from 203.0.113.9, ask whoever \
-         runs the gate"
+        "the request comes from a network that is not allowed: requests from 203.0.113.9 are not \
+         allowed, ask the operator"
     );
     assert_eq!(seen.record["code"], "network_denied");
     assert_eq!(seen.record["address"], "203.0.113.9");
@@ -173,7 +173,7 @@ fn a_key_has_networks_of_its_own_and_the_others_have_not() {
     assert_eq!(
         seen.body()["error"],
         "the request comes from a network that is not allowed: this key may not be used from 11.0.0.1, use it \
-         where it belongs"
+         from a network in its `allow_from`"
     );
 }
 

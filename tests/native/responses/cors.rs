@@ -310,7 +310,9 @@ fn an_edit_that_fails_leaves_the_response_unreadable_and_lets_it_go_on() {
         let readable = seen.iter().any(|field| field.contains("allow-origin"));
         assert!(!readable, "{call}: {seen:?}");
         let lines = world.gateway.0.lines.borrow();
-        let told = lines.iter().find(|line| line.1.contains("no response"));
+        let told = lines
+            .iter()
+            .find(|line| line.1.contains("could not change the response"));
         assert_eq!(told.map(|line| line.0), Some(Level::Error), "{call}");
     }
 }

@@ -152,7 +152,7 @@ impl Users {
     fn spend(&self, hash: &PasswordHash, now: Timestamp) -> Result<(), Denial> {
         let spent = self.budget.spend(hash.microseconds(), now);
         spent.map_err(|seconds| {
-            let advice = "this worker has no time for another one at the moment, try again";
+            let advice = "this worker is busy checking others, try again";
             Denial::new(Reason::TooManyPasswords, advice).retry_after(seconds)
         })
     }
@@ -168,7 +168,7 @@ impl Users {
 
     /// The same words for a user that there is and for one that there is not. Only the log names one.
     fn wrong_password(&self, place: Option<usize>) -> Denial {
-        let denial = Denial::new(Reason::WrongPassword, "check how both were written");
+        let denial = Denial::new(Reason::WrongPassword, "check the spelling of both");
         self.named(denial, place)
     }
 

@@ -50,7 +50,7 @@ impl Tokens {
 
 fn refused_fetch(refused: NotFetched) -> Denial {
     let unavailable = |retry_after| {
-        let advice = "the keys of its issuer cannot be had at the moment, try again";
+        let advice = "fetching the keys of its issuer failed, try again";
         Denial::new(Reason::KeysUnavailable, advice).retry_after(retry_after)
     };
     match refused {
@@ -61,7 +61,7 @@ fn refused_fetch(refused: NotFetched) -> Denial {
         // It may be a key that is newer than the ones that were fetched a moment ago.
         NotFetched::CoolingDown { retry_after } => Denial::new(
             Reason::KeysPending,
-            "the keys of its issuer were fetched a moment ago and will be again, try then",
+            "the keys of its issuer were fetched a moment ago, try again after `Retry-After`",
         )
         .retry_after(retry_after),
         NotFetched::Unavailable { retry_after } => unavailable(retry_after),

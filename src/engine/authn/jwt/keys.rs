@@ -236,6 +236,6 @@ fn nameless() -> Unproved {
 
 /// The issuer's keys cannot be had.
 fn unavailable() -> Unproved {
-    let advice = "the keys of its issuer cannot be had at the moment, try again";
+    let advice = "fetching the keys of its issuer failed, try again";
     refused(Stage::Key, Reason::KeysUnavailable, advice)
 }

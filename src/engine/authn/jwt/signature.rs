@@ -80,7 +80,7 @@ impl<'c> Arithmetic<'c> {
                 Err(seconds) => shortest = shortest.min(seconds),
             }
         }
-        let advice = "this worker has no time for another one at the moment, try again";
+        let advice = "this worker is busy checking others, try again";
         Err(Denial::new(Reason::TooManySignatures, advice).retry_after(shortest))
     }
 }

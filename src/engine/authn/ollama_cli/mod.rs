@@ -181,7 +181,8 @@ impl Signers {
         if let Some((end, written)) = &signer.expires_at
             && now >= *end
         {
-            let advice = format!("it was valid until {written}, ask for a new one to be taken");
+            let advice =
+                format!("it was valid until {written}, ask for a new key to be authorized");
             return Err(denied(Denial::new(Reason::ExpiredSigner, advice)));
         }
         // What is remembered is the message: of one message there may be several signatures.
@@ -204,7 +205,7 @@ impl Signers {
 pub fn not_taken() -> Denial {
     Denial::new(
         Reason::UnsupportedCredential,
-        "the signature of the `ollama` CLI is not taken, send an API key",
+        "signatures of the `ollama` CLI are not accepted here, send an API key",
     )
 }
 
@@ -215,7 +216,7 @@ impl Windows {
 
     fn missed(self) -> Denial {
         let advice = format!(
-            "its time is over {} seconds from the gate's, send the request anew or set your clock",
+            "its time is over {} seconds from the gate's, send the request again or set your clock",
             self.clock
         );
         Denial::new(Reason::StaleSignature, advice)
@@ -227,11 +228,11 @@ impl Unfit {
         match self {
             Self::Replayed => Denial::new(
                 Reason::ReplayedSignature,
-                "each call needs a signature of its own, send the request anew",
+                "each call needs a signature of its own, send the request again",
             ),
             Self::Forgotten => Denial::new(
                 Reason::StaleSignature,
-                "too many calls were signed after it, send the request anew",
+                "too many calls were signed after it, send the request again",
             ),
         }
     }

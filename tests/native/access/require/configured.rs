@@ -48,7 +48,7 @@ fn what_cannot_be_met_or_names_nobody_is_refused() {
     );
     assert_eq!(
         of(json!(1), json!(["api_key", "api_key"])),
-        ["require.of[1]: is named twice"]
+        ["require.of[1]: is a duplicate"]
     );
     assert_eq!(
         of(json!(1), json!(["api-key"])),

@@ -210,24 +210,30 @@ fn a_refusal_says_what_is_there_and_what_to_send() {
         assert_eq!(seen.verdict(), (401, "insufficient_methods".into()));
         seen.body()["error"].as_str().unwrap().to_owned()
     };
-    let begin = "one proof of who is calling is not enough here: it asks for";
+    let begin = "more methods of authentication are required here:";
     // Nothing is said of whether the one that is there is good.
     for shown in [Right, Wrong] {
         assert_eq!(
             sentence(json!("all"), shown, Absent),
-            format!("{begin} 2 of api_key, jwt and gets api_key, send jwt too"),
+            format!(
+                "{begin} 2 of api_key, jwt are required, the request has api_key: also send jwt"
+            ),
             "{shown:?}"
         );
         let three = json!({ "at_least": 3, "of": ["network", "api_key", "jwt"] });
         assert_eq!(
             sentence(three, Absent, shown),
-            format!("{begin} 3 of network, api_key, jwt and gets jwt, send api_key too"),
+            format!(
+                "{begin} 3 of network, api_key, jwt are required, the request has jwt: also send api_key"
+            ),
             "{shown:?}"
         );
         let key = json!({ "at_least": 2, "of": ["network", "api_key"] });
         assert_eq!(
             sentence(key, Absent, shown),
-            format!("{begin} 2 of network, api_key and gets none of them, send api_key too"),
+            format!(
+                "{begin} 2 of network, api_key are required, the request has none of them: also send api_key"
+            ),
             "{shown:?}"
         );
     }

@@ -120,8 +120,8 @@ fn all_asks_for_a_signature_where_one_is_configured() {
     let seen = send(&world, Absent, Right, NOW);
     assert_eq!(
         seen.body()["error"],
-        "one proof of who is calling is not enough here: it asks for 2 of api_key, ollama_cli and gets api_key, \
-         send ollama_cli too"
+        "more methods of authentication are required here: 2 of api_key, ollama_cli are required, the request \
+         has api_key: also send ollama_cli"
     );
     assert_eq!(send(&world, Right, Right, NOW).verdict().0, 200);
 }

@@ -120,7 +120,7 @@ fn a_refusal_says_what_to_do_in_the_words_of_the_path_and_is_told() {
     let head = [OK[0], ("content-encoding", "gzip")];
     let (_, body) = list(&world, "/api/tags", KEY, &head, BODY).refused();
     let message = body["error"].as_str().unwrap();
-    assert!(message.starts_with("the list of models cannot be read: it comes compressed"));
+    assert!(message.starts_with("the list of models cannot be read: it is compressed"));
     let (_, body) = list(&world, "/v1/models", KEY, &head, BODY).refused();
     assert_eq!(body["error"]["type"], "api_error");
     let lines = world.gateway.0.lines.borrow();

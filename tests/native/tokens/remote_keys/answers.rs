@@ -75,7 +75,7 @@ fn nobody_goes_on_without_keys_whatever_the_provider_says() {
             Some("1"),
             "{status} {why}"
         );
-        let lines = world.lines_with("cannot be fetched");
+        let lines = world.lines_with("fetch failed");
         assert_eq!(lines.len(), 1, "{status} {why}");
         assert!(lines[0].contains(why), "{why}: {lines:?}");
         assert!(!lines[0].contains("AAAA"), "{why}: {lines:?}");
@@ -99,7 +99,7 @@ fn ten_megabytes_are_not_even_taken_over() {
     let verdict = request.answer_of_size(Some(200), &one_key(), 10 << 20);
     assert_eq!(verdict, refused(503, "keys_unavailable"));
     assert!(!request.seen.unwrap().calls.contains(&"call_body"));
-    let lines = world.lines_with("cannot be fetched");
+    let lines = world.lines_with("fetch failed");
     assert!(lines[0].contains("10485760 bytes"), "{lines:?}");
 }
 

@@ -97,7 +97,7 @@ fn metadata_are_believed_of_the_issuer_and_its_server_only() {
         let verdict = request.answer(200, &metadata(issuer, uri.clone()));
         assert_eq!(verdict, refused(503, "keys_unavailable"), "{issuer} {uri}");
         assert_eq!(world.call_count(), 1, "{issuer} {uri}");
-        let lines = world.lines_with("cannot be fetched");
+        let lines = world.lines_with("fetch failed");
         assert!(lines[0].contains(why), "{why}: {lines:?}");
         assert!(
             !lines[0].contains("evil"),

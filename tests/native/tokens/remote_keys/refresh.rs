@@ -232,12 +232,12 @@ fn the_answer_says_when_the_provider_is_asked_again() {
     for _ in 0..6 {
         let failed = world.ask(&good()).answer(500, b"");
         assert_eq!(failed, refused(503, "keys_unavailable"));
-        let lines = world.lines_with("next try in");
+        let lines = world.lines_with("the next attempt is in");
         let refused_at_once = world.ask(&good());
         assert_eq!(refused_at_once.verdict(), refused(503, "keys_unavailable"));
         let seconds = refused_at_once.reply_header("retry-after").unwrap();
         assert!(
-            lines[0].contains(&format!("next try in {seconds} s")),
+            lines[0].contains(&format!("the next attempt is in {seconds} s")),
             "{lines:?}"
         );
         let seconds: i64 = seconds.parse().unwrap();
