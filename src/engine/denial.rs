@@ -77,11 +77,12 @@ pub enum Reason {
     KeysPending,
     ConfigurationChanged,
     TooMuchHeld,
+    DecodersBusy,
 }
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -137,6 +138,7 @@ impl Reason {
         Self::KeysPending,
         Self::ConfigurationChanged,
         Self::TooMuchHeld,
+        Self::DecodersBusy,
     ];
 
     /// HTTP status, stable code, and what it means in one clause.
@@ -294,6 +296,11 @@ impl Reason {
                 503,
                 "keys_pending",
                 "the issuer's keys have not been fetched yet",
+            ),
+            Self::DecodersBusy => (
+                503,
+                "decoders_busy",
+                "too many compressed bodies are being read",
             ),
             Self::ConfigurationChanged => (
                 503,

@@ -132,7 +132,7 @@ pub use exchange::{
     Engine, Excess, Exchange, Fed, HostBody, ListHead, Listing, Mode, Outcome, Ports, Record,
     Reply, RequestStep, ResponseStep, Rest, Shared, Unread, Watched,
 };
-pub use http::{HeadError, RequestHead, Url};
+pub use http::{Coding, HeadError, RequestHead, Url};
 pub use json::Json;
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;

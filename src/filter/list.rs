@@ -2,7 +2,7 @@
 
 use crate::body::PIECE;
 use crate::{Filter, Flow, Host, Status};
-use ollama_gate_engine::{Denial, ListHead, Listing, RequestStep};
+use ollama_gate_engine::{Coding, Denial, ListHead, Listing, RequestStep};
 
 /// What a head says of a body that is no longer true of a part of it.
 const UNTRUE: [&str; 8] = [
@@ -59,11 +59,11 @@ impl<H: Host> Filter<H> {
             text.trim().parse::<usize>().ok()
         };
         let status = number(value(":status")?).and_then(|status| u16::try_from(status).ok());
-        let coding = value("content-encoding")?.unwrap_or_default();
+        let coding = value("content-encoding")?;
         Ok(ListHead {
             status: status.ok_or(Status::NOT_FOUND)?,
             length: number(value("content-length")?),
-            is_coded: !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"),
+            coding: Coding::of(coding.as_deref()),
             ends,
         })
     }

@@ -12,6 +12,11 @@ class BadRequest(Exception):
     """The request's body is not what the route wants; the text is Ollama's error message."""
 
 
+# Where Ollama takes compressed bodies, and how long what comes of them may be.
+ZSTD = {f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses", "messages")}
+MOST_CONTENT = 20 << 20
+
+
 @dataclass
 class Request:
     """A request after routing: `path` is decoded, `parameter` is what the route's last part matched."""
@@ -22,12 +27,31 @@ class Request:
     body: bytes
     parameter: str = ""
 
+    def _plain(self) -> bytes:
+        """Out: the body, uncompressed where Ollama looks for that: by one exact value, under `/v1`."""
+        codings = [value for name, value in self.headers.items() if name.lower() == "content-encoding"]
+        if codings[:1] != ["zstd"] or self.path not in ZSTD:
+            return self.body
+        import zstandard
+
+        try:
+            reader = zstandard.ZstdDecompressor(max_window_size=8 << 20).stream_reader(
+                self.body, read_across_frames=True
+            )
+            body = reader.read(MOST_CONTENT + 1)
+        except zstandard.ZstdError:
+            raise BadRequest("failed to decompress request body") from None
+        if len(body) > MOST_CONTENT:
+            raise BadRequest("http: request body too large")
+        return body
+
     def json(self) -> dict[str, Any]:
         """Out: the body as an object. Content-Type is not looked at, as in Ollama."""
-        if not self.body:
+        body = self._plain()
+        if not body:
             raise BadRequest("missing request body")
         try:
-            value = json.loads(self.body)
+            value = json.loads(body)
         except ValueError as error:
             raise BadRequest(f"invalid JSON: {error}") from None
         if not isinstance(value, dict):

@@ -17,6 +17,7 @@ use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
 use crate::identity::Method;
 use crate::ollama::Scope;
+use crate::ollama::body::DecoderMemory;
 use crate::source::Sources;
 
 table! {
@@ -344,6 +345,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             mode: mode.unwrap_or_default(),
             share_identity: share_identity.unwrap_or_default(),
             filter_lists: filter_lists.unwrap_or_default(),
+            decoders: DecoderMemory::default(),
         },
         host,
         holding,

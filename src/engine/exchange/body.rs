@@ -1,6 +1,7 @@
 //! The body of a request whose head passed, and whose rules look into the body.
 
 use super::Engine;
+use super::coding::{self, unfit};
 use super::record::{Facts, Record};
 use super::states::{Exchange, Outcome, Ports, RequestStep};
 use crate::denial::{Denial, Reason};
@@ -10,7 +11,7 @@ use crate::http::RequestHead;
 use crate::identity::{Expiry, Identity, Method};
 use crate::network::ClientAddress;
 use crate::ollama::Named;
-use crate::ollama::body::{BodyError, BodyKind, Reader, reads_none};
+use crate::ollama::body::{BodyKind, CodedReader, Reader, reads_none};
 use crate::policy::{BodyApproved, BodyCondition};
 use crate::time::Clock;
 use std::net::IpAddr;
@@ -42,7 +43,7 @@ pub(super) struct Held {
     /// the client's address, where a rule has asked for it
     address: Option<IpAddr>,
     /// what reads the body, or why it is refused
-    reader: Result<Reader, Denial>,
+    reader: Result<CodedReader, Denial>,
     read: u64,
     most: u64,
     /// how often the keys of tokens had changed when its caller was proved
@@ -108,11 +109,7 @@ impl Held {
         head: &RequestHead<'_>,
         body: HostBody,
     ) -> Result<Self, Denial> {
-        if condition.kind() != BodyKind::Opaque && head.values_of("content-encoding").any(is_coded)
-        {
-            let advice = "a compressed body cannot be read, send it without compression";
-            return Err(Denial::new(Reason::AmbiguousBody, advice));
-        }
+        let coding = coding::of(&condition, head)?;
         if let Some(length) = announced(head) {
             condition.check_size(length)?;
             if length > body.most {
@@ -128,6 +125,7 @@ impl Held {
             return Err(Denial::new(Reason::AmbiguousBody, advice));
         }
         let reader = Reader::new(condition.kind(), content_type).map_err(|error| unfit(&error))?;
+        let reader = coding::reader(coding, reader, body.most, &engine.decoders);
         Ok(Self {
             condition,
             owner: Owner::of(identity),
@@ -222,12 +220,6 @@ fn announced(head: &RequestHead<'_>) -> Option<u64> {
     Some(length.and_then(Result::ok).unwrap_or(u64::MAX))
 }
 
-/// RFC 9110 section 8.4: `identity` is no coding.
-fn is_coded(value: &[u8]) -> bool {
-    let value = value.trim_ascii();
-    !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
-}
-
 fn too_large(most: u64) -> Denial {
     let advice = format!(
         "the gate inspects at most {most} bytes of this request's body: send a smaller one, or ask \
@@ -240,10 +232,6 @@ fn too_large(most: u64) -> Denial {
 pub(super) fn outdated() -> Denial {
     let advice = "the keys or the configuration have changed while it waited, send it again";
     Denial::new(Reason::ConfigurationChanged, advice)
-}
-
-fn unfit(error: &BodyError) -> Denial {
-    Denial::new(Reason::AmbiguousBody, error.advice())
 }
 
 impl Exchange {

@@ -7,7 +7,7 @@ use super::states::{Exchange, Outcome};
 use super::{Engine, Mode};
 use crate::denial::{Denial, Reason};
 use crate::grant::VisibleModels;
-use crate::http::RequestHead;
+use crate::http::{Coding, RequestHead};
 use crate::ollama::{Naming, Route, list};
 use std::net::IpAddr;
 
@@ -32,8 +32,8 @@ pub struct ListHead {
     pub status: u16,
     /// how long the body is, where it says so
     pub length: Option<usize>,
-    /// whether the body is compressed
-    pub is_coded: bool,
+    /// how the body is coded
+    pub coding: Coding,
     /// whether there is no body
     pub ends: bool,
 }
@@ -106,7 +106,7 @@ impl Exchange {
                 return Ok(Listing::Passes);
             }
         }
-        if head.is_coded {
+        if head.coding != Coding::Identity {
             return Err(unreadable(
                 "it is compressed, although it was requested without compression: the operator has to \
                  switch that off between the gate and Ollama"

@@ -4,6 +4,7 @@
 //! next is the result.
 
 mod body;
+mod coding;
 mod decision;
 mod fetching;
 mod list;
@@ -29,6 +30,7 @@ use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
 use crate::network::NetworkRules;
 use crate::ollama::Routes;
+use crate::ollama::body::DecoderMemory;
 use crate::policy::Hosts;
 use crate::source::Sources;
 use crate::upstream::UpstreamRules;
@@ -70,6 +72,8 @@ pub struct Engine {
     pub(crate) share_identity: bool,
     /// whether lists of models show a caller only those that it may use
     pub(crate) filter_lists: bool,
+    /// what reads compressed bodies
+    pub(crate) decoders: DecoderMemory,
 }
 
 impl Engine {

@@ -1,6 +1,7 @@
 //! HTTP as bytes: head, field names, cookies, paths, addresses. Knows nothing of Ollama.
 
 mod authority;
+mod coding;
 mod cookie;
 mod field;
 mod head;
@@ -10,6 +11,7 @@ mod url;
 mod value;
 
 pub use authority::Authority;
+pub use coding::Coding;
 pub use cookie::cookie;
 pub use field::{FieldKind, Place, begins, names_taken_out, resembles};
 pub use head::{HeadError, HeaderField, RequestHead, RequestLine};

@@ -186,6 +186,12 @@ impl Route {
         self.naming
     }
 
+    /// Whether Ollama takes its body in Zstandard as well. It does so where it looks for models of its cloud
+    /// before anything else.
+    pub fn takes_zstd(&self) -> bool {
+        self.naming == Naming::Model && self.pattern.starts_with("/v1/")
+    }
+
     /// The parameter in `path`, a path of this route: all that stands behind the fixed part.
     pub fn parameter<'p>(&self, path: &'p str) -> &'p str {
         path.get(self.fixed..).unwrap_or_default()

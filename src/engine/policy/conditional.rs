@@ -109,6 +109,11 @@ impl BodyCondition {
         self.kind
     }
 
+    /// Whether Ollama takes the body in Zstandard as well.
+    pub fn takes_zstd(&self) -> bool {
+        self.route.takes_zstd()
+    }
+
     /// Checks that a body of which `bytes` are there, or announced, may go on growing.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod chunks;
+mod compressed;
 mod content_type;
 mod decoder;
 mod forms;

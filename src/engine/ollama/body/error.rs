@@ -1,6 +1,6 @@
 //! Why a body is refused, and what to do.
 
-use super::{MAX_DEPTH, MAX_KEPT};
+use super::{MAX_DEPTH, MAX_KEPT, ZstdError};
 use std::fmt;
 
 /// Why a body is refused. The names in it are the gate's own words, never the body's.
@@ -44,6 +44,14 @@ pub enum BodyError {
     FormHeader,
     /// a part is encoded
     FormEncoding,
+    /// it is compressed, and cannot be read
+    Zstd(ZstdError),
+}
+
+impl From<ZstdError> for BodyError {
+    fn from(error: ZstdError) -> Self {
+        Self::Zstd(error)
+    }
 }
 
 impl BodyError {
@@ -89,6 +97,7 @@ impl fmt::Display for BodyError {
                 f.write_str("send the parts of the form without a transfer encoding")
             }
             Self::TwoNames => f.write_str("send `model` or `name`, not two different ones"),
+            Self::Zstd(error) => error.fmt(f),
         }
     }
 }
@@ -121,6 +130,15 @@ mod tests {
             BodyError::FormSyntax,
             BodyError::FormHeader,
             BodyError::FormEncoding,
+            BodyError::Zstd(ZstdError::Malformed),
+            BodyError::Zstd(ZstdError::Truncated),
+            BodyError::Zstd(ZstdError::Corrupt),
+            BodyError::Zstd(ZstdError::Window),
+            BodyError::Zstd(ZstdError::Dictionary),
+            BodyError::Zstd(ZstdError::Pieces),
+            BodyError::Zstd(ZstdError::Ratio),
+            BodyError::Zstd(ZstdError::Long(1)),
+            BodyError::Zstd(ZstdError::Busy),
         ];
         let mut seen = Vec::new();
         for error in all {

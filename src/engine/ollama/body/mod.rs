@@ -15,6 +15,7 @@
 //! is no value, as it is for Ollama: the member counts as left out. Of everything else only the
 //! syntax is checked.
 
+mod coded;
 mod collector;
 mod error;
 mod field;
@@ -28,7 +29,9 @@ mod reader;
 mod scanner;
 mod skip;
 mod text;
+mod zstd;
 
+pub use coded::CodedReader;
 pub use collector::Members;
 pub use error::BodyError;
 pub use keep_alive::KeepAlive;
@@ -36,6 +39,7 @@ pub use multipart::FormScanner;
 pub use number::Number;
 pub use reader::{BodyKind, Reader};
 pub use scanner::Scanner;
+pub use zstd::{DecoderMemory, ZstdError};
 
 /// Whether Ollama reads no body of a request with this method.
 pub const fn reads_none(method: &[u8]) -> bool {
