@@ -255,6 +255,7 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         an_error_in_the_configuration_does_not_repeat_a_secret,
         a_configuration_that_is_accepted_repeats_nothing_of_itself;
     structs: errors_in_a_struct_are_those_of_the_json,
+        a_number_decides_the_same_in_every_form_that_a_gateway_makes_of_it,
         a_secret_in_a_broken_struct_is_not_repeated;
     targets: nothing_goes_up_under_another_route_than_the_one_that_was_judged,
         a_target_that_two_readers_read_differently_is_refused_on_every_gateway;

@@ -148,9 +148,9 @@ pub fn where_there_are_ticks_no_request_waits() {
         let at_once = usize::from(lab.is_envoy());
         if lab.gateway.ticks(root) {
             // Kong bears no call in the first one, and nobody has asked for the second.
-            assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
             let fetches = lab.gateway.tick(root).fetches.len();
             assert_eq!(fetches, at_once, "{}", lab.host);
+            assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
             assert!(lab.gateway.tick(root).fetches.is_empty(), "{}", lab.host);
         }
         let outcome = lab.allowed(&chat(&signed(NOW)));
@@ -203,9 +203,16 @@ pub fn a_root_context_that_goes_with_a_call_under_way_disturbs_nobody() {
         let mut lab = Lab::new(host(), &remote());
         let old = lab.root();
         if lab.gateway.ticks(old) {
-            lab.gateway.tick(old);
+            // Kong bears no call in the first one.
+            let first = usize::from(lab.is_envoy());
+            assert_eq!(lab.gateway.tick(old).fetches.len(), first, "{}", lab.host);
             lab.send(&ClientRequest::get("/api/tags"));
-            assert_eq!(lab.gateway.tick(old).fetches.len(), 1);
+            assert_eq!(
+                lab.gateway.tick(old).fetches.len(),
+                1 - first,
+                "{}",
+                lab.host
+            );
         }
         assert!(lab.configure(&remote()).accepted);
         let token = lab.gateway.calls().first().map(|call| call.token);
@@ -248,7 +255,7 @@ pub fn discovery_in_ticks_is_one_call_in_each() {
         let (first, second) = ("/.well-known/openid-configuration", "/certs");
         let expected: [&[&str]; 4] = match lab.host {
             "kong" => [&[], &[first], &[second], &[]],
-            _ => [&[], &[first, second], &[], &[]],
+            _ => [&[first, second], &[], &[], &[]],
         };
         assert_eq!(paths, expected, "{}", lab.host);
         assert!(lab.allowed(&chat(&signed(NOW))).record.fetches.is_empty());
