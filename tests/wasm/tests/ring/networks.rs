@@ -29,7 +29,7 @@ fn asked(outcome: &Outcome) -> Vec<String> {
 }
 
 #[test]
-pub fn a_network_is_held_on_every_gateway_and_asked_for_only_where_a_rule_needs_it() {
+pub fn a_network_is_held_on_every_gateway_and_asked_for_only_where_a_rule_or_a_refusal_needs_it() {
     on_every_host_with(&allowing(HOME), |lab| {
         lab.allowed(&tags());
         // nginx may have replaced the address by that of a header.
@@ -38,12 +38,19 @@ pub fn a_network_is_held_on_every_gateway_and_asked_for_only_where_a_rule_needs_
             "kong" => &["source.address", "ngx.realip_remote_addr"],
             _ => &["source.address"],
         };
-        let mut asked_for = asked(&lab.allowed(&tags()));
-        asked_for.retain(|name| name.contains("addr"));
-        assert_eq!(asked_for, names, "{}", lab.host);
+        let addresses = |outcome: &Outcome| {
+            let mut asked_for = asked(outcome);
+            asked_for.retain(|name| name.contains("addr"));
+            asked_for
+        };
+        assert_eq!(addresses(&lab.allowed(&tags())), names, "{}", lab.host);
+        // No rule was reached, but the line of a refusal says whose it was.
         let stranger = ClientRequest::get("/api/tags").bearer(STRANGER);
-        let outcome = lab.denied(&stranger, 401, "unknown_key");
-        let asked_for = asked(&outcome);
+        let refused = lab.denied(&stranger, 401, "unknown_key");
+        assert_eq!(addresses(&refused), names, "{}", lab.host);
+    });
+    on_every_host_with(&plain(), |lab| {
+        let asked_for = asked(&lab.allowed(&tags()));
         assert!(!asked_for.concat().contains("addr"), "{asked_for:?}");
     });
     on_every_host_with(&allowing("10.0.0.0/8"), |lab| {
