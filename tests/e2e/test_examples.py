@@ -205,6 +205,13 @@ def provider(tmp_path: Path) -> Iterator[Provider]:
     provider.stop()
 
 
+def plugin_of_the_example() -> dict[str, Any]:
+    """Out: the gate's part of the example, which knows the name that the tests ask by."""
+    plugin = json.loads(Pack("examples/provider.yaml").plugins()[0])
+    plugin["hosts"].append("gate.example.com")
+    return plugin
+
+
 def gate_of_the_example(world: World, provider: Provider, server: str, authority: Path, label: str) -> Gate:
     """In: the name that the certificate must have, and who must have signed it. Out: the example, so fitted."""
     pack = Pack("examples/provider.yaml")
@@ -221,6 +228,7 @@ def gate_of_the_example(world: World, provider: Provider, server: str, authority
     assert tls["sni"] == name["matcher"]["exact"] == "sso.example.com"
     tls["sni"] = name["matcher"]["exact"] = server
     trust["trusted_ca"]["filename"] = str(authority)
+    pack.plugin(plugin_of_the_example())
     return start(world, label, {}, {}, pack)
 
 
@@ -252,8 +260,7 @@ def test_no_key_comes_from_a_server_that_nobody_vouches_for(world: World, provid
 
 
 def test_an_upstream_that_no_cluster_has_is_told_in_the_log(world: World, provider: Provider) -> None:
-    plugin = json.loads(Pack("examples/provider.yaml").plugins()[0])
-    gate = start(world, "provider-nowhere", {}, {}, world.pack(plugin=plugin))
+    gate = start(world, "provider-nowhere", {}, {}, world.pack(plugin=plugin_of_the_example()))
     refused = gate.get("/api/tags", key=provider.token(world))
     assert (refused.status, refused.code) == (503, "keys_unavailable")
     line = "the gateway makes no call to upstream `sso` (status 2), is there one of that name?"

@@ -74,8 +74,12 @@ def test_the_packs_differ_only_where_they_say_so() -> None:
         document = Pack(name).document
         listener = document["static_resources"]["listeners"][0]
         listener.pop("address")
+        # The one waits for the first bytes of a request, the other for those of a handshake.
+        (inspector,) = listener.pop("listener_filters")
+        assert inspector["name"].endswith("_inspector")
         chain = listener["filter_chains"][0]
-        chain.pop("transport_socket", None)
+        if "tls_inspector" in inspector["name"]:
+            assert chain.pop("transport_socket") and chain.pop("transport_socket_connect_timeout")
         filters = chain["filters"][0]["typed_config"]["http_filters"]
         assert filters[0]["name"] == "ollama-gate"
         filters.pop(0)

@@ -126,7 +126,7 @@ def test_a_key_has_a_network_of_its_own_and_two_methods_can_be_required(world: W
         if record["id"] == "inference-key":
             record["allow_from"] = [THERE]
     require = {"at_least": 2, "of": ["network", "api_key", "jwt"]}
-    gate = start(world, "network-require", api_keys=keys, require=require)
+    gate = start(world, "network-require", api_keys=keys, require=require, hosts=["gate.example.com", "127.0.0.1"])
     assert verdict(gate, THERE) == ALLOWED
     assert verdict(gate, HERE) == DENIED
     assert verdict(gate, THERE, key=gate.keys.read) == (401, "insufficient_methods")
