@@ -109,7 +109,8 @@ def test_connections_that_ask_for_nothing_go_and_others_get_in(world: World, fir
     assert served(gate)
     opened = crowd(gate, places + 10, first)
     start = time.monotonic()
-    assert not served(gate), "the places are taken"
+    # Each worker takes up its connections by itself, and one may be behind.
+    eventually(lambda: not served(gate), seconds=5, what="that the places are taken")
     eventually(lambda: served(gate), seconds=60, what="the first good answer")
     print(f"{len(opened)} connections: the first good answer after {time.monotonic() - start:.1f} s")
     for connection in opened:

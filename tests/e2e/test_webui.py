@@ -47,8 +47,13 @@ def front(world: World, webui: WebUI) -> Gate:
 def example(world: World, webui: WebUI) -> Gate:
     """A gate with the issuers of the ready file."""
     (text,) = Pack("examples/open-webui.yaml").plugins()
+    plugin = json.loads(text)
+    # What whoever takes the file has to put there: a key of their own, and the names of their machine.
+    connection = credentials.record(credentials.new_key(), "open-webui-connection")
+    plugin["api_keys"]["keys"][0]["sha256"] = connection["sha256"]
+    plugin["hosts"].append("gate.example.com")
     secrets = {CURRENT: webui.secret, USERS_SECRET: webui.users_secret}
-    return start(world, "webui-example", json.loads(text), secrets)
+    return start(world, "webui-example", plugin, secrets)
 
 
 # Sessions
