@@ -58,7 +58,17 @@ pub struct Facts<'h, 'a> {
     pub copies: Option<Copies<'a>>,
 }
 
-impl<'a> Facts<'_, 'a> {
+impl<'h, 'a> Facts<'h, 'a> {
+    /// Of the request with `head`, which waited and whose caller counts no more.
+    pub fn of_waiting(engine: &'a Engine, head: &'h RequestHead<'a>) -> Self {
+        Self {
+            engine: Some(engine),
+            head: Some(head),
+            route: engine.route(head),
+            ..Self::default()
+        }
+    }
+
     /// The gateway's id of the request, where it may be shown: a client may have made it, and put one
     /// of its credentials or another one there. Looked for only where somebody sees it.
     pub fn request_id(&self) -> Option<&'a str> {

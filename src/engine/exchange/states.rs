@@ -198,12 +198,7 @@ impl Exchange {
         engine: &'a Engine,
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
-        let facts = Facts {
-            engine: Some(engine),
-            head: Some(head),
-            route: engine.route(head),
-            ..Facts::default()
-        };
+        let facts = Facts::of_waiting(engine, head);
         self.refuse(&facts, &outdated())
     }
 
@@ -214,12 +209,7 @@ impl Exchange {
         head: &RequestHead<'a>,
         excess: Excess,
     ) -> Outcome<'a> {
-        let facts = Facts {
-            engine: Some(engine),
-            head: Some(head),
-            route: engine.route(head),
-            ..Facts::default()
-        };
+        let facts = Facts::of_waiting(engine, head);
         let denial = match excess {
             Excess::Together => Denial::new(
                 Reason::TooMuchHeld,
