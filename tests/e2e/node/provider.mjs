@@ -24,7 +24,11 @@ const counts = { discovery: 0, jwks: 0, token: 0 };
 let generation = 0;
 let delay = 0;
 let keys = [];
-let serve;
+// Who waits for a provider asks as soon as the port is open, which is before its keys are made.
+let serve = (_, response) => {
+  response.statusCode = 503;
+  response.end();
+};
 
 async function newKeys() {
   generation += 1;
