@@ -37,24 +37,24 @@ const REQUEST_HEADERS: &str = "access-control-request-headers";
 
 /// The sites whose pages may use the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cors {
+pub(crate) struct Cors {
     origins: Vec<Rc<str>>,
 }
 
 impl Cors {
     /// Of the sites with these origins, each as browsers write it.
-    pub const fn new(origins: Vec<Rc<str>>) -> Self {
+    pub(crate) const fn new(origins: Vec<Rc<str>>) -> Self {
         Self { origins }
     }
 
     /// The origin of the request with `head`, if it is one of these. Compared byte for byte.
-    pub fn allowed(&self, head: &RequestHead<'_>) -> Option<Rc<str>> {
+    pub(crate) fn allowed(&self, head: &RequestHead<'_>) -> Option<Rc<str>> {
         let origin = only_origin(head)?;
         self.knows(origin)
     }
 
     /// This origin, if it is one of these.
-    pub fn knows(&self, origin: &[u8]) -> Option<Rc<str>> {
+    pub(crate) fn knows(&self, origin: &[u8]) -> Option<Rc<str>> {
         let mut origins = self.origins.iter();
         origins.find(|own| own.as_bytes() == origin).map(Rc::clone)
     }
@@ -68,14 +68,14 @@ fn only_origin<'a>(head: &RequestHead<'a>) -> Option<&'a [u8]> {
 }
 
 /// Whether a browser asks by it what a page may send. Any other `OPTIONS` is a method like others.
-pub fn is_preflight(head: &RequestHead<'_>) -> bool {
+pub(crate) fn is_preflight(head: &RequestHead<'_>) -> bool {
     head.method() == b"OPTIONS"
         && only_origin(head).is_some()
         && head.values_of(REQUEST_METHOD).next().is_some()
 }
 
 /// The header of the gate's own answer to a page of `origin`.
-pub fn of_reply(origin: &str) -> [(&'static str, String); 3] {
+pub(crate) fn of_reply(origin: &str) -> [(&'static str, String); 3] {
     [
         (ALLOW_ORIGIN, origin.to_owned()),
         (EXPOSE_HEADERS, EXPOSED.to_owned()),
@@ -84,7 +84,7 @@ pub fn of_reply(origin: &str) -> [(&'static str, String); 3] {
 }
 
 /// The header of the answer to the preflight with `head`, for a page of `origin`.
-pub fn of_preflight(origin: &str, head: &RequestHead<'_>) -> Vec<(&'static str, String)> {
+pub(crate) fn of_preflight(origin: &str, head: &RequestHead<'_>) -> Vec<(&'static str, String)> {
     let mut names = HEADERS.to_owned();
     let asked = head
         .values_of(REQUEST_HEADERS)
@@ -125,7 +125,7 @@ pub enum ResponseEdit<'a> {
 
 /// What has to be done to Ollama's response to a page of `origin`, in this order. The last one lets
 /// the page read it; whatever else stood there in its place is gone then.
-pub const fn of_response(origin: &str) -> [ResponseEdit<'_>; 4] {
+pub(crate) const fn of_response(origin: &str) -> [ResponseEdit<'_>; 4] {
     [
         ResponseEdit::Remove(ALLOW_CREDENTIALS),
         ResponseEdit::Add("vary", "Origin"),

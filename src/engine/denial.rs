@@ -2,7 +2,7 @@
 
 mod quoted;
 
-pub use quoted::{quoted, quoted_address};
+pub(crate) use quoted::{quoted, quoted_address};
 
 use std::borrow::Cow;
 use std::fmt;

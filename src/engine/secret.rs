@@ -5,16 +5,16 @@ use std::fmt;
 /// Holds a secret. Its `Debug` is redacted, it has no `Display`, and reading it
 /// takes the visible word `expose`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret<T>(T);
+pub(crate) struct Secret<T>(T);
 
 impl<T> Secret<T> {
     /// Wraps `value`.
-    pub const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self(value)
     }
 
     /// The value itself, for the one place that has to use it.
-    pub const fn expose(&self) -> &T {
+    pub(crate) const fn expose(&self) -> &T {
         &self.0
     }
 }

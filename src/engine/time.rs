@@ -54,7 +54,7 @@ impl Timestamp {
 }
 
 /// `seconds` in words, for a sentence: in the largest unit of which there are two or more.
-pub fn duration_in_words(seconds: i64) -> String {
+pub(crate) fn duration_in_words(seconds: i64) -> String {
     let units = [
         (seconds / 86_400, "days"),
         (seconds / 3_600, "hours"),

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 /// What the configuration says of the way to Ollama.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamRules {
+pub(crate) struct UpstreamRules {
     /// the Host that Ollama is asked with; bound to loopback it refuses foreign ones
     pub host: String,
     /// the header that names the caller, lower-case
@@ -32,7 +32,7 @@ pub struct UpstreamRules {
 
 /// A header with a secret that only the gate and a guard behind it know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+pub(crate) struct Proof {
     /// its name, lower-case
     pub header: String,
     /// its value
@@ -41,7 +41,7 @@ pub struct Proof {
 
 /// The name of a header, lower-case, or what it begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern {
+pub(crate) struct NamePattern {
     /// the name, or its beginning
     pub name: String,
     /// whether anything may follow
@@ -50,7 +50,7 @@ pub struct NamePattern {
 
 impl NamePattern {
     /// Whether a field called `name` is meant.
-    pub fn matches(&self, name: &[u8]) -> bool {
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
         match self.is_prefix {
             true => begins(name, self.name.as_bytes()),
             false => resembles(name, self.name.as_bytes()),
@@ -59,7 +59,7 @@ impl NamePattern {
 }
 
 /// Headers that frame or route a message. None of them can be taken out.
-pub const FRAMING: [&str; 10] = [
+pub(crate) const FRAMING: [&str; 10] = [
     "connection",
     "content-length",
     "content-type",
@@ -145,7 +145,7 @@ impl<'a> Prepared<'a> {
 
 /// The fields of a request that Ollama must not see, each name once.
 #[derive(Debug)]
-pub struct TakenOut<'a> {
+pub(crate) struct TakenOut<'a> {
     removals: Vec<Edit<'a>>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> TakenOut<'a> {
     /// [`Reason::MalformedRequest`] if one stands there twice: Kong blanks the first of them only,
     /// and the decision is the same on every gateway. [`Reason::ExposedCredential`] if a credential
     /// stands where nothing can be taken out.
-    pub fn collect(
+    pub(crate) fn collect(
         head: &RequestHead<'a>,
         copies: &Copies<'_>,
         rules: &UpstreamRules,
@@ -228,7 +228,7 @@ fn is_of(edit: &Edit<'_>, name: &[u8]) -> bool {
 /// # Errors
 /// [`Reason::UnsafeIdentity`] if a value that the configuration wants in a header holds a control
 /// character: a host call accepts a CR or LF, and the request breaks later.
-pub fn admit<'a>(
+pub(crate) fn admit<'a>(
     permit: &Permit<'_, 'a>,
     head: &RequestHead<'a>,
     taken_out: TakenOut<'a>,
@@ -243,7 +243,7 @@ pub fn admit<'a>(
 ///
 /// # Errors
 /// As of [`admit`].
-pub fn prepare<'a>(
+pub(crate) fn prepare<'a>(
     conditional: &ConditionalPermit<'_, 'a>,
     head: &RequestHead<'a>,
     taken_out: TakenOut<'a>,

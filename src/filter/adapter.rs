@@ -62,7 +62,7 @@ pub(crate) struct GivenHead {
 
 impl GivenHead {
     /// What it says.
-    pub fn read(&self) -> Result<Result<RequestHead<'_>, HeadError>, WireError> {
+    pub(crate) fn read(&self) -> Result<Result<RequestHead<'_>, HeadError>, WireError> {
         Pairs::read(&self.map, |pairs| {
             let head = RequestHead::read(pairs)?;
             match &self.target {

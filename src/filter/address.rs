@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 /// How a gateway tells the address of the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tells {
+pub(crate) enum Tells {
     /// Envoy: `source.address` with a port. It has added the address to `X-Forwarded-For`. The port
     /// is 0 if it took the address from there itself.
     AddressAndPort,
@@ -18,7 +18,7 @@ pub enum Tells {
 }
 
 /// The connection of a request.
-pub struct HostConnection<'h, H> {
+pub(crate) struct HostConnection<'h, H> {
     host: &'h H,
     /// `None`: this gateway is not known well enough to be asked
     tells: Option<Tells>,
@@ -28,7 +28,11 @@ pub struct HostConnection<'h, H> {
 
 impl<'h, H> HostConnection<'h, H> {
     /// Of the request that `host` is at.
-    pub const fn new(host: &'h H, tells: Option<Tells>, seen: &'h Cell<Option<Peer>>) -> Self {
+    pub(crate) const fn new(
+        host: &'h H,
+        tells: Option<Tells>,
+        seen: &'h Cell<Option<Peer>>,
+    ) -> Self {
         Self { host, tells, seen }
     }
 }

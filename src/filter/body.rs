@@ -35,7 +35,7 @@ pub(crate) struct HeldBytes {
 
 impl HeldBytes {
     /// Nothing, and no more than `max`.
-    pub const fn new(max: u64) -> Self {
+    pub(crate) const fn new(max: u64) -> Self {
         Self {
             all: Cell::new(0),
             max,
@@ -75,7 +75,7 @@ impl Drop for HeldPart {
 }
 
 impl Bodies {
-    pub fn new(capabilities: Capabilities, holding: Holding) -> Self {
+    pub(crate) fn new(capabilities: Capabilities, holding: Holding) -> Self {
         Self {
             most: holding.limit.unwrap_or(capabilities.most_body),
             hold_head: holding.hold_head,
@@ -100,7 +100,7 @@ pub(crate) struct Body {
 
 impl Body {
     /// Whether more of it is to come than the at most `most` bytes that are there.
-    pub fn follows(&self, most: usize) -> bool {
+    pub(crate) fn follows(&self, most: usize) -> bool {
         self.absent == Some(false) && !self.ended && self.size <= most
     }
 }

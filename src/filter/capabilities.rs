@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 /// What the filter may and must do on this gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
+pub(crate) struct Capabilities {
     /// `Host` is changed by writing `:authority`; on others that name is read-only (Kong) or
     /// overwrites the method (APISIX), and `host` is the one to write. `None`: by what the map shows.
     pub authority_is_host: Option<bool>,
@@ -54,14 +54,14 @@ const APISIX_MOST_BODY: u64 = 32 << 20;
 
 /// The property of the target as the client sent it, which Kong's router makes the upstream's target
 /// of. `:path` there is nginx's `$uri`: decoded, resolved, and cut at `#`.
-pub const KONG_TARGET: &str = "ngx\0request_uri";
+pub(crate) const KONG_TARGET: &str = "ngx\0request_uri";
 
 /// What fits into Kong's header map beside the pseudo headers.
 const KONG_MOST_FIELDS: usize = 96;
 
 impl Capabilities {
     /// Whether the first tick may fetch, and come at once.
-    pub const fn calls_in_first_tick(self) -> bool {
+    pub(crate) const fn calls_in_first_tick(self) -> bool {
         self.ticks && self.ends_root_contexts
     }
 
@@ -139,7 +139,7 @@ impl Capabilities {
     ///
     /// # Errors
     /// The two contradict each other.
-    pub fn find(shown: Shown, named: Option<HostName>) -> Result<Self, String> {
+    pub(crate) fn find(shown: Shown, named: Option<HostName>) -> Result<Self, String> {
         match (named, shown) {
             (Some(HostName::Apisix) | None, Shown::Apisix) => Ok(Self::APISIX),
             // What is named Envoy and does not show it may be Kong, which the first request shows.
@@ -165,7 +165,7 @@ impl Capabilities {
 /// What a gateway shows itself to be when the configuration is read, by calls that none of them
 /// minds. It is known before the configuration is, so it does not depend on one that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// Envoy, by itself or under Istio
     Envoy,
     /// APISIX
@@ -176,7 +176,7 @@ pub enum Shown {
 
 impl Shown {
     /// What `host` shows itself to be.
-    pub fn by(host: &impl Host) -> Self {
+    pub(crate) fn by(host: &impl Host) -> Self {
         if host.probe_clock_call() == Err(Status::UNIMPLEMENTED) {
             Self::Apisix
         } else if host.probe_context_call() == Err(Status::BAD_ARGUMENT) {
@@ -193,7 +193,7 @@ impl Shown {
     /// this one, with the keys that were taken out of it. APISIX is closed, but has the configuration
     /// read and its errors logged again in each phase of each request, for whoever sends one. So there,
     /// and where this is not known, the filter says yes and answers every request itself.
-    pub const fn is_closed_by_a_refusal(self) -> bool {
+    pub(crate) const fn is_closed_by_a_refusal(self) -> bool {
         matches!(self, Self::Envoy)
     }
 }
@@ -204,7 +204,7 @@ impl Shown {
 /// To take Kong for Envoy would let credentials through to Ollama, since Kong forwards a header
 /// that was only removed. So what the configuration names is held against what is found, once.
 #[derive(Debug)]
-pub struct Confirmation {
+pub(crate) struct Confirmation {
     /// `None`: nothing is named, or it is known
     expects_kong: Option<bool>,
     /// `None`: not asked yet
@@ -213,7 +213,7 @@ pub struct Confirmation {
 
 impl Confirmation {
     /// What the first request has to show, where `shown` does not tell.
-    pub const fn of(shown: Shown, named: Option<HostName>) -> Self {
+    pub(crate) const fn of(shown: Shown, named: Option<HostName>) -> Self {
         let (expects_kong, found) = match (shown, named) {
             (Shown::Envoy | Shown::Apisix, _) => (None, Some(false)),
             (Shown::Other, Some(name)) => (Some(matches!(name, HostName::Kong)), None),
@@ -230,7 +230,7 @@ impl Confirmation {
     /// # Errors
     /// It is not the one that is named. A probe that fails answers nothing, so the next request asks
     /// again.
-    pub fn is_kong(&self, host: &impl Host) -> Result<bool, Mismatch> {
+    pub(crate) fn is_kong(&self, host: &impl Host) -> Result<bool, Mismatch> {
         let (found, first) = match self.found.get() {
             Some(found) => (found, false),
             None => match host.probe_nginx_property() {
@@ -259,7 +259,7 @@ impl Confirmation {
 
 /// The gateway is another one than the configuration names, or cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub(crate) struct Mismatch {
     /// what to log, if it was not logged before
     pub news: Option<&'static str>,
 }

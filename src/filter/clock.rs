@@ -6,14 +6,14 @@ use std::cell::OnceCell;
 
 /// The clock of the gateway.
 #[derive(Debug)]
-pub struct HostClock<'h, H> {
+pub(crate) struct HostClock<'h, H> {
     host: &'h H,
     said: OnceCell<Option<Timestamp>>,
 }
 
 impl<'h, H: Host> HostClock<'h, H> {
     /// Of `host`, not read yet.
-    pub const fn new(host: &'h H) -> Self {
+    pub(crate) const fn new(host: &'h H) -> Self {
         Self {
             host,
             said: OnceCell::new(),

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     allowed: Option<Counter>,
     /// allowed requests that the gateway has not been told of
     untold: Cell<u64>,
@@ -24,7 +24,7 @@ impl Counters {
     /// No tick is expected yet.
     /// What was only reported has names of its own. Every name is one of Prometheus as it stands
     /// (`[a-z_]+`, `_total` last), since not every gateway replaces what is none in a name.
-    pub fn define(host: &impl Host, mode: Mode) -> Self {
+    pub(crate) fn define(host: &impl Host, mode: Mode) -> Self {
         let prefix = match mode {
             Mode::Enforce => "ollama_gate",
             Mode::Report => "ollama_gate_report",
@@ -46,7 +46,7 @@ impl Counters {
     }
 
     /// Counts a decision.
-    pub fn count(&self, host: &impl Host, record: &Record) {
+    pub(crate) fn count(&self, host: &impl Host, record: &Record) {
         let decision = match record.reason {
             None => {
                 self.untold.set(self.untold.get().saturating_add(1));
@@ -69,12 +69,12 @@ impl Counters {
     }
 
     /// From now on [`Self::tell`] is called now and then, or no longer.
-    pub fn expect_ticks(&self, expected: bool) {
+    pub(crate) fn expect_ticks(&self, expected: bool) {
         self.ticks.set(expected);
     }
 
     /// Tells the gateway how many requests were allowed since it was told last.
-    pub fn tell(&self, host: &impl Host) {
+    pub(crate) fn tell(&self, host: &impl Host) {
         let untold = self.untold.take();
         if let Some(allowed) = self.allowed.filter(|_| untold > 0) {
             host.count(allowed, untold);
@@ -82,7 +82,7 @@ impl Counters {
     }
 
     /// Counts a fetch that ended.
-    pub fn count_fetch(&self, host: &impl Host, worked: bool) {
+    pub(crate) fn count_fetch(&self, host: &impl Host, worked: bool) {
         let counter = match worked {
             true => self.fetched,
             false => self.fetch_failed,

@@ -38,13 +38,13 @@ pub(crate) struct Late {
 
 impl Lingering {
     /// The gateway has been asked for ticks.
-    pub fn expect_ticks(&self) {
+    pub(crate) fn expect_ticks(&self) {
         self.ticks.set(true);
     }
 
     /// A tick has come. It has to be the root context's last call in it, since each answer makes another
     /// context the effective one.
-    pub fn tick(&self, host: &impl Host) {
+    pub(crate) fn tick(&self, host: &impl Host) {
         let mut due = Vec::new();
         self.refusals
             .borrow_mut()

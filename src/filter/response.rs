@@ -4,7 +4,7 @@ use crate::{Host, Status};
 use ollama_gate_engine::{Call, Level, MOST_BODY, Response, ResponseBody};
 
 /// The body of the answer, unless it is larger than anything that is read.
-pub fn body(host: &impl Host, size: usize) -> Vec<u8> {
+pub(crate) fn body(host: &impl Host, size: usize) -> Vec<u8> {
     match size {
         1..=MOST_BODY => host.call_body().unwrap_or_default(),
         _ => Vec::new(),
@@ -12,7 +12,7 @@ pub fn body(host: &impl Host, size: usize) -> Vec<u8> {
 }
 
 /// The answer with a body of `size` bytes, of which `body` is what was taken over.
-pub fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
+pub(crate) fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
     Response {
         status: host.call_status(),
         body: match size > MOST_BODY {
@@ -23,7 +23,7 @@ pub fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
 }
 
 /// Says that the gateway does not make a call at all, which only a person can mend.
-pub fn tell_refused(host: &impl Host, call: &Call, Status(status): Status) {
+pub(crate) fn tell_refused(host: &impl Host, call: &Call, Status(status): Status) {
     let line = format!(
         "ollama-gate: the gateway makes no call to upstream `{}` (status {status}), is there one of that name?",
         call.upstream()

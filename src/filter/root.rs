@@ -30,7 +30,7 @@ const REPORT: &str =
 
 /// One configuration in force, and what the gateway offers it.
 #[derive(Debug)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// of its document
     digest: [u8; 32],
     pub(crate) engine: Engine,

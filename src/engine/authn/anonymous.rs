@@ -14,7 +14,7 @@ const NAME: &str = "anonymous";
 
 /// What is open to whoever brings no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anonymous {
+pub(crate) struct Anonymous {
     scopes: ScopeSet,
     rules: Option<Rc<BodyRules>>,
     subject: Rc<str>,
@@ -22,7 +22,7 @@ pub struct Anonymous {
 
 impl Anonymous {
     /// They may do this, within the `rules` for models and amounts.
-    pub fn new(scopes: ScopeSet, rules: Option<Rc<BodyRules>>) -> Self {
+    pub(crate) fn new(scopes: ScopeSet, rules: Option<Rc<BodyRules>>) -> Self {
         Self {
             scopes,
             rules,
@@ -31,14 +31,14 @@ impl Anonymous {
     }
 
     /// What they may do.
-    pub const fn scopes(&self) -> ScopeSet {
+    pub(crate) const fn scopes(&self) -> ScopeSet {
         self.scopes
     }
 
     /// The identity of a caller who was refused, if that was for want of a credential, and if
     /// `route` is open to such callers. A credential that is no good makes nobody anonymous: who
     /// sends one is to hear of it.
-    pub fn in_place_of(
+    pub(crate) fn in_place_of(
         &self,
         refusal: &Refusal,
         presented: &Presented<'_>,

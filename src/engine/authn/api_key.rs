@@ -14,11 +14,11 @@ use std::rc::Rc;
 
 /// SHA-256 of a whole key. Lookup by digest needs no comparison in constant time: what an attacker
 /// could learn from its timing is bits of a digest, not of a key.
-pub type KeyDigest = [u8; 32];
+pub(crate) type KeyDigest = [u8; 32];
 
 /// What the configuration says of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
+pub(crate) struct ApiKey {
     /// its name in logs; outlives the secret
     pub id: String,
     /// whose it is
@@ -39,7 +39,7 @@ pub struct ApiKey {
 
 /// Every key, found in one step however many there are.
 #[derive(Debug)]
-pub struct KeyRing {
+pub(crate) struct KeyRing {
     keys: Vec<ApiKey>,
     /// where in `keys` each is
     places: HashMap<KeyDigest, usize>,
@@ -67,7 +67,7 @@ pub fn digest(key: &[u8]) -> KeyDigest {
 
 impl KeyRing {
     /// Adds `key`. Gives back the id of the key that already has this digest, if one does.
-    pub fn insert(&mut self, digest: KeyDigest, key: ApiKey) -> Option<&str> {
+    pub(crate) fn insert(&mut self, digest: KeyDigest, key: ApiKey) -> Option<&str> {
         use std::collections::hash_map::Entry;
         match self.places.entry(digest) {
             Entry::Occupied(taken) => self.keys.get(*taken.get()).map(|key| key.id.as_str()),
@@ -80,12 +80,12 @@ impl KeyRing {
     }
 
     /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// Every key, in the order of the configuration.
-    pub fn keys(&self) -> impl Iterator<Item = &ApiKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ApiKey> {
         self.keys.iter()
     }
 
@@ -93,7 +93,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// Unknown, expired or not yet valid, or nobody knows because there is no clock.
-    pub fn verify(&self, presented: &str, clock: &dyn Clock) -> Result<&ApiKey, Denial> {
+    pub(crate) fn verify(&self, presented: &str, clock: &dyn Clock) -> Result<&ApiKey, Denial> {
         if self.is_empty() {
             return Err(Denial::new(
                 Reason::UnsupportedCredential,
@@ -122,7 +122,7 @@ impl KeyRing {
 
 impl ApiKey {
     /// When it is no proof any more.
-    pub fn expiry(&self) -> Option<Expiry> {
+    pub(crate) fn expiry(&self) -> Option<Expiry> {
         let (at, _) = self.expires_at.as_ref()?;
         let (at, reason) = (*at, Reason::ExpiredKey);
         Some(Expiry { at, reason })

@@ -20,7 +20,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 /// What the configuration says of repeated failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackOffLimits {
+pub(crate) struct BackOffLimits {
     /// so many failures
     pub after: u32,
     /// within so many seconds
@@ -31,7 +31,7 @@ pub struct BackOffLimits {
 
 /// What was wrong. Each has a memory of its own, so that one cannot push the other out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptKind {
+pub(crate) enum AttemptKind {
     /// a password, by the name of its user
     Password,
     /// a token, by the place of its issuer and its subject
@@ -40,7 +40,7 @@ pub enum AttemptKind {
 
 /// What is remembered of failures. Holds all its state itself.
 #[derive(Debug)]
-pub struct BackOff {
+pub(crate) struct BackOff {
     limits: BackOffLimits,
     hasher: RandomState,
     passwords: RefCell<Memory>,
@@ -58,7 +58,7 @@ enum Blind {
 
 impl BackOff {
     /// With these limits.
-    pub fn new(limits: BackOffLimits) -> Self {
+    pub(crate) fn new(limits: BackOffLimits) -> Self {
         Self {
             limits,
             hasher: RandomState::new(),
@@ -69,7 +69,7 @@ impl BackOff {
     }
 
     /// What there is to log since this was asked last.
-    pub fn take_news(&self) -> Option<News> {
+    pub(crate) fn take_news(&self) -> Option<News> {
         if self.blind.get() != Blind::Untold {
             return None;
         }
@@ -138,14 +138,14 @@ impl BackOff {
 /// Whoever is trying something in one request. The address is asked for only where a failure is
 /// there to be remembered, or to be looked up.
 #[derive(Clone, Copy)]
-pub struct Attempts<'c> {
+pub(crate) struct Attempts<'c> {
     /// none if nothing is held back
     watched: Option<(&'c BackOff, &'c ClientAddress<'c>)>,
 }
 
 impl<'c> Attempts<'c> {
     /// Those of `client`.
-    pub fn new(back_off: Option<&'c BackOff>, client: &'c ClientAddress<'c>) -> Self {
+    pub(crate) fn new(back_off: Option<&'c BackOff>, client: &'c ClientAddress<'c>) -> Self {
         Self {
             watched: back_off.map(|back_off| (back_off, client)),
         }
@@ -153,7 +153,7 @@ impl<'c> Attempts<'c> {
 
     /// Without any limit.
     #[cfg(test)]
-    pub const fn free() -> Self {
+    pub(crate) const fn free() -> Self {
         Self { watched: None }
     }
 
@@ -161,7 +161,7 @@ impl<'c> Attempts<'c> {
     ///
     /// # Errors
     /// [`Reason::TooManyFailures`]: it was wrong too often from this address.
-    pub fn check(self, kind: AttemptKind, name: &str, now: Timestamp) -> Result<(), Denial> {
+    pub(crate) fn check(self, kind: AttemptKind, name: &str, now: Timestamp) -> Result<(), Denial> {
         let Some((back_off, _)) = self.watched else {
             return Ok(());
         };
@@ -181,7 +181,7 @@ impl<'c> Attempts<'c> {
     }
 
     /// It was done, and `name` was wrong.
-    pub fn failed(self, kind: AttemptKind, name: &str, now: Timestamp) {
+    pub(crate) fn failed(self, kind: AttemptKind, name: &str, now: Timestamp) {
         let Some((back_off, _)) = self.watched else {
             return;
         };
@@ -201,7 +201,7 @@ impl<'c> Attempts<'c> {
     }
 
     /// It was done, and `name` was right: what was wrong before is forgotten.
-    pub fn succeeded(self, kind: AttemptKind, name: &str) {
+    pub(crate) fn succeeded(self, kind: AttemptKind, name: &str) {
         let Some((back_off, _)) = self.watched else {
             return;
         };

@@ -13,7 +13,7 @@ pub struct Share {
 }
 
 /// What a worker spends on hashes of passwords: a fifth of its time.
-pub const HASHES: Share = Share {
+pub(crate) const HASHES: Share = Share {
     per_millisecond: 200,
     max_saved: 400_000,
 };

@@ -19,7 +19,7 @@ const TAIL: usize = 48;
 ///
 /// Two generations: what is used moves into the young one; once that is full, it becomes the old
 /// one, and what was in there is forgotten. So it never holds more than twice its size.
-pub struct Cache<V> {
+pub(crate) struct Cache<V> {
     hasher: FixedState,
     young: HashMap<u64, Entry<V>, AsItIs>,
     old: HashMap<u64, Entry<V>, AsItIs>,
@@ -45,7 +45,7 @@ impl<V> fmt::Debug for Cache<V> {
 
 impl<V: Clone> Cache<V> {
     /// Of generations of at most `most` bytes.
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             hasher: FixedState::with_seed(RandomState::new().hash_one(most)),
             young: HashMap::default(),
@@ -56,7 +56,7 @@ impl<V: Clone> Cache<V> {
     }
 
     /// What is known of `text`.
-    pub fn get(&mut self, text: &str) -> Option<V> {
+    pub(crate) fn get(&mut self, text: &str) -> Option<V> {
         let place = self.place(text);
         let holds = |entry: &&Entry<V>| are_equal(&entry.text, text);
         if let Some(entry) = self.young.get(&place).filter(holds) {
@@ -69,14 +69,14 @@ impl<V: Clone> Cache<V> {
     }
 
     /// Remembers `value` of `text`, unless the text is very long.
-    pub fn insert(&mut self, text: &str, value: V) {
+    pub(crate) fn insert(&mut self, text: &str, value: V) {
         if text.len() <= LONGEST {
             self.put(self.place(text), text.into(), value);
         }
     }
 
     /// Forgets `text`.
-    pub fn remove(&mut self, text: &str) {
+    pub(crate) fn remove(&mut self, text: &str) {
         let place = self.place(text);
         self.old.remove(&place);
         if let Some(entry) = self.young.remove(&place) {
@@ -85,7 +85,7 @@ impl<V: Clone> Cache<V> {
     }
 
     /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.young = HashMap::default();
         self.old = HashMap::default();
         self.bytes = 0;

@@ -4,13 +4,13 @@ use crate::time::Timestamp;
 use std::collections::HashMap;
 
 /// How many pairs it holds. One takes about 50 bytes.
-pub const MAX_PAIRS: usize = 4096;
+pub(crate) const MAX_PAIRS: usize = 4096;
 /// Into how many groups addresses fall whose pairs there is no place for.
 const GROUPS: u64 = 1024;
 
 /// The failures of one pair, or of a group of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failures {
+pub(crate) struct Failures {
     /// how many there were in the window
     pub count: u32,
     /// where the window begins
@@ -21,7 +21,7 @@ pub struct Failures {
 
 /// Where the failures of a pair are remembered: hashes that nobody outside can foresee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// of address and name
     pub pair: u64,
     /// of the address
@@ -35,7 +35,7 @@ pub struct Place {
 /// whoever makes up names to fill the memory is held back by its address, and with it only those of that
 /// group whose name is not remembered.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     pairs: HashMap<u64, Failures>,
     groups: HashMap<u64, Failures>,
     swept: Option<Timestamp>,
@@ -43,19 +43,19 @@ pub struct Memory {
 
 impl Memory {
     /// Whether there was no failure.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pairs.is_empty() && self.groups.is_empty()
     }
 
     /// The failures that count at `place`: those of the pair, or of the group of its address.
-    pub fn get(&self, place: Place) -> Option<Failures> {
+    pub(crate) fn get(&self, place: Place) -> Option<Failures> {
         let group = || self.groups.get(&group(place));
         self.pairs.get(&place.pair).or_else(group).copied()
     }
 
     /// What `change` makes of the failures of `place` at `now`. `is_over` is whether failures have had
     /// their time.
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         place: Place,
         now: Timestamp,
@@ -87,13 +87,13 @@ impl Memory {
     }
 
     /// Forgets the pair.
-    pub fn remove(&mut self, place: Place) {
+    pub(crate) fn remove(&mut self, place: Place) {
         self.pairs.remove(&place.pair);
     }
 
     /// How many pairs and groups it holds.
     #[cfg(test)]
-    pub fn len(&self) -> (usize, usize) {
+    pub(crate) fn len(&self) -> (usize, usize) {
         (self.pairs.len(), self.groups.len())
     }
 }

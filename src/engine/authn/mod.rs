@@ -2,20 +2,20 @@
 
 mod absent;
 mod anonymous;
-pub mod api_key;
+pub(crate) mod api_key;
 mod back_off;
-pub mod basic;
+pub(crate) mod basic;
 mod browser;
 mod budget;
 mod cache;
 mod failures;
-pub mod jwt;
-pub mod ollama_cli;
+pub(crate) mod jwt;
+pub(crate) mod ollama_cli;
 mod require;
 mod shares;
 
-pub use back_off::{Attempts, BackOff, BackOffLimits};
-pub use require::Requirement;
+pub(crate) use back_off::{Attempts, BackOff, BackOffLimits};
+pub(crate) use require::Requirement;
 
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
@@ -25,7 +25,7 @@ use crate::identity::{Expiry, Identity, Method};
 use crate::network::ClientAddress;
 use crate::source::{News, Refusal, Tried};
 use crate::time::Clock;
-pub use anonymous::Anonymous;
+pub(crate) use anonymous::Anonymous;
 use api_key::{ApiKey, KeyRing};
 use basic::Users;
 use browser::BrowserCredential;
@@ -35,7 +35,7 @@ use std::rc::Rc;
 
 /// Everything that can prove an identity.
 #[derive(Debug)]
-pub struct Authenticators {
+pub(crate) struct Authenticators {
     keys: KeyRing,
     tokens: Tokens,
     signers: Option<Signers>,
@@ -45,7 +45,7 @@ pub struct Authenticators {
 
 impl Authenticators {
     /// From the configuration's keys, token issuers and users.
-    pub const fn new(keys: KeyRing, tokens: Tokens, users: Users) -> Self {
+    pub(crate) const fn new(keys: KeyRing, tokens: Tokens, users: Users) -> Self {
         Self {
             keys,
             tokens,
@@ -57,13 +57,13 @@ impl Authenticators {
 
     /// With the keys of `ollama` CLIs too.
     #[must_use]
-    pub fn with_signers(self, signers: Option<Signers>) -> Self {
+    pub(crate) fn with_signers(self, signers: Option<Signers>) -> Self {
         Self { signers, ..self }
     }
 
     /// Whoever is wrong again and again is held back, within these limits.
     #[must_use]
-    pub fn with_back_off(self, limits: Option<BackOffLimits>) -> Self {
+    pub(crate) fn with_back_off(self, limits: Option<BackOffLimits>) -> Self {
         Self {
             back_off: limits.map(BackOff::new),
             ..self
@@ -71,27 +71,27 @@ impl Authenticators {
     }
 
     /// Those who log in with a password.
-    pub const fn users(&self) -> &Users {
+    pub(crate) const fn users(&self) -> &Users {
         &self.users
     }
 
     /// The cookies in which tokens come.
-    pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn cookie_names(&self) -> impl Iterator<Item = &str> {
         self.tokens.cookies().map(|(_, name)| name)
     }
 
     /// Forgets what is remembered of tokens: there are other keys.
-    pub fn forget_tokens(&self) {
+    pub(crate) fn forget_tokens(&self) {
         self.tokens.forget();
     }
 
     /// How often the keys of tokens have changed.
-    pub const fn changes_of_keys(&self) -> u64 {
+    pub(crate) const fn changes_of_keys(&self) -> u64 {
         self.tokens.changes()
     }
 
     /// What there is to log since this was asked last.
-    pub fn take_news(&self) -> Vec<News> {
+    pub(crate) fn take_news(&self) -> Vec<News> {
         let mut news = self.tokens.take_news();
         news.extend(self.back_off.as_ref().and_then(BackOff::take_news));
         news
@@ -105,7 +105,7 @@ impl Authenticators {
     ///
     /// # Errors
     /// Why nobody was recognised; of two refusals, that of the kind tried first.
-    pub fn identify(
+    pub(crate) fn identify(
         &self,
         presented: &Presented<'_>,
         head: &RequestHead<'_>,
@@ -259,7 +259,7 @@ impl Authenticators {
 
 /// What the checks need beside the request.
 #[derive(Clone, Copy)]
-pub struct Asking<'c> {
+pub(crate) struct Asking<'c> {
     /// who tells the time
     pub clock: &'c dyn Clock,
     /// who computes signatures

@@ -12,7 +12,7 @@ use crate::source::Refusal;
 
 /// How many methods have to prove a caller, and which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Requirement {
+pub(crate) enum Requirement {
     /// one credential, of any kind that is configured
     #[default]
     Any,
@@ -29,7 +29,7 @@ pub enum Requirement {
 
 impl Requirement {
     /// Whether the network may be one of the methods.
-    pub const fn counts_network(&self) -> bool {
+    pub(crate) const fn counts_network(&self) -> bool {
         matches!(self, Self::AtLeast { network: true, .. })
     }
 }
@@ -57,7 +57,7 @@ impl Requirement {
     ///
     /// # Errors
     /// Too few are there, so none is looked at; or the first that is wrong; or they disagree.
-    pub fn identify<'e>(
+    pub(crate) fn identify<'e>(
         &self,
         authenticators: &'e Authenticators,
         presented: &Presented<'_>,

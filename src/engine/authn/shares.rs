@@ -21,18 +21,18 @@ const DEALT_FOR: i64 = 60;
 /// part as it was. Groups are dealt anew each minute, unforeseeably, so that nobody shares one with a flood
 /// for long.
 #[derive(Debug)]
-pub struct Shares {
+pub(crate) struct Shares {
     common: Budget,
     parts: Vec<Budget>,
     hasher: RandomState,
 }
 
 /// Budgets in the order in which they are asked: the first with something left pays.
-pub type Payers<'b> = [Option<&'b Budget>; 3];
+pub(crate) type Payers<'b> = [Option<&'b Budget>; 3];
 
 impl Shares {
     /// With so much in common.
-    pub fn new(common: Share) -> Self {
+    pub(crate) fn new(common: Share) -> Self {
         Self {
             common: Budget::new(common),
             parts: (0..PARTS).map(|_| Budget::new(PART)).collect(),
@@ -42,7 +42,7 @@ impl Shares {
 
     /// From what the signature of `caller` is paid at `now`, `first` before anything else. Without a
     /// caller that can be told from others, from what is common alone.
-    pub fn payers<'b>(
+    pub(crate) fn payers<'b>(
         &'b self,
         caller: Option<impl Hash>,
         first: Option<&'b Budget>,

@@ -17,7 +17,7 @@ const STRUCT_TAG: u8 = 0x0a;
 ///
 /// # Errors
 /// Why it is not JSON, if it is neither; the input is not quoted.
-pub fn read(document: &[u8]) -> Result<Json, String> {
+pub(crate) fn read(document: &[u8]) -> Result<Json, String> {
     Json::parse(document).or_else(|error| {
         let wanted = document.first() == Some(&STRUCT_TAG);
         match Struct::decode(document) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Whether a field is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
+pub(crate) enum Support {
     /// must be there
     Required,
     /// exactly one of the section's fields so marked must be there
@@ -22,7 +22,7 @@ pub enum Support {
 /// The schema is made of it. It never refuses what the reader takes; what it cannot say, such as
 /// the length of a secret that comes from elsewhere, the reader alone decides.
 #[derive(Clone, Copy, Debug)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// a string that is not empty
     Text,
     /// a string that a regular expression describes
@@ -65,7 +65,7 @@ pub(super) const COUNT: Shape = Shape::Whole(1, 9_007_199_254_740_991);
 
 /// One field of a section.
 #[derive(Clone, Copy, Debug)]
-pub struct Field {
+pub(crate) struct Field {
     /// its name, which is that of its row in the table
     pub name: &'static str,
     /// whether it is taken

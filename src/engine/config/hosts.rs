@@ -52,7 +52,7 @@ pub(super) struct SentByBrowsers {
 
 impl SentByBrowsers {
     /// Why the names have to be listed, if they have to.
-    pub fn why_required(&self) -> Option<String> {
+    pub(crate) fn why_required(&self) -> Option<String> {
         let of = [
             (self.anonymous, "`allow_anonymous`"),
             (self.passwords, "`basic`"),

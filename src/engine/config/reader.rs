@@ -29,7 +29,7 @@ fn is_field(name: &str) -> bool {
 
 /// A value and where it stands. The path is text only once there is an error at it.
 #[derive(Clone, Debug)]
-pub struct Node<'j> {
+pub(crate) struct Node<'j> {
     pub json: &'j Json,
     path: Rc<[Step<'j>]>,
 }
@@ -41,23 +41,23 @@ enum Step<'j> {
 }
 
 impl<'j> Node<'j> {
-    pub fn root(json: &'j Json) -> Self {
+    pub(crate) fn root(json: &'j Json) -> Self {
         let path = Rc::default();
         Self { json, path }
     }
 
     /// The path as an error shows it: `jwt[1].audiences`.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         shown_path(&self.path)
     }
 
     /// The member called `name`, with `json` in it.
-    pub fn member(&self, name: &'j str, json: &'j Json) -> Self {
+    pub(crate) fn member(&self, name: &'j str, json: &'j Json) -> Self {
         self.below(Step::Member(name), json)
     }
 
     /// The items of a list; none of anything else.
-    pub fn items(&self) -> Vec<Self> {
+    pub(crate) fn items(&self) -> Vec<Self> {
         let Json::List(items) = self.json else {
             return Vec::new();
         };
@@ -68,7 +68,7 @@ impl<'j> Node<'j> {
     }
 
     /// The section that is here, nothing in it checked; none if this is no object.
-    pub fn peek<T: Table<'j>>(&self) -> Option<T> {
+    pub(crate) fn peek<T: Table<'j>>(&self) -> Option<T> {
         match self.json {
             Json::Object(members) => Some(T::open(self, members)),
             _ => None,
@@ -108,7 +108,7 @@ fn shown_path(path: &[Step<'_>]) -> String {
 }
 
 /// The first `most` characters of `text`, control characters escaped.
-pub fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     let mut short: String = text.chars().take(most).collect();
     let cut = short.len() < text.len();
     short = short.escape_debug().to_string();
@@ -119,7 +119,7 @@ pub fn shortened(text: &str, most: usize) -> String {
 }
 
 /// Collects errors and warnings, and looks up what secrets refer to.
-pub struct Reader<'e> {
+pub(crate) struct Reader<'e> {
     pub environment: Environment<'e>,
     /// random bits, for spreading out what workers do
     pub seed: u64,
@@ -129,7 +129,7 @@ pub struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    pub fn new(environment: Environment<'e>, seed: u64) -> Self {
+    pub(crate) fn new(environment: Environment<'e>, seed: u64) -> Self {
         Self {
             environment,
             seed,
@@ -139,18 +139,18 @@ impl<'e> Reader<'e> {
     }
 
     /// Adds an error at `node`.
-    pub fn refuse(&mut self, node: &Node<'_>, message: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, node: &Node<'_>, message: impl Into<String>) {
         self.errors.add(node.path(), message.into());
     }
 
     /// Adds "expected …, found …" without showing the value, which may be a secret.
-    pub fn mismatch(&mut self, node: &Node<'_>, expected: &str) {
+    pub(crate) fn mismatch(&mut self, node: &Node<'_>, expected: &str) {
         let found = node.json.kind();
         self.refuse(node, format!("expected {expected}, found {found}"));
     }
 
     /// Refuses what no field may be: `null`, a member twice, a secret left unresolved.
-    pub fn check_everywhere(&mut self, root: &Node<'_>) {
+    pub(crate) fn check_everywhere(&mut self, root: &Node<'_>) {
         self.check_below(root.json, &mut Vec::new());
     }
 
@@ -203,7 +203,7 @@ impl<'e> Reader<'e> {
     }
 
     /// The members of an object whose names are free.
-    pub fn entries<'j>(&mut self, node: &Node<'j>) -> Vec<(&'j str, Node<'j>)> {
+    pub(crate) fn entries<'j>(&mut self, node: &Node<'j>) -> Vec<(&'j str, Node<'j>)> {
         let members = self.members(node).unwrap_or_default();
         members
             .iter()
@@ -212,7 +212,7 @@ impl<'e> Reader<'e> {
     }
 
     /// Opens an object and passes over members that its table does not know.
-    pub fn open_section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
+    pub(crate) fn open_section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
         let members = self.members(node)?;
         self.check_required(node, members, T::FIELDS);
         self.check_choices::<T>(node, members);
@@ -220,7 +220,7 @@ impl<'e> Reader<'e> {
     }
 
     /// Opens an object and refuses members that its table does not know, or not yet.
-    pub fn section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
+    pub(crate) fn section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
         let members = self.members(node)?;
         let mut all_known = true;
         for (name, value) in members {
@@ -274,7 +274,7 @@ impl<'e> Reader<'e> {
     }
 
     /// The items of a list. An empty object is an empty list: APISIX and Kong confuse the two.
-    pub fn list<'j>(&mut self, node: &Node<'j>, expected: &str) -> Vec<Node<'j>> {
+    pub(crate) fn list<'j>(&mut self, node: &Node<'j>, expected: &str) -> Vec<Node<'j>> {
         match node.json {
             Json::List(items) => items
                 .iter()

@@ -9,7 +9,7 @@ use super::reader::{Node, Reader};
 use crate::json::Json;
 
 /// The type of a section, as `table!` makes it.
-pub trait Table<'j> {
+pub(crate) trait Table<'j> {
     /// Its fields, in the order of the reference.
     const FIELDS: &'static [Field];
     /// What an error adds where none is given of the fields of which one has to be.
@@ -21,14 +21,18 @@ pub trait Table<'j> {
 
 /// A field of a section that was opened.
 #[derive(Clone, Debug)]
-pub struct Member<'j> {
+pub(crate) struct Member<'j> {
     section: Node<'j>,
     field: &'static Field,
     json: Option<&'j Json>,
 }
 
 impl<'j> Member<'j> {
-    pub fn of(section: &Node<'j>, members: &'j [(String, Json)], field: &'static Field) -> Self {
+    pub(crate) fn of(
+        section: &Node<'j>,
+        members: &'j [(String, Json)],
+        field: &'static Field,
+    ) -> Self {
         let given = members.iter().find(|(name, _)| name == field.name);
         Self {
             section: section.clone(),
@@ -38,32 +42,32 @@ impl<'j> Member<'j> {
     }
 
     /// What is in it, if it is given.
-    pub fn node(&self) -> Option<Node<'j>> {
+    pub(crate) fn node(&self) -> Option<Node<'j>> {
         let json = self.json?;
         Some(self.section.member(self.field.name, json))
     }
 
     /// Where it stands or would stand.
-    pub fn place(&self) -> Node<'j> {
+    pub(crate) fn place(&self) -> Node<'j> {
         let json = self.json.unwrap_or(self.section.json);
         self.section.member(self.field.name, json)
     }
 
-    pub const fn is_given(&self) -> bool {
+    pub(crate) const fn is_given(&self) -> bool {
         self.json.is_some()
     }
 
-    pub const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         self.field.name
     }
 
     /// What may stand in it.
-    pub const fn shape(&self) -> Shape {
+    pub(crate) const fn shape(&self) -> Shape {
         self.field.shape
     }
 
     /// What `read` makes of it, if it is given.
-    pub fn read<'e, T>(
+    pub(crate) fn read<'e, T>(
         &self,
         reader: &mut Reader<'e>,
         read: impl FnOnce(&mut Reader<'e>, &Node<'j>) -> Option<T>,

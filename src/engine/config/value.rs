@@ -61,7 +61,7 @@ impl Reader<'_> {
     }
 
     /// A string for which `read` has a value.
-    pub fn parsed<'j, T>(
+    pub(crate) fn parsed<'j, T>(
         &mut self,
         node: &Node<'j>,
         expected: &str,
@@ -75,13 +75,13 @@ impl Reader<'_> {
     }
 
     /// A string that is not empty.
-    pub fn text(&mut self, node: &Node<'_>, expected: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, node: &Node<'_>, expected: &str) -> Option<String> {
         let read = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         self.parsed(node, expected, read)
     }
 
     /// A name for logs and headers: 1 to 128 characters of visible ASCII.
-    pub fn name(&mut self, node: &Node<'_>) -> Option<String> {
+    pub(crate) fn name(&mut self, node: &Node<'_>) -> Option<String> {
         let fit = |text: &&str| is_visible_ascii(text.as_bytes()) && text.len() <= LONGEST_NAME;
         self.parsed(node, "1 to 128 characters of visible ASCII", |text| {
             Some(text).filter(fit).map(str::to_owned)
@@ -89,7 +89,7 @@ impl Reader<'_> {
     }
 
     /// `true` or `false`.
-    pub fn boolean(&mut self, node: &Node<'_>) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, node: &Node<'_>) -> Option<bool> {
         match node.json {
             Json::Bool(value) => Some(*value),
             _ => {
@@ -100,12 +100,12 @@ impl Reader<'_> {
     }
 
     /// Whether a switch is on; one that is not given is off.
-    pub fn is_true(&mut self, member: &Member<'_>) -> bool {
+    pub(crate) fn is_true(&mut self, member: &Member<'_>) -> bool {
         member.read(self, Self::boolean) == Some(true)
     }
 
     /// A whole number within the bounds of its field.
-    pub fn whole<N>(&mut self, member: &Member<'_>) -> Option<N>
+    pub(crate) fn whole<N>(&mut self, member: &Member<'_>) -> Option<N>
     where
         N: TryFrom<u64>,
     {
@@ -122,7 +122,11 @@ impl Reader<'_> {
     }
 
     /// A whole number within `range`.
-    pub fn whole_within(&mut self, node: &Node<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn whole_within(
+        &mut self,
+        node: &Node<'_>,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let value = node.json.whole().filter(|value| range.contains(value));
         if value.is_none() {
             let expected = format!("a whole number of {} to {}", range.start(), range.end());
@@ -132,7 +136,7 @@ impl Reader<'_> {
     }
 
     /// A moment, RFC 3339, rounded down to the second.
-    pub fn time(&mut self, node: &Node<'_>) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self, node: &Node<'_>) -> Option<Timestamp> {
         let expected = "a time such as \"2027-01-31T00:00:00Z\" (RFC 3339)";
         self.parsed(node, expected, |text| {
             let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -141,13 +145,13 @@ impl Reader<'_> {
     }
 
     /// A moment, and how it is written.
-    pub fn time_as_written(&mut self, node: &Node<'_>) -> Option<(Timestamp, String)> {
+    pub(crate) fn time_as_written(&mut self, node: &Node<'_>) -> Option<(Timestamp, String)> {
         let time = self.time(node)?;
         Some((time, node.json.text()?.to_owned()))
     }
 
     /// A duration in whole seconds, within the bounds of its field.
-    pub fn duration(&mut self, member: &Member<'_>) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, member: &Member<'_>) -> Option<Duration> {
         let range = match member.shape() {
             Shape::Duration(least, most) => least..=most,
             _ => NOTHING,
@@ -166,13 +170,13 @@ impl Reader<'_> {
     }
 
     /// The seconds of a duration within the bounds of its field.
-    pub fn seconds(&mut self, member: &Member<'_>) -> Option<i64> {
+    pub(crate) fn seconds(&mut self, member: &Member<'_>) -> Option<i64> {
         let duration = self.duration(member)?;
         i64::try_from(duration.as_secs()).ok()
     }
 
     /// A number of bytes, within the bounds of its field.
-    pub fn size(&mut self, member: &Member<'_>) -> Option<u64> {
+    pub(crate) fn size(&mut self, member: &Member<'_>) -> Option<u64> {
         let range = match member.shape() {
             Shape::Size(most) => 1..=most,
             _ => NOTHING,
@@ -197,7 +201,7 @@ impl Reader<'_> {
     }
 
     /// A list of scope names.
-    pub fn scopes(&mut self, node: &Node<'_>, allowed: &[Scope]) -> ScopeSet {
+    pub(crate) fn scopes(&mut self, node: &Node<'_>, allowed: &[Scope]) -> ScopeSet {
         let names: Vec<_> = allowed.iter().map(|scope| scope.name()).collect();
         let expected = match names.as_slice() {
             [only] => format!("\"{only}\""),
@@ -211,7 +215,7 @@ impl Reader<'_> {
     }
 
     /// A list of one or more strings.
-    pub fn texts(&mut self, node: &Node<'_>) -> Option<Vec<String>> {
+    pub(crate) fn texts(&mut self, node: &Node<'_>) -> Option<Vec<String>> {
         let expected = "a non-empty list of strings";
         let items = match node.json {
             Json::Text(_) => {
@@ -230,14 +234,14 @@ impl Reader<'_> {
     }
 
     /// A secret on one line: a string, or `{"env": "NAME"}`. An optional variable that is unset is `None` too.
-    pub fn secret(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
+    pub(crate) fn secret(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
         let secret = self.secret_text(node)?;
         self.check_stray(node, secret.expose()).then_some(secret)
     }
 
     /// Whether nothing is about `secret` that was hardly meant to be part of it. If it is, it is refused: a
     /// token signed with the secret itself would be called forged.
-    pub fn check_stray(&mut self, node: &Node<'_>, secret: &str) -> bool {
+    pub(crate) fn check_stray(&mut self, node: &Node<'_>, secret: &str) -> bool {
         let stray = placeholder::stray(secret);
         if let Some(stray) = stray {
             let variable = node.json.member("env").and_then(Json::text);
@@ -251,7 +255,7 @@ impl Reader<'_> {
     }
 
     /// A secret of any text, line breaks included, written as of [`Self::secret`].
-    pub fn secret_text(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
+    pub(crate) fn secret_text(&mut self, node: &Node<'_>) -> Option<Secret<String>> {
         match node.json {
             Json::Text(text) if text.is_empty() => {
                 self.refuse(node, "is empty");
@@ -279,7 +283,7 @@ impl Reader<'_> {
     }
 
     /// The secret in the variable that `field` names, of the secret at `node`.
-    pub fn variable(
+    pub(crate) fn variable(
         &mut self,
         node: &Node<'_>,
         field: &Node<'_>,
@@ -315,7 +319,7 @@ impl Reader<'_> {
     }
 
     /// Whether `secret` may stand at `node`: it is no example and cannot be guessed, or such are `allowed`.
-    pub fn check_drawn(&mut self, node: &Node<'_>, secret: &str, allowed: bool) -> bool {
+    pub(crate) fn check_drawn(&mut self, node: &Node<'_>, secret: &str, allowed: bool) -> bool {
         let problem = match placeholder::example(secret) {
             Some(kind) => Some(format!("is {kind}, which was to be replaced")),
             None => placeholder::weakness(secret).map(|why| format!("can be guessed: {why}")),
@@ -324,7 +328,7 @@ impl Reader<'_> {
     }
 
     /// Whether a secret with this `problem` may stand at `node`. It is refused, or there is a warning.
-    pub fn check_allowed(&mut self, node: &Node<'_>, problem: &str, allowed: bool) -> bool {
+    pub(crate) fn check_allowed(&mut self, node: &Node<'_>, problem: &str, allowed: bool) -> bool {
         if allowed {
             let place = node.path();
             let line = format!("{place}: ANYBODY CAN GUESS THIS SECRET: it {problem}");

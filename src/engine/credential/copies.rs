@@ -16,7 +16,7 @@ const MAX_DECODINGS: usize = 3;
 
 /// The credentials that a request presents, good or not.
 #[derive(Debug)]
-pub struct Copies<'a> {
+pub(crate) struct Copies<'a> {
     /// none of them is empty
     secrets: Vec<Cow<'a, [u8]>>,
     /// no value that is shorter can hold one
@@ -25,7 +25,7 @@ pub struct Copies<'a> {
 
 impl<'a> Copies<'a> {
     /// Of what `presented` holds, each without its scheme; a password by itself and with its name.
-    pub fn of(presented: &Presented<'a>) -> Self {
+    pub(crate) fn of(presented: &Presented<'a>) -> Self {
         let mut copies = Self {
             secrets: Vec::with_capacity(1),
             shortest: usize::MAX,
@@ -47,7 +47,7 @@ impl<'a> Copies<'a> {
     }
 
     /// `secret` too, which may have come elsewhere.
-    pub fn add(&mut self, secret: &'a [u8]) {
+    pub(crate) fn add(&mut self, secret: &'a [u8]) {
         if secret.len() >= MIN_CREDENTIAL {
             self.put(Cow::Borrowed(secret));
         }
@@ -75,7 +75,7 @@ impl<'a> Copies<'a> {
     /// Whether `value` is one of them or holds one: as it is, percent-encoded, or in base64, alone or
     /// with something around it.
     #[inline]
-    pub fn are_in(&self, value: &[u8]) -> bool {
+    pub(crate) fn are_in(&self, value: &[u8]) -> bool {
         value.len() >= self.shortest && self.are_in_long(value)
     }
 

@@ -2,13 +2,13 @@
 
 mod copies;
 
-pub use copies::Copies;
+pub(crate) use copies::Copies;
 
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 
 /// The longest credential that is looked at, in bytes.
-pub const MAX_CREDENTIAL: usize = 16 * 1024;
+pub(crate) const MAX_CREDENTIAL: usize = 16 * 1024;
 
 /// What clients send when nobody set a key.
 const PLACEHOLDERS: [&str; 14] = [
@@ -43,7 +43,7 @@ const SSH_OTHERS: [&str; 5] = [
 
 /// The credentials of one request, at most one of a kind. None is verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Presented<'a> {
+pub(crate) struct Presented<'a> {
     /// an opaque key
     pub api_key: Option<&'a str>,
     /// something in the shape of a JWS or JWE
@@ -58,7 +58,7 @@ pub struct Presented<'a> {
 
 /// Something that stood where a credential stands and is none that the gate takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leftover {
+pub(crate) enum Leftover {
     /// one of the known placeholders
     Placeholder(&'static str),
     /// an `Authorization` scheme other than Bearer and Basic, by its name if it is a registered one
@@ -69,7 +69,7 @@ pub enum Leftover {
 
 /// Why something cannot be a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// it is longer than [`MAX_CREDENTIAL`]
     TooLong,
     /// it begins with this scheme: twice in `Authorization`, or in a header that has no schemes
@@ -83,7 +83,7 @@ pub enum Flaw {
 impl Flaw {
     /// That of `value`, which is too long or not all visible ASCII.
     #[cold]
-    pub fn of(value: &[u8]) -> Self {
+    pub(crate) fn of(value: &[u8]) -> Self {
         if value.len() > MAX_CREDENTIAL {
             return Self::TooLong;
         }
@@ -110,13 +110,13 @@ fn ambiguous(advice: &'static str) -> Denial {
 
 impl<'a> Presented<'a> {
     /// Whether there is nothing that could prove who is calling.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         !self.is_meant() && self.basic.is_none()
     }
 
     /// Whether something was put there on purpose, and nothing else: no browser sends a header with
     /// a key, a token or a signature by itself, as it does a password that it was told once.
-    pub const fn is_meant(&self) -> bool {
+    pub(crate) const fn is_meant(&self) -> bool {
         let meant = self.api_key.is_some() || self.token.is_some() || self.signature.is_some();
         meant && self.basic.is_none()
     }
@@ -128,7 +128,7 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// [`Reason::AmbiguousCredential`] for a repeated field, a comma in `Authorization` (Envoy
     /// joins repeated ones so), or two different values of one kind.
-    pub fn collect(head: &RequestHead<'a>) -> Result<Self, Denial> {
+    pub(crate) fn collect(head: &RequestHead<'a>) -> Result<Self, Denial> {
         let mut values = [None; Place::ALL.len()];
         for field in head.fields() {
             let FieldKind::Credential(own) = field.kind else {
@@ -273,12 +273,12 @@ fn authorization(value: &[u8]) -> Authorization<'_> {
 }
 
 /// Whether `text`, presented by a client, would be looked up as an API key.
-pub fn is_api_key(text: &str) -> bool {
+pub(crate) fn is_api_key(text: &str) -> bool {
     matches!(shape(text), Shape::ApiKey)
 }
 
 /// Whether `text` begins with an SSH key of a type that the `ollama` CLI does not make.
-pub fn is_other_ssh_key(text: &str) -> bool {
+pub(crate) fn is_other_ssh_key(text: &str) -> bool {
     text.starts_with("AAAA") && SSH_OTHERS.iter().any(|start| text.starts_with(start))
 }
 

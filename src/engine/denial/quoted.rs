@@ -7,12 +7,12 @@ const MAX_ADDRESS: usize = 128;
 
 /// `text`, which somebody sent, as a sentence may hold it: the beginning in backticks, with everything
 /// escaped that is not visible ASCII or a space. Not for credentials.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     quoted_up_to(text, MAX_QUOTED)
 }
 
 /// As [`quoted`], for what is as long as an address: the name of an issuer or an audience.
-pub fn quoted_address(text: &str) -> String {
+pub(crate) fn quoted_address(text: &str) -> String {
     quoted_up_to(text, MAX_ADDRESS)
 }
 

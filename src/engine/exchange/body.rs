@@ -65,7 +65,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub fn of(identity: &Identity<'_>) -> Self {
+    pub(crate) fn of(identity: &Identity<'_>) -> Self {
         Self {
             method: identity.method,
             id: identity.id.to_owned(),
@@ -79,7 +79,7 @@ impl Owner {
     }
 
     /// What is told of it. Its rules were applied, and stand in the condition.
-    pub fn identity(&self) -> Identity<'_> {
+    pub(crate) fn identity(&self) -> Identity<'_> {
         Identity {
             method: self.method,
             id: &self.id,
@@ -101,7 +101,7 @@ impl Held {
     ///
     /// # Errors
     /// The head says already that the body cannot be held or read, or is too long.
-    pub fn new(
+    pub(crate) fn new(
         engine: &Engine,
         condition: BodyCondition,
         identity: &Identity<'_>,

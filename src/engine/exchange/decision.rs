@@ -24,7 +24,7 @@ pub(super) enum Decided<'a> {
 
 impl Decided<'_> {
     /// Has Ollama asked for a response that can be read.
-    pub fn ask_for_plain_body(&mut self) {
+    pub(crate) fn ask_for_plain_body(&mut self) {
         match self {
             Self::Forward(admitted) => admitted.ask_for_plain_body(),
             Self::Hold(prepared, _) => prepared.ask_for_plain_body(),

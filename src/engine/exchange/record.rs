@@ -17,7 +17,7 @@ const MAX_CAUSE: usize = 384;
 
 /// What is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogRules {
+pub(crate) struct LogRules {
     /// whether allowed requests are
     pub allowed: bool,
     /// whether their lines hold the client's address, which costs a call of the gateway
@@ -41,7 +41,7 @@ pub struct Record {
 
 /// What is known of the request when it was decided.
 #[derive(Debug, Default)]
-pub struct Facts<'h, 'a> {
+pub(crate) struct Facts<'h, 'a> {
     /// the configuration that decided, unless it was refused
     pub engine: Option<&'a Engine>,
     /// its head, unless it could not be read
@@ -60,7 +60,7 @@ pub struct Facts<'h, 'a> {
 
 impl<'h, 'a> Facts<'h, 'a> {
     /// Of the request with `head`, which waited and whose caller counts no more.
-    pub fn of_waiting(engine: &'a Engine, head: &'h RequestHead<'a>) -> Self {
+    pub(crate) fn of_waiting(engine: &'a Engine, head: &'h RequestHead<'a>) -> Self {
         Self {
             engine: Some(engine),
             head: Some(head),
@@ -71,7 +71,7 @@ impl<'h, 'a> Facts<'h, 'a> {
 
     /// The gateway's id of the request, where it may be shown: a client may have made it, and put one
     /// of its credentials or another one there. Looked for only where somebody sees it.
-    pub fn request_id(&self) -> Option<&'a str> {
+    pub(crate) fn request_id(&self) -> Option<&'a str> {
         let (engine, head) = (self.engine?, self.head?);
         match &self.copies {
             Some(copies) => request_id(head, copies),

@@ -8,9 +8,9 @@ mod rules;
 mod scopes;
 mod visible_models;
 
-pub use limits::RequestLimits;
-pub use models::{ModelRule, check_cloud_name};
-pub use rule_set::RuleSet;
-pub use rules::{BodyRules, check};
-pub use scopes::ScopeSet;
-pub use visible_models::VisibleModels;
+pub(crate) use limits::RequestLimits;
+pub(crate) use models::{ModelRule, check_cloud_name};
+pub(crate) use rule_set::RuleSet;
+pub(crate) use rules::{BodyRules, check};
+pub(crate) use scopes::ScopeSet;
+pub(crate) use visible_models::VisibleModels;

@@ -77,7 +77,7 @@ impl BodyRules {
 ///
 /// # Errors
 /// The first rule that they break; what leaves the machine goes first.
-pub fn check<'r>(
+pub(crate) fn check<'r>(
     rules: impl IntoIterator<Item = &'r BodyRules>,
     scopes: ScopeSet,
     route: &Route,

@@ -5,17 +5,17 @@ use crate::ollama::ModelName;
 
 /// What the models have to be like that a caller is shown: those that each of its rules allows.
 #[derive(Clone, Debug)]
-pub struct VisibleModels(RuleSet);
+pub(crate) struct VisibleModels(RuleSet);
 
 impl VisibleModels {
     /// For a caller with `rules`; `None` if it is shown every one.
-    pub fn of(rules: &RuleSet) -> Option<Self> {
+    pub(crate) fn of(rules: &RuleSet) -> Option<Self> {
         let all = models(rules).all(ModelRule::allows_every);
         (!all).then(|| Self(rules.clone()))
     }
 
     /// Whether it is shown the model called `name`.
-    pub fn shows(&self, name: &ModelName) -> bool {
+    pub(crate) fn shows(&self, name: &ModelName) -> bool {
         models(&self.0).all(|rule| rule.allows(name))
     }
 }

@@ -2,14 +2,14 @@
 
 /// The name stands in the header twice: two servers could take two different ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeated;
+pub(crate) struct Repeated;
 
 /// The value of the cookie `name` in `header` (RFC 6265 section 4.2), if it is there and not empty.
 /// The name is compared whole, in its case. A value in quotation marks is that with them.
 ///
 /// # Errors
 /// [`Repeated`], also if both have the same value.
-pub fn cookie<'a>(header: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Repeated> {
+pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Repeated> {
     let mut found = None;
     for pair in header.split(|byte| *byte == b';') {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');

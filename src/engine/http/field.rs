@@ -35,7 +35,7 @@ impl Place {
 
 /// What the gate does with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldKind {
+pub(crate) enum FieldKind {
     /// may hold a credential; never reaches Ollama
     Credential(Place),
     /// never reaches Ollama: other credentials, identity headers of the client's
@@ -273,7 +273,7 @@ impl FieldKind {
     /// place of `-` is kept from Ollama like its proper spelling (WSGI-like servers confuse the
     /// two) but no credential is read from it.
     #[inline]
-    pub fn of(name: &[u8]) -> Self {
+    pub(crate) fn of(name: &[u8]) -> Self {
         match may_mean_something(name) {
             true => Self::looked_up(name),
             false => Self::Other,
@@ -307,7 +307,7 @@ impl FieldKind {
     }
 
     /// Whether a field of this kind never reaches Ollama.
-    pub const fn is_taken_out(self) -> bool {
+    pub(crate) const fn is_taken_out(self) -> bool {
         match self {
             Self::Credential(_) | Self::Private | Self::Cookie | Self::Origin => true,
             Self::Host
@@ -345,7 +345,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Whether `name` begins with `canonical`, in either case, with `_` for `-`.
-pub fn begins(name: &[u8], canonical: &[u8]) -> bool {
+pub(crate) fn begins(name: &[u8], canonical: &[u8]) -> bool {
     name.len() >= canonical.len()
         && canonical.iter().zip(name).all(|(canonical, byte)| {
             canonical == byte
@@ -355,7 +355,7 @@ pub fn begins(name: &[u8], canonical: &[u8]) -> bool {
 }
 
 /// Whether `name` is `canonical`, in either case, with `_` for `-`.
-pub fn resembles(name: &[u8], canonical: &[u8]) -> bool {
+pub(crate) fn resembles(name: &[u8], canonical: &[u8]) -> bool {
     name.len() == canonical.len() && begins(name, canonical)
 }
 

@@ -10,11 +10,11 @@ use std::fmt;
 /// filter: a credential or an identity header behind the hundredth would not be seen, and so
 /// not be stripped. Three of them are APISIX's own, so a client may send 96 there, Host included, as
 /// on Kong. Envoy refuses more than 100 by itself.
-pub const MAX_FIELDS: usize = 99;
+pub(crate) const MAX_FIELDS: usize = 99;
 
 /// One header field as the host gave it.
 #[derive(Clone, Copy, Debug)]
-pub struct HeaderField<'a> {
+pub(crate) struct HeaderField<'a> {
     /// the name, in the client's case
     pub name: &'a [u8],
     /// the value, any bytes

@@ -10,25 +10,27 @@ mod prefix;
 mod url;
 mod value;
 
-pub use authority::Authority;
+pub(crate) use authority::Authority;
 pub use coding::Coding;
-pub use cookie::cookie;
-pub use field::{FieldKind, Place, begins, names_taken_out, resembles};
-pub use head::{HeadError, HeaderField, RequestHead, RequestLine};
-pub use path::{DecodedPath, without_query};
-pub use prefix::PathPrefix;
+pub(crate) use cookie::cookie;
+pub(crate) use field::{FieldKind, begins, resembles};
+pub use field::{Place, names_taken_out};
+pub use head::{HeadError, RequestHead};
+pub(crate) use head::{HeaderField, RequestLine};
+pub(crate) use path::{DecodedPath, without_query};
+pub(crate) use prefix::PathPrefix;
 pub use url::Url;
-pub use value::{ControlCharacter, encoded_value, is_value};
+pub(crate) use value::{ControlCharacter, encoded_value, is_value};
 
 /// Whether `text` is one or more bytes of visible ASCII (RFC 9110 section 5.5, VCHAR).
-pub fn is_visible_ascii(text: &[u8]) -> bool {
+pub(crate) fn is_visible_ascii(text: &[u8]) -> bool {
     // Without an early end, so that it is done many bytes at a time.
     let fit = |fit, byte: &u8| fit & byte.is_ascii_graphic();
     !text.is_empty() && text.iter().fold(true, fit)
 }
 
 /// Whether one of `pairs` stands in `text`.
-pub fn has_pair<const N: usize>(text: &[u8], pairs: [[u8; 2]; N]) -> bool {
+pub(crate) fn has_pair<const N: usize>(text: &[u8], pairs: [[u8; 2]; N]) -> bool {
     // Without an early end, so that it is done many bytes at a time.
     let is_one = |one: u8, other: u8| {
         let same = |found, pair: &[u8; 2]| found | ((pair[0] == one) & (pair[1] == other));
@@ -40,7 +42,7 @@ pub fn has_pair<const N: usize>(text: &[u8], pairs: [[u8; 2]; N]) -> bool {
 }
 
 /// The value of one hexadecimal digit, in either case.
-pub const fn hex_digit(byte: u8) -> Option<u8> {
+pub(crate) const fn hex_digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte & 0x0f),
         b'a'..=b'f' | b'A'..=b'F' => Some((byte & 0x0f).wrapping_add(9)),

@@ -8,11 +8,11 @@ use std::fmt;
 /// A path that every reader understands alike: absolute, decoded once, no empty or dot segment,
 /// printable ASCII, no query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecodedPath<'a>(Cow<'a, str>);
+pub(crate) struct DecodedPath<'a>(Cow<'a, str>);
 
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathError {
+pub(crate) enum PathError {
     /// does not begin with `/` (absolute-form, `*`)
     NotAbsolute,
     /// `//`
@@ -37,7 +37,7 @@ pub enum PathError {
 
 impl PathError {
     /// What is wrong, and what to do.
-    pub const fn advice(self) -> &'static str {
+    pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::NotAbsolute => "send an absolute path, such as /api/tags",
             Self::EmptySegment => "it has an empty segment (`//`)",
@@ -62,7 +62,7 @@ impl fmt::Display for PathError {
 impl std::error::Error for PathError {}
 
 /// `target` up to its query.
-pub fn without_query(target: &[u8]) -> &[u8] {
+pub(crate) fn without_query(target: &[u8]) -> &[u8] {
     target.split(|byte| *byte == b'?').next().unwrap_or(target)
 }
 
@@ -71,7 +71,7 @@ impl<'a> DecodedPath<'a> {
     ///
     /// # Errors
     /// The first defect found.
-    pub fn read(target: &'a [u8]) -> Result<Self, PathError> {
+    pub(crate) fn read(target: &'a [u8]) -> Result<Self, PathError> {
         let raw = without_query(target);
         if !raw.starts_with(b"/") {
             return Err(PathError::NotAbsolute);
@@ -99,7 +99,7 @@ impl<'a> DecodedPath<'a> {
     }
 
     /// The decoded path, beginning with `/`.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -2,12 +2,12 @@
 
 /// The path that the gate is mounted at: `/ollama` for `/ollama/api/chat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPrefix(String);
+pub(crate) struct PathPrefix(String);
 
 impl PathPrefix {
     /// One or more segments of unreserved characters (RFC 3986 section 2.3), without a slash at the
     /// end. `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         let fit = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
         let segments = text.strip_prefix('/')?;
@@ -15,12 +15,12 @@ impl PathPrefix {
     }
 
     /// As it is written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// What follows the prefix in the decoded `path`, or `None` if it is not below it.
-    pub fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
+    pub(crate) fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
         match path.strip_prefix(self.0.as_str())? {
             "" => Some("/"),
             rest => rest.starts_with('/').then_some(rest),
@@ -28,7 +28,7 @@ impl PathPrefix {
     }
 
     /// The same of a raw path with its query, for choosing a dialect and for what a client signed.
-    pub fn strip_bytes<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+    pub(crate) fn strip_bytes<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         path.strip_prefix(self.0.as_bytes())
             .filter(|rest| rest.starts_with(b"/"))
     }

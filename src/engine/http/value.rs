@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 /// There is a control character in it, such as a line feed: no name has one, and whoever decodes the
 /// value would have it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ControlCharacter;
+pub(crate) struct ControlCharacter;
 
 /// `text` as the value of a header, or as one item of a list of them that commas separate.
 ///
@@ -17,7 +17,7 @@ pub struct ControlCharacter;
 ///
 /// # Errors
 /// [`ControlCharacter`].
-pub fn encoded_value(text: &str, is_item: bool) -> Result<Cow<'_, str>, ControlCharacter> {
+pub(crate) fn encoded_value(text: &str, is_item: bool) -> Result<Cow<'_, str>, ControlCharacter> {
     let plain = |byte: u8| byte != b'%' && !(is_item && byte == b',');
     if text.is_empty() || is_visible_ascii(text.as_bytes()) && text.bytes().all(plain) {
         return Ok(Cow::Borrowed(text));
@@ -43,7 +43,7 @@ pub fn encoded_value(text: &str, is_item: bool) -> Result<Cow<'_, str>, ControlC
 }
 
 /// Whether `value` may stand in a header: visible ASCII, and spaces that are not at its ends.
-pub fn is_value(value: &str) -> bool {
+pub(crate) fn is_value(value: &str) -> bool {
     let fit = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
     !value.is_empty() && value.bytes().all(fit) && value.trim_matches(' ') == value
 }

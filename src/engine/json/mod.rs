@@ -7,7 +7,7 @@
 mod number;
 mod writer;
 
-pub use writer::ObjectWriter;
+pub(crate) use writer::ObjectWriter;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
@@ -107,7 +107,7 @@ fn are_duplicate(mut members: &[(String, Json)]) -> bool {
 }
 
 /// The names that stand more than once in `members`, each once, sorted.
-pub fn duplicates(members: &[(String, Json)]) -> Vec<&str> {
+pub(crate) fn duplicates(members: &[(String, Json)]) -> Vec<&str> {
     let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     let mut twice: Vec<&str> = names

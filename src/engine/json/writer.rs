@@ -4,27 +4,27 @@ use std::fmt::Write as _;
 
 /// An object being written, on one line of printable ASCII whatever it holds (RFC 8259 section 7).
 #[derive(Debug)]
-pub struct ObjectWriter {
+pub(crate) struct ObjectWriter {
     text: String,
 }
 
 impl ObjectWriter {
     /// An object without members.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut text = String::with_capacity(512);
         text.push('{');
         Self { text }
     }
 
     /// Adds a string.
-    pub fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
         self.quoted(value);
         self
     }
 
     /// Adds a string, or `null`.
-    pub fn text_or_null(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
+    pub(crate) fn text_or_null(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         match value {
             Some(value) => self.text(name, value),
             None => {
@@ -36,7 +36,7 @@ impl ObjectWriter {
     }
 
     /// Adds a whole number.
-    pub fn number(&mut self, name: &'static str, value: u16) -> &mut Self {
+    pub(crate) fn number(&mut self, name: &'static str, value: u16) -> &mut Self {
         self.name(name);
         // Writing to a String does not fail.
         let _ = write!(self.text, "{value}");
@@ -44,7 +44,7 @@ impl ObjectWriter {
     }
 
     /// Adds an object, which `fill` fills.
-    pub fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Self)) -> &mut Self {
+    pub(crate) fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Self)) -> &mut Self {
         self.name(name);
         self.text.push('{');
         fill(self);
@@ -53,7 +53,7 @@ impl ObjectWriter {
     }
 
     /// The object as text.
-    pub fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('}');
         self.text
     }

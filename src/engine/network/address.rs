@@ -46,7 +46,7 @@ fn port(text: &str) -> Option<u16> {
 /// Every proxy adds the address that it sees at the end, so what a client writes stands before.
 /// Some add a line of their own: several lines are one list (RFC 9110 section 5.3). An empty entry
 /// is an entry, so that none before it moves into its place. Zones and names are no address.
-pub fn forwarded_for(head: &RequestHead<'_>, place: usize) -> Option<IpAddr> {
+pub(crate) fn forwarded_for(head: &RequestHead<'_>, place: usize) -> Option<IpAddr> {
     let lines = head.fields().iter().rev();
     let mut entries = lines
         .filter(|field| field.name.eq_ignore_ascii_case(b"x-forwarded-for"))

@@ -59,7 +59,7 @@ impl NetworkRules {
 }
 
 /// Whether to be in `ranges` proves something.
-pub fn proves(ranges: &Ranges) -> bool {
+pub(crate) fn proves(ranges: &Ranges) -> bool {
     !ranges.hold_everybody()
 }
 

@@ -4,6 +4,8 @@ mod address;
 mod client;
 mod ranges;
 
-pub use address::{forwarded_for, read_address};
-pub use client::{Appended, ClientAddress, Connection, NetworkRules, Peer, proves};
-pub use ranges::{RangeError, Ranges};
+pub(crate) use address::forwarded_for;
+pub use address::read_address;
+pub use client::{Appended, Connection, Peer};
+pub(crate) use client::{ClientAddress, NetworkRules, proves};
+pub(crate) use ranges::{RangeError, Ranges};

@@ -8,7 +8,7 @@ const MAX_BASE: usize = 64;
 
 /// The shape of error that a client of a path can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub(crate) enum Dialect {
     /// `/api/*`, and whatever is not one of the others
     Ollama,
     /// `/v1/*`, and what an OpenAI client asks for when its base URL lacks `/v1`
@@ -19,7 +19,7 @@ pub enum Dialect {
 
 /// What an error body may tell besides the denial.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ErrorBody<'a> {
+pub(crate) struct ErrorBody<'a> {
     /// where a person gets a credential; the `ollama` CLI shows it on a 401
     pub signin_url: Option<&'a str>,
     /// the gateway's id of the request
@@ -29,7 +29,7 @@ pub struct ErrorBody<'a> {
 impl Dialect {
     /// The dialect of `path`, which may be malformed: a client is told so in its own words too. So is
     /// one with a wrong base URL, by what it adds to that.
-    pub fn of(path: &[u8]) -> Self {
+    pub(crate) fn of(path: &[u8]) -> Self {
         const BASE: &[u8] = b"/v1/";
         const OPENAI: [&[u8]; 5] = [
             b"chat/completions",
@@ -50,7 +50,7 @@ impl Dialect {
     }
 
     /// The JSON body for `denial`.
-    pub fn body(self, denial: &Denial, extra: ErrorBody<'_>) -> Vec<u8> {
+    pub(crate) fn body(self, denial: &Denial, extra: ErrorBody<'_>) -> Vec<u8> {
         let (message, code) = (denial.message(), denial.reason().code());
         let kind = Self::error_type(denial.reason());
         let signin_url = extra.signin_url.filter(|_| denial.reason().status() == 401);

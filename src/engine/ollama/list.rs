@@ -13,7 +13,7 @@ const LISTS: [(&str, &[&str]); 2] = [("models", &["name", "model"]), ("data", &[
 /// `body`, what Ollama answers where it lists models, without the entries whose model `shows` is
 /// false of. An entry that names none, or two, or something that is no name, is left out too. What is
 /// kept is kept byte for byte. `None` if `body` is no such answer.
-pub fn filtered(body: &[u8], shows: impl Fn(&ModelName) -> bool) -> Option<Vec<u8>> {
+pub(crate) fn filtered(body: &[u8], shows: impl Fn(&ModelName) -> bool) -> Option<Vec<u8>> {
     let Members(members) = serde_json::from_slice(body).ok()?;
     let mut out = Vec::with_capacity(body.len());
     let mut is_list = false;

@@ -1,8 +1,8 @@
 //! What the gate knows of Ollama: its routes and its dialects of error.
 
-pub mod body;
+pub(crate) mod body;
 mod dialect;
-pub mod list;
+pub(crate) mod list;
 mod model;
 mod naming;
 mod route;
@@ -10,9 +10,10 @@ mod routes;
 mod scope;
 mod unfound;
 
-pub use dialect::{Dialect, ErrorBody};
-pub use model::{ModelName, ModelPattern, names_cloud};
-pub use naming::{Named, Naming};
+pub(crate) use dialect::{Dialect, ErrorBody};
+pub(crate) use model::{ModelName, ModelPattern, names_cloud};
+pub(crate) use naming::Named;
+pub use naming::Naming;
 pub use route::{ROUTES, Route};
-pub use routes::{Routes, Taken};
+pub(crate) use routes::{Routes, Taken};
 pub use scope::Scope;

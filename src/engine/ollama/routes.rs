@@ -6,14 +6,14 @@ use super::route::{ROUTES, Route};
 ///
 /// INVARIANT: no mapped route overlaps a known one, and the known ones are asked first.
 #[derive(Debug, Default)]
-pub struct Routes {
+pub(crate) struct Routes {
     /// the exact ones first, then the longer before the shorter
     mapped: Vec<Route>,
 }
 
 /// Why a route is not mapped: another that has a part of its requests.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
+pub(crate) enum Taken {
     /// one of Ollama's own
     Known(&'static Route),
     /// one that is mapped already
@@ -26,7 +26,7 @@ impl Routes {
     /// # Errors
     /// It would change what is needed for a route that the gate knows, or it says a second time what
     /// is needed for one path or one prefix.
-    pub fn map(&mut self, route: Route) -> Result<(), Taken> {
+    pub(crate) fn map(&mut self, route: Route) -> Result<(), Taken> {
         if let Some(known) = ROUTES.iter().find(|known| route.overlaps(known)) {
             return Err(Taken::Known(known));
         }
@@ -47,7 +47,7 @@ impl Routes {
     }
 
     /// The route that `method` on the decoded `path` is; of several, the one that says most.
-    pub fn find(&self, method: &[u8], path: &str) -> Option<&Route> {
+    pub(crate) fn find(&self, method: &[u8], path: &str) -> Option<&Route> {
         let mapped = || self.mapped.iter().find(|route| route.serves(method, path));
         Route::find(method, path).or_else(mapped)
     }

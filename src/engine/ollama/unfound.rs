@@ -63,7 +63,7 @@ const OPENAI_ONLY: [&str; 12] = [
 impl Routes {
     /// The refusal of `method` on the decoded `path`, which is no route. `target` is the path with
     /// its query as sent.
-    pub fn refusal(&self, method: &[u8], path: &str, target: &[u8]) -> Denial {
+    pub(crate) fn refusal(&self, method: &[u8], path: &str, target: &[u8]) -> Denial {
         let of_path: Vec<_> = self.all().filter(|route| route.matches(path)).collect();
         if !of_path.is_empty() {
             return method_not_allowed(path, &of_path);

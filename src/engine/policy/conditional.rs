@@ -10,14 +10,14 @@ use crate::ollama::{Naming, Route};
 
 /// An identity on a route that its scope allows. No permit yet: its rules may need the body.
 #[derive(Debug)]
-pub struct InScope<'p, 'e> {
+pub(crate) struct InScope<'p, 'e> {
     pub(super) identity: &'p Identity<'e>,
     pub(super) route: &'p Route,
 }
 
 /// What follows from the head of a request.
 #[derive(Debug)]
-pub enum Verdict<'p, 'e> {
+pub(crate) enum Verdict<'p, 'e> {
     /// it may go on
     Permitted(Permit<'p, 'e>),
     /// it may go on once its body was looked at
@@ -52,7 +52,7 @@ impl<'p, 'e> InScope<'p, 'e> {
     ///
     /// # Errors
     /// The request is about a model that it may not be about.
-    pub fn judge(self, line: RequestLine<'_>) -> Result<Verdict<'p, 'e>, Denial> {
+    pub(crate) fn judge(self, line: RequestLine<'_>) -> Result<Verdict<'p, 'e>, Denial> {
         let Self { identity, route } = self;
         if route.naming() == Naming::Path {
             check_cloud_name(identity.scopes, route.parameter(line.path))?;

@@ -4,9 +4,10 @@ mod conditional;
 mod hosts;
 mod origin;
 
-pub use conditional::{BodyApproved, BodyCondition, ConditionalPermit, InScope, Verdict};
-pub use hosts::{Host, Hosts};
-pub use origin::Pages;
+pub use conditional::{BodyApproved, ConditionalPermit};
+pub(crate) use conditional::{BodyCondition, InScope, Verdict};
+pub(crate) use hosts::{Host, Hosts};
+pub(crate) use origin::Pages;
 
 use crate::denial::{Denial, Reason};
 use crate::grant::ScopeSet;
@@ -52,7 +53,7 @@ impl<'p, 'e> Permit<'p, 'e> {
 /// `None` means that the caller has to prove who they are. The outer result is the rule for
 /// networks, which the public is not free of, and the browser rule: a page elsewhere can make a
 /// browser send a request that needs no credential.
-pub fn public(
+pub(crate) fn public(
     open: ScopeSet,
     route: Option<&Route>,
     head: &RequestHead<'_>,
@@ -72,7 +73,7 @@ pub fn public(
 /// # Errors
 /// The request comes from elsewhere than it may, or a page from elsewhere made the browser send it,
 /// or the route is unknown, or the identity lacks its scope.
-pub fn decide<'p, 'e>(
+pub(crate) fn decide<'p, 'e>(
     identity: &'p Identity<'e>,
     route: Result<&'p Route, Denial>,
     head: &RequestHead<'_>,

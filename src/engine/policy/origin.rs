@@ -15,7 +15,7 @@ const BY_BROWSER: &str = "a page from elsewhere may not use the cookie or passwo
 
 /// Whose pages may use the gate.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Pages<'e> {
+pub(crate) struct Pages<'e> {
     /// those of the sites that are listed
     pub cors: Option<&'e Cors>,
     /// the names of the gate, whose pages are its own
@@ -26,7 +26,7 @@ pub struct Pages<'e> {
 ///
 /// # Errors
 /// [`Reason::OriginDenied`].
-pub fn check_by_browser(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+pub(crate) fn check_by_browser(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
     check(head, pages).map_err(|denial| Denial::new(denial.reason(), BY_BROWSER))
 }
 
@@ -35,7 +35,7 @@ pub fn check_by_browser(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), 
 ///
 /// # Errors
 /// [`Reason::OriginDenied`] for any other, `null` included.
-pub fn check(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+pub(crate) fn check(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
     let listed = |origin| pages.cors.is_some_and(|cors| cors.knows(origin).is_some());
     if head
         .values(FieldKind::Origin)

@@ -110,7 +110,7 @@ pub enum ResponseBody<'a> {
 }
 
 /// A document that can be fetched.
-pub trait Document: fmt::Debug {
+pub(crate) trait Document: fmt::Debug {
     /// what it says
     type Value: PartialEq + fmt::Debug;
 
@@ -126,7 +126,7 @@ pub trait Document: fmt::Debug {
 
 /// What a body says.
 #[derive(Debug)]
-pub enum Read<V> {
+pub(crate) enum Read<V> {
     /// the document
     Value {
         /// what it says

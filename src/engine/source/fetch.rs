@@ -14,7 +14,7 @@ const MOST_WARNINGS: usize = 11;
 
 /// A fetch under way. Dropping it frees its place and does nothing else.
 #[derive(Debug)]
-pub struct Fetch {
+pub(crate) struct Fetch {
     /// the how-manieth it is
     number: u64,
     step: usize,
@@ -56,7 +56,7 @@ impl InFlight {
 
 /// What an answer led to.
 #[derive(Debug)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// another call
     Follow(Fetch, Call),
     /// the fetch has ended
@@ -72,7 +72,7 @@ pub enum Progress {
 
 /// A document that is fetched and goes stale.
 #[derive(Debug)]
-pub struct Source<D: Document> {
+pub(crate) struct Source<D: Document> {
     name: String,
     document: D,
     rules: FetchRules,
@@ -96,7 +96,7 @@ struct State<V> {
 
 impl<D: Document> Source<D> {
     /// The source that logs call `name`. `seed` is random, so that workers do not step together.
-    pub fn new(name: String, document: D, rules: FetchRules, seed: u64) -> Self {
+    pub(crate) fn new(name: String, document: D, rules: FetchRules, seed: u64) -> Self {
         Self {
             name,
             document,
@@ -117,7 +117,7 @@ impl<D: Document> Source<D> {
     }
 
     /// What there is at `now`.
-    pub fn held(&self, now: Timestamp) -> Cached<D::Value> {
+    pub(crate) fn held(&self, now: Timestamp) -> Cached<D::Value> {
         let mut state = self.state.borrow_mut();
         let (value, since) = match &state.held {
             Some((value, since)) => (Rc::clone(value), *since),
@@ -143,7 +143,7 @@ impl<D: Document> Source<D> {
 
     /// Whether what is stale may be fetched anew now for a known caller: none else does, unless one has
     /// been given up, and the server has not just failed.
-    pub fn is_due(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let state = self.state.borrow();
         let cool_down = self.rules.cool_down;
         let alone =
@@ -152,7 +152,7 @@ impl<D: Document> Source<D> {
     }
 
     /// Whether it may be looked now for what what is held does not explain.
-    pub fn may_look(&self, now: Timestamp) -> bool {
+    pub(crate) fn may_look(&self, now: Timestamp) -> bool {
         let state = self.state.borrow();
         let wait = state.looks.wait(self.rules.cool_down, now);
         wait.is_none() && state.retry.left(now).is_none()
@@ -162,7 +162,7 @@ impl<D: Document> Source<D> {
     ///
     /// # Errors
     /// Why there is none now.
-    pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched> {
+    pub(crate) fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched> {
         let is_due = self.is_due(now);
         let mut state = self.state.borrow_mut();
         if let Why::Missing(item) = why
@@ -224,7 +224,7 @@ impl<D: Document> Source<D> {
     }
 
     /// The answer to the last call of `fetch`.
-    pub fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
+    pub(crate) fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
         let read = usable(response).and_then(|body| self.document.read(fetch.step, body));
         match read {
             Ok(Read::Follow(call)) if fetch.step == 0 => {
@@ -238,7 +238,7 @@ impl<D: Document> Source<D> {
     }
 
     /// `item` was fetched for and is not there.
-    pub fn note_missing(&self, item: &str, now: Timestamp) {
+    pub(crate) fn note_missing(&self, item: &str, now: Timestamp) {
         let mut state = self.state.borrow_mut();
         state.negative_cache.note(item, now, self.rules.cool_down);
     }

@@ -19,7 +19,9 @@ mod retry;
 mod rules;
 mod sources;
 
-pub use call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
-pub use fetch::Source;
-pub use rules::{Cached, FetchRules, NotFetched, Why};
-pub use sources::{Answered, Pending, Refusal, SourceHandle, Sources, Tried};
+pub use call::{Call, MOST_BODY, News, Response, ResponseBody};
+pub(crate) use call::{Document, Read};
+pub(crate) use fetch::Source;
+pub(crate) use rules::{Cached, FetchRules, NotFetched, Why};
+pub use sources::{Answered, Pending};
+pub(crate) use sources::{Refusal, SourceHandle, Sources, Tried};

@@ -9,7 +9,7 @@ const MOST: usize = 256;
 
 /// Names that a fetch did not bring, each for a while.
 #[derive(Debug, Default)]
-pub struct NegativeCache {
+pub(crate) struct NegativeCache {
     since: HashMap<String, Timestamp>,
 }
 
@@ -17,7 +17,7 @@ impl NegativeCache {
     /// `item` was not there at `now`. When there is no room, those that are over `seconds` old make
     /// it; if none is, the newcomer is not remembered, and is asked for again: the cool-down bounds
     /// that.
-    pub fn note(&mut self, item: &str, now: Timestamp, seconds: i64) {
+    pub(crate) fn note(&mut self, item: &str, now: Timestamp, seconds: i64) {
         if self.since.len() >= MOST {
             self.since
                 .retain(|_, since| !has_passed(*since, seconds, now));
@@ -28,13 +28,13 @@ impl NegativeCache {
     }
 
     /// Whether `item` was noted in the last `seconds`.
-    pub fn holds(&self, item: &str, now: Timestamp, seconds: i64) -> bool {
+    pub(crate) fn holds(&self, item: &str, now: Timestamp, seconds: i64) -> bool {
         let noted = self.since.get(item);
         noted.is_some_and(|since| !has_passed(*since, seconds, now))
     }
 
     /// Forgets all: there is another document.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.since.clear();
     }
 }

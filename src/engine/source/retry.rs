@@ -11,12 +11,12 @@ const MAX_LOOKS: u32 = 4;
 
 /// Whether `seconds` have gone by since `since`. A clock that was put back is no reason to wait: an
 /// age below zero counts as old.
-pub fn has_passed(since: Timestamp, seconds: i64, now: Timestamp) -> bool {
+pub(crate) fn has_passed(since: Timestamp, seconds: i64, now: Timestamp) -> bool {
     now < since || now >= since.plus(seconds)
 }
 
 /// How many of `seconds` from `since` on are left at `now`, at least one; `None` if they have passed.
-pub fn seconds_left(since: Timestamp, seconds: i64, now: Timestamp) -> Option<i64> {
+pub(crate) fn seconds_left(since: Timestamp, seconds: i64, now: Timestamp) -> Option<i64> {
     if has_passed(since, seconds, now) {
         return None;
     }
@@ -26,14 +26,14 @@ pub fn seconds_left(since: Timestamp, seconds: i64, now: Timestamp) -> Option<i6
 
 /// How often something was begun in the second that it was begun last.
 #[derive(Debug, Default)]
-pub struct PerSecond {
+pub(crate) struct PerSecond {
     second: Option<i64>,
     count: u32,
 }
 
 impl PerSecond {
     /// Counts one more at `now`, unless this second has had `most`.
-    pub fn one_more(&mut self, most: u32, now: Timestamp) -> bool {
+    pub(crate) fn one_more(&mut self, most: u32, now: Timestamp) -> bool {
         if self.second != Some(now.seconds()) {
             (self.second, self.count) = (Some(now.seconds()), 0);
         }
@@ -52,7 +52,7 @@ impl PerSecond {
 /// Once one was answered there is none for a while. Until then a few may begin in that while, and
 /// whoever goes away before the answer has had one of them.
 #[derive(Debug, Default)]
-pub struct Looks {
+pub(crate) struct Looks {
     /// when the first of them began, and how many have
     begun: Option<(Timestamp, u32)>,
     answered: Option<Timestamp>,
@@ -60,7 +60,7 @@ pub struct Looks {
 
 impl Looks {
     /// For how many seconds none may begin, with this cool-down; `None` if one may.
-    pub fn wait(&self, cool_down: i64, now: Timestamp) -> Option<i64> {
+    pub(crate) fn wait(&self, cool_down: i64, now: Timestamp) -> Option<i64> {
         let left = |since| seconds_left(since, cool_down, now);
         let used_up = self.begun.filter(|(_, count)| *count >= MAX_LOOKS);
         self.answered
@@ -69,36 +69,36 @@ impl Looks {
     }
 
     /// Whether one that began in this cool-down was given up: another has begun after it.
-    pub fn were_given_up(&self, cool_down: i64, now: Timestamp) -> bool {
+    pub(crate) fn were_given_up(&self, cool_down: i64, now: Timestamp) -> bool {
         self.begun
             .is_some_and(|(since, count)| count > 1 && !has_passed(since, cool_down, now))
     }
 
     /// One begins.
-    pub fn begin(&mut self, cool_down: i64, now: Timestamp) {
+    pub(crate) fn begin(&mut self, cool_down: i64, now: Timestamp) {
         let goes_on = |begun: &(Timestamp, u32)| !has_passed(begun.0, cool_down, now);
         let (since, count) = self.begun.filter(goes_on).unwrap_or((now, 0));
         self.begun = Some((since, count.saturating_add(1)));
     }
 
     /// One was answered.
-    pub const fn answered(&mut self, now: Timestamp) {
+    pub(crate) const fn answered(&mut self, now: Timestamp) {
         self.answered = Some(now);
     }
 }
 
 /// A small generator for spreading things out (splitmix64). Nothing secret is made with it.
 #[derive(Clone, Copy, Debug)]
-pub struct Jitter(u64);
+pub(crate) struct Jitter(u64);
 
 impl Jitter {
     /// From random bits.
-    pub const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A number from 0 up to `below`, `below` itself left out; 0 if that is 0.
-    pub fn below(&mut self, below: u64) -> u64 {
+    pub(crate) fn below(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -107,7 +107,7 @@ impl Jitter {
     }
 
     /// `seconds`, a quarter more or less, and never under one.
-    pub fn around(&mut self, seconds: i64) -> i64 {
+    pub(crate) fn around(&mut self, seconds: i64) -> i64 {
         let quarter = seconds / 4;
         let spread = quarter.saturating_mul(2).saturating_add(1);
         let offset = self.below(spread.unsigned_abs());
@@ -118,7 +118,7 @@ impl Jitter {
 
 /// How long to leave a server alone that failed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RetryDelay {
+pub(crate) struct RetryDelay {
     failures: u32,
     /// since when, and for how many seconds
     waiting: Option<(Timestamp, i64)>,
@@ -127,7 +127,7 @@ pub struct RetryDelay {
 impl RetryDelay {
     /// It failed at `now`: leaves it alone for 1, 2, 4, … 300 seconds, spread by `jitter`. Gives the
     /// seconds.
-    pub fn failed(&mut self, now: Timestamp, jitter: &mut Jitter) -> i64 {
+    pub(crate) fn failed(&mut self, now: Timestamp, jitter: &mut Jitter) -> i64 {
         let doubled = 1_i64.checked_shl(self.failures.min(16)).unwrap_or(LONGEST);
         self.failures = self.failures.saturating_add(1);
         let seconds = jitter.around(doubled.min(LONGEST));
@@ -136,14 +136,14 @@ impl RetryDelay {
     }
 
     /// It answered. Gives whether it had failed before.
-    pub fn succeeded(&mut self) -> bool {
+    pub(crate) fn succeeded(&mut self) -> bool {
         let had_failed = self.failures > 0;
         *self = Self::default();
         had_failed
     }
 
     /// How many seconds are left to wait, if any.
-    pub fn left(&self, now: Timestamp) -> Option<i64> {
+    pub(crate) fn left(&self, now: Timestamp) -> Option<i64> {
         let (since, seconds) = self.waiting?;
         seconds_left(since, seconds, now)
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 /// How a document is kept, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FetchRules {
+pub(crate) struct FetchRules {
     /// how long it is fresh
     pub every: i64,
     /// how long it is used
@@ -19,7 +19,7 @@ pub struct FetchRules {
 
 /// What there is.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Cached<V> {
+pub(crate) enum Cached<V> {
     /// as new as it should be
     Fresh(Rc<V>),
     /// older, and still to be used
@@ -30,7 +30,7 @@ pub enum Cached<V> {
 
 /// Why to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why<'a> {
+pub(crate) enum Why<'a> {
     /// there is nothing
     Absent,
     /// what there is is stale
@@ -45,7 +45,7 @@ pub enum Why<'a> {
 
 /// Why not to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotFetched {
+pub(crate) enum NotFetched {
     /// what there is will do for now
     NotDue,
     /// it was looked for a moment ago, and is not there

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 /// Which source of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceId(usize);
+pub(crate) struct SourceId(usize);
 
 /// A fetch under way, and of which source. Dropping it gives it up.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub enum Answered {
 
 /// Why something cannot be told: it is refused, or an answer has to come first.
 #[derive(Debug)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// the caller is refused
     Denied(Denial),
     /// an answer has to come first
@@ -74,7 +74,7 @@ impl<D: Document> AnySource for Source<D> {
 
 /// A source for the one who uses what it holds.
 #[derive(Debug)]
-pub struct SourceHandle<D: Document> {
+pub(crate) struct SourceHandle<D: Document> {
     id: SourceId,
     source: Rc<Source<D>>,
     by_ticks: Rc<Cell<bool>>,
@@ -82,7 +82,7 @@ pub struct SourceHandle<D: Document> {
 
 impl<D: Document> SourceHandle<D> {
     /// The source.
-    pub fn source(&self) -> &Source<D> {
+    pub(crate) fn source(&self) -> &Source<D> {
         &self.source
     }
 
@@ -90,7 +90,11 @@ impl<D: Document> SourceHandle<D> {
     ///
     /// # Errors
     /// Why there is none now.
-    pub fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Pending, Call), NotFetched> {
+    pub(crate) fn begin(
+        &self,
+        why: Why<'_>,
+        now: Timestamp,
+    ) -> Result<(Pending, Call), NotFetched> {
         let (fetch, call) = self.source.begin(why, now)?;
         let source = self.id;
         Ok((Pending { source, fetch }, call))
@@ -98,12 +102,12 @@ impl<D: Document> SourceHandle<D> {
 
     /// Whether a request may fetch anew what is stale: ticks do not, nobody else does, and the server
     /// has not just failed.
-    pub fn is_due(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         !self.by_ticks.get() && self.source.is_due(now)
     }
 
     /// Whether the fetch of this one worked, if a request has made one.
-    pub fn outcome(&self, tried: &[Tried]) -> Option<bool> {
+    pub(crate) fn outcome(&self, tried: &[Tried]) -> Option<bool> {
         let own = tried.iter().find(|tried| tried.source == self.id)?;
         Some(own.worked)
     }
@@ -111,7 +115,7 @@ impl<D: Document> SourceHandle<D> {
 
 /// Every source of one configuration, and what there is to tell of their fetches.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     all: Vec<Rc<dyn AnySource>>,
     /// whether ticks refresh what grows old, so that no request has to wait for it
     by_ticks: Rc<Cell<bool>>,
@@ -122,7 +126,7 @@ pub struct Sources {
 
 impl Sources {
     /// Adds `source`.
-    pub fn add<D: Document + 'static>(&mut self, source: Source<D>) -> SourceHandle<D> {
+    pub(crate) fn add<D: Document + 'static>(&mut self, source: Source<D>) -> SourceHandle<D> {
         let id = SourceId(self.all.len());
         let source = Rc::new(source);
         let any: Rc<dyn AnySource> = Rc::<Source<D>>::clone(&source);
@@ -135,17 +139,17 @@ impl Sources {
     }
 
     /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// From now on ticks refresh what grows old.
-    pub fn expect_ticks(&self) {
+    pub(crate) fn expect_ticks(&self) {
         self.by_ticks.set(true);
     }
 
     /// A tick: the fetches that are due.
-    pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
         let numbered = self.all.iter().enumerate();
         let fetches = numbered.filter_map(|(place, source)| {
             let (fetch, call) = source.begin(Why::Prefetch, now).ok()?;
@@ -156,7 +160,12 @@ impl Sources {
     }
 
     /// The answer to a call has come: what to do next.
-    pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
+    pub(crate) fn answer(
+        &self,
+        pending: Pending,
+        response: &Response<'_>,
+        now: Timestamp,
+    ) -> Answered {
         let Pending { source: id, fetch } = pending;
         let done = |worked, changed| Answered::Done {
             tried: Tried { source: id, worked },
@@ -176,12 +185,12 @@ impl Sources {
     }
 
     /// What there is to log since this was asked last.
-    pub fn take_news(&self) -> Vec<News> {
+    pub(crate) fn take_news(&self) -> Vec<News> {
         self.news.take()
     }
 
     /// Whether each fetch worked that has ended since this was asked last.
-    pub fn take_ended(&self) -> Vec<bool> {
+    pub(crate) fn take_ended(&self) -> Vec<bool> {
         self.ended.take()
     }
 }

@@ -17,7 +17,7 @@ mod values;
 use ollama_gate_engine::internals::{BodyError, Members, Scanner};
 
 /// Reads `body` in chunks of `size`.
-pub fn read_in(body: &[u8], size: usize) -> Result<Members, BodyError> {
+pub(crate) fn read_in(body: &[u8], size: usize) -> Result<Members, BodyError> {
     let mut scanner = Scanner::new();
     for chunk in body.chunks(size) {
         scanner.feed(chunk)?;
@@ -26,7 +26,7 @@ pub fn read_in(body: &[u8], size: usize) -> Result<Members, BodyError> {
 }
 
 /// Reads `body`, whole and byte by byte, which must come to the same.
-pub fn read(body: impl AsRef<[u8]>) -> Result<Members, BodyError> {
+pub(crate) fn read(body: impl AsRef<[u8]>) -> Result<Members, BodyError> {
     let body = body.as_ref();
     let whole = read_in(body, body.len().max(1));
     let shown = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
@@ -35,12 +35,12 @@ pub fn read(body: impl AsRef<[u8]>) -> Result<Members, BodyError> {
 }
 
 /// What `body` says, where it is accepted.
-pub fn members(body: impl AsRef<[u8]>) -> Members {
+pub(crate) fn members(body: impl AsRef<[u8]>) -> Members {
     read(body).unwrap()
 }
 
 /// Asserts that each of `bodies` is refused with `error`.
-pub fn all_refused(error: BodyError, bodies: &[&str]) {
+pub(crate) fn all_refused(error: BodyError, bodies: &[&str]) {
     for body in bodies {
         assert_eq!(read(body), Err(error), "{body}");
     }

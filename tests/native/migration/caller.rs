@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// The names of an example, each with what it stands for.
-pub fn callers(example: &Example) -> Vec<(String, String)> {
+pub(crate) fn callers(example: &Example) -> Vec<(String, String)> {
     let made = example.callers.iter().map(|cells| {
         let [name, value, algorithm, by] = cells.as_slice() else {
             panic!("{cells:?} are not four cells");
@@ -28,7 +28,7 @@ pub fn callers(example: &Example) -> Vec<(String, String)> {
 }
 
 /// The keys that the provider publishes: those that sign something here, but for the unknown `k9`.
-pub fn published(example: &Example) -> Vec<Value> {
+pub(crate) fn published(example: &Example) -> Vec<Value> {
     let signs = |name: &&str| {
         let quoted = format!("`{name}`");
         example.callers.iter().any(|cells| cells[3] == quoted)

@@ -6,7 +6,7 @@ use std::path::Path;
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// One example of a page.
-pub struct Example {
+pub(crate) struct Example {
     /// its heading
     pub title: String,
     /// the gateway that the page is about
@@ -25,7 +25,7 @@ pub struct Example {
 
 /// One request, and what becomes of it.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub(crate) struct Row {
     /// what is sent, in code spans, and from where
     pub request: String,
     /// the status that the old plugins answer with; 200 is what goes on to Ollama
@@ -41,13 +41,13 @@ pub struct Row {
 }
 
 /// The text of a page.
-pub fn read(page: &str) -> String {
+pub(crate) fn read(page: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/migration");
     std::fs::read_to_string(path.join(page)).unwrap()
 }
 
 /// Every example in the text of a page.
-pub fn examples(host: &'static str, text: &str) -> Vec<Example> {
+pub(crate) fn examples(host: &'static str, text: &str) -> Vec<Example> {
     let sections = text
         .split("\n## ")
         .filter(|part| part.starts_with("Example: "));
@@ -102,7 +102,7 @@ fn fenced(text: &str, language: &str) -> Vec<String> {
 }
 
 /// What the code spans of `text` hold.
-pub fn spans(text: &str) -> Vec<&str> {
+pub(crate) fn spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 

@@ -16,7 +16,7 @@ const ISSUER: &str = "https://sso.example.com/realms/main";
 const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuZ0Fx87Pb/Aqb0E90lfvCwzXnaFKUHpS";
 
 /// What the gate of `example` says to the request of `row`: status and code.
-pub fn decide(example: &Example, row: &Row) -> (u16, String) {
+pub(crate) fn decide(example: &Example, row: &Row) -> (u16, String) {
     let world = world(example, row);
     let fields = fields(example, row);
     let fields: Vec<_> = fields

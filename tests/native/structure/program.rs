@@ -37,9 +37,10 @@ fn every_file_of_the_program_is_named_by_the_folder_it_is_in() {
         };
         let name = module.file_name().unwrap().to_str().unwrap();
         let declared = fs::read_to_string(&root).is_ok_and(|code| {
-            let visible = |line: &str| line == format!("mod {name};");
-            code.lines()
-                .any(|line| visible(line.trim_start_matches("pub ")))
+            let line = format!("mod {name};");
+            ["", "pub ", "pub(crate) "]
+                .iter()
+                .any(|visible| code.lines().any(|code| code == format!("{visible}{line}")))
         });
         assert!(
             declared,

@@ -89,7 +89,11 @@ fn no_state_outlives_a_configuration() {
                 let code =
                     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
                 code.lines().any(|line| {
-                    line.trim_start().starts_with(word) || line.contains(&format!("pub {word}"))
+                    let visible = ["pub ", "pub(crate) ", "pub(super) "];
+                    line.trim_start().starts_with(word)
+                        || visible
+                            .iter()
+                            .any(|before| line.contains(&format!("{before}{word}")))
                 })
             })
             .collect();

@@ -7,6 +7,6 @@ mod issuers;
 mod remembered;
 mod remote_keys;
 mod shape;
-pub mod signatures;
+pub(crate) mod signatures;
 mod times;
 mod vectors;

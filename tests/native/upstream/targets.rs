@@ -1,10 +1,13 @@
 //! What goes up is what was judged: on Kong, whose router reads the target by itself.
 
 #[path = "../../wasm/src/hostile_targets.rs"]
+#[allow(unreachable_pub)] // the face of a crate there
 mod hostile_targets;
 #[path = "../../wasm/src/kong_router.rs"]
+#[allow(unreachable_pub)]
 mod kong_router;
 #[path = "../../wasm/src/nginx.rs"]
+#[allow(unreachable_pub)]
 mod nginx;
 
 use crate::world::{KEY, READ_KEY, Seen, World, with};

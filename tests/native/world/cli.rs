@@ -6,46 +6,46 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_compact::{KeyPair, Noise, Seed};
 
 /// A CLI with a key of its own.
-pub struct Cli(KeyPair);
+pub(crate) struct Cli(KeyPair);
 
 impl Cli {
     /// With the key that comes of `seed`.
-    pub fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         Self(KeyPair::from_seed(Seed::new([seed; 32])))
     }
 
     /// The public key.
-    pub fn key(&self) -> [u8; 32] {
+    pub(crate) fn key(&self) -> [u8; 32] {
         *self.0.pk
     }
 
     /// The public key as the CLI sends it.
-    pub fn blob(&self) -> String {
+    pub(crate) fn blob(&self) -> String {
         blob("ssh-ed25519", &self.key())
     }
 
     /// The line for the configuration.
-    pub fn line(&self, comment: &str) -> String {
+    pub(crate) fn line(&self, comment: &str) -> String {
         format!("ssh-ed25519 {} {comment}", self.blob())
     }
 
     /// The signature of `message`.
-    pub fn signature(&self, message: &str) -> [u8; 64] {
+    pub(crate) fn signature(&self, message: &str) -> [u8; 64] {
         *self.0.sk.sign(message, None)
     }
 
     /// Another signature of `message`, as good as the usual one.
-    pub fn other_signature(&self, message: &str) -> [u8; 64] {
+    pub(crate) fn other_signature(&self, message: &str) -> [u8; 64] {
         *self.0.sk.sign(message, Some(Noise::new([7; 16])))
     }
 
     /// The header's value for a call that is made at `time`.
-    pub fn header(&self, method: &str, path: &str, time: i64) -> String {
+    pub(crate) fn header(&self, method: &str, path: &str, time: i64) -> String {
         self.over(&format!("{method},{path}?ts={time}"))
     }
 
     /// The header's value with a signature of `message`, whatever it is.
-    pub fn over(&self, message: &str) -> String {
+    pub(crate) fn over(&self, message: &str) -> String {
         format!(
             "{}:{}",
             self.blob(),
@@ -54,19 +54,19 @@ impl Cli {
     }
 
     /// Sends a call that is made at `time`.
-    pub fn call_at(&self, world: &World, method: &str, path: &str, time: i64) -> Seen {
+    pub(crate) fn call_at(&self, world: &World, method: &str, path: &str, time: i64) -> Seen {
         let header = self.header(method, path, time);
         send(world, method, &format!("{path}?ts={time}"), &header)
     }
 
     /// Sends a call that is made now, by the clock of the world's beginning.
-    pub fn call(&self, world: &World, method: &str, path: &str) -> Seen {
+    pub(crate) fn call(&self, world: &World, method: &str, path: &str) -> Seen {
         self.call_at(world, method, path, NOW)
     }
 }
 
 /// A key blob of any type (RFC 4251 section 5), in base64.
-pub fn blob(kind: &str, key: &[u8]) -> String {
+pub(crate) fn blob(kind: &str, key: &[u8]) -> String {
     let part = |bytes: &[u8]| {
         let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
         [&length[..], bytes].concat()
@@ -75,6 +75,6 @@ pub fn blob(kind: &str, key: &[u8]) -> String {
 }
 
 /// Sends a request with `header` in `Authorization`.
-pub fn send(world: &World, method: &str, target: &str, header: &str) -> Seen {
+pub(crate) fn send(world: &World, method: &str, target: &str, header: &str) -> Seen {
     world.send(method, target, &[("authorization", header)])
 }

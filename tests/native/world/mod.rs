@@ -8,31 +8,31 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub mod cli;
+pub(crate) mod cli;
 mod provider;
 mod refusals;
 mod token;
-pub use provider::{ISSUER, Request, jwks, remote, signer};
-pub use refusals::{error, errors};
-pub use token::{header, jwt, secret, sign, sign_with};
+pub(crate) use provider::{ISSUER, Request, jwks, remote, signer};
+pub(crate) use refusals::{error, errors};
+pub(crate) use token::{header, jwt, secret, sign, sign_with};
 
 /// 2026-01-01T00:00:00Z, in seconds.
-pub const NOW: i64 = 1_767_225_600;
+pub(crate) const NOW: i64 = 1_767_225_600;
 /// A secret for HS256.
-pub const SECRET: &str = "9f4b27c8e1a05d3687b2f0c4d91e6a53";
+pub(crate) const SECRET: &str = "9f4b27c8e1a05d3687b2f0c4d91e6a53";
 /// A key with the default scopes.
-pub const KEY: &str = "sk-alice-7c1e90b4f2d85a36";
+pub(crate) const KEY: &str = "sk-alice-7c1e90b4f2d85a36";
 /// A key that may read only.
-pub const READ_KEY: &str = "sk-reader-b5f03a9d61c7e824";
+pub(crate) const READ_KEY: &str = "sk-reader-b5f03a9d61c7e824";
 /// A key that may do everything.
-pub const ADMIN_KEY: &str = "sk-admin-4e8a17d2c06fb953";
+pub(crate) const ADMIN_KEY: &str = "sk-admin-4e8a17d2c06fb953";
 
 /// A foreign function of the host: its name and arguments in, its answer out.
 type Foreign = fn(&str, &[u8]) -> Result<Vec<u8>, Status>;
 
 /// What the world's gateway holds. Calls are counted by name; one can be made to fail.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     pub configuration: RefCell<Vec<u8>>,
     pub environment: RefCell<HashMap<String, String>>,
     pub seconds: Cell<i64>,
@@ -80,7 +80,7 @@ impl State {
 
 /// A gateway in memory, as Envoy behaves.
 #[derive(Clone, Debug, Default)]
-pub struct Gateway(pub Rc<State>);
+pub(crate) struct Gateway(pub Rc<State>);
 
 impl Host for Gateway {
     fn configuration(&self) -> Result<Vec<u8>, Status> {
@@ -325,7 +325,7 @@ impl Host for Gateway {
 }
 
 /// One gateway with one configuration.
-pub struct World {
+pub(crate) struct World {
     pub gateway: Gateway,
     pub root: Root<Gateway>,
     /// what the gateway heard: yes, where a no would open it
@@ -336,7 +336,7 @@ pub struct World {
 
 /// What became of a request.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// the answer, if the gate gave one
     pub reply: Option<Reply>,
     /// what Ollama was sent, if it was
@@ -349,7 +349,7 @@ pub struct Seen {
 
 impl World {
     /// With `configuration`, and `WEBUI_SECRET_KEY` in the environment; on Kong if that is named.
-    pub fn new(configuration: &Value) -> Self {
+    pub(crate) fn new(configuration: &Value) -> Self {
         let gateway = Gateway::default();
         gateway
             .0
@@ -359,26 +359,26 @@ impl World {
     }
 
     /// On Kong, whatever is named.
-    pub fn kong(configuration: &Value) -> Self {
+    pub(crate) fn kong(configuration: &Value) -> Self {
         let gateway = Gateway::default();
         gateway.0.is_kong.set(true);
         Self::on(gateway, configuration.to_string().as_bytes())
     }
 
     /// With a configuration that need not be JSON.
-    pub fn of_bytes(configuration: &[u8]) -> Self {
+    pub(crate) fn of_bytes(configuration: &[u8]) -> Self {
         Self::on(Gateway::default(), configuration)
     }
 
     /// On a gateway that leaves out what APISIX leaves out.
-    pub fn apisix(configuration: &Value) -> Self {
+    pub(crate) fn apisix(configuration: &Value) -> Self {
         let gateway = Gateway::default();
         gateway.0.is_apisix.set(true);
         Self::on(gateway, configuration.to_string().as_bytes())
     }
 
     /// On this gateway.
-    pub fn on(gateway: Gateway, configuration: &[u8]) -> Self {
+    pub(crate) fn on(gateway: Gateway, configuration: &[u8]) -> Self {
         gateway.0.seconds.set(NOW);
         let environment = [
             ("WEBUI_SECRET_KEY", SECRET),
@@ -402,7 +402,7 @@ impl World {
     }
 
     /// What the configuration was refused for, a line each, the title left out.
-    pub fn errors(&self) -> Vec<String> {
+    pub(crate) fn errors(&self) -> Vec<String> {
         let lines = self.gateway.0.lines.borrow();
         let errors = lines
             .iter()
@@ -411,7 +411,7 @@ impl World {
     }
 
     /// Sends a request with the headers `fields` beside the usual ones.
-    pub fn send(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Seen {
+    pub(crate) fn send(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Seen {
         let usual = [
             (":method", method),
             (":path", path),
@@ -425,7 +425,7 @@ impl World {
     }
 
     /// Sends a request with exactly these headers.
-    pub fn send_raw(&self, fields: &[(&str, &str)]) -> Seen {
+    pub(crate) fn send_raw(&self, fields: &[(&str, &str)]) -> Seen {
         self.begin(fields);
         let mut filter = self.root.filter();
         let flow = filter.request_head(fields.len(), true);
@@ -439,12 +439,17 @@ impl World {
 
     /// Sends a POST whose body comes in these parts, each with the flow that came back. The gateway
     /// holds what was stopped.
-    pub fn post(&self, path: &str, fields: &[(&str, &str)], parts: &[&[u8]]) -> (Seen, Vec<Flow>) {
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        parts: &[&[u8]],
+    ) -> (Seen, Vec<Flow>) {
         self.with_body("POST", path, fields, parts)
     }
 
     /// As [`World::post`], by another method.
-    pub fn with_body(
+    pub(crate) fn with_body(
         &self,
         method: &str,
         path: &str,
@@ -509,7 +514,7 @@ impl World {
     }
 
     /// Sends a request with `Authorization: Bearer`.
-    pub fn bearer(&self, method: &str, path: &str, credential: &str) -> Seen {
+    pub(crate) fn bearer(&self, method: &str, path: &str, credential: &str) -> Seen {
         self.send(
             method,
             path,
@@ -520,7 +525,7 @@ impl World {
 
 impl Seen {
     /// The status and the code of a refusal; `(200, "")` for what went on to Ollama.
-    pub fn verdict(&self) -> (u16, String) {
+    pub(crate) fn verdict(&self) -> (u16, String) {
         let Some(reply) = &self.reply else {
             assert!(self.upstream.is_some(), "neither answered nor forwarded");
             return (200, String::new());
@@ -531,12 +536,12 @@ impl Seen {
     }
 
     /// The body of the answer.
-    pub fn body(&self) -> Value {
+    pub(crate) fn body(&self) -> Value {
         serde_json::from_slice(&self.reply.as_ref().unwrap().body).unwrap()
     }
 
     /// The values of a header that Ollama was sent.
-    pub fn upstream_values(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn upstream_values(&self, name: &str) -> Vec<&str> {
         let headers = self.upstream.as_ref().unwrap().iter();
         headers
             .filter(|(n, _)| n.eq_ignore_ascii_case(name))
@@ -546,7 +551,7 @@ impl Seen {
 }
 
 /// A configuration with the three keys above and one issuer.
-pub fn configuration() -> Value {
+pub(crate) fn configuration() -> Value {
     json!({
         "api_keys": { "keys": [
             { "id": "alice-laptop", "key": KEY, "subject": "alice" },
@@ -560,12 +565,12 @@ pub fn configuration() -> Value {
 }
 
 /// `configuration()` with a key that has an end.
-pub fn dated() -> Value {
+pub(crate) fn dated() -> Value {
     with("/api_keys/keys/0/expires_at", json!("2030-01-01T00:00:00Z"))
 }
 
 /// `configuration()` with `value` put at the JSON pointer `path`.
-pub fn with(path: &str, value: Value) -> Value {
+pub(crate) fn with(path: &str, value: Value) -> Value {
     let mut configuration = configuration();
     let (parent, name) = path.rsplit_once('/').unwrap();
     let parent = configuration.pointer_mut(parent).unwrap();

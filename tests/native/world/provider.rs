@@ -9,10 +9,10 @@ use ollama_gate_engine::Call;
 use serde_json::{Value, json};
 
 /// The issuer, as its tokens name it.
-pub const ISSUER: &str = "https://sso.example";
+pub(crate) const ISSUER: &str = "https://sso.example";
 
 /// `configuration()` with an issuer at `jwt[0]` whose keys are fetched. `jwks` is put into its `jwks`.
-pub fn remote(jwks: Value) -> Value {
+pub(crate) fn remote(jwks: Value) -> Value {
     let mut all = configuration();
     let mut place =
         json!({ "upstream": "sso", "url": "https://sso.example/certs", "max_stale": "1h" });
@@ -29,22 +29,22 @@ pub fn remote(jwks: Value) -> Value {
 }
 
 /// One of the issuer's keys.
-pub struct Signer(KeyPair);
+pub(crate) struct Signer(KeyPair);
 
 /// The key with this number, always the same.
-pub fn signer(number: u8) -> Signer {
+pub(crate) fn signer(number: u8) -> Signer {
     Signer(KeyPair::from_seed(Seed::new([number; 32])))
 }
 
 impl Signer {
     /// Its public half, called `kid`.
-    pub fn jwk(&self, kid: &str) -> Value {
+    pub(crate) fn jwk(&self, kid: &str) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.0.pk.as_ref());
         json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": kid, "x": x })
     }
 
     /// A token with this header and these claims, whatever they are.
-    pub fn sign(&self, header: &str, claims: &str) -> String {
+    pub(crate) fn sign(&self, header: &str, claims: &str) -> String {
         let input = [header, claims]
             .map(|part| URL_SAFE_NO_PAD.encode(part))
             .join(".");
@@ -53,7 +53,7 @@ impl Signer {
     }
 
     /// A good token of the key called `kid`, one hour long, with `claims` put in; `null` takes out.
-    pub fn token(&self, kid: &str, claims: Value) -> String {
+    pub(crate) fn token(&self, kid: &str, claims: Value) -> String {
         let mut all = json!({ "iss": ISSUER, "aud": "ollama", "sub": "alice", "exp": NOW + 3600 });
         for (name, value) in claims.as_object().unwrap() {
             match value {
@@ -67,12 +67,12 @@ impl Signer {
 }
 
 /// A JWKS of these keys.
-pub fn jwks(keys: &[Value]) -> Vec<u8> {
+pub(crate) fn jwks(keys: &[Value]) -> Vec<u8> {
     json!({ "keys": keys }).to_string().into_bytes()
 }
 
 /// A request that has come in, and waits or has been decided.
-pub struct Request {
+pub(crate) struct Request {
     gateway: Gateway,
     filter: Filter<Gateway>,
     fields: Vec<(String, String)>,
@@ -84,13 +84,13 @@ pub struct Request {
 
 impl World {
     /// A request with `Authorization: Bearer` comes in. It may wait.
-    pub fn ask(&self, token: &str) -> Request {
+    pub(crate) fn ask(&self, token: &str) -> Request {
         let bearer = format!("Bearer {token}");
         self.ask_with("/api/tags", &[("authorization", &bearer)])
     }
 
     /// A request for `target` with these headers comes in. It may wait.
-    pub fn ask_with(&self, target: &str, fields: &[(&str, &str)]) -> Request {
+    pub(crate) fn ask_with(&self, target: &str, fields: &[(&str, &str)]) -> Request {
         let usual = [
             (":method", "GET"),
             (":path", target),
@@ -102,7 +102,7 @@ impl World {
     }
 
     /// A request with exactly these headers comes in. It may wait.
-    pub fn ask_raw(&self, fields: &[(&str, &str)]) -> Request {
+    pub(crate) fn ask_raw(&self, fields: &[(&str, &str)]) -> Request {
         let mut request = Request {
             gateway: self.gateway.clone(),
             filter: self.root.filter(),
@@ -119,7 +119,7 @@ impl World {
     }
 
     /// What the root context has asked for, beginning with call number `from`.
-    pub fn calls_from(&self, from: usize) -> Vec<String> {
+    pub(crate) fn calls_from(&self, from: usize) -> Vec<String> {
         let calls = self.gateway.0.http_calls.borrow();
         let paths = calls
             .iter()
@@ -129,37 +129,37 @@ impl World {
     }
 
     /// How many calls were made.
-    pub fn call_count(&self) -> usize {
+    pub(crate) fn call_count(&self) -> usize {
         self.gateway.0.http_calls.borrow().len()
     }
 
     /// Seconds go by, or come back.
-    pub fn wait(&self, seconds: i64) {
+    pub(crate) fn wait(&self, seconds: i64) {
         let clock = &self.gateway.0.seconds;
         clock.set(clock.get() + seconds);
     }
 
     /// The gateway ticks.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.root.tick();
     }
 
     /// The root context's call number `number`, counted from 1, is answered.
-    pub fn answer_root(&mut self, number: usize, status: u16, body: &[u8]) {
+    pub(crate) fn answer_root(&mut self, number: usize, status: u16, body: &[u8]) {
         *self.gateway.0.answer.borrow_mut() = Some((status, body.to_vec()));
         let token = CallToken(u32::try_from(number).unwrap());
         self.root.call_done(token, body.len());
     }
 
     /// What the counter called `name` stands at.
-    pub fn counted(&self, name: &str) -> u64 {
+    pub(crate) fn counted(&self, name: &str) -> u64 {
         let counters = self.gateway.0.counters.borrow();
         let found = counters.iter().find(|counter| counter.0 == name);
         found.unwrap().1
     }
 
     /// The lines in the gateway's log that hold `part`, from the last request on.
-    pub fn lines_with(&self, part: &str) -> Vec<String> {
+    pub(crate) fn lines_with(&self, part: &str) -> Vec<String> {
         let lines = self.gateway.0.lines.borrow();
         let found = lines.iter().filter(|(_, line)| line.contains(part));
         found.map(|(_, line)| line.clone()).collect()
@@ -168,12 +168,12 @@ impl World {
 
 impl Request {
     /// Its call is answered.
-    pub fn answer(&mut self, status: u16, body: &[u8]) -> (u16, String) {
+    pub(crate) fn answer(&mut self, status: u16, body: &[u8]) -> (u16, String) {
         self.answer_of_size(Some(status), body, body.len())
     }
 
     /// Its call is answered, the body being as long as the gateway says, or not at all.
-    pub fn answer_of_size(
+    pub(crate) fn answer_of_size(
         &mut self,
         status: Option<u16>,
         body: &[u8],
@@ -186,7 +186,7 @@ impl Request {
     }
 
     /// The call with this token is answered, which may be another's.
-    pub fn called_back(&mut self, token: CallToken, size: usize) {
+    pub(crate) fn called_back(&mut self, token: CallToken, size: usize) {
         self.step(|filter| {
             filter.call_done(token, size);
             None
@@ -194,7 +194,7 @@ impl Request {
     }
 
     /// Status and code; `(0, "waits")` while there is no decision.
-    pub fn verdict(&self) -> (u16, String) {
+    pub(crate) fn verdict(&self) -> (u16, String) {
         match &self.seen {
             Some(seen) => seen.verdict(),
             None => (0, "waits".to_owned()),
@@ -202,7 +202,7 @@ impl Request {
     }
 
     /// The header `name` of the gate's own answer.
-    pub fn reply_header(&self, name: &str) -> Option<String> {
+    pub(crate) fn reply_header(&self, name: &str) -> Option<String> {
         let reply = self.seen.as_ref()?.reply.as_ref()?;
         let found = reply.headers.iter().find(|header| header.0 == name);
         found.map(|header| header.1.clone())

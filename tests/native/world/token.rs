@@ -7,7 +7,7 @@ use jwt_simple::algorithms::{HS256Key, MACLike};
 use serde_json::{Value, json};
 
 /// A secret of this length that repeats nothing, the same each time.
-pub fn secret(length: usize) -> String {
+pub(crate) fn secret(length: usize) -> String {
     let mut state = 0x9e37_79b9_u32;
     let mut letter = || {
         state ^= state << 13;
@@ -19,17 +19,17 @@ pub fn secret(length: usize) -> String {
 }
 
 /// The usual header.
-pub fn header() -> Value {
+pub(crate) fn header() -> Value {
     json!({ "alg": "HS256", "typ": "JWT" })
 }
 
 /// A token with this header and these claims, signed with `secret`.
-pub fn sign(header: &str, claims: &str, secret: &str) -> String {
+pub(crate) fn sign(header: &str, claims: &str, secret: &str) -> String {
     sign_with(header, claims, secret.as_bytes())
 }
 
 /// The same, with a secret of any bytes.
-pub fn sign_with(header: &str, claims: &str, secret: &[u8]) -> String {
+pub(crate) fn sign_with(header: &str, claims: &str, secret: &[u8]) -> String {
     let input = [header, claims]
         .map(|part| URL_SAFE_NO_PAD.encode(part))
         .join(".");
@@ -38,7 +38,7 @@ pub fn sign_with(header: &str, claims: &str, secret: &[u8]) -> String {
 }
 
 /// A good token for `alice`, one hour long, with `claims` put in; `null` takes a claim out.
-pub fn jwt(claims: Value) -> String {
+pub(crate) fn jwt(claims: Value) -> String {
     let mut all = json!({ "sub": "alice", "exp": NOW + 3600, "iat": NOW });
     for (name, value) in claims.as_object().unwrap() {
         if value.is_null() {

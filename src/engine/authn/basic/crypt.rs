@@ -14,13 +14,13 @@ const MD5_ROUNDS: u32 = 1000;
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Whether all of `text` is in the alphabet.
-pub fn is_encoded(text: &str) -> bool {
+pub(crate) fn is_encoded(text: &str) -> bool {
     text.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
 /// What is computed in each round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hash {
+pub(crate) enum Hash {
     /// MD5
     Md5,
     /// SHA-256
@@ -56,7 +56,7 @@ impl Hash {
 }
 
 /// MD5-crypt of `password`, encoded; `magic` is `$1$` or `$apr1$`.
-pub fn md5_crypt(password: &[u8], salt: &[u8], magic: &str) -> Vec<u8> {
+pub(crate) fn md5_crypt(password: &[u8], salt: &[u8], magic: &str) -> Vec<u8> {
     let other = Hash::Md5.of(&[password, salt, password]);
     let other = repeated(&other, password.len());
     let mut parts = vec![password, magic.as_bytes(), salt, &other];
@@ -76,7 +76,7 @@ pub fn md5_crypt(password: &[u8], salt: &[u8], magic: &str) -> Vec<u8> {
 }
 
 /// SHA-crypt of `password`, encoded, with SHA-256 or SHA-512.
-pub fn sha_crypt(hash: Hash, password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
+pub(crate) fn sha_crypt(hash: Hash, password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
     let other = hash.of(&[password, salt, password]);
     let padding = repeated(&other, password.len());
     let mut parts = vec![password, salt, &padding];

@@ -32,7 +32,7 @@ const SLOW: u32 = 25_600;
 
 /// A hash, and with what it was made.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash {
+pub(crate) struct PasswordHash {
     scheme: Scheme,
     /// the digest, in bytes or encoded, as the scheme makes it
     digest: Vec<u8>,
@@ -58,7 +58,7 @@ enum Scheme {
 
 /// Why a text is no hash that can be used. Never shows any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// of no kind that is taken
     Kind,
     /// a whole line of an htpasswd file
@@ -90,7 +90,7 @@ impl PasswordHash {
     ///
     /// # Errors
     /// Why it cannot be used.
-    pub fn parse(text: &str) -> Result<Self, Unusable> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Unusable> {
         let after = |mark: &str| text.strip_prefix(mark);
         if let Some(rest) = BCRYPT_MARKS.into_iter().find_map(after) {
             return bcrypt_of(rest);
@@ -126,7 +126,7 @@ impl PasswordHash {
     }
 
     /// Whether `password` is the one that was hashed. Takes the same time wherever they differ.
-    pub fn fits(&self, password: &str) -> bool {
+    pub(crate) fn fits(&self, password: &str) -> bool {
         let password = password.as_bytes();
         // bcrypt looks at no more, and takes a zero byte for the end.
         if password.len() > LONGEST_PASSWORD || password.contains(&0) {
@@ -154,7 +154,7 @@ impl PasswordHash {
     }
 
     /// What it takes in wasm, about.
-    pub fn microseconds(&self) -> u32 {
+    pub(crate) fn microseconds(&self) -> u32 {
         match &self.scheme {
             Scheme::Bcrypt { cost, .. } => 1_u32
                 .checked_shl(*cost)
@@ -167,12 +167,12 @@ impl PasswordHash {
     }
 
     /// Whether it blocks a worker longer than bcrypt at cost 8.
-    pub fn is_slow(&self) -> bool {
+    pub(crate) fn is_slow(&self) -> bool {
         self.microseconds() > SLOW
     }
 
     /// Its kind and cost, for messages.
-    pub fn kind(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         match &self.scheme {
             Scheme::Bcrypt { cost, .. } => format!("bcrypt of cost {cost}"),
             Scheme::Md5Crypt { .. } => "MD5-crypt".to_owned(),

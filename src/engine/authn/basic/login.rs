@@ -18,7 +18,7 @@ const KEY: &str = "sk-";
 
 /// A name and a password, not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     user: Secret<String>,
     password: Secret<String>,
 }
@@ -29,7 +29,7 @@ impl Login {
     ///
     /// # Errors
     /// [`Reason::MalformedCredential`] for anything else.
-    pub fn read(text: &str) -> Result<Self, Denial> {
+    pub(crate) fn read(text: &str) -> Result<Self, Denial> {
         let bytes = BASE64
             .decode(text)
             .map_err(|_| malformed("what follows `Basic` is not base64"))?;
@@ -48,18 +48,18 @@ impl Login {
     }
 
     /// The name. A secret until it is one that is known: people write passwords there.
-    pub fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         self.user.expose()
     }
 
     /// The password.
-    pub fn password(&self) -> &str {
+    pub(crate) fn password(&self) -> &str {
         self.password.expose()
     }
 
     /// The API key in it: in the password's place, where whose name stands before it is then of no
     /// meaning, or in the name's with an empty password (`curl -u KEY:`, `https://KEY@host`).
-    pub fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         let place = match self.password().is_empty() {
             true => self.user(),
             false => self.password(),
@@ -71,7 +71,7 @@ impl Login {
     ///
     /// # Errors
     /// [`Reason::MalformedCredential`]: something is empty, or the password too long.
-    pub fn check_length(&self) -> Result<(), Denial> {
+    pub(crate) fn check_length(&self) -> Result<(), Denial> {
         if self.user().is_empty() {
             return Err(malformed("the user name is empty"));
         }

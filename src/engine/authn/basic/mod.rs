@@ -11,8 +11,8 @@ mod crypt;
 mod hash;
 mod login;
 
-pub use hash::{PasswordHash, Unusable};
-pub use login::Login;
+pub(crate) use hash::{PasswordHash, Unusable};
+pub(crate) use login::Login;
 
 use super::back_off::{AttemptKind, Attempts};
 use super::budget::{Budget, HASHES};
@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The longest password in bytes. bcrypt looks at no more, and so at no difference behind them.
-pub const LONGEST_PASSWORD: usize = 72;
+pub(crate) const LONGEST_PASSWORD: usize = 72;
 
 /// How much of good logins is remembered, in bytes per generation and user: the longest there is.
 const KNOWN: usize = 512;
@@ -36,7 +36,7 @@ const WRONG: usize = 1 << 15;
 
 /// What the configuration says of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
+pub(crate) struct User {
     /// the name that the user logs in with, and the name in logs
     pub name: String,
     /// who that is
@@ -51,7 +51,7 @@ pub struct User {
 
 /// Every user, and what is known of logins. Holds all its state itself.
 #[derive(Debug)]
-pub struct Users {
+pub(crate) struct Users {
     users: Vec<User>,
     places: HashMap<String, usize>,
     /// decides which hash is computed for a name that is not known
@@ -64,7 +64,7 @@ pub struct Users {
 
 impl Users {
     /// These users. Of two with one name the later one is lost, which the configuration has refused.
-    pub fn new(users: Vec<User>) -> Self {
+    pub(crate) fn new(users: Vec<User>) -> Self {
         let named = users.iter().map(|user| user.name.clone());
         let mut seed = Sha256::new();
         for user in &users {
@@ -82,12 +82,12 @@ impl Users {
     }
 
     /// Whether there is no user.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.users.is_empty()
     }
 
     /// How many users have a hash that takes long.
-    pub fn count_slow(&self) -> usize {
+    pub(crate) fn count_slow(&self) -> usize {
         let slow = self.users.iter().filter(|user| user.hash.is_slow());
         slow.count()
     }
@@ -97,7 +97,7 @@ impl Users {
     /// # Errors
     /// It cannot be right, it is wrong, or it was not looked at: too many for this name were wrong, or
     /// too much was hashed in the last seconds.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         text: &str,
         login: &Login,
@@ -138,7 +138,7 @@ impl Users {
     }
 
     /// Why a login is refused where there is no user. `keys` is whether there are API keys.
-    pub fn unsupported(keys: bool) -> Denial {
+    pub(crate) fn unsupported(keys: bool) -> Denial {
         let advice = match keys {
             true => {
                 "no user has a password here: an API key works as the password, and as the user name \

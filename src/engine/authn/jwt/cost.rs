@@ -8,7 +8,7 @@ use super::algorithm::Algorithm;
 use super::key::PublicKey;
 
 /// In the module itself.
-pub fn in_module(algorithm: Algorithm, key: &PublicKey) -> u32 {
+pub(crate) fn in_module(algorithm: Algorithm, key: &PublicKey) -> u32 {
     match algorithm {
         Algorithm::Es256 => 611,
         Algorithm::Es384 => 2_293,

@@ -9,7 +9,7 @@ use crate::json::Json;
 const MAX_SHOWN: usize = 4;
 
 /// `value` of a claim as a sentence may hold it: short, in plain ASCII.
-pub fn value(value: &Json) -> String {
+pub(crate) fn value(value: &Json) -> String {
     match value {
         Json::Null => "`null`".to_owned(),
         Json::Bool(value) => format!("`{value}`"),
@@ -30,7 +30,7 @@ fn item(item: &Json) -> String {
 }
 
 /// `values`, the first of them, with the number of those that are left out.
-pub fn some(values: impl ExactSizeIterator<Item = String>) -> String {
+pub(crate) fn some(values: impl ExactSizeIterator<Item = String>) -> String {
     let more = values.len().saturating_sub(MAX_SHOWN);
     let shown: Vec<_> = values.take(MAX_SHOWN).collect();
     let shown = shown.join(", ");
@@ -41,7 +41,7 @@ pub fn some(values: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 /// What a claim has to be.
-pub fn expected(expected: &Expected) -> String {
+pub(crate) fn expected(expected: &Expected) -> String {
     match expected {
         Expected::Absent => "no such claim".to_owned(),
         Expected::OneOf(values) => some(values.iter().map(value)),
@@ -49,7 +49,7 @@ pub fn expected(expected: &Expected) -> String {
 }
 
 /// How `found` is not quite the issuer `expected`, as people write one and the other.
-pub fn near_miss(found: &str, expected: &str) -> &'static str {
+pub(crate) fn near_miss(found: &str, expected: &str) -> &'static str {
     let scheme = |text: &str| text.split_once("://").map(|(_, rest)| rest.to_owned());
     if found.trim_end_matches('/') == expected.trim_end_matches('/') {
         " (only the slash at the end differs from a configured one)"
@@ -64,7 +64,7 @@ pub fn near_miss(found: &str, expected: &str) -> &'static str {
 
 /// What is wrong with the length of a signature of `algorithm` that has so many bytes: none of these
 /// can be right, and most were cut when the token was copied.
-pub fn length(algorithm: Algorithm, bytes: usize) -> Option<String> {
+pub(crate) fn length(algorithm: Algorithm, bytes: usize) -> Option<String> {
     let (least, most) = match algorithm {
         Algorithm::Hs256 => (32, 32),
         Algorithm::Hs384 => (48, 48),

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// What the configuration says of one issuer.
 #[derive(Debug)]
-pub struct Issuer {
+pub(crate) struct Issuer {
     /// its name in logs
     pub name: String,
     /// the accepted algorithms; the token's own word never chooses another
@@ -31,7 +31,7 @@ pub struct Issuer {
 impl Issuer {
     /// A line for each of its secrets, by which two replicas with different secrets are seen before
     /// the first token fails. Short secrets have none: theirs could be guessed from it.
-    pub fn fingerprints(&self) -> Vec<String> {
+    pub(crate) fn fingerprints(&self) -> Vec<String> {
         let Keys::Secrets(secrets) = &self.keys else {
             return Vec::new();
         };
@@ -54,7 +54,7 @@ impl Issuer {
     ///
     /// # Errors
     /// The first rule that it breaks, or that keys have to be fetched.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         place: usize,
         token: &UnverifiedToken<'_>,

@@ -115,7 +115,7 @@ fn point(x: &[u8], y: &[u8], length: usize) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// It is no JWKS at all.
-pub fn key_set(body: &[u8]) -> Result<(KeySet, Vec<String>), String> {
+pub(crate) fn key_set(body: &[u8]) -> Result<(KeySet, Vec<String>), String> {
     let json = Json::parse(body).map_err(|_| "the answer is not JSON")?;
     let Some(Json::List(items)) = json.member("keys") else {
         return Err("the answer is not a JWKS: it has no list `keys`".to_owned());

@@ -18,7 +18,7 @@ const LONGEST_KID: usize = 256;
 
 /// The keys of one issuer.
 #[derive(Debug)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// shared secrets, the current one first
     Secrets(Vec<HmacKey>),
     /// public keys that stand in the configuration
@@ -29,20 +29,20 @@ pub enum Keys {
 
 /// Proof that a signature was right. Only [`Keys::check`] makes one.
 #[derive(Debug)]
-pub struct VerifiedSignature {
+pub(crate) struct VerifiedSignature {
     previous: bool,
 }
 
 impl VerifiedSignature {
     /// Whether it was made with another secret than the current one.
-    pub const fn by_a_previous_secret(&self) -> bool {
+    pub(crate) const fn by_a_previous_secret(&self) -> bool {
         self.previous
     }
 }
 
 /// What is missing before a signature can be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// there are no keys
     Keys,
     /// the keys are older than they should be
@@ -55,7 +55,7 @@ pub enum Need {
 
 /// Why no signature is verified.
 #[derive(Debug)]
-pub enum Unproved {
+pub(crate) enum Unproved {
     /// the token is refused
     Rejected(Rejection),
     /// the token is refused by the keys that there are, and there may be newer ones
@@ -69,7 +69,7 @@ pub enum Unproved {
 
 /// What a check needs beside the token.
 #[derive(Clone, Copy)]
-pub struct Checker<'c> {
+pub(crate) struct Checker<'c> {
     /// the time
     pub now: Timestamp,
     /// who computes
@@ -93,7 +93,7 @@ impl Keys {
     ///
     /// # Errors
     /// None did, or it cannot be known without fetching keys.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         token: &UnverifiedToken<'_>,
         subject: &str,
@@ -122,7 +122,7 @@ impl Keys {
 
 impl Keys {
     /// Whether this request has had them fetched.
-    pub fn were_fetched(&self, tried: &[Tried]) -> bool {
+    pub(crate) fn were_fetched(&self, tried: &[Tried]) -> bool {
         matches!(self, Self::Remote(remote) if remote.keys.outcome(tried).is_some())
     }
 }

@@ -28,17 +28,18 @@ mod tokens;
 mod verified;
 
 pub use algorithm::Algorithm;
-pub use claims::{ClaimPath, ForwardedClaim};
+pub(crate) use claims::{ClaimPath, ForwardedClaim};
 pub use cost::by_envoy as cost_by_envoy;
-pub use issuer::Issuer;
+pub(crate) use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
-pub use keys::Keys;
-pub use remote::{Jwks, Location, Remote, Server};
-pub use rules::{Audiences, Expected, RequiredClaim, TokenRules};
-pub use scopes::ScopeRule;
+pub(crate) use keys::Keys;
+pub(crate) use remote::{Jwks, Location, Remote, Server};
+pub(crate) use rules::{Audiences, Expected, RequiredClaim, TokenRules};
+pub(crate) use scopes::ScopeRule;
 pub use signature::{Arithmetic, HmacKey, Software, Verifier, verify};
-pub use token::{UnverifiedToken, media_type};
-pub use tokens::{Context, TokenUse, Tokens};
+pub use token::UnverifiedToken;
+pub(crate) use token::media_type;
+pub(crate) use tokens::{Context, TokenUse, Tokens};
 pub use verified::VerifiedToken;
 
 pub use jwk::key as key_of_jwk;

@@ -16,7 +16,7 @@ const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Where and how a gateway asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// the gateway's name for it: a cluster of Envoy, `host:port` on APISIX and Kong
     pub upstream: String,
     /// how long to wait for each answer
@@ -25,7 +25,7 @@ pub struct Server {
 
 /// How the address of the JWKS is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
+pub(crate) enum Location {
     /// it is configured
     At(Url),
     /// the metadata of this issuer name it
@@ -39,7 +39,7 @@ pub enum Location {
 
 impl Location {
     /// By discovery from `issuer`. `None` if it is no address.
-    pub fn discovered(issuer: &str) -> Option<Self> {
+    pub(crate) fn discovered(issuer: &str) -> Option<Self> {
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
         // A query or a fragment is not allowed in an issuer (Discovery 1.0 section 3).
         let plain = !base.contains(['?', '#']);
@@ -53,7 +53,7 @@ impl Location {
 
 /// An issuer's JWKS, as a document that is fetched.
 #[derive(Debug)]
-pub struct Jwks {
+pub(crate) struct Jwks {
     /// where it is
     pub location: Location,
     /// whom to ask
@@ -121,7 +121,7 @@ fn jwks_address(body: &[u8], issuer: &str, metadata: &Url) -> Result<Url, String
 
 /// What there is to say of keys that are no longer fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aged {
+pub(crate) enum Aged {
     /// they are too old to hold
     Gone,
     /// they hold, and are due to be fetched
@@ -130,14 +130,14 @@ pub enum Aged {
 
 /// The published keys of one issuer, as far as they were fetched.
 #[derive(Debug)]
-pub struct Remote {
+pub(crate) struct Remote {
     /// their source
     pub keys: SourceHandle<Jwks>,
 }
 
 impl Remote {
     /// The keys that hold at `now`, and whether they are older than they should be.
-    pub fn keys(&self, now: Timestamp) -> (Option<Rc<KeySet>>, bool) {
+    pub(crate) fn keys(&self, now: Timestamp) -> (Option<Rc<KeySet>>, bool) {
         match self.keys.source().held(now) {
             Cached::Fresh(keys) => (Some(keys), false),
             Cached::Stale(keys) => (Some(keys), true),
@@ -146,7 +146,7 @@ impl Remote {
     }
 
     /// Whether they are gone at `now`, or due to be fetched by a known caller whose request has `tried` this.
-    pub fn aged(&self, now: Timestamp, tried: &[Tried]) -> Option<Aged> {
+    pub(crate) fn aged(&self, now: Timestamp, tried: &[Tried]) -> Option<Aged> {
         let (keys, stale) = self.keys(now);
         let refreshes = stale && self.keys.outcome(tried).is_none() && self.keys.is_due(now);
         match keys {
@@ -156,7 +156,7 @@ impl Remote {
     }
 
     /// A fetch was made for `kid`, and did not bring it.
-    pub fn note_missing(&self, kid: &str, now: Timestamp) {
+    pub(crate) fn note_missing(&self, kid: &str, now: Timestamp) {
         self.keys.source().note_missing(kid, now);
     }
 }

@@ -17,7 +17,7 @@ const MOST_MODELS: usize = 64;
 
 /// For whom a token may be.
 #[derive(Debug)]
-pub enum Audiences {
+pub(crate) enum Audiences {
     /// a token must name one of these
     OneOf(Vec<String>),
     /// a token must name none: one that does is for somebody else (RFC 7519 section 4.1.3)
@@ -28,7 +28,7 @@ pub enum Audiences {
 
 /// What a claim has to be.
 #[derive(Debug)]
-pub enum Expected {
+pub(crate) enum Expected {
     /// one of these values, or a list with one of these in it
     OneOf(Vec<Json>),
     /// not there
@@ -37,7 +37,7 @@ pub enum Expected {
 
 /// A claim that a token must, or must not, have.
 #[derive(Debug)]
-pub struct RequiredClaim {
+pub(crate) struct RequiredClaim {
     /// where it stands
     pub path: ClaimPath,
     /// what it has to be
@@ -46,7 +46,7 @@ pub struct RequiredClaim {
 
 /// The rules for one issuer's tokens, apart from the signature.
 #[derive(Debug)]
-pub struct TokenRules {
+pub(crate) struct TokenRules {
     /// the accepted `typ`, as [`super::token::media_type`] writes them
     pub kinds: Vec<String>,
     /// whether a token may leave out `typ`
@@ -78,7 +78,7 @@ pub struct TokenRules {
 /// What a token claims, read and within the rules. Nothing of it is proved, and nothing of it is
 /// used but to refuse the token, until a [`super::VerifiedToken`] is made of it.
 #[derive(Debug)]
-pub struct Claimed {
+pub(crate) struct Claimed {
     /// the caller
     pub subject: Rc<str>,
     /// what the caller may do
@@ -91,7 +91,7 @@ pub struct Claimed {
 
 /// How far a token came before it was refused; the refusal that came furthest is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// its algorithm or type
     Kind,
     /// its `iss`
@@ -106,7 +106,7 @@ pub enum Stage {
 
 /// A refusal, and how far it came.
 #[derive(Debug)]
-pub struct Rejection {
+pub(crate) struct Rejection {
     /// how far
     pub stage: Stage,
     /// why
@@ -118,7 +118,11 @@ impl TokenRules {
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Claimed, Rejection> {
+    pub(crate) fn read(
+        &self,
+        token: &UnverifiedToken<'_>,
+        now: Timestamp,
+    ) -> Result<Claimed, Rejection> {
         let at = |stage| move |denial| Rejection { stage, denial };
         self.check_kind(token.kind.as_deref())
             .map_err(at(Stage::Kind))?;
@@ -221,7 +225,7 @@ impl TokenRules {
     }
 
     /// The first moment at which [`TokenRules::check_times`] finds a token with these `times` expired.
-    pub fn end(&self, times: &Times) -> Option<Timestamp> {
+    pub(crate) fn end(&self, times: &Times) -> Option<Timestamp> {
         let aged = self.max_age.zip(times.issued);
         let aged = aged.map(|(most, issued)| issued.plus(most));
         let end = times.expires.into_iter().chain(aged).min()?;
@@ -233,7 +237,7 @@ impl TokenRules {
     ///
     /// # Errors
     /// Too late, too early, or without an expiry.
-    pub fn check_times(&self, times: &Times, now: Timestamp) -> Result<(), Denial> {
+    pub(crate) fn check_times(&self, times: &Times, now: Timestamp) -> Result<(), Denial> {
         let expired = |advice: String| Err(Denial::new(Reason::ExpiredToken, advice));
         match times.expires {
             Some(end) if now >= end.plus(self.leeway) => {

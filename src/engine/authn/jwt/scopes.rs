@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// Where the scopes of a token come from.
 #[derive(Debug)]
-pub enum ScopeRule {
+pub(crate) enum ScopeRule {
     /// every token has these
     Fixed(ScopeSet),
     /// its claim at this place names them
@@ -27,7 +27,7 @@ impl ScopeRule {
     ///
     /// # Errors
     /// The claim is none of these.
-    pub fn read(&self, claims: &UnverifiedClaims) -> Result<ScopeSet, Denial> {
+    pub(crate) fn read(&self, claims: &UnverifiedClaims) -> Result<ScopeSet, Denial> {
         let scope = |value: &str| Scope::named(value).map(|scope| ScopeSet::NONE.with(scope));
         match self {
             Self::Fixed(scopes) => Ok(*scopes),

@@ -20,7 +20,7 @@ const OF_KNOWN: Share = Share {
 /// Only a good token brings its subject here, so that strangers push nobody out. Whoever forges tokens has to
 /// know such a subject to spend of its time. Two generations, as of [`crate::authn::cache::Cache`].
 #[derive(Debug)]
-pub struct KnownSubjects {
+pub(crate) struct KnownSubjects {
     young: RefCell<HashSet<u64>>,
     old: RefCell<HashSet<u64>>,
     hasher: RandomState,
@@ -29,7 +29,7 @@ pub struct KnownSubjects {
 
 impl KnownSubjects {
     /// None.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             young: RefCell::default(),
             old: RefCell::default(),
@@ -43,14 +43,14 @@ impl KnownSubjects {
     }
 
     /// The time that a token of `subject`, of the issuer at this place, may take if it was good before.
-    pub fn time(&self, issuer: usize, subject: &str) -> Option<&Budget> {
+    pub(crate) fn time(&self, issuer: usize, subject: &str) -> Option<&Budget> {
         let place = self.place(issuer, subject);
         let known = self.young.borrow().contains(&place) || self.old.borrow().contains(&place);
         known.then_some(&self.time)
     }
 
     /// A token of `subject` was good.
-    pub fn proved(&self, issuer: usize, subject: &str) {
+    pub(crate) fn proved(&self, issuer: usize, subject: &str) {
         let place = self.place(issuer, subject);
         let mut young = self.young.borrow_mut();
         if young.len() >= MAX_SUBJECTS && !young.contains(&place) {

@@ -134,7 +134,7 @@ fn check_extensions(header: &Json) -> Result<(), Denial> {
 }
 
 /// `kind` as types are compared: in lower case, without the `application/` that may be left out.
-pub fn media_type(kind: &str) -> String {
+pub(crate) fn media_type(kind: &str) -> String {
     let kind = kind.to_ascii_lowercase();
     match kind.strip_prefix("application/") {
         Some(short) if !short.contains('/') => short.to_owned(),

@@ -37,7 +37,7 @@ const COMMON: Share = Share {
 
 /// What a verification needs beside the token.
 #[derive(Clone, Copy)]
-pub struct Context<'c> {
+pub(crate) struct Context<'c> {
     /// the time
     pub now: Timestamp,
     /// who computes signatures
@@ -52,7 +52,7 @@ pub struct Context<'c> {
 
 /// Whose tokens are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenUse {
+pub(crate) enum TokenUse {
     /// those that prove who is calling
     Credential,
     /// those that came in the cookie of the issuer at this place, and of others with the same cookie
@@ -72,7 +72,7 @@ struct Forged {
 
 /// Every issuer, and what is known of tokens. Holds all its state itself.
 #[derive(Debug)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     pub(super) issuers: Vec<Issuer>,
     forwarded: Vec<ForwardedClaim>,
     verified: RefCell<Cache<Rc<VerifiedToken>>>,
@@ -88,7 +88,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Of these issuers. `forwarded` are the claims that go into headers.
-    pub fn new(issuers: Vec<Issuer>, forwarded: Vec<ForwardedClaim>) -> Self {
+    pub(crate) fn new(issuers: Vec<Issuer>, forwarded: Vec<ForwardedClaim>) -> Self {
         Self {
             issuers,
             forwarded,
@@ -103,7 +103,7 @@ impl Tokens {
     }
 
     /// The cookies in which tokens come, each once, with the place of its first issuer.
-    pub fn cookies(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn cookies(&self) -> impl Iterator<Item = (usize, &str)> {
         let named = self.issuers.iter().enumerate();
         let named = named.filter_map(|(place, issuer)| Some((place, issuer.cookie.as_deref()?)));
         named.filter(|(place, name)| {
@@ -113,7 +113,7 @@ impl Tokens {
     }
 
     /// The headers, lower-case, in which tokens come that name the user of an API key.
-    pub fn user_headers(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn user_headers(&self) -> impl Iterator<Item = &str> {
         self.issuers
             .iter()
             .filter_map(|issuer| issuer.header.as_deref())
@@ -132,7 +132,7 @@ impl Tokens {
     }
 
     /// The issuer at `place`.
-    pub fn issuer(&self, place: usize) -> Option<&Issuer> {
+    pub(crate) fn issuer(&self, place: usize) -> Option<&Issuer> {
         self.issuers.get(place)
     }
 
@@ -141,7 +141,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Why no issuer stands behind it, or what has to be fetched to know.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         text: &str,
         usage: TokenUse,
@@ -242,19 +242,19 @@ impl Tokens {
     }
 
     /// Forgets what is remembered of tokens: there are other keys.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.changes.set(self.changes.get().wrapping_add(1));
         self.verified.borrow_mut().clear();
         self.forged.borrow_mut().clear();
     }
 
     /// How often that was.
-    pub const fn changes(&self) -> u64 {
+    pub(crate) const fn changes(&self) -> u64 {
         self.changes.get()
     }
 
     /// When `token` is no proof any more.
-    pub fn expiry(&self, token: &VerifiedToken) -> Option<Expiry> {
+    pub(crate) fn expiry(&self, token: &VerifiedToken) -> Option<Expiry> {
         let at = self.issuer(token.issuer())?.rules.end(token.times())?;
         let reason = Reason::ExpiredToken;
         Some(Expiry { at, reason })
@@ -313,7 +313,7 @@ impl Tokens {
     }
 
     /// What there is to log since this was asked last.
-    pub fn take_news(&self) -> Vec<News> {
+    pub(crate) fn take_news(&self) -> Vec<News> {
         self.news.take()
     }
 

@@ -24,11 +24,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-pub use ssh::{KeyBytes, key_of_blob};
+pub(crate) use ssh::{KeyBytes, key_of_blob};
 
 /// What the configuration says of one key.
 #[derive(Debug, PartialEq)]
-pub struct Signer {
+pub(crate) struct Signer {
     /// its name in logs; outlives the key
     pub id: String,
     /// whose it is
@@ -45,7 +45,7 @@ pub struct Signer {
 
 /// For how long a signature is good, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Windows {
+pub(crate) struct Windows {
     /// how far its time may be from the gate's, either way
     pub clock: i64,
     /// for how long the same one may come again
@@ -54,7 +54,7 @@ pub struct Windows {
 
 /// Every key that may sign, found in one step however many there are.
 #[derive(Debug)]
-pub struct Signers {
+pub(crate) struct Signers {
     known: HashMap<KeyBytes, Known>,
     windows: Windows,
     /// time for signatures: whoever knows a public key can have them tried
@@ -77,7 +77,7 @@ const COMMON: Share = Share {
 
 /// What of a request is signed.
 #[derive(Clone, Copy, Debug)]
-pub struct SignedRequest<'a> {
+pub(crate) struct SignedRequest<'a> {
     /// the method, as sent
     pub method: &'a [u8],
     /// path and query as sent, without the prefix that the gate is mounted at: the CLI leaves out
@@ -87,7 +87,7 @@ pub struct SignedRequest<'a> {
 
 impl Signer {
     /// When its signatures are no proof any more.
-    pub fn expiry(&self) -> Option<Expiry> {
+    pub(crate) fn expiry(&self) -> Option<Expiry> {
         let (at, _) = self.expires_at.as_ref()?;
         let (at, reason) = (*at, Reason::ExpiredSigner);
         Some(Expiry { at, reason })
@@ -96,7 +96,7 @@ impl Signer {
 
 impl Signers {
     /// None, with these windows.
-    pub fn new(windows: Windows) -> Self {
+    pub(crate) fn new(windows: Windows) -> Self {
         Self {
             known: HashMap::new(),
             windows,
@@ -106,7 +106,7 @@ impl Signers {
 
     /// Adds `signer` with the key `bytes`. Gives back the id of the one that has this key already,
     /// if one does.
-    pub fn insert(&mut self, bytes: KeyBytes, signer: Signer) -> Option<&str> {
+    pub(crate) fn insert(&mut self, bytes: KeyBytes, signer: Signer) -> Option<&str> {
         use std::collections::hash_map::Entry;
         match self.known.entry(bytes) {
             Entry::Occupied(taken) => Some(&taken.into_mut().signer.id),
@@ -121,7 +121,7 @@ impl Signers {
     }
 
     /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
 
@@ -132,7 +132,7 @@ impl Signers {
     ///
     /// # Errors
     /// Malformed, unknown, out of time, forged, expired or a replay.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         presented: &str,
         signed: SignedRequest<'_>,
@@ -202,7 +202,7 @@ impl Signers {
 }
 
 /// Why a signature is refused where there are no keys for it.
-pub fn not_taken() -> Denial {
+pub(crate) fn not_taken() -> Denial {
     Denial::new(
         Reason::UnsupportedCredential,
         "signatures of the `ollama` CLI are not accepted here, send an API key",

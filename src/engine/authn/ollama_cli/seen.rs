@@ -5,14 +5,14 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// The most signatures of one key that are remembered, about 80 kB.
-pub const MOST: usize = 1024;
+pub(crate) const MOST: usize = 1024;
 
 /// SHA-256 of what was signed.
-pub type MessageDigest = [u8; 32];
+pub(crate) type MessageDigest = [u8; 32];
 
 /// Why a good signature is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// it was used before
     Replayed,
     /// whether it was used is not known any more
@@ -23,7 +23,7 @@ pub enum Unfit {
 ///
 /// INVARIANT: a message that was let in is here, or is older than `floor`, or than the window.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// by the time that they name; when each was first let in
     first: BTreeMap<(Timestamp, MessageDigest), Timestamp>,
     /// what names an earlier time is no longer known
@@ -35,7 +35,7 @@ impl Seen {
     ///
     /// Once there are too many, those that name the oldest second are forgotten, and nothing that
     /// old is let in any more: the window becomes shorter, and never open.
-    pub fn note(
+    pub(crate) fn note(
         &mut self,
         time: Timestamp,
         digest: MessageDigest,

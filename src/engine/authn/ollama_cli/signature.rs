@@ -19,7 +19,7 @@ type SignatureBytes = [u8; 64];
 
 /// A signature that is not verified.
 #[derive(Debug)]
-pub struct CliSignature {
+pub(crate) struct CliSignature {
     pub key: KeyBytes,
     pub signature: SignatureBytes,
     pub time: Timestamp,
@@ -35,7 +35,7 @@ impl CliSignature {
     /// # Errors
     /// [`Reason::MalformedSignature`] for any form but the CLI's own. It sends no other query, and
     /// what else stood there would not be signed.
-    pub fn read(presented: &str, signed: SignedRequest<'_>) -> Result<Self, Denial> {
+    pub(crate) fn read(presented: &str, signed: SignedRequest<'_>) -> Result<Self, Denial> {
         if is_other_ssh_key(presented) {
             return Err(malformed(
                 "only ssh-ed25519 keys are taken, such as the CLI makes in ~/.ollama/id_ed25519",
@@ -58,7 +58,7 @@ impl CliSignature {
     ///
     /// The path goes in as it was sent, not decoded: with a decoded `?` in it two requests could
     /// have one message.
-    pub fn message(&self, signed: SignedRequest<'_>) -> Vec<u8> {
+    pub(crate) fn message(&self, signed: SignedRequest<'_>) -> Vec<u8> {
         let time = self.time.seconds().to_string();
         let path = without_query(signed.target);
         [signed.method, b",", path, b"?ts=", time.as_bytes()].concat()

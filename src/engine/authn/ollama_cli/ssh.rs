@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// The 32 bytes of an Ed25519 key (RFC 8032 section 5.1.5).
-pub type KeyBytes = [u8; 32];
+pub(crate) type KeyBytes = [u8; 32];
 
 /// How a blob begins: the name of the type, and the length of the key, which follows (RFC 4251
 /// section 5, `string`).
@@ -16,7 +16,7 @@ const ENCODED: usize = 68;
 /// The key in `blob`, the second word of a line in an authorized_keys file.
 ///
 /// There is one way to write a key: the standard alphabet, the right length, nothing behind it.
-pub fn key_of_blob(blob: &str) -> Option<KeyBytes> {
+pub(crate) fn key_of_blob(blob: &str) -> Option<KeyBytes> {
     let fit = Some(blob).filter(|blob| blob.len() == ENCODED)?;
     STANDARD
         .decode(fit)

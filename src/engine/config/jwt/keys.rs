@@ -78,7 +78,7 @@ const MOST_IN_FLIGHT: u32 = 32;
 const DAY: u64 = 24 * 3600;
 
 /// The keys in `section`, of one of `sources` where they are fetched. After an error they are some that verify nothing.
-pub fn read(
+pub(crate) fn read(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
     section: &IssuerSection<'_>,

@@ -19,7 +19,11 @@ const KINDS: [&str; 2] = ["jwt", "at+jwt"];
 
 /// The rules in `section`. Tokens that only name the `users` of a key restrict what it may do, and
 /// do not without a scopes claim.
-pub fn read(reader: &mut Reader<'_>, section: &IssuerSection<'_>, users: bool) -> TokenRules {
+pub(crate) fn read(
+    reader: &mut Reader<'_>,
+    section: &IssuerSection<'_>,
+    users: bool,
+) -> TokenRules {
     let kinds = section.typ.node();
     let kinds = kinds.map(|node| reader.texts(&node).unwrap_or_default());
     let subject_claim = section.subject_claim.read(reader, claim);
@@ -103,7 +107,7 @@ fn read_audiences(reader: &mut Reader<'_>, section: &IssuerSection<'_>) -> Audie
 }
 
 /// The place of a claim: a name, or a JSON Pointer.
-pub fn claim(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<ClaimPath> {
+pub(crate) fn claim(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<ClaimPath> {
     let name = reader.name(node)?;
     let path = ClaimPath::parse(&name);
     if path.is_none() {

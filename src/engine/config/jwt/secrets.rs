@@ -91,7 +91,7 @@ fn hex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A secret of tokens.
-pub struct TokenSecret {
+pub(crate) struct TokenSecret {
     /// as it is written
     pub written: Secret<String>,
     /// what signs
@@ -100,7 +100,7 @@ pub struct TokenSecret {
 
 /// The secret at `node`: a string, or an object that says where it is and how it is written. An optional
 /// variable that is unset is `None` too.
-pub fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<TokenSecret> {
+pub(crate) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<TokenSecret> {
     if !matches!(node.json, Json::Object(_)) {
         return reader.secret(node).map(plain);
     }

@@ -164,7 +164,7 @@ const FILLING: [&str; 12] = [
 const MAX_EXAMPLE_BYTES: usize = 256;
 
 /// What kind of example a text is, if it is one.
-pub fn example(text: &str) -> Option<&'static str> {
+pub(crate) fn example(text: &str) -> Option<&'static str> {
     let text = bare(text);
     if text.len() > MAX_EXAMPLE_BYTES {
         return None;
@@ -180,7 +180,7 @@ pub fn example(text: &str) -> Option<&'static str> {
 }
 
 /// The digests of texts that are published, in the usual spellings.
-pub fn published_digests() -> HashSet<KeyDigest> {
+pub(crate) fn published_digests() -> HashSet<KeyDigest> {
     let spelled = |text: &&str| [(*text).to_owned(), text.to_ascii_uppercase()];
     let texts = PUBLISHED.iter().flat_map(spelled);
     texts.map(|text| digest(text.as_bytes())).collect()

@@ -12,7 +12,7 @@ const MIN_RUN: usize = 6;
 const MAX_PIECE_BYTES: usize = 1024;
 
 /// What about `text` can be guessed, if anything.
-pub fn weakness(text: &str) -> Option<&'static str> {
+pub(crate) fn weakness(text: &str) -> Option<&'static str> {
     if !is_varied(text) {
         return Some("it has fewer than 4 different characters");
     }
@@ -54,7 +54,7 @@ fn is_repeated(text: &[u8]) -> bool {
 
 /// Whether half of its characters or more stand in runs, each one more, one less or the same as the
 /// character before, in either case.
-pub fn is_regular(text: &str) -> bool {
+pub(crate) fn is_regular(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut in_runs = 0_usize;
     let mut run = 1_usize;

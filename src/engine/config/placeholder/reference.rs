@@ -35,14 +35,14 @@ const OF_OTHERS: [Form; 16] = [
 ];
 
 /// The form of a reference that a gateway would have resolved, wherever it stands.
-pub fn gateway_reference(text: &str) -> Option<&'static str> {
+pub(crate) fn gateway_reference(text: &str) -> Option<&'static str> {
     let text = bare(text);
     found(&OF_GATEWAYS, text).or_else(|| holds_variable(text).then_some("`${NAME}`"))
 }
 
 /// The form of a reference that anything on the way would have resolved. For texts that are to be
 /// secrets; elsewhere some of these are values.
-pub fn reference(text: &str) -> Option<&'static str> {
+pub(crate) fn reference(text: &str) -> Option<&'static str> {
     let text = bare(text);
     gateway_reference(text)
         .or_else(|| found(&OF_OTHERS, text))

@@ -6,7 +6,7 @@ const UNSEEN: [char; 6] = [
 ];
 
 /// What of `secret` was hardly meant, as the end of a sentence about it.
-pub fn stray(secret: &str) -> Option<&'static str> {
+pub(crate) fn stray(secret: &str) -> Option<&'static str> {
     let quoted = |mark| secret.len() > 1 && secret.starts_with(mark) && secret.ends_with(mark);
     match secret {
         _ if secret.ends_with(['\n', '\r']) => {

@@ -5,19 +5,19 @@ use super::{BodyError, Members, Reader};
 
 /// What reads a body as it is sent. A compressed one is judged by what comes of it.
 #[derive(Debug)]
-pub struct CodedReader {
+pub(crate) struct CodedReader {
     zstd: Option<Box<Zstd>>,
     reader: Reader,
 }
 
 impl CodedReader {
     /// Of one that `reader` reads as it is.
-    pub const fn plain(reader: Reader) -> Self {
+    pub(crate) const fn plain(reader: Reader) -> Self {
         Self { zstd: None, reader }
     }
 
     /// Of one in Zstandard, of whose at most `max_content` bytes of content `reader` is given all.
-    pub fn zstd(reader: Reader, max_content: u64, memory: &DecoderMemory) -> Self {
+    pub(crate) fn zstd(reader: Reader, max_content: u64, memory: &DecoderMemory) -> Self {
         let zstd = Some(Box::new(Zstd::new(max_content, memory)));
         Self { zstd, reader }
     }
@@ -26,7 +26,7 @@ impl CodedReader {
     ///
     /// # Errors
     /// The body can be refused already.
-    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
         let reader = &mut self.reader;
         match &mut self.zstd {
             None => reader.feed(chunk),
@@ -38,7 +38,7 @@ impl CodedReader {
     ///
     /// # Errors
     /// It is refused.
-    pub fn finish(self) -> Result<Members, BodyError> {
+    pub(crate) fn finish(self) -> Result<Members, BodyError> {
         if let Some(zstd) = self.zstd {
             zstd.finish()?;
         }

@@ -52,7 +52,7 @@ pub struct Members {
 
 /// Gathers [`Members`].
 #[derive(Debug, Default)]
-pub struct Collector {
+pub(crate) struct Collector {
     members: Members,
     /// whether the body is that of a model to create
     is_create: bool,
@@ -77,7 +77,7 @@ enum Section {
 
 impl Collector {
     /// Of the body of a model to create.
-    pub fn of_create() -> Self {
+    pub(crate) fn of_create() -> Self {
         Self {
             is_create: true,
             ..Self::default()
@@ -88,7 +88,7 @@ impl Collector {
     ///
     /// # Errors
     /// When the body names two models.
-    pub fn finish(self, bytes: u64) -> Result<Members, BodyError> {
+    pub(crate) fn finish(self, bytes: u64) -> Result<Members, BodyError> {
         let members = self.members;
         match (&members.model, &members.name) {
             (Some(model), Some(name)) if model != name => Err(BodyError::TwoNames),
@@ -97,7 +97,7 @@ impl Collector {
     }
 
     /// How many bytes of memory this holds beside itself.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         let Members {
             model,
             name,

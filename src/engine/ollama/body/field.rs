@@ -5,7 +5,7 @@ use super::lexer::Kind;
 /// A member that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // named as in the body
-pub enum Field {
+pub(crate) enum Field {
     Model,
     Name,
     Source,
@@ -35,7 +35,7 @@ pub enum Field {
 }
 
 /// Those of the body itself, on every route.
-pub const TOP: [Field; 16] = [
+pub(crate) const TOP: [Field; 16] = [
     Field::Model,
     Field::Name,
     Field::Source,
@@ -56,7 +56,7 @@ pub const TOP: [Field; 16] = [
 
 /// Those that only a model to create has. `modelfile` and `path` are older than the others, which
 /// took their place in Ollama 0.5.5.
-pub const CREATE: [Field; 6] = [
+pub(crate) const CREATE: [Field; 6] = [
     Field::Files,
     Field::Adapters,
     Field::DraftFiles,
@@ -66,14 +66,14 @@ pub const CREATE: [Field; 6] = [
 ];
 
 /// Those of `options`, and of `parameters`.
-pub const OPTIONS: [Field; 2] = [Field::NumCtx, Field::NumPredict];
+pub(crate) const OPTIONS: [Field; 2] = [Field::NumCtx, Field::NumPredict];
 
 /// Those of whatever stands in `tools`.
-pub const TOOLS: [Field; 1] = [Field::ToolType];
+pub(crate) const TOOLS: [Field; 1] = [Field::ToolType];
 
 impl Field {
     /// The one spelling that is taken.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::Name => "name",
@@ -104,13 +104,13 @@ impl Field {
     }
 
     /// The one of `fields` that Go would take `name` for.
-    pub fn of(name: &str, fields: &[Self]) -> Option<Self> {
+    pub(crate) fn of(name: &str, fields: &[Self]) -> Option<Self> {
         let mut fields = fields.iter().copied();
         fields.find(|field| folds_to(name, field.name()))
     }
 
     /// Whether a value of this kind is what Ollama expects. Null always is: it is no value.
-    pub const fn takes(self, kind: Kind) -> bool {
+    pub(crate) const fn takes(self, kind: Kind) -> bool {
         match self {
             _ if matches!(kind, Kind::Null) => true,
             Self::Model
@@ -140,7 +140,7 @@ impl Field {
 }
 
 /// Whether `name` is a spelling of `model`, white space around it included.
-pub fn folded_model(name: &str) -> bool {
+pub(crate) fn folded_model(name: &str) -> bool {
     folds_to(name.trim(), Field::Model.name())
 }
 

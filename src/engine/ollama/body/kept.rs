@@ -4,7 +4,7 @@ use super::{BodyError, MAX_KEPT};
 
 /// A name, a string or a number, decoded, as far as it was wanted and found room.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub(crate) struct Kept {
     bytes: Vec<u8>,
     is_wanted: bool,
     is_cut: bool,
@@ -16,7 +16,7 @@ pub struct Kept {
 
 impl Kept {
     /// Begins anew, with something that `is_wanted` or that is only passed over.
-    pub fn begin(&mut self, is_wanted: bool) {
+    pub(crate) fn begin(&mut self, is_wanted: bool) {
         self.bytes.clear();
         self.is_wanted = is_wanted;
         self.is_cut = false;
@@ -25,7 +25,7 @@ impl Kept {
     }
 
     /// Adds bytes as they stand in the body.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if !self.is_wanted || bytes.is_empty() {
             return;
         }
@@ -37,7 +37,7 @@ impl Kept {
     }
 
     /// Adds a unit of UTF-16, from an escape `\uXXXX`.
-    pub fn push_unit(&mut self, unit: u16) {
+    pub(crate) fn push_unit(&mut self, unit: u16) {
         if !self.is_wanted {
             return;
         }
@@ -56,12 +56,12 @@ impl Kept {
     }
 
     /// Whether there is nothing in it.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty() && !self.is_broken && self.high.is_none()
     }
 
     /// Whether there was more than was kept.
-    pub const fn is_cut(&self) -> bool {
+    pub(crate) const fn is_cut(&self) -> bool {
         self.is_cut
     }
 
@@ -69,7 +69,7 @@ impl Kept {
     ///
     /// # Errors
     /// When it is longer than what is kept, or when Ollama would put U+FFFD into it.
-    pub fn text(&self, name: &'static str) -> Result<&str, BodyError> {
+    pub(crate) fn text(&self, name: &'static str) -> Result<&str, BodyError> {
         if self.is_cut {
             return Err(BodyError::TooLong(name));
         }
@@ -80,7 +80,7 @@ impl Kept {
     }
 
     /// How many bytes of memory this holds beside itself.
-    pub const fn held(&self) -> usize {
+    pub(crate) const fn held(&self) -> usize {
         self.bytes.capacity()
     }
 }

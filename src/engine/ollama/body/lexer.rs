@@ -7,7 +7,7 @@ use super::{BodyError, MAX_DEPTH};
 
 /// What kind of value begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `{`
     Object,
     /// `[`
@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 /// Who is told of a document while it is read.
-pub trait Sink {
+pub(crate) trait Sink {
     /// Whether the name that begins is to be kept.
     fn wants_name(&self) -> bool;
     /// A name has been read, which was wanted.
@@ -40,7 +40,7 @@ pub trait Sink {
 
 /// Reads one document, whose value is an object.
 #[derive(Debug, Default)]
-pub struct Lexer {
+pub(crate) struct Lexer {
     state: State,
     text: Text,
     /// whether the name or value that is being read was wanted
@@ -71,7 +71,7 @@ enum State {
 
 impl Lexer {
     /// Reads on.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl Sink) -> Result<(), BodyError> {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], sink: &mut impl Sink) -> Result<(), BodyError> {
         while let Some((byte, rest)) = bytes.split_first() {
             bytes = match self.state {
                 State::InName | State::InText => match self.text.feed(bytes)? {
@@ -104,7 +104,7 @@ impl Lexer {
     ///
     /// # Errors
     /// When it has not.
-    pub const fn finish(&self) -> Result<(), BodyError> {
+    pub(crate) const fn finish(&self) -> Result<(), BodyError> {
         match self.state {
             State::End => Ok(()),
             State::Start => Err(BodyError::Empty),
@@ -113,7 +113,7 @@ impl Lexer {
     }
 
     /// How many bytes of memory this holds beside itself.
-    pub const fn held(&self) -> usize {
+    pub(crate) const fn held(&self) -> usize {
         self.text.kept().held()
     }
 

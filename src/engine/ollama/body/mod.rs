@@ -31,18 +31,18 @@ mod skip;
 mod text;
 mod zstd;
 
-pub use coded::CodedReader;
+pub(crate) use coded::CodedReader;
 pub use collector::Members;
 pub use error::BodyError;
 pub use keep_alive::KeepAlive;
 pub use multipart::FormScanner;
 pub use number::Number;
-pub use reader::{BodyKind, Reader};
+pub(crate) use reader::{BodyKind, Reader};
 pub use scanner::Scanner;
-pub use zstd::{DecoderMemory, ZstdError};
+pub(crate) use zstd::{DecoderMemory, ZstdError};
 
 /// Whether Ollama reads no body of a request with this method.
-pub const fn reads_none(method: &[u8]) -> bool {
+pub(crate) const fn reads_none(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD")
 }
 

@@ -34,7 +34,7 @@ pub(super) const fn whole(value: f64) -> i64 {
 
 /// Where in a number the last byte was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digits {
+pub(crate) enum Digits {
     /// `-`
     Minus,
     /// a zero that nothing but a point or an exponent may follow
@@ -55,7 +55,7 @@ pub enum Digits {
 
 impl Digits {
     /// The beginning of a number.
-    pub const fn first(byte: u8) -> Option<Self> {
+    pub(crate) const fn first(byte: u8) -> Option<Self> {
         match byte {
             b'-' => Some(Self::Minus),
             _ => Self::Minus.next(byte),
@@ -63,7 +63,7 @@ impl Digits {
     }
 
     /// The place behind `byte`, or `None` when it is not part of the number.
-    pub const fn next(self, byte: u8) -> Option<Self> {
+    pub(crate) const fn next(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Minus, b'0') => Some(Self::Zero),
             (Self::Minus, b'1'..=b'9') | (Self::Whole, b'0'..=b'9') => Some(Self::Whole),
@@ -77,7 +77,7 @@ impl Digits {
     }
 
     /// Whether a number may end here.
-    pub const fn may_end(self) -> bool {
+    pub(crate) const fn may_end(self) -> bool {
         matches!(
             self,
             Self::Zero | Self::Whole | Self::Fraction | Self::Power

@@ -3,7 +3,7 @@
 /// A value such as `form-data; name="model"`, in the plain forms that every reader understands
 /// alike.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Parameters<'a> {
+pub(crate) struct Parameters<'a> {
     /// what stands before the first semicolon
     kind: &'a str,
     /// names in lower case, each once
@@ -13,7 +13,7 @@ pub struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// Takes `value` apart. `None` for whatever is not plain: escapes in quotes, a parameter twice,
     /// an empty one, control characters.
-    pub fn parse(value: &'a str) -> Option<Self> {
+    pub(crate) fn parse(value: &'a str) -> Option<Self> {
         let end = value.find(';').unwrap_or(value.len());
         let (kind, mut rest) = value.split_at_checked(end)?;
         let kind = kind.trim_matches(is_space);
@@ -33,12 +33,12 @@ impl<'a> Parameters<'a> {
     }
 
     /// Whether this is of `kind`, in either case.
-    pub const fn is(&self, kind: &str) -> bool {
+    pub(crate) const fn is(&self, kind: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind)
     }
 
     /// The parameter called `name`.
-    pub fn get(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         let mut list = self.list.iter();
         list.find(|(other, _)| other == name)
             .map(|(_, value)| *value)
@@ -46,7 +46,7 @@ impl<'a> Parameters<'a> {
 
     /// Whether a parameter beside `but` has an extended name (RFC 2231): such as `name*`, which
     /// some readers take for `name`, or `name*0`, a piece of it.
-    pub fn has_extended(&self, but: &str) -> bool {
+    pub(crate) fn has_extended(&self, but: &str) -> bool {
         let mut names = self.list.iter().map(|(name, _)| name);
         names.any(|name| name.contains('*') && name != but)
     }
@@ -76,7 +76,7 @@ const fn is_space(letter: char) -> bool {
 }
 
 /// Whether `byte` may stand in a token (RFC 2045 section 5.1).
-pub const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_graphic()
         && !matches!(
             byte,

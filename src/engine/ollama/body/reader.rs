@@ -17,7 +17,7 @@ pub enum BodyKind {
 
 /// What reads a body.
 #[derive(Debug)]
-pub enum Reader {
+pub(crate) enum Reader {
     /// of a JSON object
     Json(Box<Scanner>),
     /// of a form
@@ -31,7 +31,7 @@ impl Reader {
     ///
     /// # Errors
     /// It should be a form, and the Content-Type is not that of one.
-    pub fn new(kind: BodyKind, content_type: &[u8]) -> Result<Self, BodyError> {
+    pub(crate) fn new(kind: BodyKind, content_type: &[u8]) -> Result<Self, BodyError> {
         Ok(match kind {
             BodyKind::Json => Self::Json(Box::default()),
             BodyKind::Create => Self::Json(Box::new(Scanner::of_create())),
@@ -44,7 +44,7 @@ impl Reader {
     ///
     /// # Errors
     /// The body can be refused already.
-    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
         match self {
             Self::Json(scanner) => scanner.feed(chunk),
             Self::Form(scanner) => scanner.feed(chunk),
@@ -60,7 +60,7 @@ impl Reader {
     ///
     /// # Errors
     /// It is refused.
-    pub fn finish(self) -> Result<Members, BodyError> {
+    pub(crate) fn finish(self) -> Result<Members, BodyError> {
         match self {
             Self::Json(scanner) => scanner.finish(),
             Self::Form(scanner) => scanner.finish(),

@@ -1,7 +1,7 @@
 //! Passing over bytes that mean nothing, many at once.
 
 /// What ends a run of bytes that mean nothing.
-pub trait Stop {
+pub(crate) trait Stop {
     /// Whether `byte` ends it.
     fn is(byte: u8) -> bool;
     /// For eight bytes, the first the lowest: the highest bit of each that ends it. Behind the first
@@ -10,10 +10,10 @@ pub trait Stop {
 }
 
 /// The end of plain text inside a JSON string: a quote, a backslash, a control character.
-pub struct InText;
+pub(crate) struct InText;
 
 /// A carriage return.
-pub struct Break;
+pub(crate) struct Break;
 
 /// Eight times the same byte.
 const fn eight(byte: u8) -> u64 {
@@ -47,7 +47,7 @@ impl Stop for Break {
 
 /// How many bytes of `bytes` stand before the first that is a stop.
 #[inline]
-pub fn length_before<S: Stop>(bytes: &[u8]) -> usize {
+pub(crate) fn length_before<S: Stop>(bytes: &[u8]) -> usize {
     /// Most names and many texts end within these.
     const SHORT: usize = 32;
     let Some((short, long)) = bytes.split_at_checked(SHORT) else {

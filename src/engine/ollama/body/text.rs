@@ -6,7 +6,7 @@ use super::skip::{InText, length_before};
 
 /// A string, or a name, that is being read. Its opening quote has passed.
 #[derive(Debug, Default)]
-pub struct Text {
+pub(crate) struct Text {
     kept: Kept,
     inside: Inside,
 }
@@ -24,23 +24,23 @@ enum Inside {
 
 impl Text {
     /// Begins a text; what `is_wanted` is decoded and kept.
-    pub fn begin(&mut self, is_wanted: bool) {
+    pub(crate) fn begin(&mut self, is_wanted: bool) {
         self.kept.begin(is_wanted);
         self.inside = Inside::Plain;
     }
 
     /// What was kept.
-    pub const fn kept(&self) -> &Kept {
+    pub(crate) const fn kept(&self) -> &Kept {
         &self.kept
     }
 
     /// Adds to a text that has no quotes: a number.
-    pub fn push(&mut self, byte: u8) {
+    pub(crate) fn push(&mut self, byte: u8) {
         self.kept.push(&[byte]);
     }
 
     /// Reads on. Returns what follows the closing quote, or `None` when it is not in `bytes`.
-    pub fn feed<'a>(&mut self, mut bytes: &'a [u8]) -> Result<Option<&'a [u8]>, BodyError> {
+    pub(crate) fn feed<'a>(&mut self, mut bytes: &'a [u8]) -> Result<Option<&'a [u8]>, BodyError> {
         loop {
             if matches!(self.inside, Inside::Plain) {
                 // Images of tens of megabytes pass here.

@@ -12,5 +12,5 @@ mod name;
 mod parts;
 mod pattern;
 
-pub use name::{ModelName, names_cloud};
-pub use pattern::ModelPattern;
+pub(crate) use name::{ModelName, names_cloud};
+pub(crate) use pattern::ModelPattern;

@@ -59,7 +59,7 @@ impl fmt::Display for ModelName {
 }
 
 /// Whether Ollama takes `text`, a name or not, for a model that ollama.com runs.
-pub fn names_cloud(text: &str) -> bool {
+pub(crate) fn names_cloud(text: &str) -> bool {
     matches!(source(text.trim()), Some((_, Source::Cloud)))
 }
 

@@ -8,7 +8,7 @@ const NAMESPACE: &str = "library";
 const TAG: &str = "latest";
 
 /// What stands for any namespace, model or tag in a pattern.
-pub const ANY: &str = "*";
+pub(crate) const ANY: &str = "*";
 
 /// The longest part of a name, in bytes, and the longest host.
 const LONGEST: usize = 80;
@@ -16,7 +16,7 @@ const LONGEST_HOST: usize = 350;
 
 /// The parts of a name, each whatever stands in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parts<'t> {
+pub(crate) struct Parts<'t> {
     pub host: Option<&'t str>,
     pub namespace: Option<&'t str>,
     pub model: &'t str,
@@ -25,7 +25,7 @@ pub struct Parts<'t> {
 
 impl<'t> Parts<'t> {
     /// Cuts `text` where Ollama does. A scheme is passed over: models are the same under each.
-    pub fn split(text: &'t str) -> Self {
+    pub(crate) fn split(text: &'t str) -> Self {
         // A colon before the last slash is that of a port.
         let (rest, tag) = match text.rsplit_once(':') {
             Some((rest, tag)) if !tag.contains('/') => (rest, Some(tag)),
@@ -58,7 +58,7 @@ impl<'t> Parts<'t> {
 
     /// `host/namespace/model:tag` in lower case, with the defaults in place of what is not there, or
     /// `None` if a part is none that Ollama takes. In a `pattern` a part may be [`ANY`].
-    pub fn canonical(self, pattern: bool) -> Option<Box<str>> {
+    pub(crate) fn canonical(self, pattern: bool) -> Option<Box<str>> {
         let host = self.host.unwrap_or(HOST);
         let namespace = self.namespace.unwrap_or(NAMESPACE);
         let tag = self.tag.unwrap_or(TAG);
@@ -72,7 +72,7 @@ impl<'t> Parts<'t> {
     }
 
     /// The parts of what [`Parts::canonical`] made.
-    pub fn of_canonical(text: &'t str) -> Option<[&'t str; 4]> {
+    pub(crate) fn of_canonical(text: &'t str) -> Option<[&'t str; 4]> {
         let (host, rest) = text.split_once('/')?;
         let (namespace, rest) = rest.split_once('/')?;
         let (model, tag) = rest.rsplit_once(':')?;
@@ -81,7 +81,7 @@ impl<'t> Parts<'t> {
 }
 
 /// A name or a pattern in canonical form, without the default host and namespace.
-pub fn shortest(canonical: &str) -> &str {
+pub(crate) fn shortest(canonical: &str) -> &str {
     let Some(rest) = behind(canonical, HOST) else {
         return canonical;
     };

@@ -4,7 +4,7 @@ use ollama_gate_engine::internals::{KeepAlive, Members, Number};
 use serde_json::{Value, json};
 
 /// What differs between the gate's belief and Go's readings: a name for each difference.
-pub fn differences(members: &Members, go: &Value) -> Vec<&'static str> {
+pub(crate) fn differences(members: &Members, go: &Value) -> Vec<&'static str> {
     let Members { model, name, .. } = members;
     let (named, copied, limited) = (&go["named"], &go["copied"], &go["limited"]);
     let exact = model.as_deref().unwrap_or_default().trim();
@@ -49,7 +49,7 @@ pub fn differences(members: &Members, go: &Value) -> Vec<&'static str> {
 }
 
 /// The same of a body that is read as that of a model to create.
-pub fn differences_of_create(members: &Members, go: &Value) -> Vec<&'static str> {
+pub(crate) fn differences_of_create(members: &Members, go: &Value) -> Vec<&'static str> {
     let created = &go["created"];
     // Ollama refuses a file whose digest is no text; the gate looks at no digest.
     if created.is_string() {

@@ -25,7 +25,10 @@ fn build() -> PathBuf {
 }
 
 /// Sends `frames`, each of a kind, and hands every answer to `heard` with the number of its frame.
-pub fn ask(frames: impl Iterator<Item = (u8, Vec<u8>)> + Send, mut heard: impl FnMut(usize, &str)) {
+pub(crate) fn ask(
+    frames: impl Iterator<Item = (u8, Vec<u8>)> + Send,
+    mut heard: impl FnMut(usize, &str),
+) {
     let mut program = Command::new(build())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 /// How many bodies were accepted, and how many refused.
 #[derive(Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     kinds: BTreeMap<&'static str, (u32, u32)>,
     all: (u32, u32),
 }
 
 impl Tally {
     /// Counts one body.
-    pub fn count(&mut self, kinds: &[&'static str], is_accepted: bool) {
+    pub(crate) fn count(&mut self, kinds: &[&'static str], is_accepted: bool) {
         let usual = ["nothing"];
         let kinds = match kinds {
             [] => &usual,
@@ -24,17 +24,17 @@ impl Tally {
     }
 
     /// Accepted and refused bodies to which `kind` was done.
-    pub fn of(&self, kind: &str) -> (u32, u32) {
+    pub(crate) fn of(&self, kind: &str) -> (u32, u32) {
         self.kinds.get(kind).copied().unwrap_or_default()
     }
 
     /// How many of a hundred were accepted.
-    pub fn share(&self) -> u32 {
+    pub(crate) fn share(&self) -> u32 {
         self.all.0 * 100 / (self.all.0 + self.all.1)
     }
 
     /// Prints a table.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let line = |name: &str, (accepted, refused): (u32, u32)| {
             println!("{name:24} {accepted:7} {refused:7}")
         };

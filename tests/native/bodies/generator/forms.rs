@@ -3,7 +3,7 @@
 use super::Draw;
 
 /// A form as it is sent, and what was done to it.
-pub struct FormBody {
+pub(crate) struct FormBody {
     pub content_type: Vec<u8>,
     pub query: Vec<u8>,
     pub bytes: Vec<u8>,
@@ -178,7 +178,7 @@ const MUTATIONS: [(&str, Mutation); 9] = [
 ];
 
 /// The next form.
-pub fn form(draw: &mut Draw) -> FormBody {
+pub(crate) fn form(draw: &mut Draw) -> FormBody {
     let boundary = draw.of(&BOUNDARIES);
     let (mut bytes, mut kinds) = (Vec::new(), Vec::new());
     let mut part = |header: &str, content: &[u8]| {

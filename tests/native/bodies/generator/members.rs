@@ -3,10 +3,10 @@
 use super::Draw;
 
 /// A member as it is written: the name with its quotes, and the value.
-pub type Member = (Vec<u8>, Vec<u8>);
+pub(crate) type Member = (Vec<u8>, Vec<u8>);
 
 /// Models, as JSON strings; one of them has two spellings.
-pub const MODELS: [&str; 14] = [
+pub(crate) const MODELS: [&str; 14] = [
     r#""llama3.2""#,
     r#""ll\u0061ma3.2""#,
     r#""qwen3:8b""#,
@@ -97,12 +97,12 @@ const SCRIPTS: [&str; 5] = [
 ];
 
 /// A member called `name`.
-pub fn member(name: &str, value: impl Into<Vec<u8>>) -> Member {
+pub(crate) fn member(name: &str, value: impl Into<Vec<u8>>) -> Member {
     (format!("\"{name}\"").into_bytes(), value.into())
 }
 
 /// A usual value of the member called `name`, one that matters.
-pub fn value(name: &str, draw: &mut Draw) -> Vec<u8> {
+pub(crate) fn value(name: &str, draw: &mut Draw) -> Vec<u8> {
     let text = match name {
         "model" | "name" | "source" | "destination" | "from" => draw.of(&MODELS),
         "remote_host" => draw.of(&HOSTS),
@@ -152,7 +152,7 @@ fn other(draw: &mut Draw) -> Vec<u8> {
 }
 
 /// The members of one request, in any order.
-pub fn usual(draw: &mut Draw) -> Vec<Member> {
+pub(crate) fn usual(draw: &mut Draw) -> Vec<Member> {
     let names: &[&str] = match draw.below(6) {
         0 => &[
             "model",

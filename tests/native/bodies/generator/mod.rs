@@ -5,21 +5,21 @@ mod forms;
 mod members;
 mod mutations;
 
-pub use draw::Draw;
-pub use forms::{FormBody, form};
+pub(crate) use draw::Draw;
+pub(crate) use forms::{FormBody, form};
 
 use members::Member;
 use mutations::{OF_BYTES, OF_MEMBERS};
 
 /// A body, and what was done to it.
-pub struct Body {
+pub(crate) struct Body {
     pub bytes: Vec<u8>,
     /// the mutations, in the order in which they were made; none for a usual body
     pub kinds: Vec<&'static str>,
 }
 
 /// The next body.
-pub fn body(draw: &mut Draw) -> Body {
+pub(crate) fn body(draw: &mut Draw) -> Body {
     let mut members = members::usual(draw);
     let mut kinds = Vec::new();
     let count = draw.of(&[0, 0, 1, 1, 1, 1, 2, 2, 3]);
@@ -38,7 +38,7 @@ pub fn body(draw: &mut Draw) -> Body {
 }
 
 /// The names of all mutations.
-pub fn kinds() -> Vec<&'static str> {
+pub(crate) fn kinds() -> Vec<&'static str> {
     let members = OF_MEMBERS.iter().map(|(kind, _)| *kind);
     members
         .chain(OF_BYTES.iter().map(|(kind, _)| *kind))

@@ -7,7 +7,7 @@ type OfMembers = fn(&mut Vec<Member>, &mut Draw);
 type OfBytes = fn(&mut Vec<u8>, &mut Draw);
 
 /// Those that work on the members.
-pub const OF_MEMBERS: [(&str, OfMembers); 18] = [
+pub(crate) const OF_MEMBERS: [(&str, OfMembers); 18] = [
     ("case", |members, draw| {
         rename(members, draw, in_another_case)
     }),
@@ -194,7 +194,7 @@ pub const OF_MEMBERS: [(&str, OfMembers); 18] = [
 ];
 
 /// Those that work on the written body.
-pub const OF_BYTES: [(&str, OfBytes); 8] = [
+pub(crate) const OF_BYTES: [(&str, OfBytes); 8] = [
     ("trailing", |bytes, draw| {
         let trailing: [&[u8]; 9] = [
             br#"{"model":"evil"}"#,

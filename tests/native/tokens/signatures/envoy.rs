@@ -13,12 +13,12 @@ thread_local! {
 }
 
 /// How many questions were answered since this was asked last, on this thread.
-pub fn take_questions() -> usize {
+pub(crate) fn take_questions() -> usize {
     QUESTIONS.take()
 }
 
 /// Answers one question.
-pub fn verify_signature(function: &str, question: &[u8]) -> Result<Vec<u8>, Status> {
+pub(crate) fn verify_signature(function: &str, question: &[u8]) -> Result<Vec<u8>, Status> {
     assert_eq!(function, "verify_signature");
     QUESTIONS.set(QUESTIONS.get() + 1);
     let [hash, key, signature, text] = fields(question);

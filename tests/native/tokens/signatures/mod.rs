@@ -1,8 +1,8 @@
 //! Every algorithm against right and forged tokens, with signatures computed in the module and by
 //! the crypto of Envoy: both must come to the verdict that the table names.
 
-pub mod envoy;
-pub mod table;
+pub(crate) mod envoy;
+pub(crate) mod table;
 
 use crate::world::{NOW, Seen, World};
 use serde_json::{Value, json};

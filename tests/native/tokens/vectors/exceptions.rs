@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 /// Vectors of one file whose verdict is not the gate's.
-pub struct Exception {
+pub(crate) struct Exception {
     /// the file
     pub file: &'static str,
     /// their numbers (`tcId`)
@@ -14,12 +14,12 @@ pub struct Exception {
 
 impl Exception {
     /// Whether vector `id` is one.
-    pub fn has(&self, id: u64) -> bool {
+    pub(crate) fn has(&self, id: u64) -> bool {
         self.vectors.iter().any(|range| range.contains(&id))
     }
 
     /// How many vectors there are.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         let lengths = self
             .vectors
             .iter()
@@ -29,7 +29,7 @@ impl Exception {
 }
 
 /// All of them.
-pub const EXCEPTIONS: &[Exception] = &[
+pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         file: "hmac_sha256",
         vectors: SHORTENED,

@@ -3,9 +3,9 @@
 use super::ZstdError;
 
 /// The widest window that Ollama's decoder takes, in bytes.
-pub const MAX_WINDOW: u64 = 8 << 20;
+pub(crate) const MAX_WINDOW: u64 = 8 << 20;
 /// The longest block, in bytes.
-pub const MAX_BLOCK: usize = 128 << 10;
+pub(crate) const MAX_BLOCK: usize = 128 << 10;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const MIN_WINDOW: u64 = 1 << 10;
@@ -13,7 +13,7 @@ const MAX_WINDOW_LOG: u8 = 23;
 
 /// What a frame begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
+pub(crate) enum Opening {
     /// a frame of this head, so many bytes long
     Frame(FrameHead, usize),
     /// so many bytes that say nothing, behind eight that say so
@@ -22,7 +22,7 @@ pub enum Opening {
 
 /// What the head of a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameHead {
+pub(crate) struct FrameHead {
     /// how far back in its content a frame refers, in bytes
     pub window: u64,
     /// how long its content is, where that is said
@@ -45,7 +45,7 @@ impl Opening {
     ///
     /// # Errors
     /// It is nothing that a frame begins with, or a frame that Ollama does not take.
-    pub fn read(bytes: &[u8]) -> Result<Option<Self>, ZstdError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, ZstdError> {
         let Some(magic) = bytes.get(..4) else {
             return Ok(None);
         };
@@ -109,7 +109,7 @@ impl FrameHead {
 
     /// A head for a decoder that is told no more than it needs: whether there is a checksum, and the
     /// window. All else was read here, and nobody else reads it again.
-    pub fn for_decoder(self) -> [u8; 6] {
+    pub(crate) fn for_decoder(self) -> [u8; 6] {
         let [a, b, c, d] = MAGIC;
         let descriptor = u8::from(self.has_checksum).wrapping_shl(2);
         [a, b, c, d, descriptor, self.window_byte]
@@ -133,7 +133,7 @@ fn narrowest(content: u64) -> (u64, u8) {
 
 /// The head of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockHead {
+pub(crate) struct BlockHead {
     /// whether it is the frame's last
     pub is_last: bool,
     /// how many bytes of it follow its head
@@ -144,13 +144,13 @@ pub struct BlockHead {
 
 impl BlockHead {
     /// Of three bytes.
-    pub const SIZE: usize = 3;
+    pub(crate) const SIZE: usize = 3;
 
     /// Reads what `bytes` begin with; `None` if that needs more of them.
     ///
     /// # Errors
     /// It is no block, or too long.
-    pub fn read(bytes: &[u8]) -> Result<Option<Self>, ZstdError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, ZstdError> {
         let Some(head) = number(bytes, 0, Self::SIZE) else {
             return Ok(None);
         };

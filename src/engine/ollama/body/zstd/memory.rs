@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 /// How many bytes all decoders of a worker may have together.
-pub const MAX_MEMORY: u64 = 64 << 20;
+pub(crate) const MAX_MEMORY: u64 = 64 << 20;
 
 /// What the decoders of one worker have together.
 #[derive(Clone, Debug, Default)]
-pub struct DecoderMemory(Rc<Cell<u64>>);
+pub(crate) struct DecoderMemory(Rc<Cell<u64>>);
 
 /// A decoder's part of it. Dropping it gives it back.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Lease {
 
 impl DecoderMemory {
     /// How many bytes are taken.
-    pub fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.0.get()
     }
 
@@ -31,7 +31,7 @@ impl DecoderMemory {
 
 impl Lease {
     /// Grows to `bytes`, unless it has as many. Whether there is room for that.
-    pub fn grow_to(&mut self, bytes: u64) -> bool {
+    pub(crate) fn grow_to(&mut self, bytes: u64) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         let taken = self.memory.taken().saturating_add(more);
         let fits = more == 0 || taken <= MAX_MEMORY;
@@ -43,7 +43,7 @@ impl Lease {
     }
 
     /// Gives all of it back.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         let left = self.memory.taken().saturating_sub(self.bytes);
         self.memory.0.set(left);
         self.bytes = 0;

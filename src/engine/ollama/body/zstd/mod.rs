@@ -11,8 +11,8 @@ mod error;
 mod frame;
 mod memory;
 
-pub use error::ZstdError;
-pub use memory::DecoderMemory;
+pub(crate) use error::ZstdError;
+pub(crate) use memory::DecoderMemory;
 
 use frame::{BlockHead, FrameHead, Opening};
 use memory::Lease;
@@ -21,13 +21,13 @@ use std::fmt;
 use std::io::Read as _;
 
 /// The longest content that Ollama takes, in bytes.
-pub const MAX_CONTENT: u64 = 20 << 20;
+pub(crate) const MAX_CONTENT: u64 = 20 << 20;
 /// How many bytes of content there may be for each byte of the body, once there are [`FREE_CONTENT`].
-pub const MAX_RATIO: u64 = 100;
+pub(crate) const MAX_RATIO: u64 = 100;
 /// So much content needs no ratio.
-pub const FREE_CONTENT: u64 = 1 << 20;
+pub(crate) const FREE_CONTENT: u64 = 1 << 20;
 /// How many frames and blocks there may be.
-pub const MAX_PIECES: u32 = 8192;
+pub(crate) const MAX_PIECES: u32 = 8192;
 
 /// What is taken out of a decoder at a time, in bytes.
 const PART: usize = 16 << 10;
@@ -35,7 +35,7 @@ const PART: usize = 16 << 10;
 const BESIDE: u64 = 512 << 10;
 
 /// Takes a body apart.
-pub struct Zstd {
+pub(crate) struct Zstd {
     state: State,
     /// what has come and is no whole piece yet
     pending: Vec<u8>,
@@ -78,7 +78,7 @@ impl fmt::Debug for Zstd {
 
 impl Zstd {
     /// Of a body with at most `max_content` bytes of content, by a decoder that has its part of `memory`.
-    pub fn new(max_content: u64, memory: &DecoderMemory) -> Self {
+    pub(crate) fn new(max_content: u64, memory: &DecoderMemory) -> Self {
         Self {
             state: State::Between,
             pending: Vec::new(),
@@ -95,7 +95,7 @@ impl Zstd {
     ///
     /// # Errors
     /// The body is refused, by `sink` too. It is not fed any more then.
-    pub fn feed<E: From<ZstdError>>(
+    pub(crate) fn feed<E: From<ZstdError>>(
         &mut self,
         chunk: &[u8],
         sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
@@ -118,7 +118,7 @@ impl Zstd {
     ///
     /// # Errors
     /// It ends too early.
-    pub fn finish(self) -> Result<(), ZstdError> {
+    pub(crate) fn finish(self) -> Result<(), ZstdError> {
         let whole = matches!(self.state, State::Between) && self.pending.is_empty();
         match whole && self.pieces > 0 {
             true => Ok(()),

@@ -7,31 +7,31 @@ mod accepted;
 mod bytes;
 mod keys;
 mod shapes;
-pub mod signer;
+pub(crate) mod signer;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-pub use signer::ALGORITHMS;
+pub(crate) use signer::ALGORITHMS;
 use signer::{Owner, Signer};
 
 /// What the gate must answer: the status and the code; `(200, "")` for what goes on to Ollama.
-pub type Expected = (u16, &'static str);
+pub(crate) type Expected = (u16, &'static str);
 
 /// It goes on to Ollama.
-pub const ACCEPTED: Expected = (200, "");
+pub(crate) const ACCEPTED: Expected = (200, "");
 /// Its shape is wrong, whoever signed it.
-pub const MALFORMED: Expected = (401, "malformed_token");
+pub(crate) const MALFORMED: Expected = (401, "malformed_token");
 /// Its algorithm is not the configuration's.
-pub const UNSUPPORTED: Expected = (401, "unsupported_algorithm");
+pub(crate) const UNSUPPORTED: Expected = (401, "unsupported_algorithm");
 /// None of the keys signed it.
-pub const FORGED: Expected = (401, "invalid_signature");
+pub(crate) const FORGED: Expected = (401, "invalid_signature");
 /// It names a key that its issuer does not have.
-pub const UNKNOWN_KID: Expected = (401, "unknown_signing_key");
+pub(crate) const UNKNOWN_KID: Expected = (401, "unknown_signing_key");
 
 /// One token and what the gate must answer.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// what it is, unique within the algorithm and the configuration
     pub name: String,
     /// the place of its configuration in [`configurations`]
@@ -46,7 +46,7 @@ pub struct Case {
 
 /// How an issuer is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
+pub(crate) enum Setting {
     /// its current key alone, in PEM, without a name; or its current secret alone
     Alone,
     /// its current key alone, as JWK, without a name; or its current secret alone
@@ -78,7 +78,7 @@ impl Setting {
 }
 
 /// A configuration for every algorithm and setting. The section `host` is left to the ring.
-pub fn configurations() -> Vec<Value> {
+pub(crate) fn configurations() -> Vec<Value> {
     let pairs = ALGORITHMS
         .into_iter()
         .flat_map(|algorithm| Setting::ALL.map(|setting| (algorithm, setting)));
@@ -153,7 +153,7 @@ fn with_purpose(mut jwk: Value, algorithm: &str) -> Value {
 }
 
 /// Every case of one algorithm.
-pub fn cases_of(algorithm: &'static str) -> Vec<Case> {
+pub(crate) fn cases_of(algorithm: &'static str) -> Vec<Case> {
     let mut table = Table::new(algorithm);
     accepted::fill(&mut table);
     keys::fill(&mut table);

@@ -15,14 +15,14 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 /// Every algorithm of the gate.
-pub const ALGORITHMS: [&str; 13] = [
+pub(crate) const ALGORITHMS: [&str; 13] = [
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
     "ES384", "EdDSA", "Ed25519",
 ];
 
 /// Whose key it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// the issuer, now
     Current,
     /// the issuer, before it changed its keys
@@ -45,7 +45,7 @@ static RSA: LazyLock<[RsaPrivateKey; 3]> = LazyLock::new(|| {
 });
 
 /// A private key, for one algorithm.
-pub struct Signer {
+pub(crate) struct Signer {
     algorithm: &'static str,
     key: Private,
 }
@@ -60,7 +60,7 @@ enum Private {
 
 impl Signer {
     /// The key of `owner` for `algorithm`.
-    pub fn new(algorithm: &'static str, owner: Owner) -> Self {
+    pub(crate) fn new(algorithm: &'static str, owner: Owner) -> Self {
         let label = format!("ollama-gate: test key of {owner:?}");
         let key = match algorithm {
             "ES256" => {
@@ -81,7 +81,7 @@ impl Signer {
     }
 
     /// The signature of `input`, as it stands in a JWS. The same input has the same signature.
-    pub fn sign(&self, input: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, input: &[u8]) -> Vec<u8> {
         match &self.key {
             Private::Hmac(secret) => hmac(self.algorithm, secret.as_bytes(), input),
             Private::Rsa(key) => sign_rsa(self.algorithm, key, input),
@@ -98,7 +98,7 @@ impl Signer {
     }
 
     /// Its secret, if it has one.
-    pub fn secret(&self) -> Option<&str> {
+    pub(crate) fn secret(&self) -> Option<&str> {
         match &self.key {
             Private::Hmac(secret) => Some(secret),
             _ => None,
@@ -106,7 +106,7 @@ impl Signer {
     }
 
     /// Its public half as SubjectPublicKeyInfo.
-    pub fn der(&self) -> Vec<u8> {
+    pub(crate) fn der(&self) -> Vec<u8> {
         match &self.key {
             Private::Hmac(_) => unreachable!("a secret has no public half"),
             Private::Rsa(key) => key.to_public_key().to_public_key_der().unwrap().into_vec(),
@@ -117,7 +117,7 @@ impl Signer {
     }
 
     /// Its public half in PEM.
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         let base64 = STANDARD.encode(self.der());
         let lines: Vec<_> = base64.as_bytes().chunks(64).collect();
         let body = String::from_utf8(lines.join(&b'\n')).unwrap();
@@ -125,7 +125,7 @@ impl Signer {
     }
 
     /// Its public half as JWK.
-    pub fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let point = |crv: &str, point: &[u8]| {
             let (x, y) = point[1..].split_at(point.len() / 2);
@@ -149,14 +149,14 @@ impl Signer {
     }
 
     /// Its public half as JWK called `kid`.
-    pub fn named_jwk(&self, kid: &str) -> Value {
+    pub(crate) fn named_jwk(&self, kid: &str) -> Value {
         let mut jwk = self.jwk();
         jwk["kid"] = json!(kid);
         jwk
     }
 
     /// The modulus of an RSA key.
-    pub fn modulus(&self) -> Option<Vec<u8>> {
+    pub(crate) fn modulus(&self) -> Option<Vec<u8>> {
         match &self.key {
             Private::Rsa(key) => Some(key.n_bytes().to_vec()),
             _ => None,
@@ -165,7 +165,7 @@ impl Signer {
 }
 
 /// The tag of `input` under `secret`.
-pub fn hmac(algorithm: &str, secret: &[u8], input: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(algorithm: &str, secret: &[u8], input: &[u8]) -> Vec<u8> {
     match algorithm {
         "HS256" => HS256Key::from_bytes(secret).authentication_tag(input),
         "HS384" => HS384Key::from_bytes(secret).authentication_tag(input),
