@@ -19,7 +19,7 @@ const HEADERS: &str = "accept, api-key, authorization, content-type, idempotency
 const FAMILIES: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
 
 /// The longest list of names that is looked at, in bytes.
-const LONGEST: usize = 4096;
+const MAX_NAMES_BYTES: usize = 4096;
 
 /// What a page may read beside what it always may.
 const EXPOSED: &str = "retry-after, www-authenticate, x-request-id, x-should-retry";
@@ -88,7 +88,7 @@ pub(crate) fn of_preflight(origin: &str, head: &RequestHead<'_>) -> Vec<(&'stati
     let mut names = HEADERS.to_owned();
     let asked = head
         .values_of(REQUEST_HEADERS)
-        .filter(|list| list.len() <= LONGEST);
+        .filter(|list| list.len() <= MAX_NAMES_BYTES);
     for name in asked.flat_map(|list| list.split(|byte| *byte == b',')) {
         if let Some(name) = of_family(name.trim_ascii()) {
             names.push_str(", ");

@@ -48,7 +48,7 @@
 //!         verifier: &Software,
 //!         connection: &Gateway,
 //!         clock: &Gateway,
-//!         body: HostBody { most: 1 << 20, absent: None },
+//!         body: HostBody { max_bytes: 1 << 20, absent: None },
 //!     };
 //!     let step = Exchange::default().request_head(ports, &head?).step;
 //!     Ok::<_, ollama_gate_engine::HeadError>(match step {
@@ -136,7 +136,7 @@ pub use http::{Coding, HeadError, RequestHead, Url};
 pub use json::Json;
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;
-pub use source::{Answered, Call, MOST_BODY, News, Pending, Response, ResponseBody};
+pub use source::{Answered, Call, MAX_BODY_BYTES, News, Pending, Response, ResponseBody};
 pub use time::{Clock, Timestamp};
 pub use upstream::{Admitted, Edit, Prepared};
 

@@ -226,7 +226,7 @@ impl<H: Host> Filter<H> {
             connection: &connection,
             clock: &clock,
             body: HostBody {
-                most: ready.bodies.most,
+                max_bytes: ready.bodies.max_bytes,
                 absent: self.body.absent,
             },
         };
@@ -282,11 +282,7 @@ impl<H: Host> Filter<H> {
     /// The head, by the calls that are safe on this gateway.
     fn read_head(&self, ready: &Ready, count: usize, is_kong: bool) -> Result<GivenHead, Unread> {
         let failed = |_| Unread::HostFailed;
-        if ready
-            .capabilities
-            .most_fields
-            .is_some_and(|most| count > most)
-        {
+        if ready.capabilities.max_fields.is_some_and(|max| count > max) {
             return Err(Unread::Defect(HeadError::TooManyFields));
         }
         if ready.capabilities.host_before_map

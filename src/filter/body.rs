@@ -15,7 +15,7 @@ pub(crate) const PIECE: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bodies {
     /// how many bytes of one are looked into
-    pub most: u64,
+    pub max_bytes: u64,
     /// whether the head can wait with it
     pub hold_head: bool,
     /// whether the gateway shows it only when asked
@@ -77,7 +77,7 @@ impl Drop for HeldPart {
 impl Bodies {
     pub(crate) fn new(capabilities: Capabilities, holding: Holding) -> Self {
         Self {
-            most: holding.limit.unwrap_or(capabilities.most_body),
+            max_bytes: holding.limit.unwrap_or(capabilities.max_body_bytes),
             hold_head: holding.hold_head,
             ask: capabilities.asks_for_bodies,
         }
@@ -99,9 +99,9 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Whether more of it is to come than the at most `most` bytes that are there.
-    pub(crate) fn follows(&self, most: usize) -> bool {
-        self.absent == Some(false) && !self.ended && self.size <= most
+    /// Whether more of it is to come than the at most `max` bytes that are there.
+    pub(crate) fn follows(&self, max: usize) -> bool {
+        self.absent == Some(false) && !self.ended && self.size <= max
     }
 }
 

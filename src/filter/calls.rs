@@ -21,14 +21,14 @@ unsafe extern "C" {
     fn proxy_get_buffer_bytes(
         kind: u32,
         start: usize,
-        most: usize,
+        max: usize,
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
     fn proxy_set_buffer_bytes(
         kind: u32,
         start: usize,
-        most: usize,
+        max: usize,
         data: *const u8,
         size: usize,
     ) -> u32;
@@ -157,11 +157,11 @@ fn buffer(kind: u32) -> Result<Vec<u8>, Status> {
     part(kind, 0, ALL)
 }
 
-/// At most `most` bytes of a buffer, from `start` on.
-fn part(kind: u32, start: usize, most: usize) -> Result<Vec<u8>, Status> {
+/// At most `max` bytes of a buffer, from `start` on.
+fn part(kind: u32, start: usize, max: usize) -> Result<Vec<u8>, Status> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: both out-pointers are valid for the call.
-    let status = unsafe { proxy_get_buffer_bytes(kind, start, most, &mut data, &mut size) };
+    let status = unsafe { proxy_get_buffer_bytes(kind, start, max, &mut data, &mut size) };
     check(status).map(|()| take(data, size))
 }
 
@@ -332,12 +332,12 @@ impl Host for Gateway {
         self.set_property("wasm_process_req_body", "true")
     }
 
-    fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
-        part(REQUEST_BODY, start, most)
+    fn request_body(&self, start: usize, max: usize) -> Result<Vec<u8>, Status> {
+        part(REQUEST_BODY, start, max)
     }
 
-    fn response_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status> {
-        part(RESPONSE_BODY, start, most)
+    fn response_body(&self, start: usize, max: usize) -> Result<Vec<u8>, Status> {
+        part(RESPONSE_BODY, start, max)
     }
 
     fn set_response_body(&self, size: usize, bytes: &[u8]) -> Result<(), Status> {

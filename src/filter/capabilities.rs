@@ -15,7 +15,7 @@ pub(crate) struct Capabilities {
     pub host_before_map: bool,
     /// The map of a request with more fields is cut, and the gateway writes past the buffer that it
     /// asked for (Kong: 100 pairs, of which four are pseudo headers).
-    pub most_fields: Option<usize>,
+    pub max_fields: Option<usize>,
     /// Counters are worth their calls; APISIX takes and drops them.
     pub counters: bool,
     /// It has Envoy's foreign functions. Kong traps at them.
@@ -35,7 +35,7 @@ pub(crate) struct Capabilities {
     /// A body is shown only when asked for in the head's callback (APISIX).
     pub asks_for_bodies: bool,
     /// How many bytes of a body it shows, unless the configuration says that it shows more.
-    pub most_body: u64,
+    pub max_body_bytes: u64,
     /// A removed header still reaches the upstream unless it was blanked before (Kong).
     pub blank_before_remove: bool,
     /// There is a memory that all configurations in the gateway share. Kong traps without a section of its
@@ -46,18 +46,18 @@ pub(crate) struct Capabilities {
 }
 
 /// Envoy's own limit, `per_connection_buffer_limit_bytes`.
-const ENVOY_MOST_BODY: u64 = 1 << 20;
+const ENVOY_MAX_BODY_BYTES: u64 = 1 << 20;
 /// nginx writes a larger one into a file (`client_body_buffer_size`), where Kong does not show it.
-const KONG_MOST_BODY: u64 = 8 << 10;
+const KONG_MAX_BODY_BYTES: u64 = 8 << 10;
 /// APISIX shows it whole, from a file too, and the worker holds it in memory.
-const APISIX_MOST_BODY: u64 = 32 << 20;
+const APISIX_MAX_BODY_BYTES: u64 = 32 << 20;
 
 /// The property of the target as the client sent it, which Kong's router makes the upstream's target
 /// of. `:path` there is nginx's `$uri`: decoded, resolved, and cut at `#`.
 pub(crate) const KONG_TARGET: &str = "ngx\0request_uri";
 
 /// What fits into Kong's header map beside the pseudo headers.
-const KONG_MOST_FIELDS: usize = 96;
+const KONG_MAX_FIELDS: usize = 96;
 
 impl Capabilities {
     /// Whether the first tick may fetch, and come at once.
@@ -67,7 +67,7 @@ impl Capabilities {
 
     const ENVOY: Self = Self {
         tells: Some(Tells::AddressAndPort),
-        most_fields: None,
+        max_fields: None,
         authority_is_host: Some(true),
         counters: true,
         foreign_functions: true,
@@ -78,13 +78,13 @@ impl Capabilities {
         host_before_map: false,
         knows_the_end: true,
         asks_for_bodies: false,
-        most_body: ENVOY_MOST_BODY,
+        max_body_bytes: ENVOY_MAX_BODY_BYTES,
         blank_before_remove: false,
         shares_data: true,
     };
     const APISIX: Self = Self {
         tells: Some(Tells::RemoteAddr),
-        most_fields: None,
+        max_fields: None,
         authority_is_host: Some(false),
         counters: false,
         foreign_functions: false,
@@ -95,13 +95,13 @@ impl Capabilities {
         host_before_map: true,
         knows_the_end: false,
         asks_for_bodies: true,
-        most_body: APISIX_MOST_BODY,
+        max_body_bytes: APISIX_MAX_BODY_BYTES,
         blank_before_remove: false,
         shares_data: false,
     };
     const KONG: Self = Self {
         tells: Some(Tells::SourceAddress),
-        most_fields: Some(KONG_MOST_FIELDS),
+        max_fields: Some(KONG_MAX_FIELDS),
         authority_is_host: Some(false),
         counters: true,
         foreign_functions: false,
@@ -112,14 +112,14 @@ impl Capabilities {
         host_before_map: false,
         knows_the_end: false,
         asks_for_bodies: false,
-        most_body: KONG_MOST_BODY,
+        max_body_bytes: KONG_MAX_BODY_BYTES,
         blank_before_remove: true,
         shares_data: false,
     };
     /// Nothing that one of the gateways does not bear.
     const PORTABLE: Self = Self {
         tells: None,
-        most_fields: Some(KONG_MOST_FIELDS),
+        max_fields: Some(KONG_MAX_FIELDS),
         authority_is_host: None,
         counters: true,
         foreign_functions: false,
@@ -130,7 +130,7 @@ impl Capabilities {
         host_before_map: false,
         knows_the_end: false,
         asks_for_bodies: false,
-        most_body: KONG_MOST_BODY,
+        max_body_bytes: KONG_MAX_BODY_BYTES,
         blank_before_remove: true,
         shares_data: false,
     };

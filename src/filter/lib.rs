@@ -109,9 +109,9 @@ pub trait Host {
     fn clear_request_trailers(&self) -> Result<(), Status>;
     /// Asks for the request's body to be shown, where the gateway does that only when asked.
     fn ask_for_body(&self) -> Result<(), Status>;
-    /// At most `most` bytes of the request's body from `start` on. To be called within a callback
+    /// At most `max` bytes of the request's body from `start` on. To be called within a callback
     /// of the body, or while one is held.
-    fn request_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status>;
+    fn request_body(&self, start: usize, max: usize) -> Result<Vec<u8>, Status>;
     /// Whether this module is called for responses: one of its two files is not.
     fn sees_responses(&self) -> bool;
     /// The first value of one response header. To be called within a callback of the response's head.
@@ -122,8 +122,8 @@ pub trait Host {
     fn add_response_header(&self, name: &str, value: &str) -> Result<(), Status>;
     /// Takes every field of this name out of the response.
     fn remove_response_header(&self, name: &str) -> Result<(), Status>;
-    /// At most `most` bytes of the response's body, from `start` on, as far as the gateway shows it now.
-    fn response_body(&self, start: usize, most: usize) -> Result<Vec<u8>, Status>;
+    /// At most `max` bytes of the response's body, from `start` on, as far as the gateway shows it now.
+    fn response_body(&self, start: usize, max: usize) -> Result<Vec<u8>, Status>;
     /// Puts `bytes` in the place of the `size` bytes of the response's body that the gateway shows.
     fn set_response_body(&self, size: usize, bytes: &[u8]) -> Result<(), Status>;
     /// Makes a property of this name for the request. On Envoy it is the filter state `wasm.<name>`.

@@ -1,12 +1,12 @@
 //! The answer to a call, as the gateway gives it.
 
 use crate::{Host, Status};
-use ollama_gate_engine::{Call, Level, MOST_BODY, Response, ResponseBody};
+use ollama_gate_engine::{Call, Level, MAX_BODY_BYTES, Response, ResponseBody};
 
 /// The body of the answer, unless it is larger than anything that is read.
 pub(crate) fn body(host: &impl Host, size: usize) -> Vec<u8> {
     match size {
-        1..=MOST_BODY => host.call_body().unwrap_or_default(),
+        1..=MAX_BODY_BYTES => host.call_body().unwrap_or_default(),
         _ => Vec::new(),
     }
 }
@@ -15,7 +15,7 @@ pub(crate) fn body(host: &impl Host, size: usize) -> Vec<u8> {
 pub(crate) fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
     Response {
         status: host.call_status(),
-        body: match size > MOST_BODY {
+        body: match size > MAX_BODY_BYTES {
             true => ResponseBody::TooLarge(size),
             false => ResponseBody::Bytes(body),
         },

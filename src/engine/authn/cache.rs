@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 /// A longer credential is not remembered.
-const LONGEST: usize = 8 * 1024;
+const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
 /// What an entry takes beside the credential, about.
 const OVERHEAD: usize = 160;
 /// How much of a credential's end is hashed: a token's signature differs where anything does.
@@ -25,7 +25,7 @@ pub(crate) struct Cache<V> {
     old: HashMap<u64, Entry<V>, AsItIs>,
     /// what the young generation holds, in bytes
     bytes: usize,
-    most: usize,
+    max_bytes: usize,
 }
 
 struct Entry<V> {
@@ -44,14 +44,14 @@ impl<V> fmt::Debug for Cache<V> {
 }
 
 impl<V: Clone> Cache<V> {
-    /// Of generations of at most `most` bytes.
-    pub(crate) fn new(most: usize) -> Self {
+    /// Of generations of at most `max_bytes` bytes.
+    pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            hasher: FixedState::with_seed(RandomState::new().hash_one(most)),
+            hasher: FixedState::with_seed(RandomState::new().hash_one(max_bytes)),
             young: HashMap::default(),
             old: HashMap::default(),
             bytes: 0,
-            most,
+            max_bytes,
         }
     }
 
@@ -70,7 +70,7 @@ impl<V: Clone> Cache<V> {
 
     /// Remembers `value` of `text`, unless the text is very long.
     pub(crate) fn insert(&mut self, text: &str, value: V) {
-        if text.len() <= LONGEST {
+        if text.len() <= MAX_CREDENTIAL_BYTES {
             self.put(self.place(text), text.into(), value);
         }
     }
@@ -92,7 +92,7 @@ impl<V: Clone> Cache<V> {
     }
 
     fn put(&mut self, place: u64, text: Box<str>, value: V) {
-        if self.bytes.saturating_add(cost(&text)) > self.most {
+        if self.bytes.saturating_add(cost(&text)) > self.max_bytes {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
         }
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_very_long_token_is_not_remembered() {
         let mut cache = Cache::new(usize::MAX);
-        let long = "x".repeat(LONGEST + 1);
+        let long = "x".repeat(MAX_CREDENTIAL_BYTES + 1);
         cache.insert(&long, 1);
         assert_eq!(cache.get(&long), None);
         cache.insert(&long[1..], 1);

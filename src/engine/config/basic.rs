@@ -71,7 +71,7 @@ table! {
 }
 
 /// The most lines of an htpasswd file that one error names.
-const MOST_LINES: usize = 10;
+const MAX_LINES: usize = 10;
 
 /// The users, none if there is no section.
 pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
@@ -237,9 +237,9 @@ impl<'j> Found<'j> {
                 Err(problem) => problems.push(format!("line {number}: {problem}")),
             }
         }
-        let more = problems.len().saturating_sub(MOST_LINES);
+        let more = problems.len().saturating_sub(MAX_LINES);
         if more > 0 {
-            problems.truncate(MOST_LINES);
+            problems.truncate(MAX_LINES);
             problems.push(format!("and {more} more lines"));
         }
         problems

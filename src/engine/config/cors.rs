@@ -18,7 +18,7 @@ table! {
 }
 
 /// The longest origin.
-const LONGEST: usize = 256;
+const MAX_ORIGIN_BYTES: usize = 256;
 
 /// The sites, if there is one.
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
@@ -98,7 +98,7 @@ fn is_origin(text: &str) -> bool {
             .is_ok_and(|number| number.to_string() == port);
         canonical && port != "0" && !own
     };
-    text.len() <= LONGEST && scheme_fits && host_fits && port.is_none_or(port_fits)
+    text.len() <= MAX_ORIGIN_BYTES && scheme_fits && host_fits && port.is_none_or(port_fits)
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
         ] {
             assert!(is_origin(origin), "{origin}");
         }
-        let long = format!("https://{}", "a".repeat(LONGEST));
+        let long = format!("https://{}", "a".repeat(MAX_ORIGIN_BYTES));
         for other in [
             "",
             "https://",

@@ -107,9 +107,9 @@ fn shown_path(path: &[Step<'_>]) -> String {
     text
 }
 
-/// The first `most` characters of `text`, control characters escaped.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
-    let mut short: String = text.chars().take(most).collect();
+/// The first `max` characters of `text`, control characters escaped.
+pub(crate) fn shortened(text: &str, max: usize) -> String {
+    let mut short: String = text.chars().take(max).collect();
     let cut = short.len() < text.len();
     short = short.escape_debug().to_string();
     if cut {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The most errors that are kept; a configuration with more is not the one that was meant.
-const MOST: usize = 100;
+const MAX_ERRORS: usize = 100;
 
 /// One error: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl ConfigErrors {
         if self.errors.iter().any(|known| known.path == path) {
             return;
         }
-        if self.errors.len() < MOST {
+        if self.errors.len() < MAX_ERRORS {
             self.errors.push(ConfigError { path, message });
         } else {
             self.more = self.more.saturating_add(1);

@@ -109,9 +109,9 @@ fn read_some(
     // A signature is used up by looking at it, so nothing that may wait comes after it.
     methods.sort_by_key(|method| *method == Method::OllamaCli);
     let at_least = section.at_least.node()?;
-    let least = if network { 2 } else { 1 };
-    let most = u64::try_from(items.len()).unwrap_or(MAX_METHODS);
-    let count = count(reader, &at_least, least..=most)?;
+    let min = if network { 2 } else { 1 };
+    let max = u64::try_from(items.len()).unwrap_or(MAX_METHODS);
+    let count = count(reader, &at_least, min..=max)?;
     Some(Requirement::AtLeast {
         count,
         methods,

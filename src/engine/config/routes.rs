@@ -35,7 +35,7 @@ const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const SCOPES: [Scope; 4] = [Scope::Read, Scope::Inference, Scope::Manage, Scope::Cloud];
 
 /// The longest path.
-const LONGEST: usize = 256;
+const MAX_PATH_BYTES: usize = 256;
 
 fn methods() -> Vec<&'static str> {
     METHODS.into()
@@ -116,7 +116,7 @@ fn read_methods(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Vec<&'static
 fn is_plain(text: &str) -> bool {
     let decoded = DecodedPath::read(text.as_bytes());
     decoded.is_ok_and(|path| path.as_str() == text)
-        && text.len() <= LONGEST
+        && text.len() <= MAX_PATH_BYTES
         && !text.ends_with('/')
         && !text.contains(['?', '*', '{', '}'])
 }

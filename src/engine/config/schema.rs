@@ -88,16 +88,16 @@ fn shape(shape: Shape) -> Members {
         Shape::Time => vec![string(), member("format", text("date-time"))],
         Shape::Boolean => vec![member("type", text("boolean"))],
         // Where there is place for it, what Envoy makes of a number of YAML with over 32 bits.
-        Shape::Whole(least, most) if most > 0x7fff_ffff => vec![
+        Shape::Whole(min, max) if max > 0x7fff_ffff => vec![
             member("type", texts(&["integer", "string"])),
-            member("minimum", number(least)),
-            member("maximum", number(most)),
+            member("minimum", number(min)),
+            member("maximum", number(max)),
             member("pattern", text("^[0-9]{10,16}$")),
         ],
-        Shape::Whole(least, most) => vec![
+        Shape::Whole(min, max) => vec![
             member("type", text("integer")),
-            member("minimum", number(least)),
-            member("maximum", number(most)),
+            member("minimum", number(min)),
+            member("maximum", number(max)),
         ],
         Shape::Duration(..) => vec![string(), member("pattern", text(DURATION))],
         Shape::Size(_) => vec![string(), member("pattern", text(SIZE))],

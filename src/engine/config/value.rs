@@ -19,7 +19,7 @@ use time::format_description::well_known::Rfc3339;
 const SHOWN: usize = 40;
 
 /// The longest name of a key, an issuer or a subject.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME_BYTES: usize = 128;
 
 table! {
     pub(super) SECRET => SecretSection {
@@ -82,7 +82,7 @@ impl Reader<'_> {
 
     /// A name for logs and headers: 1 to 128 characters of visible ASCII.
     pub(crate) fn name(&mut self, node: &Node<'_>) -> Option<String> {
-        let fit = |text: &&str| is_visible_ascii(text.as_bytes()) && text.len() <= LONGEST_NAME;
+        let fit = |text: &&str| is_visible_ascii(text.as_bytes()) && text.len() <= MAX_NAME_BYTES;
         self.parsed(node, "1 to 128 characters of visible ASCII", |text| {
             Some(text).filter(fit).map(str::to_owned)
         })
@@ -110,7 +110,7 @@ impl Reader<'_> {
         N: TryFrom<u64>,
     {
         let range = match member.shape() {
-            Shape::Whole(least, most) => least..=most,
+            Shape::Whole(min, max) => min..=max,
             _ => NOTHING,
         };
         let node = member.node()?;
@@ -153,14 +153,14 @@ impl Reader<'_> {
     /// A duration in whole seconds, within the bounds of its field.
     pub(crate) fn duration(&mut self, member: &Member<'_>) -> Option<Duration> {
         let range = match member.shape() {
-            Shape::Duration(least, most) => least..=most,
+            Shape::Duration(min, max) => min..=max,
             _ => NOTHING,
         };
         let shown = |seconds| humantime::format_duration(Duration::from_secs(seconds));
-        let most = shown(*range.end());
+        let max = shown(*range.end());
         let expected = match *range.start() {
-            0 => format!("a duration such as \"30s\", of at most {most}"),
-            least => format!("a duration such as \"30s\", of {} to {most}", shown(least)),
+            0 => format!("a duration such as \"30s\", of at most {max}"),
+            min => format!("a duration such as \"30s\", of {} to {max}", shown(min)),
         };
         self.parsed(&member.node()?, &expected, |text| {
             let duration = humantime::parse_duration(text).ok()?;
@@ -178,7 +178,7 @@ impl Reader<'_> {
     /// A number of bytes, within the bounds of its field.
     pub(crate) fn size(&mut self, member: &Member<'_>) -> Option<u64> {
         let range = match member.shape() {
-            Shape::Size(most) => 1..=most,
+            Shape::Size(max) => 1..=max,
             _ => NOTHING,
         };
         let expected = format!(

@@ -111,10 +111,10 @@ impl<'a> Copies<'a> {
     /// Where that begins cannot be known, so it is read from each place of a group.
     fn are_in_base64(&self, value: &[u8]) -> bool {
         // A letter has six bits.
-        let most = value.len().saturating_mul(6).wrapping_div(8);
+        let max = value.len().saturating_mul(6).wrapping_div(8);
         let parts = || {
             let secrets = self.secrets.iter().map(Cow::as_ref);
-            secrets.filter(|secret| (MIN_PART..=most).contains(&secret.len()))
+            secrets.filter(|secret| (MIN_PART..=max).contains(&secret.len()))
         };
         if !parts().any(|secret| has_pair(value, first_letters(secret))) {
             return false;

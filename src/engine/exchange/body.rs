@@ -21,7 +21,7 @@ use std::rc::Rc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostBody {
     /// how many bytes it can hold
-    pub most: u64,
+    pub max_bytes: u64,
     /// whether there is none; `None` where the gateway does not say
     pub absent: Option<bool>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Held {
     /// what reads the body, or why it is refused
     reader: Result<CodedReader, Denial>,
     read: u64,
-    most: u64,
+    max_bytes: u64,
     /// how often the keys of tokens had changed when its caller was proved
     changes_of_keys: u64,
 }
@@ -112,8 +112,8 @@ impl Held {
         let coding = coding::of(&condition, head)?;
         if let Some(length) = announced(head) {
             condition.check_size(length)?;
-            if length > body.most {
-                return Err(too_large(body.most));
+            if length > body.max_bytes {
+                return Err(too_large(body.max_bytes));
             }
         }
         // Nobody looks at that of JSON. Of two boundaries Ollama takes the first; whoever stands
@@ -125,14 +125,14 @@ impl Held {
             return Err(Denial::new(Reason::AmbiguousBody, advice));
         }
         let reader = Reader::new(condition.kind(), content_type).map_err(|error| unfit(&error))?;
-        let reader = coding::reader(coding, reader, body.most, &engine.decoders);
+        let reader = coding::reader(coding, reader, body.max_bytes, &engine.decoders);
         Ok(Self {
             condition,
             owner: Owner::of(identity),
             address,
             reader: Ok(reader),
             read: 0,
-            most: body.most,
+            max_bytes: body.max_bytes,
             changes_of_keys: engine.authenticators.changes_of_keys(),
         })
     }
@@ -143,8 +143,8 @@ impl Held {
         };
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.read = self.read.saturating_add(length);
-        let fed = match self.read > self.most {
-            true => Err(too_large(self.most)),
+        let fed = match self.read > self.max_bytes {
+            true => Err(too_large(self.max_bytes)),
             false => self.condition.check_size(self.read),
         };
         let fed = fed.and_then(|()| reader.feed(bytes).map_err(|error| unfit(&error)));
@@ -220,9 +220,9 @@ fn announced(head: &RequestHead<'_>) -> Option<u64> {
     Some(length.and_then(Result::ok).unwrap_or(u64::MAX))
 }
 
-fn too_large(most: u64) -> Denial {
+fn too_large(max_bytes: u64) -> Denial {
     let advice = format!(
-        "the gate inspects at most {most} bytes of this request's body: send a smaller one, or ask \
+        "the gate inspects at most {max_bytes} bytes of this request's body: send a smaller one, or ask \
          the operator to raise `host.body_limit`"
     );
     Denial::new(Reason::BodyTooLarge, advice)
@@ -249,7 +249,7 @@ impl Exchange {
     /// The gateway does not show the body, or not all of it.
     pub fn body_hidden(&mut self) {
         if let Some(held) = &mut self.held {
-            held.reader = Err(too_large(held.most));
+            held.reader = Err(too_large(held.max_bytes));
         }
     }
 

@@ -26,11 +26,11 @@ pub(super) fn of(condition: &BodyCondition, head: &RequestHead<'_>) -> Result<Co
     Err(Denial::new(Reason::AmbiguousBody, advice))
 }
 
-/// What reads such a body with `reader`, and at most `most` bytes of it.
+/// What reads such a body with `reader`, and at most `max_bytes` bytes of it.
 pub(super) fn reader(
     coding: Coding,
     reader: Reader,
-    most: u64,
+    max_bytes: u64,
     memory: &DecoderMemory,
 ) -> CodedReader {
     match (coding, &reader) {
@@ -38,7 +38,7 @@ pub(super) fn reader(
         (_, Reader::Opaque(_)) | (Coding::Identity | Coding::Other, _) => {
             CodedReader::plain(reader)
         }
-        (Coding::Zstd, _) => CodedReader::zstd(reader, most, memory),
+        (Coding::Zstd, _) => CodedReader::zstd(reader, max_bytes, memory),
     }
 }
 

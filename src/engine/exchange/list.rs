@@ -12,7 +12,7 @@ use crate::ollama::{Naming, Route, list};
 use std::net::IpAddr;
 
 /// The longest list that is read, in bytes.
-const MOST: usize = 16 << 20;
+const MAX_LIST_BYTES: usize = 16 << 20;
 
 /// A list that has been asked for and is not shown whole.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Exchange {
             return Err(no_list());
         }
         match head.length {
-            Some(length) if length > MOST => Err(too_long()),
+            Some(length) if length > MAX_LIST_BYTES => Err(too_long()),
             _ => Ok(Listing::Held),
         }
     }
@@ -130,7 +130,7 @@ impl Exchange {
         let Some(body) = self.list.as_mut().and_then(|list| list.body.as_mut()) else {
             return Err(no_list());
         };
-        if bytes.len() > MOST.saturating_sub(body.len()) {
+        if bytes.len() > MAX_LIST_BYTES.saturating_sub(body.len()) {
             return Err(too_long());
         }
         body.extend_from_slice(bytes);
@@ -189,6 +189,6 @@ fn no_list() -> Denial {
 
 fn too_long() -> Denial {
     unreadable(format!(
-        "it has more than {MOST} bytes; a credential without a rule for models gets it whole"
+        "it has more than {MAX_LIST_BYTES} bytes; a credential without a rule for models gets it whole"
     ))
 }

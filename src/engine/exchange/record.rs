@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// The longest method, path, subject or id that a line holds, in bytes.
-const LONGEST: usize = 128;
+const MAX_VALUE_BYTES: usize = 128;
 /// The longest cause that a line holds, in bytes.
 const MAX_CAUSE: usize = 384;
 
@@ -107,7 +107,7 @@ impl Record {
 
 fn request_id<'a>(head: &RequestHead<'a>, copies: &Copies<'_>) -> Option<&'a str> {
     let id = head.values(FieldKind::RequestId).next()?;
-    let fit = is_visible_ascii(id) && id.len() <= LONGEST;
+    let fit = is_visible_ascii(id) && id.len() <= MAX_VALUE_BYTES;
     let fit = fit && !resembles_credential(id) && !copies.are_in(id);
     std::str::from_utf8(id).ok().filter(|_| fit)
 }
@@ -142,7 +142,10 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         if facts.route.is_none() {
             line.text(
                 "path",
-                &truncated(masked(without_query(head.path())).as_bytes(), LONGEST),
+                &truncated(
+                    masked(without_query(head.path())).as_bytes(),
+                    MAX_VALUE_BYTES,
+                ),
             );
         }
     }
@@ -153,7 +156,10 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     if let Some(identity) = &facts.identity {
         line.text("credential", identity.method.name())
             .text("id", identity.id)
-            .text("subject", &truncated(identity.subject.as_bytes(), LONGEST));
+            .text(
+                "subject",
+                &truncated(identity.subject.as_bytes(), MAX_VALUE_BYTES),
+            );
         if identity.by_previous_secret {
             line.text("secret", "previous");
         }
@@ -161,7 +167,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         write_whose(&mut line, denial);
     }
     if let Some(model) = &facts.model {
-        line.text("model", &truncated(model.as_bytes(), LONGEST));
+        line.text("model", &truncated(model.as_bytes(), MAX_VALUE_BYTES));
     }
     if let Some(address) = facts.address {
         line.text("address", &address.to_string());
@@ -188,7 +194,10 @@ fn write_whose(line: &mut ObjectWriter, denial: &Denial) {
         line.text("id", id);
     }
     if let Some(subject) = denial.claimed_subject() {
-        line.text("claimed_subject", &truncated(subject.as_bytes(), LONGEST));
+        line.text(
+            "claimed_subject",
+            &truncated(subject.as_bytes(), MAX_VALUE_BYTES),
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use crate::identity::Identity;
 use std::borrow::Cow;
 
 /// The longest subject that is told, in bytes. A cut one could be somebody else's.
-const LONGEST: usize = 256;
+const MAX_SUBJECT_BYTES: usize = 256;
 
 /// Names and values for the gateway's other filters and its access log. The values are visible ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +43,11 @@ impl Shared {
 /// [`Reason::UnsafeIdentity`] if the subject is too long.
 #[inline(never)] // as above
 pub(super) fn check(identity: &Identity<'_>) -> Result<(), Denial> {
-    if identity.subject.len() <= LONGEST {
+    if identity.subject.len() <= MAX_SUBJECT_BYTES {
         return Ok(());
     }
     let advice = format!(
-        "a name of more than {LONGEST} bytes is not shared with the gateway, ask \
+        "a name of more than {MAX_SUBJECT_BYTES} bytes is not shared with the gateway, ask \
              the operator for a shorter one"
     );
     Err(Denial::new(Reason::UnsafeIdentity, advice))

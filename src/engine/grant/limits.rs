@@ -38,11 +38,11 @@ impl RequestLimits {
             Naming::Create => ("parameters.num_ctx", "parameters.num_predict"),
             _ => ("options.num_ctx", "options.num_predict"),
         };
-        if let (Some(most), Some(asked)) = (self.num_ctx, members.num_ctx) {
-            check_number(num_ctx, asked, most)?;
+        if let (Some(max), Some(asked)) = (self.num_ctx, members.num_ctx) {
+            check_number(num_ctx, asked, max)?;
         }
-        if let Some(most) = self.num_predict {
-            check_tokens(most, Bounded::of(route), num_predict, members)?;
+        if let Some(max) = self.num_predict {
+            check_tokens(max, Bounded::of(route), num_predict, members)?;
         }
         self.check_overrides(members)
     }
@@ -91,26 +91,26 @@ impl RequestLimits {
     /// It is.
     pub fn check_size(&self, bytes: u64) -> Result<(), Denial> {
         match self.request_bytes {
-            Some(most) if bytes > most => Err(exceeded(format!(
-                "the body may have {most} bytes at the most"
+            Some(max) if bytes > max => Err(exceeded(format!(
+                "the body may have {max} bytes at the most"
             ))),
             _ => Ok(()),
         }
     }
 
     fn check_keep_alive(&self, asked: Option<KeepAlive>) -> Result<(), Denial> {
-        let (Some(most), Some(asked)) = (self.keep_alive, asked) else {
+        let (Some(max), Some(asked)) = (self.keep_alive, asked) else {
             return Ok(());
         };
         let fit = match asked {
             KeepAlive::Forever => false,
-            KeepAlive::For(asked) => asked <= most,
+            KeepAlive::For(asked) => asked <= max,
         };
         if fit {
             return Ok(());
         }
-        let most = humantime::format_duration(most);
-        let advice = format!("`keep_alive` may be from 0 to {most}, or left out");
+        let max = humantime::format_duration(max);
+        let advice = format!("`keep_alive` may be from 0 to {max}, or left out");
         Err(exceeded(advice))
     }
 }
@@ -149,7 +149,7 @@ impl Bounded {
 }
 
 fn check_tokens(
-    most: u64,
+    max: u64,
     bounded: Bounded,
     num_predict: &'static str,
     members: &Members,
@@ -162,7 +162,7 @@ fn check_tokens(
     ];
     for (name, asked) in all {
         if let Some(asked) = asked {
-            check_number(name, asked, most)?;
+            check_number(name, asked, max)?;
         }
     }
     let needed = match bounded {
@@ -174,15 +174,15 @@ fn check_tokens(
     };
     match needed {
         (_, Some(_)) => Ok(()),
-        (name, None) => Err(exceeded(format!("send `{name}`, of 1 to {most}"))),
+        (name, None) => Err(exceeded(format!("send `{name}`, of 1 to {max}"))),
     }
 }
 
 /// Zero and less have meanings of their own, all of them more than any number.
-fn check_number(name: &str, asked: Number, most: u64) -> Result<(), Denial> {
+fn check_number(name: &str, asked: Number, max: u64) -> Result<(), Denial> {
     match u64::try_from(asked.value()) {
-        Ok(asked) if (1..=most).contains(&asked) => Ok(()),
-        _ => Err(exceeded(format!("`{name}` may be from 1 to {most}"))),
+        Ok(asked) if (1..=max).contains(&asked) => Ok(()),
+        _ => Err(exceeded(format!("`{name}` may be from 1 to {max}"))),
     }
 }
 

@@ -209,7 +209,7 @@ fn parameters_of_a_model_to_create_are_bounded_as_options_are() {
         num_predict: Some(100),
         ..RequestLimits::default()
     };
-    for (limits, name, most) in [(&ctx, "num_ctx", 8192), (&predict, "num_predict", 100)] {
+    for (limits, name, max) in [(&ctx, "num_ctx", 8192), (&predict, "num_predict", 100)] {
         let body =
             |value: &str| format!(r#"{{"model": "x", "parameters": {{"{name}": {value}}}}}"#);
         for value in ["1", "100", "100.9", "null"] {
@@ -220,7 +220,7 @@ fn parameters_of_a_model_to_create_are_bounded_as_options_are() {
         let stop = r#"{"parameters": {"stop": ["a"], "temperature": 0.5}}"#;
         passes(limits, "/api/create", stop);
         for value in ["1000000", "8193", "0", "-1", "-2", "1e9"] {
-            let expected = format!("{PREFIX}`parameters.{name}` may be from 1 to {most}");
+            let expected = format!("{PREFIX}`parameters.{name}` may be from 1 to {max}");
             assert_eq!(
                 refused(limits, "/api/create", &body(value)),
                 expected,

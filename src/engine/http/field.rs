@@ -126,12 +126,12 @@ const NAMES: [(&[u8], FieldKind); 57] = [
 ];
 
 /// No name is longer.
-const LONGEST: usize = 32;
+const MAX_NAME_BYTES: usize = 32;
 
 /// How many names are shorter than each length, so that those of one length are a range.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a panic here fails the build
-const SHORTER: [usize; LONGEST + 2] = {
-    let mut shorter = [0; LONGEST + 2];
+const SHORTER: [usize; MAX_NAME_BYTES + 2] = {
+    let mut shorter = [0; MAX_NAME_BYTES + 2];
     let mut length = 0;
     let mut place = 0;
     while length < shorter.len() {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The largest answer that is read, in bytes. A JWKS of a hundred keys has some 50,000.
-pub const MOST_BODY: usize = 256 * 1024;
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// One HTTP call that the gateway has to make. Headers and body may hold secrets.
 #[derive(Clone, PartialEq, Eq)]

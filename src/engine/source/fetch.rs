@@ -1,6 +1,6 @@
 //! One document: what is held of it, and the fetches under way.
 
-use super::call::{Call, Document, MOST_BODY, News, Read, Response, ResponseBody};
+use super::call::{Call, Document, MAX_BODY_BYTES, News, Read, Response, ResponseBody};
 use super::negative_cache::NegativeCache;
 use super::retry::{Jitter, Looks, PerSecond, RetryDelay, has_passed};
 use super::rules::{Cached, FetchRules, NotFetched, Why};
@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The most warnings of one document that are logged: ten, and how many more there are.
-const MOST_WARNINGS: usize = 11;
+const MAX_WARNINGS: usize = 11;
 
 /// A fetch under way. Dropping it frees its place and does nothing else.
 #[derive(Debug)]
@@ -202,8 +202,8 @@ impl<D: Document> Source<D> {
         // Clients that go away free their places, but cannot make the server be asked ever faster.
         let in_flight = self.in_flight.of(why);
         if why != Why::Prefetch
-            && (in_flight.get() >= self.rules.most_in_flight
-                || !state.begun.one_more(self.rules.most_per_second, now))
+            && (in_flight.get() >= self.rules.max_in_flight
+                || !state.begun.one_more(self.rules.max_per_second, now))
         {
             return Err(NotFetched::Busy);
         }
@@ -288,7 +288,7 @@ impl<D: Document> Source<D> {
             news.push(self.news(Level::Info, what));
         }
         if changed {
-            let warnings = warnings.into_iter().take(MOST_WARNINGS);
+            let warnings = warnings.into_iter().take(MAX_WARNINGS);
             news.extend(warnings.map(|warning| self.news(Level::Warn, &warning)));
         }
         Progress::Done {
@@ -326,9 +326,9 @@ fn usable<'b>(response: &Response<'b>) -> Result<&'b [u8], String> {
     match (response.status, response.body) {
         (None, _) => Err("no answer came".to_owned()),
         (Some(200), ResponseBody::Bytes(body)) => Ok(body),
-        (Some(200), ResponseBody::TooLarge(size)) => {
-            Err(format!("the answer has {size} bytes, over {MOST_BODY}"))
-        }
+        (Some(200), ResponseBody::TooLarge(size)) => Err(format!(
+            "the answer has {size} bytes, over {MAX_BODY_BYTES}"
+        )),
         (Some(status @ 300..=399), _) => Err(format!(
             "the answer is a redirect ({status}), which is not followed"
         )),

@@ -7,8 +7,8 @@ const RULES: FetchRules = FetchRules {
     every: 600,
     max_stale: 3600,
     cool_down: 10,
-    most_in_flight: 3,
-    most_per_second: 1000,
+    max_in_flight: 3,
+    max_per_second: 1000,
 };
 
 /// A list of words. `-> /path` points elsewhere, `!` cannot be used, `?` brings warnings along.
@@ -167,7 +167,7 @@ fn so_many_are_under_way_and_no_more() {
 #[test]
 fn clients_that_go_away_cannot_make_the_server_be_asked_ever_faster() {
     let rules = FetchRules {
-        most_per_second: 5,
+        max_per_second: 5,
         ..RULES
     };
     let source = Source::new("words".to_owned(), Words, rules, 7);

@@ -19,7 +19,7 @@ mod retry;
 mod rules;
 mod sources;
 
-pub use call::{Call, MOST_BODY, News, Response, ResponseBody};
+pub use call::{Call, MAX_BODY_BYTES, News, Response, ResponseBody};
 pub(crate) use call::{Document, Read};
 pub(crate) use fetch::Source;
 pub(crate) use rules::{Cached, FetchRules, NotFetched, Why};

@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use std::collections::HashMap;
 
 /// The most names that are remembered.
-const MOST: usize = 256;
+const MAX_NAMES: usize = 256;
 
 /// Names that a fetch did not bring, each for a while.
 #[derive(Debug, Default)]
@@ -18,11 +18,11 @@ impl NegativeCache {
     /// it; if none is, the newcomer is not remembered, and is asked for again: the cool-down bounds
     /// that.
     pub(crate) fn note(&mut self, item: &str, now: Timestamp, seconds: i64) {
-        if self.since.len() >= MOST {
+        if self.since.len() >= MAX_NAMES {
             self.since
                 .retain(|_, since| !has_passed(*since, seconds, now));
         }
-        if self.since.len() < MOST {
+        if self.since.len() < MAX_NAMES {
             self.since.insert(item.to_owned(), now);
         }
     }
@@ -62,7 +62,7 @@ mod tests {
         for number in 0..10_000 {
             names.note(&number.to_string(), NOW, 10);
         }
-        assert_eq!(names.since.len(), MOST);
+        assert_eq!(names.since.len(), MAX_NAMES);
         names.note("later", NOW.plus(11), 10);
         assert_eq!(names.since.len(), 1);
     }

@@ -3,7 +3,7 @@
 use crate::time::Timestamp;
 
 /// The longest back-off, in seconds.
-const LONGEST: i64 = 300;
+const MAX_BACK_OFF_SECONDS: i64 = 300;
 
 /// The most looks that begin in a cool-down before one is answered: several requests may come for a new
 /// key at once.
@@ -32,12 +32,12 @@ pub(crate) struct PerSecond {
 }
 
 impl PerSecond {
-    /// Counts one more at `now`, unless this second has had `most`.
-    pub(crate) fn one_more(&mut self, most: u32, now: Timestamp) -> bool {
+    /// Counts one more at `now`, unless this second has had `max`.
+    pub(crate) fn one_more(&mut self, max: u32, now: Timestamp) -> bool {
         if self.second != Some(now.seconds()) {
             (self.second, self.count) = (Some(now.seconds()), 0);
         }
-        if self.count >= most {
+        if self.count >= max {
             return false;
         }
         self.count = self.count.saturating_add(1);
@@ -128,9 +128,11 @@ impl RetryDelay {
     /// It failed at `now`: leaves it alone for 1, 2, 4, … 300 seconds, spread by `jitter`. Gives the
     /// seconds.
     pub(crate) fn failed(&mut self, now: Timestamp, jitter: &mut Jitter) -> i64 {
-        let doubled = 1_i64.checked_shl(self.failures.min(16)).unwrap_or(LONGEST);
+        let doubled = 1_i64
+            .checked_shl(self.failures.min(16))
+            .unwrap_or(MAX_BACK_OFF_SECONDS);
         self.failures = self.failures.saturating_add(1);
-        let seconds = jitter.around(doubled.min(LONGEST));
+        let seconds = jitter.around(doubled.min(MAX_BACK_OFF_SECONDS));
         self.waiting = Some((now, seconds));
         seconds
     }

@@ -12,9 +12,9 @@ pub(crate) struct FetchRules {
     /// how long after a look, a fetch for something missing or doubted, there is no other
     pub cool_down: i64,
     /// the most fetches under way
-    pub most_in_flight: u32,
+    pub max_in_flight: u32,
     /// the most fetches that begin in one second, whatever becomes of them
-    pub most_per_second: u32,
+    pub max_per_second: u32,
 }
 
 /// What there is.

@@ -228,8 +228,8 @@ mod tests {
             every: 600,
             max_stale: 3600,
             cool_down: 10,
-            most_in_flight: 3,
-            most_per_second: 1000,
+            max_in_flight: 3,
+            max_per_second: 1000,
         };
         Source::new(name.to_owned(), Bytes, rules, 7)
     }

@@ -266,7 +266,7 @@ fn warnings_are_told_of_another_document_only_and_not_without_end() {
     let source = source();
     let odd = "?".repeat(1_000);
     let (_, _, lines) = fetch(&source, &odd, NOW);
-    assert_eq!(lines.len(), 1 + MOST_WARNINGS);
+    assert_eq!(lines.len(), 1 + MAX_WARNINGS);
     assert_eq!(lines[1], "ollama-gate: words: one is odd");
     let again = fetch(&source, &odd, NOW);
     assert_eq!(again, (false, true, Vec::new()));

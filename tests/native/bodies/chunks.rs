@@ -4,7 +4,7 @@ use super::{members, read_in};
 use ollama_gate_engine::internals::{BodyError, MAX_KEPT, Scanner};
 
 /// All that a reader may hold, of whatever body: six names, and one text in two sizes.
-const MOST: usize = 8 * MAX_KEPT + 1024;
+const MAX_HELD_BYTES: usize = 8 * MAX_KEPT + 1024;
 
 const BODIES: [&[u8]; 6] = [
     br#" {"model": "ll\u0061ma\ud83d\ude00", "options": {"num_ctx": -1.5e3, "x": [1, [true]]}, "raw": false} "#,
@@ -43,7 +43,7 @@ fn stream(pieces: impl Iterator<Item = Vec<u8>>) -> (Scanner, u64) {
             scanner.feed(chunk).unwrap();
             sent += chunk.len() as u64;
             let held = scanner.held();
-            assert!(held <= MOST, "{held} bytes are held after {sent}");
+            assert!(held <= MAX_HELD_BYTES, "{held} bytes are held after {sent}");
         }
     }
     (scanner, sent)

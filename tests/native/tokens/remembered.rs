@@ -89,7 +89,7 @@ impl Gate {
             connection: self,
             clock: self,
             body: HostBody {
-                most: 1024,
+                max_bytes: 1024,
                 absent: Some(true),
             },
         };

@@ -1,6 +1,6 @@
 //! The hash of a password, as `htpasswd` and `openssl passwd` write it.
 
-use super::LONGEST_PASSWORD;
+use super::MAX_PASSWORD_BYTES;
 use super::crypt::{Hash, is_encoded, md5_crypt, sha_crypt};
 use base64::Engine as _;
 use base64::alphabet;
@@ -129,14 +129,14 @@ impl PasswordHash {
     pub(crate) fn fits(&self, password: &str) -> bool {
         let password = password.as_bytes();
         // bcrypt looks at no more, and takes a zero byte for the end.
-        if password.len() > LONGEST_PASSWORD || password.contains(&0) {
+        if password.len() > MAX_PASSWORD_BYTES || password.contains(&0) {
             return false;
         }
         let digest = match &self.scheme {
             Scheme::Bcrypt { cost, salt } => {
                 // As in C, a zero byte belongs to the password, if there is space for it.
                 let mut key = [password, &[0]].concat();
-                key.truncate(LONGEST_PASSWORD);
+                key.truncate(MAX_PASSWORD_BYTES);
                 let mut digest = bcrypt::bcrypt(*cost, *salt, &key).to_vec();
                 // The last byte is not written.
                 digest.truncate(23);
@@ -233,10 +233,10 @@ fn number(digits: &str) -> Option<u32> {
     digits.parse().ok().filter(|_| plain)
 }
 
-/// A salt of at most `most` characters, and a digest of `length` behind a `$`.
-fn salted(text: &str, most: usize, length: usize) -> Result<(String, Vec<u8>), Unusable> {
+/// A salt of at most `max` characters, and a digest of `length` behind a `$`.
+fn salted(text: &str, max: usize, length: usize) -> Result<(String, Vec<u8>), Unusable> {
     let (salt, digest) = text.split_once('$').ok_or(Unusable::Malformed)?;
-    let fit = salt.len() <= most && salt.bytes().all(|byte| byte.is_ascii_graphic());
+    let fit = salt.len() <= max && salt.bytes().all(|byte| byte.is_ascii_graphic());
     if !fit || digest.len() != length || !is_encoded(digest) {
         return Err(Unusable::Malformed);
     }

@@ -1,6 +1,6 @@
 //! A name and a password, as they come in the header.
 
-use super::LONGEST_PASSWORD;
+use super::MAX_PASSWORD_BYTES;
 use crate::denial::{Denial, Reason};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -78,7 +78,7 @@ impl Login {
         if self.password().is_empty() {
             return Err(malformed("the password is empty"));
         }
-        if self.password().len() > LONGEST_PASSWORD {
+        if self.password().len() > MAX_PASSWORD_BYTES {
             return Err(malformed("the password is longer than 72 bytes"));
         }
         Ok(())

@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The longest password in bytes. bcrypt looks at no more, and so at no difference behind them.
-pub(crate) const LONGEST_PASSWORD: usize = 72;
+pub(crate) const MAX_PASSWORD_BYTES: usize = 72;
 
 /// How much of good logins is remembered, in bytes per generation and user: the longest there is.
 const KNOWN: usize = 512;

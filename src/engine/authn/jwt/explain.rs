@@ -65,7 +65,7 @@ pub(crate) fn near_miss(found: &str, expected: &str) -> &'static str {
 /// What is wrong with the length of a signature of `algorithm` that has so many bytes: none of these
 /// can be right, and most were cut when the token was copied.
 pub(crate) fn length(algorithm: Algorithm, bytes: usize) -> Option<String> {
-    let (least, most) = match algorithm {
+    let (min, max) = match algorithm {
         Algorithm::Hs256 => (32, 32),
         Algorithm::Hs384 => (48, 48),
         Algorithm::Hs512 | Algorithm::Es256 | Algorithm::EdDsa => (64, 64),
@@ -73,11 +73,11 @@ pub(crate) fn length(algorithm: Algorithm, bytes: usize) -> Option<String> {
         // At least that of the smallest key that is accepted.
         _ => (256, usize::MAX),
     };
-    let at_least = if most > least { "at least " } else { "" };
-    let wrong = !(least..=most).contains(&bytes);
+    let at_least = if max > min { "at least " } else { "" };
+    let wrong = !(min..=max).contains(&bytes);
     wrong.then(|| {
         format!(
-            "it has {bytes} bytes, and one of {} has {at_least}{least}: copy the token whole",
+            "it has {bytes} bytes, and one of {} has {at_least}{min}: copy the token whole",
             algorithm.name()
         )
     })

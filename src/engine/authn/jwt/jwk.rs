@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The most keys of a fetched set that are used.
-const MOST_KEYS: usize = 100;
+const MAX_KEYS: usize = 100;
 /// The most warnings about a fetched set.
-const MOST_WARNINGS: usize = 10;
+const MAX_WARNINGS: usize = 10;
 /// The longest `kid`, in bytes.
-const LONGEST_KID: usize = 256;
+const MAX_KID_BYTES: usize = 256;
 /// Members that only a private or secret key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -56,8 +56,8 @@ pub fn key(json: &Json) -> Result<Key, String> {
     }
     check_purpose(json)?;
     let kid = text("kid")?.map(str::to_owned);
-    if kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
-        return Err(format!("has a `kid` of more than {LONGEST_KID} bytes"));
+    if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
+        return Err(format!("has a `kid` of more than {MAX_KID_BYTES} bytes"));
     }
     let bytes = |name: &str| {
         let text = text(name)?.ok_or_else(|| format!("has no `{name}`"))?;
@@ -123,12 +123,12 @@ pub(crate) fn key_set(body: &[u8]) -> Result<(KeySet, Vec<String>), String> {
     let (mut keys, mut warnings, mut more) = (Vec::new(), Vec::new(), 0_usize);
     for (place, item) in items.iter().enumerate() {
         let read = match keys.len() {
-            MOST_KEYS.. => Err(format!("is one too many, {MOST_KEYS} are used")),
+            MAX_KEYS.. => Err(format!("is one too many, {MAX_KEYS} are used")),
             _ => key(item),
         };
         match read {
             Ok(key) => keys.push(key),
-            Err(why) if warnings.len() < MOST_WARNINGS => {
+            Err(why) if warnings.len() < MAX_WARNINGS => {
                 warnings.push(format!("key {place} of the JWKS is skipped: it {why}"));
             }
             Err(_) => more = more.saturating_add(1),

@@ -5,13 +5,13 @@ fn set(keys: &Value) -> Result<(KeySet, Vec<String>), String> {
 }
 
 /// How many keys can be found in `set` by the names that [`many`] gives.
-fn found(set: &KeySet, most: usize) -> Vec<usize> {
+fn found(set: &KeySet, max: usize) -> Vec<usize> {
     let known = |place: &usize| {
         let kid = place.to_string();
         let candidates = set.candidates(Algorithm::Es256, Some(&kid));
         candidates != crate::authn::jwt::Candidates::UnknownKid
     };
-    (0..most).filter(known).collect()
+    (0..max).filter(known).collect()
 }
 
 /// Keys called 0, 1, 2, ….

@@ -14,7 +14,7 @@ const ED25519_SPKI: [u8; 12] = [
 ];
 
 /// The most keys that are tried for a token that names none.
-const MOST_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 4;
 
 /// A public key that is strong enough.
 pub struct PublicKey {
@@ -43,9 +43,9 @@ impl PublicKey {
         );
         let bits = n.bits_vartime();
         if !RSA_BITS.contains(&bits) {
-            let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
+            let (min, max) = (RSA_BITS.start(), RSA_BITS.end());
             return Err(format!(
-                "is an RSA key of {bits} bits, expected {least} to {most}"
+                "is an RSA key of {bits} bits, expected {min} to {max}"
             ));
         }
         if is_even || e <= BoxedUint::one() {
@@ -229,7 +229,7 @@ impl KeySet {
         let fit = self.keys.iter().filter(of_name).filter(|key| {
             key.public.fits(algorithm) && key.algorithm.is_none_or(|only| only == algorithm)
         });
-        Candidates::Keys(fit.take(MOST_CANDIDATES).map(|key| &key.public).collect())
+        Candidates::Keys(fit.take(MAX_CANDIDATES).map(|key| &key.public).collect())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::source::Tried;
 use crate::time::Timestamp;
 
 /// The longest `kid` that is looked for, in bytes.
-const LONGEST_KID: usize = 256;
+const MAX_KID_BYTES: usize = 256;
 
 /// The keys of one issuer.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ fn check_remote(
     }
     let kid = token.kid.as_deref().unwrap_or_default();
     match fetched {
-        _ if kid.len() > LONGEST_KID => Err(unknown_kid()),
+        _ if kid.len() > MAX_KID_BYTES => Err(unknown_kid()),
         None => Err(Unproved::Needs(Need::Kid(kid.to_owned()))),
         Some(worked) => {
             remote.note_missing(kid, checker.now);

@@ -13,7 +13,7 @@ use crate::time::{Timestamp, duration_in_words};
 use std::rc::Rc;
 
 /// How many models a token may name.
-const MOST_MODELS: usize = 64;
+const MAX_MODELS: usize = 64;
 
 /// For whom a token may be.
 #[derive(Debug)]
@@ -227,7 +227,7 @@ impl TokenRules {
     /// The first moment at which [`TokenRules::check_times`] finds a token with these `times` expired.
     pub(crate) fn end(&self, times: &Times) -> Option<Timestamp> {
         let aged = self.max_age.zip(times.issued);
-        let aged = aged.map(|(most, issued)| issued.plus(most));
+        let aged = aged.map(|(max, issued)| issued.plus(max));
         let end = times.expires.into_iter().chain(aged).min()?;
         Some(end.plus(self.leeway))
     }
@@ -261,11 +261,11 @@ impl TokenRules {
             }
         }
         match (self.max_age, times.issued) {
-            (Some(most), Some(issued)) if now >= issued.plus(most).plus(self.leeway) => {
+            (Some(max), Some(issued)) if now >= issued.plus(max).plus(self.leeway) => {
                 let ago = duration_in_words(now.since(issued));
-                let most = duration_in_words(most);
+                let max = duration_in_words(max);
                 expired(format!(
-                    "it was issued {ago} ago, this gate accepts it for {most}, sign in again"
+                    "it was issued {ago} ago, this gate accepts it for {max}, sign in again"
                 ))
             }
             (Some(_), None) => {
@@ -277,13 +277,13 @@ impl TokenRules {
     }
 
     fn check_lifetime(&self, times: &Times) -> Result<(), Denial> {
-        let Some(most) = self.max_lifetime else {
+        let Some(max) = self.max_lifetime else {
             return Ok(());
         };
         let advice = match (times.issued, times.expires) {
-            (Some(start), Some(end)) if end <= start.plus(most) => return Ok(()),
+            (Some(start), Some(end)) if end <= start.plus(max) => return Ok(()),
             (Some(start), Some(end)) => format!(
-                "from `iat` to `exp` are {} seconds, this gate accepts at most {most}",
+                "from `iat` to `exp` are {} seconds, this gate accepts at most {max}",
                 end.since(start)
             ),
             (None, _) => {
@@ -312,7 +312,7 @@ impl TokenRules {
                 .iter()
                 .flat_map(|text| text.split_ascii_whitespace())
         };
-        if names().take(MOST_MODELS.saturating_add(1)).count() > MOST_MODELS {
+        if names().take(MAX_MODELS.saturating_add(1)).count() > MAX_MODELS {
             return Err(unreadable("names too many models"));
         }
         let patterns = names()

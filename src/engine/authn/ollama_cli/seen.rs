@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// The most signatures of one key that are remembered, about 80 kB.
-pub(crate) const MOST: usize = 1024;
+pub(crate) const MAX_SIGNATURES: usize = 1024;
 
 /// SHA-256 of what was signed.
 pub(crate) type MessageDigest = [u8; 32];
@@ -55,7 +55,7 @@ impl Seen {
             };
         }
         self.first.insert((time, digest), now);
-        if self.first.len() > MOST
+        if self.first.len() > MAX_SIGNATURES
             && let Some(((time, _), _)) = self.first.first_key_value()
         {
             let floor = time.plus(1);
@@ -129,17 +129,17 @@ mod tests {
     #[test]
     fn a_full_memory_makes_the_window_shorter_and_never_open() {
         let mut seen = Seen::default();
-        for number in 0..MOST {
-            let time = 100 + i64::from(number >= MOST / 2);
+        for number in 0..MAX_SIGNATURES {
+            let time = 100 + i64::from(number >= MAX_SIGNATURES / 2);
             assert_eq!(note(&mut seen, time, number, 101), Ok(()), "{number}");
         }
-        assert_eq!(note(&mut seen, 101, MOST, 101), Ok(()));
-        assert_eq!(seen.first.len(), MOST / 2 + 1);
-        for number in 0..MOST / 2 {
+        assert_eq!(note(&mut seen, 101, MAX_SIGNATURES, 101), Ok(()));
+        assert_eq!(seen.first.len(), MAX_SIGNATURES / 2 + 1);
+        for number in 0..MAX_SIGNATURES / 2 {
             let replayed = note(&mut seen, 100, number, 120);
             assert_eq!(replayed, Err(Unfit::Forgotten), "{number}");
         }
-        for number in MOST / 2..=MOST {
+        for number in MAX_SIGNATURES / 2..=MAX_SIGNATURES {
             let replayed = note(&mut seen, 101, number, 120);
             assert_eq!(replayed, Err(Unfit::Replayed), "{number}");
         }
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn it_holds_no_more_than_its_bound_even_within_one_second() {
         let mut seen = Seen::default();
-        let mut most = 0;
-        for number in 0..3 * MOST {
+        let mut largest = 0;
+        for number in 0..3 * MAX_SIGNATURES {
             let _ = note(&mut seen, 100, number, 100);
-            most = most.max(seen.first.len());
+            largest = largest.max(seen.first.len());
         }
-        assert_eq!(most, MOST);
+        assert_eq!(largest, MAX_SIGNATURES);
         assert_eq!(note(&mut seen, 100, 0, 100), Err(Unfit::Forgotten));
         assert_eq!(note(&mut seen, 101, 0, 101), Ok(()));
     }

@@ -73,7 +73,7 @@ table! {
 const SHORTEST: usize = 12;
 /// How many fetches of one issuer's keys a worker has under way at the most: what comes in within
 /// one answer's time at some hundred requests a second.
-const MOST_IN_FLIGHT: u32 = 32;
+const MAX_IN_FLIGHT: u32 = 32;
 
 const DAY: u64 = 24 * 3600;
 
@@ -292,8 +292,8 @@ fn read_jwks(
         every,
         max_stale,
         cool_down,
-        most_in_flight: MOST_IN_FLIGHT,
-        most_per_second: MOST_IN_FLIGHT,
+        max_in_flight: MAX_IN_FLIGHT,
+        max_per_second: MAX_IN_FLIGHT,
     };
     let name = format!("jwt `{name}`: keys");
     let source = Source::new(name, document, rules, reader.seed);

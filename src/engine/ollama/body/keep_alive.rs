@@ -13,7 +13,7 @@ pub enum KeepAlive {
 }
 
 /// What Go's durations can hold, in nanoseconds.
-const LONGEST: u64 = i64::MAX.unsigned_abs();
+const MAX_NANOSECONDS: u64 = i64::MAX.unsigned_abs();
 
 /// The units of Go's `time.ParseDuration`, in nanoseconds. Both letters for micro are there.
 const UNITS: [(&str, u64); 8] = [
@@ -65,7 +65,7 @@ impl KeepAlive {
             true => Self::Forever,
             false => Self::For(Duration::from_nanos(total)),
         };
-        (total <= LONGEST).then_some(keep_alive)
+        (total <= MAX_NANOSECONDS).then_some(keep_alive)
     }
 }
 
@@ -103,11 +103,11 @@ fn digits(text: &str) -> (&str, &str) {
 /// must this. `None` for more digits than Go takes into account.
 #[allow(clippy::as_conversions)] // at most 18 digits, and a result below `unit`
 fn part(digits: &str, unit: u64) -> Option<u64> {
-    const MOST: usize = 18;
+    const MAX_DIGITS: usize = 18;
     if digits.is_empty() {
         return Some(0);
     }
-    let count = Some(digits.len()).filter(|count| *count <= MOST)?;
+    let count = Some(digits.len()).filter(|count| *count <= MAX_DIGITS)?;
     let scale = 10_f64.powi(i32::try_from(count).ok()?);
     let value: u64 = digits.parse().ok()?;
     Some((value as f64 * (unit as f64 / scale)) as u64)

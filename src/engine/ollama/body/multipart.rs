@@ -285,11 +285,11 @@ impl Part {
 
 /// The boundary that `content_type` announces (RFC 2046 section 5.1.1).
 fn boundary(content_type: &[u8]) -> Option<&str> {
-    const MOST: usize = 70;
+    const MAX_BOUNDARY_BYTES: usize = 70;
     let parameters = Parameters::parse(std::str::from_utf8(content_type).ok()?)?;
     let is_form = parameters.is("multipart/form-data") && !parameters.has_extended("");
     let boundary = parameters.get("boundary").filter(|_| is_form)?;
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
-    let has_length = (1..=MOST).contains(&boundary.len());
+    let has_length = (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len());
     (has_length && boundary.bytes().all(is_fit)).then_some(boundary)
 }

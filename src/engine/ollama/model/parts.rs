@@ -11,8 +11,8 @@ const TAG: &str = "latest";
 pub(crate) const ANY: &str = "*";
 
 /// The longest part of a name, in bytes, and the longest host.
-const LONGEST: usize = 80;
-const LONGEST_HOST: usize = 350;
+const MAX_PART_BYTES: usize = 80;
+const MAX_HOST_BYTES: usize = 350;
 
 /// The parts of a name, each whatever stands in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,9 @@ impl<'t> Parts<'t> {
         let host = self.host.unwrap_or(HOST);
         let namespace = self.namespace.unwrap_or(NAMESPACE);
         let tag = self.tag.unwrap_or(TAG);
-        let fits = |part: &str, also: &[u8]| pattern && part == ANY || is_part(part, also, LONGEST);
-        let fit = is_part(host, b".:", LONGEST_HOST)
+        let fits =
+            |part: &str, also: &[u8]| pattern && part == ANY || is_part(part, also, MAX_PART_BYTES);
+        let fit = is_part(host, b".:", MAX_HOST_BYTES)
             && fits(namespace, b"")
             && fits(self.model, b".")
             && fits(tag, b".");
@@ -98,8 +99,8 @@ fn behind<'t>(text: &'t str, part: &str) -> Option<&'t str> {
 }
 
 /// One part: a letter, a digit or `_`, then these, `-` and what `also` has.
-fn is_part(part: &str, also: &[u8], longest: usize) -> bool {
+fn is_part(part: &str, also: &[u8], max: usize) -> bool {
     let first = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let other = |byte: u8| first(byte) || byte == b'-' || also.contains(&byte);
-    part.len() <= longest && part.bytes().next().is_some_and(first) && part.bytes().all(other)
+    part.len() <= max && part.bytes().next().is_some_and(first) && part.bytes().all(other)
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use table::{ACCEPTED, Case, FORGED, cases_of, configurations};
 
 /// A token that is longer is not remembered.
-const LONGEST_REMEMBERED: usize = 8 * 1024;
+const MAX_REMEMBERED_BYTES: usize = 8 * 1024;
 
 /// What one algorithm came to.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ fn run(algorithm: &str, cases: &[Case], host_crypto: bool) -> Row {
         assert!(!remembered(&seen), "{what}");
         let again = send(world, case);
         assert_eq!(again.verdict(), expected, "{what}, again");
-        if case.token.len() <= LONGEST_REMEMBERED {
+        if case.token.len() <= MAX_REMEMBERED_BYTES {
             assert_eq!(remembered(&again), case.expected == FORGED, "{what}");
             assert!(!asked(&again), "{what}: asked again");
         }

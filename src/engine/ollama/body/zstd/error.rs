@@ -46,7 +46,7 @@ impl fmt::Display for ZstdError {
                 f,
                 "send it uncompressed: its content is more than {MAX_RATIO} times as long as the body"
             ),
-            Self::Long(most) => write!(f, "send at most {most} bytes when uncompressed"),
+            Self::Long(max) => write!(f, "send at most {max} bytes when uncompressed"),
             Self::Busy => f.write_str("send it again in a moment, or uncompressed"),
         }
     }

@@ -279,25 +279,22 @@ fn a_bomb_is_refused_before_it_has_grown() {
     let many = zeros(free / 4).repeat(5);
     assert_eq!(refused(&many), Some(ZstdError::Ratio));
     // What does not compress may be as long as Ollama takes it.
-    let most = usize::try_from(MAX_CONTENT).unwrap();
-    let noise = noise(most + 1);
+    let max = usize::try_from(MAX_CONTENT).unwrap();
+    let noise = noise(max + 1);
     let raw = |length: usize| compressed(&noise[..length], -5, |_| ());
-    let content = whole(&raw(most)).map(|content| content.len());
-    assert_eq!(content, Ok(most));
-    assert_eq!(refused(&raw(most + 1)), Some(ZstdError::Long(MAX_CONTENT)));
+    let content = whole(&raw(max)).map(|content| content.len());
+    assert_eq!(content, Ok(max));
+    assert_eq!(refused(&raw(max + 1)), Some(ZstdError::Long(MAX_CONTENT)));
 }
 
 #[test]
 fn so_many_pieces_are_read_and_no_more() {
-    let most = usize::try_from(MAX_PIECES).unwrap();
+    let max = usize::try_from(MAX_PIECES).unwrap();
     // A frame and its one block, both empty.
     let empty = [&MAGIC[..], &[0x20, 0, 1, 0, 0]].concat();
-    assert_eq!(whole(&empty.repeat(most / 2)), Ok(Vec::new()));
-    assert_eq!(
-        refused(&empty.repeat(most / 2 + 1)),
-        Some(ZstdError::Pieces)
-    );
-    let blocks = [&MAGIC[..], &[0x20, 0], &[0, 0, 0].repeat(most)].concat();
+    assert_eq!(whole(&empty.repeat(max / 2)), Ok(Vec::new()));
+    assert_eq!(refused(&empty.repeat(max / 2 + 1)), Some(ZstdError::Pieces));
+    let blocks = [&MAGIC[..], &[0x20, 0], &[0, 0, 0].repeat(max)].concat();
     assert_eq!(refused(&blocks), Some(ZstdError::Pieces));
 }
 
