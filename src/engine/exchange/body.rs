@@ -37,7 +37,7 @@ pub enum Fed {
 
 /// A request that waits for its body to be read.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldRequest {
     condition: BodyCondition,
     owner: Owner,
     /// the client's address, where a rule has asked for it
@@ -95,7 +95,7 @@ impl Owner {
     }
 }
 
-impl Held {
+impl HeldRequest {
     /// The request with `head`, which `identity` may send if its body fits `condition`; `address` is
     /// the client's, where a rule has asked for it.
     ///

@@ -1,6 +1,6 @@
 //! What a request's head comes to.
 
-use super::body::{self, Held};
+use super::body::{self, HeldRequest};
 use super::record::Facts;
 use super::{Engine, Ports, share};
 use crate::authn::Asking;
@@ -19,7 +19,7 @@ pub(super) enum Decided<'a> {
     /// it may go on
     Forward(Admitted<'a>),
     /// it may, if its body is what it has to be
-    Hold(Prepared<'a>, Box<Held>),
+    Hold(Prepared<'a>, Box<HeldRequest>),
 }
 
 impl Decided<'_> {
@@ -109,7 +109,8 @@ impl Engine {
                     let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                     return Ok(Decided::Forward(admitted));
                 }
-                let held = Held::new(self, condition, identity, client.known(), head, ports.body)?;
+                let held =
+                    HeldRequest::new(self, condition, identity, client.known(), head, ports.body)?;
                 let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }

@@ -1,6 +1,6 @@
 //! One request's way through the gate.
 
-use super::body::{Held, HostBody, outdated};
+use super::body::{HeldRequest, HostBody, outdated};
 use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record};
@@ -78,7 +78,7 @@ pub enum Excess {
 pub struct Exchange {
     pub(super) forwarded: bool,
     /// its body, if that decides
-    pub(super) held: Option<Box<Held>>,
+    pub(super) held: Option<Box<HeldRequest>>,
     /// what it waits for
     pending: Option<Pending>,
     /// what it has waited for
@@ -223,7 +223,12 @@ impl Exchange {
         self.refuse(&facts, &denial)
     }
 
-    fn hold<'a>(&mut self, mode: Mode, prepared: Prepared<'a>, held: Box<Held>) -> Outcome<'a> {
+    fn hold<'a>(
+        &mut self,
+        mode: Mode,
+        prepared: Prepared<'a>,
+        held: Box<HeldRequest>,
+    ) -> Outcome<'a> {
         let watched = mode.watched();
         self.held = Some(held);
         self.forwarded = watched.is_some();

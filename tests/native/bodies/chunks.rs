@@ -42,7 +42,7 @@ fn stream(pieces: impl Iterator<Item = Vec<u8>>) -> (Scanner, u64) {
         for chunk in piece.chunks(65536) {
             scanner.feed(chunk).unwrap();
             sent += chunk.len() as u64;
-            let held = scanner.held();
+            let held = scanner.memory_bytes();
             assert!(held <= MAX_HELD_BYTES, "{held} bytes are held after {sent}");
         }
     }
@@ -116,11 +116,11 @@ fn a_body_that_never_ends_is_not_read_behind_its_first_error() {
     let mut scanner = Scanner::new();
     let error = scanner.feed(b"{\"model\": 5").unwrap_err();
     assert_eq!(error, BodyError::WrongType("model"));
-    let held = scanner.held();
+    let held = scanner.memory_bytes();
     for _ in 0..1000 {
         assert_eq!(scanner.feed(&[b'a'; 65536]), Err(error));
     }
-    assert_eq!(scanner.held(), held);
+    assert_eq!(scanner.memory_bytes(), held);
 }
 
 #[test]

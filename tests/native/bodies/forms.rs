@@ -334,9 +334,9 @@ fn a_hundred_megabytes_of_audio_pass_and_a_few_kilobytes_are_held() {
             scanner.feed(chunk).unwrap();
             sent += chunk.len() as u64;
             assert!(
-                scanner.held() < 5 * MAX_KEPT,
+                scanner.memory_bytes() < 5 * MAX_KEPT,
                 "{chunk:?}: {}",
-                scanner.held()
+                scanner.memory_bytes()
             );
         }
     };

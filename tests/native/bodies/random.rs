@@ -103,7 +103,7 @@ fn any_bytes_at_all_are_read_without_a_fault() {
         for byte in &body {
             let _ = scanner.feed(&[*byte]);
         }
-        assert!(scanner.held() < 4 * MAX_KEPT);
+        assert!(scanner.memory_bytes() < 4 * MAX_KEPT);
         let bytewise = scanner.finish();
         assert_eq!(bytewise, read_in(&body, body.len()));
         let Ok(members) = bytewise else {

@@ -97,7 +97,7 @@ impl Collector {
     }
 
     /// How many bytes of memory this holds beside itself.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn buffered_bytes(&self) -> usize {
         let Members {
             model,
             name,

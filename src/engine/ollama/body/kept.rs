@@ -80,7 +80,7 @@ impl Kept {
     }
 
     /// How many bytes of memory this holds beside itself.
-    pub(crate) const fn held(&self) -> usize {
+    pub(crate) const fn buffered_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 }
@@ -133,7 +133,7 @@ mod tests {
             kept.push(&[b'a'; 1000]);
         }
         assert_eq!(kept.text("model"), Err(BodyError::TooLong("model")));
-        assert!(kept.held() <= 2 * MAX_KEPT);
+        assert!(kept.buffered_bytes() <= 2 * MAX_KEPT);
         kept.begin(true);
         kept.push(b"short");
         assert_eq!(kept.text("model"), Ok("short"));
@@ -145,6 +145,6 @@ mod tests {
         kept.begin(false);
         kept.push(&[b'a'; 5000]);
         kept.push_unit(0xD83D);
-        assert_eq!((kept.held(), kept.is_cut()), (0, false));
+        assert_eq!((kept.buffered_bytes(), kept.is_cut()), (0, false));
     }
 }

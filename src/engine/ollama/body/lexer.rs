@@ -113,8 +113,8 @@ impl Lexer {
     }
 
     /// How many bytes of memory this holds beside itself.
-    pub(crate) const fn held(&self) -> usize {
-        self.text.kept().held()
+    pub(crate) const fn buffered_bytes(&self) -> usize {
+        self.text.kept().buffered_bytes()
     }
 
     fn structure(&mut self, byte: u8, sink: &mut impl Sink) -> Result<(), BodyError> {

@@ -129,12 +129,12 @@ impl FormScanner {
     }
 
     /// How many bytes of memory this holds, itself included.
-    pub fn held(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let model = self.model.as_ref().map_or(0, String::capacity);
         size_of::<Self>()
             .saturating_add(self.delimiter.capacity())
             .saturating_add(self.line.capacity())
-            .saturating_add(self.value.held())
+            .saturating_add(self.value.buffered_bytes())
             .saturating_add(model)
     }
 

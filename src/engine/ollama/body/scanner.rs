@@ -56,9 +56,9 @@ impl Scanner {
     }
 
     /// How many bytes of memory this holds, itself included.
-    pub fn held(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
-            .saturating_add(self.lexer.held())
-            .saturating_add(self.collector.held())
+            .saturating_add(self.lexer.buffered_bytes())
+            .saturating_add(self.collector.buffered_bytes())
     }
 }
