@@ -51,9 +51,10 @@ pub(crate) struct NamePattern {
 impl NamePattern {
     /// Whether a field called `name` is meant.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
-        match self.is_prefix {
-            true => begins(name, self.name.as_bytes()),
-            false => resembles(name, self.name.as_bytes()),
+        if self.is_prefix {
+            begins(name, self.name.as_bytes())
+        } else {
+            resembles(name, self.name.as_bytes())
         }
     }
 }
@@ -303,9 +304,10 @@ fn remove(name: &[u8]) -> Result<Edit<'_>, Denial> {
 
 /// INVARIANT: nothing that is not the value of a header gets into one. What comes here was encoded.
 fn safe<'v>(name: &str, value: Cow<'v, str>) -> Result<Cow<'v, str>, Denial> {
-    match is_value(&value) {
-        true => Ok(value),
-        false => Err(unfit(name)),
+    if is_value(&value) {
+        Ok(value)
+    } else {
+        Err(unfit(name))
     }
 }
 

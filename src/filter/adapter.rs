@@ -214,9 +214,10 @@ impl<H: Host> Filter<H> {
         };
         let clock = HostClock::new(&self.host);
         let crypto = HostCrypto::new(&self.host, &ready.crypto);
-        let verifier: &dyn Verifier = match ready.capabilities.foreign_functions {
-            true => &crypto,
-            false => &Software,
+        let verifier: &dyn Verifier = if ready.capabilities.foreign_functions {
+            &crypto
+        } else {
+            &Software
         };
         let tells = ready.capabilities.tells;
         let connection = HostConnection::new(&self.host, tells, &self.peer);
@@ -291,13 +292,14 @@ impl<H: Host> Filter<H> {
             return Err(Unread::Defect(HeadError::NoHost));
         }
         let map = self.host.request_headers().map_err(failed)?;
-        let target = match is_kong {
+        let target = if is_kong {
             // What is sent on is not known without it.
-            true => match self.host.request_property(KONG_TARGET).map_err(failed)? {
+            match self.host.request_property(KONG_TARGET).map_err(failed)? {
                 Some(target) => Some(target),
                 None => return Err(Unread::HostFailed),
-            },
-            false => None,
+            }
+        } else {
+            None
         };
         Ok(GivenHead { map, target })
     }

@@ -205,9 +205,10 @@ impl<H: Host> Filter<H> {
         if self.body.shown {
             return self.read_body(ready);
         }
-        match ready.bodies.hold_head {
-            true => self.request_rest(),
-            false => Flow::Continue,
+        if ready.bodies.hold_head {
+            self.request_rest()
+        } else {
+            Flow::Continue
         }
     }
 
@@ -228,9 +229,10 @@ impl<H: Host> Filter<H> {
                 }
             }
         }
-        match self.body.ended {
-            true => self.end_body(ready),
-            false => self.request_rest(),
+        if self.body.ended {
+            self.end_body(ready)
+        } else {
+            self.request_rest()
         }
     }
 

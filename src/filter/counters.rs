@@ -83,9 +83,10 @@ impl Counters {
 
     /// Counts a fetch that ended.
     pub(crate) fn count_fetch(&self, host: &impl Host, worked: bool) {
-        let counter = match worked {
-            true => self.fetched,
-            false => self.fetch_failed,
+        let counter = if worked {
+            self.fetched
+        } else {
+            self.fetch_failed
         };
         if let Some(counter) = counter {
             host.count(counter, 1);

@@ -38,15 +38,16 @@ impl<'h, H: Host> HostCrypto<'h, H> {
         }
         let found = self.prove();
         self.proved.0.set(Some(found));
-        let (level, line) = match found {
-            true => (
+        let (level, line) = if found {
+            (
                 Level::Info,
                 "ollama-gate: RSA and ECDSA are verified by the gateway's crypto",
-            ),
-            false => (
+            )
+        } else {
+            (
                 Level::Warn,
                 "ollama-gate: the gateway's crypto did not prove itself, signatures are verified in the module",
-            ),
+            )
         };
         self.host.log(level, line);
         found

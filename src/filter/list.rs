@@ -108,9 +108,10 @@ impl<H: Host> Filter<H> {
 
     /// Puts nothing in the place of `size` bytes, or in that of the last ones what is shown of all.
     fn give_part(&mut self, size: usize, ends: bool) -> Result<Flow, Denial> {
-        let (part, flow) = match ends {
-            true => (self.exchange.list_end()?, Flow::Continue),
-            false => (Vec::new(), Flow::Pause),
+        let (part, flow) = if ends {
+            (self.exchange.list_end()?, Flow::Continue)
+        } else {
+            (Vec::new(), Flow::Pause)
         };
         let given = self.host.set_response_body(size, &part);
         given.map(|()| flow).map_err(|_| Denial::host_failure())

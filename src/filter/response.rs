@@ -15,9 +15,10 @@ pub(crate) fn body(host: &impl Host, size: usize) -> Vec<u8> {
 pub(crate) fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
     Response {
         status: host.call_status(),
-        body: match size > MAX_BODY_BYTES {
-            true => ResponseBody::TooLarge(size),
-            false => ResponseBody::Bytes(body),
+        body: if size > MAX_BODY_BYTES {
+            ResponseBody::TooLarge(size)
+        } else {
+            ResponseBody::Bytes(body)
         },
     }
 }

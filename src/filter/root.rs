@@ -152,9 +152,10 @@ impl<H: Host + Clone> Root<H> {
                 let refuses = shown.is_closed_by_a_refusal();
                 let count = errors.count();
                 let plural = if count == 1 { "" } else { "s" };
-                let closed = match refuses {
-                    true => "",
-                    false => ": until it is right, every request is answered with 500",
+                let closed = if refuses {
+                    ""
+                } else {
+                    ": until it is right, every request is answered with 500"
                 };
                 let title =
                     format!("ollama-gate: configuration refused, {count} error{plural}{closed}");
@@ -205,9 +206,10 @@ impl<H: Host + Clone> Root<H> {
             held: HeldBytes::new(configuration.holding.held_limit),
             crypto: Proved::default(),
             quiet: Cell::new(u32::MAX),
-            counters: match capabilities.counters {
-                true => Counters::define(&self.host, mode),
-                false => Counters::default(),
+            counters: if capabilities.counters {
+                Counters::define(&self.host, mode)
+            } else {
+                Counters::default()
             },
         })
     }
@@ -218,9 +220,10 @@ impl<H: Host + Clone> Root<H> {
         if !capabilities.ticks || !(ready.engine.fetches() || capabilities.counts_on_ticks) {
             return;
         }
-        let first = match capabilities.calls_in_first_tick() {
-            true => FIRST_TICK,
-            false => TICK,
+        let first = if capabilities.calls_in_first_tick() {
+            FIRST_TICK
+        } else {
+            TICK
         };
         if self.ticks == Ticks::Unasked && self.host.set_tick(first).is_ok() {
             self.ticks = Ticks::Expected;
@@ -297,9 +300,10 @@ impl<H: Host + Clone> Root<H> {
         // Without a clock the fetch is given up; the next tick begins another.
         let Some(now) = self.now() else { return };
         if let Answered::Follow(pending, call) = ready.engine.answer(pending, response, now) {
-            match ready.capabilities.calls_in_callbacks {
-                true => self.send(ready, pending, &call),
-                false => self.following.push((Rc::clone(ready), pending, call)),
+            if ready.capabilities.calls_in_callbacks {
+                self.send(ready, pending, &call)
+            } else {
+                self.following.push((Rc::clone(ready), pending, call))
             }
         }
     }

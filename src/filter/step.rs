@@ -68,9 +68,10 @@ impl<H: Host> Filter<H> {
                 Edit::Set(name, value) => self.host.set_request_header(name, value)?,
                 Edit::Host(host) => {
                     let authority = capabilities.authority_is_host;
-                    let name = match authority.unwrap_or_else(|| !head.shows_host_header()) {
-                        true => ":authority",
-                        false => "host",
+                    let name = if authority.unwrap_or_else(|| !head.shows_host_header()) {
+                        ":authority"
+                    } else {
+                        "host"
                     };
                     self.host.set_request_header(name, host)?;
                 }
@@ -108,9 +109,10 @@ impl<H: Host> Filter<H> {
     /// Answers a request that has not gone on, now or when the rest of it has come, and stops it.
     fn refuse(&mut self, ready: Option<&Ready>, reply: &Reply, record: Option<&Record>) -> Flow {
         self.tell(ready, record);
-        match self.lingers(ready, reply) {
-            true => Flow::Pause,
-            false => self.send(reply),
+        if self.lingers(ready, reply) {
+            Flow::Pause
+        } else {
+            self.send(reply)
         }
     }
 

@@ -66,9 +66,10 @@ impl Memory {
         if !is_known && self.pairs.len() >= MAX_PAIRS {
             self.sweep(now, is_over);
         }
-        let (failures, key) = match is_known || self.pairs.len() < MAX_PAIRS {
-            true => (&mut self.pairs, place.pair),
-            false => (&mut self.groups, group(place)),
+        let (failures, key) = if is_known || self.pairs.len() < MAX_PAIRS {
+            (&mut self.pairs, place.pair)
+        } else {
+            (&mut self.groups, group(place))
         };
         let changed = change(failures.get(&key).copied());
         failures.insert(key, changed);

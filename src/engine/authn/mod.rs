@@ -111,9 +111,10 @@ impl Authenticators {
         head: &RequestHead<'_>,
         asking: Asking<'_>,
     ) -> Result<Identity<'_>, Refusal> {
-        let by_browser = match presented.is_meant() {
-            true => None,
-            false => BrowserCredential::find(presented, &self.tokens, head)?,
+        let by_browser = if presented.is_meant() {
+            None
+        } else {
+            BrowserCredential::find(presented, &self.tokens, head)?
         };
         if presented.is_empty() && by_browser.is_none() {
             return Err(self.without_credential(presented, head).into());

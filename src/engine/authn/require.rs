@@ -72,9 +72,10 @@ impl Requirement {
         else {
             return authenticators.identify(presented, head, asking);
         };
-        let by_browser = match presented.is_meant() {
-            true => false,
-            false => BrowserCredential::find(presented, &authenticators.tokens, head)?.is_some(),
+        let by_browser = if presented.is_meant() {
+            false
+        } else {
+            BrowserCredential::find(presented, &authenticators.tokens, head)?.is_some()
         };
         if presented.is_empty() && !by_browser {
             return Err(authenticators.without_credential(presented, head).into());

@@ -158,10 +158,10 @@ fn read_digest(
                 reader.mismatch(&field, "64 hexadecimal digits, the SHA-256 of the key");
                 return None;
             };
-            let problem = match published.contains(&digest) {
-                true => "is the digest of a text that is published",
-                false => placeholder::weakness(text)
-                    .map_or("", |_| "is no digest of a key, but an example"),
+            let problem = if published.contains(&digest) {
+                "is the digest of a text that is published"
+            } else {
+                placeholder::weakness(text).map_or("", |_| "is no digest of a key, but an example")
             };
             let taken = problem.is_empty() || reader.check_allowed(&field, problem, allowed);
             taken.then_some(digest)

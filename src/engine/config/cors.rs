@@ -28,9 +28,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
         let Some(origin) = read_origin(reader, &node) else {
             continue;
         };
-        match origins.iter().any(|other| **other == *origin) {
-            true => reader.refuse(&node, "is listed already"),
-            false => origins.push(origin.into()),
+        if origins.iter().any(|other| **other == *origin) {
+            reader.refuse(&node, "is listed already")
+        } else {
+            origins.push(origin.into())
         }
     }
     (!origins.is_empty()).then(|| Cors::new(origins))

@@ -21,9 +21,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Hosts> {
         let Some(host) = reader.parsed(&item, expected, host) else {
             continue;
         };
-        match hosts.iter().any(|own| own.authority == host.authority) {
-            true => reader.refuse(&item, "is listed already"),
-            false => hosts.push(host),
+        if hosts.iter().any(|own| own.authority == host.authority) {
+            reader.refuse(&item, "is listed already")
+        } else {
+            hosts.push(host)
         }
     }
     (!hosts.is_empty()).then(|| Hosts::new(hosts))

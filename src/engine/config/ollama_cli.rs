@@ -177,9 +177,10 @@ fn parse(text: &str) -> Result<Line<'_>, String> {
     let (kind, rest) = first_word(text);
     if kind != TYPE {
         let other = OTHER_TYPES.iter().any(|start| kind.starts_with(start));
-        return Err(match other {
-            true => "is a key of another type, the `ollama` CLI signs with ssh-ed25519",
-            false => "expected `ssh-ed25519 AAAA… name`, without options in front",
+        return Err(if other {
+            "is a key of another type, the `ollama` CLI signs with ssh-ed25519"
+        } else {
+            "expected `ssh-ed25519 AAAA… name`, without options in front"
         }
         .to_owned());
     }

@@ -96,9 +96,10 @@ impl Flaw {
         }
         let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
         let plain = |byte: &u8| is_space(byte) || byte.is_ascii_graphic();
-        match value.iter().all(plain) {
-            true => Self::Space,
-            false => Self::Unprintable,
+        if value.iter().all(plain) {
+            Self::Space
+        } else {
+            Self::Unprintable
         }
     }
 }
@@ -306,14 +307,16 @@ fn shape(text: &str) -> Shape {
         return Shape::ApiKey;
     }
     let mut dots = text.bytes().filter(|byte| *byte == b'.');
-    let is_token = match text.starts_with("eyJ") {
+    let is_token = if text.starts_with("eyJ") {
         // The first dot is not far, and the others say no more.
-        true => dots.next().is_some(),
-        false => dots.count() == 2,
+        dots.next().is_some()
+    } else {
+        dots.count() == 2
     };
-    match is_token {
-        true => Shape::Token,
-        false => Shape::ApiKey,
+    if is_token {
+        Shape::Token
+    } else {
+        Shape::ApiKey
     }
 }
 

@@ -143,9 +143,10 @@ impl HeldRequest {
         };
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.read = self.read.saturating_add(length);
-        let fed = match self.read > self.max_bytes {
-            true => Err(too_large(self.max_bytes)),
-            false => self.condition.check_size(self.read),
+        let fed = if self.read > self.max_bytes {
+            Err(too_large(self.max_bytes))
+        } else {
+            self.condition.check_size(self.read)
         };
         let fed = fed.and_then(|()| reader.feed(bytes).map_err(|error| unfit(&error)));
         match fed {

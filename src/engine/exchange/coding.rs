@@ -19,9 +19,10 @@ pub(super) fn of(condition: &BodyCondition, head: &RequestHead<'_>) -> Result<Co
     if reads || condition.kind() == BodyKind::Opaque {
         return Ok(coding);
     }
-    let advice = match condition.takes_zstd() {
-        true => "send it uncompressed, or with one `Content-Encoding: zstd`",
-        false => "send it uncompressed, and without `Content-Encoding`",
+    let advice = if condition.takes_zstd() {
+        "send it uncompressed, or with one `Content-Encoding: zstd`"
+    } else {
+        "send it uncompressed, and without `Content-Encoding`"
     };
     Err(Denial::new(Reason::AmbiguousBody, advice))
 }

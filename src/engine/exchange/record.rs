@@ -222,9 +222,10 @@ fn masked(path: &[u8]) -> String {
             || segment
                 .windows(3)
                 .any(|part| part.eq_ignore_ascii_case(b"sk-") || part.eq_ignore_ascii_case(b"eyj"));
-        match secret {
-            true => Cow::Borrowed("…"),
-            false => String::from_utf8_lossy(segment),
+        if secret {
+            Cow::Borrowed("…")
+        } else {
+            String::from_utf8_lossy(segment)
         }
     });
     segments.collect::<Vec<_>>().join("/")

@@ -60,9 +60,12 @@ fn plain(text: &str) -> Cow<'_, str> {
     if text.bytes().all(fit) {
         return Cow::Borrowed(text);
     }
-    let written = text.bytes().map(|byte| match fit(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let written = text.bytes().map(|byte| {
+        if fit(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
     });
     Cow::Owned(written.collect())
 }

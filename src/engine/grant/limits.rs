@@ -79,9 +79,10 @@ impl RequestLimits {
     /// # Errors
     /// What is predicted has to be bounded, and on `route` it cannot be.
     pub fn check_route(&self, route: &Route) -> Result<(), Denial> {
-        match self.num_predict.is_some() && Bounded::of(route) == Bounded::Unbounded {
-            true => Err(unbounded()),
-            false => Ok(()),
+        if self.num_predict.is_some() && Bounded::of(route) == Bounded::Unbounded {
+            Err(unbounded())
+        } else {
+            Ok(())
         }
     }
 

@@ -138,9 +138,10 @@ pub(super) fn check_cloud(scopes: ScopeSet, members: &Members) -> Result<(), Den
 /// # Errors
 /// It runs on ollama.com, and `scopes` do not grant `cloud`.
 pub(crate) fn check_cloud_name(scopes: ScopeSet, text: &str) -> Result<(), Denial> {
-    match names_cloud(text) && !scopes.grants(Scope::Cloud) {
-        true => Err(lacks_cloud("a model that runs on ollama.com", scopes)),
-        false => Ok(()),
+    if names_cloud(text) && !scopes.grants(Scope::Cloud) {
+        Err(lacks_cloud("a model that runs on ollama.com", scopes))
+    } else {
+        Ok(())
     }
 }
 

@@ -121,9 +121,12 @@ fn the_table_of_routes_under_a_model_rule() {
         );
         if kind.is_some() {
             let copy = path == "/api/copy";
-            let body = |model: &str| match copy {
-                true => format!(r#"{{"source": "{model}", "destination": "{model}"}}"#),
-                false => format!(r#"{{"model": "{model}"}}"#),
+            let body = |model: &str| {
+                if copy {
+                    format!(r#"{{"source": "{model}", "destination": "{model}"}}"#)
+                } else {
+                    format!(r#"{{"model": "{model}"}}"#)
+                }
             };
             assert_eq!(
                 refused(&rules, route, &body("LLAMA3.2:latest")),

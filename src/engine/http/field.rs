@@ -274,9 +274,10 @@ impl FieldKind {
     /// two) but no credential is read from it.
     #[inline]
     pub(crate) fn of(name: &[u8]) -> Self {
-        match may_mean_something(name) {
-            true => Self::looked_up(name),
-            false => Self::Other,
+        if may_mean_something(name) {
+            Self::looked_up(name)
+        } else {
+            Self::Other
         }
     }
 

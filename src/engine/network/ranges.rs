@@ -75,9 +75,10 @@ impl Ranges {
                 Err(error) => errors.push((place, error)),
             }
         }
-        match errors.is_empty() {
-            true => Ok(Self::of(spans)),
-            false => Err(errors),
+        if errors.is_empty() {
+            Ok(Self::of(spans))
+        } else {
+            Err(errors)
         }
     }
 

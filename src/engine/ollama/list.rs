@@ -96,10 +96,11 @@ fn model(entry: &RawValue, names: &[&str]) -> Option<ModelName> {
 /// The text of a string.
 fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    match inside.contains('\\') {
+    if inside.contains('\\') {
+        serde_json::from_str(raw.get()).map(Cow::Owned).ok()
+    } else {
         // It was read as JSON once, so without escapes the text is what stands there.
-        false => Some(Cow::Borrowed(inside)),
-        true => serde_json::from_str(raw.get()).map(Cow::Owned).ok(),
+        Some(Cow::Borrowed(inside))
     }
 }
 

@@ -121,9 +121,10 @@ impl Route {
     /// A route of the configuration: exactly `path`, or with `below` also every path that goes on
     /// behind it with a slash.
     pub fn mapped(methods: Vec<&'static str>, path: &str, below: bool, scope: Scope) -> Self {
-        let pattern = match below {
-            true => format!("{path}/*"),
-            false => path.to_owned(),
+        let pattern = if below {
+            format!("{path}/*")
+        } else {
+            path.to_owned()
         };
         Self {
             methods: methods.into(),
@@ -202,9 +203,10 @@ impl Route {
     pub(super) fn matches(&self, path: &str) -> bool {
         // Most routes are told apart by their length alone.
         let exact = self.fixed == self.pattern.len();
-        match exact && !self.below && path.len() != self.fixed {
-            true => false,
-            false => self.matches_text(path),
+        if exact && !self.below && path.len() != self.fixed {
+            false
+        } else {
+            self.matches_text(path)
         }
     }
 

@@ -60,10 +60,10 @@ fn is_own(origin: &[u8], head: &RequestHead<'_>, hosts: Option<&Hosts>) -> bool 
         (None, Some(page)) => {
             let https = head.is_https() == Some(true)
                 || hosts.is_some_and(|hosts| hosts.is_https_only(&asked));
-            match https {
-                true => return false,
-                false => (page, 80),
+            if https {
+                return false;
             }
+            (page, 80)
         }
         (None, None) => return false,
     };

@@ -135,9 +135,10 @@ impl<D: Document> Source<D> {
             state.held = None;
             return Cached::Nothing;
         }
-        match has_passed(since, self.rules.every, now) {
-            true => Cached::Stale(value),
-            false => Cached::Fresh(value),
+        if has_passed(since, self.rules.every, now) {
+            Cached::Stale(value)
+        } else {
+            Cached::Fresh(value)
         }
     }
 

@@ -275,9 +275,10 @@ fn only_a_form_with_one_plain_boundary_is_one() {
         b"multipart/form-data; boundary=\"a:b/c?d=e,(f)'+_.\"",
     ] {
         let shown = String::from_utf8_lossy(value);
-        let expected = match shown.contains("x Yz") {
-            true => Err(BodyError::NotAForm),
-            false => Ok(()),
+        let expected = if shown.contains("x Yz") {
+            Err(BodyError::NotAForm)
+        } else {
+            Ok(())
         };
         assert_eq!(open(value), expected, "{shown}");
     }

@@ -165,9 +165,10 @@ fn where_nothing_would_end_the_wait_or_show_the_rest_nobody_waits() {
         }
         let configuration = with("/host", host).to_string();
         let world = World::on(gateway, configuration.as_bytes());
-        match numbered {
-            true => drop(begin(&world, 7, &[])),
-            false => drop(world.post("/api/chat", &[], &[CHAT])),
+        if numbered {
+            drop(begin(&world, 7, &[]))
+        } else {
+            drop(world.post("/api/chat", &[], &[CHAT]))
         }
         assert_eq!(answers(&world), [401], "{name}");
     }

@@ -52,9 +52,10 @@ fn token(claims: &str, algorithm: &str, by: &str) -> String {
     let claims: Value = serde_json::from_str(claims).unwrap();
     let claims = dated(claims).to_string();
     let of_provider = by.starts_with('k') && by.len() == 2;
-    let header = match of_provider {
-        true => json!({ "alg": algorithm, "kid": by }),
-        false => json!({ "alg": algorithm }),
+    let header = if of_provider {
+        json!({ "alg": algorithm, "kid": by })
+    } else {
+        json!({ "alg": algorithm })
     };
     let input = [header.to_string(), claims]
         .map(|part| URL_SAFE_NO_PAD.encode(part))

@@ -27,9 +27,10 @@ pub(crate) fn decide(example: &Example, row: &Row) -> (u16, String) {
     let is_down = row.request.contains("while the provider is down");
     while let Some((_, call)) = &request.waits_for {
         let path = call.url().path().to_owned();
-        match is_down {
-            true => request.answer(503, b""),
-            false => answer(&mut request, &path, example),
+        if is_down {
+            request.answer(503, b"")
+        } else {
+            answer(&mut request, &path, example)
         };
     }
     request.verdict()

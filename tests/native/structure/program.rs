@@ -31,9 +31,10 @@ fn every_file_of_the_program_is_named_by_the_folder_it_is_in() {
             _ => path.with_extension(""),
         };
         let folder = module.parent().unwrap();
-        let root = match folder == program {
-            true => program.join("main.rs"),
-            false => folder.join("mod.rs"),
+        let root = if folder == program {
+            program.join("main.rs")
+        } else {
+            folder.join("mod.rs")
         };
         let name = module.file_name().unwrap().to_str().unwrap();
         let declared = fs::read_to_string(&root).is_ok_and(|code| {

@@ -83,9 +83,10 @@ fn of_the_table() -> Vec<(String, String)> {
     let mut scope = "";
     let mut routes = Vec::new();
     for text in quoted(table) {
-        match text.contains(' ') {
-            true => routes.push((scope.to_owned(), text.to_owned())),
-            false => scope = text,
+        if text.contains(' ') {
+            routes.push((scope.to_owned(), text.to_owned()))
+        } else {
+            scope = text
         }
     }
     routes

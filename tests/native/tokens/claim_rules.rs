@@ -293,9 +293,10 @@ fn a_number_that_is_asked_for_is_one_number_in_every_form() {
         let world = issuer("required_claims", json!({ "level": asked }));
         assert!(world.configured, "{asked}: {:?}", world.errors());
         let verdict = verdict(&world, &token(json!({ "level": found })));
-        let expected = match fits {
-            true => ok(),
-            false => refused("claim_mismatch"),
+        let expected = if fits {
+            ok()
+        } else {
+            refused("claim_mismatch")
         };
         assert_eq!(verdict, expected, "{asked}, {found}");
     }

@@ -50,9 +50,12 @@ fn judged(seen: &Seen) -> Option<&Value> {
 /// What a request line may hold, for the path that Ollama sees.
 fn plainly(path: &[u8]) -> String {
     let safe = |byte: u8| byte.is_ascii_graphic() && !b"?#%\\".contains(&byte);
-    let part = |byte: &u8| match safe(*byte) {
-        true => char::from(*byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let part = |byte: &u8| {
+        if safe(*byte) {
+            char::from(*byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
     };
     path.iter().map(part).collect()
 }

@@ -99,17 +99,19 @@ impl Host for Gateway {
 
     fn probe_clock_call(&self) -> Result<(), Status> {
         self.0.call("probe_clock_call")?;
-        match self.0.is_apisix.get() {
-            true => Err(Status::UNIMPLEMENTED),
-            false => Ok(()),
+        if self.0.is_apisix.get() {
+            Err(Status::UNIMPLEMENTED)
+        } else {
+            Ok(())
         }
     }
 
     fn probe_context_call(&self) -> Result<(), Status> {
         self.0.call("probe_context_call")?;
-        match self.0.is_kong.get() {
-            true => Ok(()),
-            false => Err(Status::BAD_ARGUMENT),
+        if self.0.is_kong.get() {
+            Ok(())
+        } else {
+            Err(Status::BAD_ARGUMENT)
         }
     }
 

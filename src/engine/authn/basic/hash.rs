@@ -119,9 +119,10 @@ impl PasswordHash {
             });
         }
         // No kind of hash has a colon in it.
-        Err(match text.contains(':') {
-            true => Unusable::Line,
-            false => Unusable::Kind,
+        Err(if text.contains(':') {
+            Unusable::Line
+        } else {
+            Unusable::Kind
         })
     }
 

@@ -60,9 +60,10 @@ impl Login {
     /// The API key in it: in the password's place, where whose name stands before it is then of no
     /// meaning, or in the name's with an empty password (`curl -u KEY:`, `https://KEY@host`).
     pub(crate) fn key(&self) -> Option<&str> {
-        let place = match self.password().is_empty() {
-            true => self.user(),
-            false => self.password(),
+        let place = if self.password().is_empty() {
+            self.user()
+        } else {
+            self.password()
         };
         Some(place).filter(|text| text.starts_with(KEY))
     }

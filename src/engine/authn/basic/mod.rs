@@ -139,12 +139,11 @@ impl Users {
 
     /// Why a login is refused where there is no user. `keys` is whether there are API keys.
     pub(crate) fn unsupported(keys: bool) -> Denial {
-        let advice = match keys {
-            true => {
-                "no user has a password here: an API key works as the password, and as the user name \
-                 with an empty password; or send `Authorization: Bearer <your key>`"
-            }
-            false => "no user has a password here: send `Authorization: Bearer <your token>`",
+        let advice = if keys {
+            "no user has a password here: an API key works as the password, and as the user name \
+             with an empty password; or send `Authorization: Bearer <your key>`"
+        } else {
+            "no user has a password here: send `Authorization: Bearer <your token>`"
         };
         Denial::new(Reason::UnsupportedCredential, advice)
     }

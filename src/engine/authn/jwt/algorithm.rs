@@ -60,9 +60,10 @@ impl Algorithm {
     /// The algorithm called `name`, to the letter (RFC 7515 section 4.1.1).
     pub fn named(name: &str) -> Option<Self> {
         let known = || Self::ALL.into_iter().find(|one| one.name() == name);
-        match name == ED25519 {
-            true => Some(Self::EdDsa),
-            false => known(),
+        if name == ED25519 {
+            Some(Self::EdDsa)
+        } else {
+            known()
         }
     }
 

@@ -23,9 +23,10 @@ impl PublicKey {
     pub fn from_pem(text: &str) -> Result<Self, String> {
         // How it comes out of a variable or a file that has one line for each: `\n` in two characters.
         let unescaped = text.replace("\\r", "").replace("\\n", "\n");
-        let text = match text.trim().contains('\n') {
-            true => text,
-            false => &unescaped,
+        let text = if text.trim().contains('\n') {
+            text
+        } else {
+            &unescaped
         };
         if text.contains("PRIVATE KEY") {
             return Err("is a private key: take its public one (`openssl pkey -pubout`), and hold this one to be known".to_owned());

@@ -207,14 +207,15 @@ impl Tokens {
         let Some(token) = known else {
             let forged = self.forged.borrow_mut().get(text);
             let forged = forged.filter(|forged| forged.usage == usage);
-            return match forged.is_some_and(|forged| self.still_holds(forged, context.now)) {
-                true => Err(Denial::new(
+            if forged.is_some_and(|forged| self.still_holds(forged, context.now)) {
+                return Err(Denial::new(
                     Reason::InvalidSignature,
-                    "it was refused before and nothing has changed, copy the token whole or sign in again",
+                    "it was refused before and nothing has changed, copy the token whole or sign in \
+                     again",
                 )
-                .into()),
-                false => Ok(None),
-            };
+                .into());
+            }
+            return Ok(None);
         };
         let issuer = self.issuers.get(token.issuer());
         let Some(issuer) = issuer.filter(|issuer| self.may_judge(usage, token.issuer(), issuer))

@@ -49,9 +49,10 @@ impl Seen {
         }
         if let Some(first) = self.first.get(&(time, digest)) {
             let apart = now.seconds().abs_diff(first.seconds());
-            return match apart <= windows.replay.unsigned_abs() {
-                true => Ok(()),
-                false => Err(Unfit::Replayed),
+            return if apart <= windows.replay.unsigned_abs() {
+                Ok(())
+            } else {
+                Err(Unfit::Replayed)
             };
         }
         self.first.insert((time, digest), now);

@@ -120,9 +120,10 @@ fn check_family(
     let Some(wrong) = wrong.map(|wrong| wrong.name()) else {
         return;
     };
-    let message = match hmac {
-        true => format!("{wrong} needs public keys, in `keys` or `jwks` instead of `secrets`"),
-        false => format!("{wrong} needs `secrets`, give it an issuer of its own"),
+    let message = if hmac {
+        format!("{wrong} needs public keys, in `keys` or `jwks` instead of `secrets`")
+    } else {
+        format!("{wrong} needs `secrets`, give it an issuer of its own")
     };
     reader.refuse(&section.algorithms.place(), message);
 }

@@ -164,9 +164,10 @@ fn is_plain(json: &Json) -> bool {
 fn is_carried(number: &Number) -> bool {
     let written = number.to_string();
     let (digits, _) = written.split_once(['e', 'E']).unwrap_or((&written, ""));
-    let digits = match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.'),
-        false => digits,
+    let digits = if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
     };
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
     digits.trim_start_matches('0').len() <= MAX_DIGITS

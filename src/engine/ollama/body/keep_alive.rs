@@ -61,9 +61,10 @@ impl KeepAlive {
                 break;
             }
         }
-        let keep_alive = match is_negative && total > 0 {
-            true => Self::Forever,
-            false => Self::For(Duration::from_nanos(total)),
+        let keep_alive = if is_negative && total > 0 {
+            Self::Forever
+        } else {
+            Self::For(Duration::from_nanos(total))
         };
         (total <= MAX_NANOSECONDS).then_some(keep_alive)
     }

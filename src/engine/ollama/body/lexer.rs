@@ -199,9 +199,10 @@ impl Lexer {
         let is_object = kind == Kind::Object;
         self.depth = self.depth.saturating_add(1);
         self.objects = self.objects.wrapping_shl(1) | u128::from(is_object);
-        self.state = match is_object {
-            true => State::NameOrClose,
-            false => State::ValueOrClose,
+        self.state = if is_object {
+            State::NameOrClose
+        } else {
+            State::ValueOrClose
         };
         Ok(())
     }
@@ -218,9 +219,10 @@ impl Lexer {
 
     fn close_text(&mut self, sink: &mut impl Sink) -> Result<(), BodyError> {
         let is_name = matches!(self.state, State::InName);
-        self.state = match is_name {
-            true => State::Colon,
-            false => State::CommaOrClose,
+        self.state = if is_name {
+            State::Colon
+        } else {
+            State::CommaOrClose
         };
         match (self.is_wanted, is_name) {
             (false, _) => Ok(()),
@@ -234,9 +236,10 @@ impl Lexer {
             return Err(BodyError::Syntax);
         }
         self.state = State::CommaOrClose;
-        match self.is_wanted {
-            true => sink.number(self.text.kept()),
-            false => Ok(()),
+        if self.is_wanted {
+            sink.number(self.text.kept())
+        } else {
+            Ok(())
         }
     }
 }

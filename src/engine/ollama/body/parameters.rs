@@ -63,9 +63,10 @@ fn parameter(text: &str) -> Option<(String, &str, &str)> {
         Some(text) => text.split_once('"')?,
         None => text.split_at_checked(text.find([';', ' ', '\t']).unwrap_or(text.len()))?,
     };
-    let is_fit = match text.starts_with('"') {
-        true => !value.contains(|letter: char| letter == '\\' || letter.is_control()),
-        false => !value.is_empty() && value.bytes().all(is_token),
+    let is_fit = if text.starts_with('"') {
+        !value.contains(|letter: char| letter == '\\' || letter.is_control())
+    } else {
+        !value.is_empty() && value.bytes().all(is_token)
     };
     let rest = rest.trim_start_matches(is_space);
     is_fit.then(|| (name.to_ascii_lowercase(), value, rest))

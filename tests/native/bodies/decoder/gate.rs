@@ -38,9 +38,10 @@ pub(crate) fn differences(members: &Members, go: &Value) -> Vec<&'static str> {
     // Ollama refuses what one of its structs cannot take; the gate has looked at every type. Only
     // an option that it does not look into may be beyond what Go can hold.
     let generate = &go["generate"];
-    let in_generate = match generate.is_string() {
-        true => Vec::new(),
-        false => in_generate(members, generate),
+    let in_generate = if generate.is_string() {
+        Vec::new()
+    } else {
+        in_generate(members, generate)
     };
     let all = holds.into_iter().chain(in_generate);
     all.filter(|(_, holds)| !holds)

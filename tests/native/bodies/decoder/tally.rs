@@ -47,8 +47,9 @@ impl Tally {
 }
 
 const fn add(outcomes: &mut (u32, u32), is_accepted: bool) {
-    match is_accepted {
-        true => outcomes.0 += 1,
-        false => outcomes.1 += 1,
+    if is_accepted {
+        outcomes.0 += 1
+    } else {
+        outcomes.1 += 1
     }
 }

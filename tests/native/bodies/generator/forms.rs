@@ -251,12 +251,11 @@ fn content_type(boundary: &str, draw: &mut Draw, kinds: &mut Vec<&'static str>) 
         "multipart/form-data,multipart/form-data; boundary=XX",
     ];
     let usual = "multipart/form-data; boundary=XX";
-    let value = match draw.chance(10) {
-        true => {
-            kinds.push("content type");
-            draw.of(&TYPES)
-        }
-        false => usual,
+    let value = if draw.chance(10) {
+        kinds.push("content type");
+        draw.of(&TYPES)
+    } else {
+        usual
     };
     value.replace("XX", boundary).into_bytes()
 }

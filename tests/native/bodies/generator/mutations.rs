@@ -306,9 +306,12 @@ fn rename(members: &mut Vec<Member>, draw: &mut Draw, new: fn(&str, &mut Draw) -
 }
 
 fn in_another_case(name: &str, draw: &mut Draw) -> Vec<u8> {
-    let other = |letter: char| match draw.chance(50) {
-        true => letter.to_ascii_uppercase(),
-        false => letter,
+    let other = |letter: char| {
+        if draw.chance(50) {
+            letter.to_ascii_uppercase()
+        } else {
+            letter
+        }
     };
     name.chars().map(other).collect::<String>().into_bytes()
 }
@@ -325,9 +328,12 @@ fn folded(name: &str, draw: &mut Draw) -> Vec<u8> {
 }
 
 fn escaped(name: &str, draw: &mut Draw) -> Vec<u8> {
-    let other = |letter: char| match draw.chance(40) {
-        true => format!("\\u{:04X}", u32::from(letter)),
-        false => letter.to_string(),
+    let other = |letter: char| {
+        if draw.chance(40) {
+            format!("\\u{:04X}", u32::from(letter))
+        } else {
+            letter.to_string()
+        }
     };
     name.chars().map(other).collect::<String>().into_bytes()
 }
@@ -356,9 +362,10 @@ fn broken(name: &str, draw: &mut Draw) -> Vec<u8> {
 fn again(members: &mut Vec<Member>, draw: &mut Draw, spelling: fn(&str) -> String, is_null: bool) {
     let place = matters(members, draw);
     let name = bare(&members[place]);
-    let value = match is_null {
-        true => b"null".to_vec(),
-        false => value(&name, draw),
+    let value = if is_null {
+        b"null".to_vec()
+    } else {
+        value(&name, draw)
     };
     let at = draw.below(members.len() + 1);
     members.insert(at, member(&spelling(&name), value));

@@ -108,13 +108,15 @@ fn manage_and_cloud_are_for_those_whose_key_names_them() {
             for (place, expected) in [usual, true, false].into_iter().enumerate() {
                 let verdict = alice().call(&worlds[place], method, &path).verdict();
                 let (allowed, denied) = &mut counts[place];
-                match expected {
-                    true => *allowed += 1,
-                    false => *denied += 1,
+                if expected {
+                    *allowed += 1
+                } else {
+                    *denied += 1
                 }
-                let wanted = match expected {
-                    true => (200, String::new()),
-                    false => (403, "scope_denied".to_owned()),
+                let wanted = if expected {
+                    (200, String::new())
+                } else {
+                    (403, "scope_denied".to_owned())
                 };
                 assert_eq!(verdict, wanted, "{place}: {method} {path}");
             }

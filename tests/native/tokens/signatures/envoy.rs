@@ -44,9 +44,10 @@ pub(crate) fn verify_signature(function: &str, question: &[u8]) -> Result<Vec<u8
     } else {
         return Ok(failure("the key cannot be used"));
     };
-    Ok(match right {
-        true => vec![0x08, 0x01],
-        false => failure("the digest is not verified"),
+    Ok(if right {
+        vec![0x08, 0x01]
+    } else {
+        failure("the digest is not verified")
     })
 }
 

@@ -120,9 +120,10 @@ impl Zstd {
     /// It ends too early.
     pub(crate) fn finish(self) -> Result<(), ZstdError> {
         let whole = matches!(self.state, State::Between) && self.pending.is_empty();
-        match whole && self.pieces > 0 {
-            true => Ok(()),
-            false => Err(ZstdError::Truncated),
+        if whole && self.pieces > 0 {
+            Ok(())
+        } else {
+            Err(ZstdError::Truncated)
         }
     }
 
@@ -180,9 +181,10 @@ impl Zstd {
 
     fn count_piece(&mut self) -> Result<(), ZstdError> {
         self.pieces = self.pieces.saturating_add(1);
-        match self.pieces > MAX_PIECES {
-            true => Err(ZstdError::Pieces),
-            false => Ok(()),
+        if self.pieces > MAX_PIECES {
+            Err(ZstdError::Pieces)
+        } else {
+            Ok(())
         }
     }
 
@@ -278,9 +280,10 @@ impl Frame {
         let said = self.head.content.unwrap_or(self.content);
         let sum = self.decoder.get_checksum_from_data();
         let same = sum.is_none() || sum == self.decoder.get_calculated_checksum();
-        match said == self.content && same {
-            true => Ok(()),
-            false => Err(ZstdError::Corrupt),
+        if said == self.content && same {
+            Ok(())
+        } else {
+            Err(ZstdError::Corrupt)
         }
     }
 }

@@ -95,9 +95,10 @@ fn public_key_as_secret(table: &mut Table) {
             let input = input(&header);
             let forged = join(&input, &hmac(algorithm, secret, input.as_bytes()));
             for setting in [Setting::Alone, Setting::Jwk, Setting::Beside, Setting::Wide] {
-                let expected = match is_taken(setting, algorithm) {
-                    true => FORGED,
-                    false => UNSUPPORTED,
+                let expected = if is_taken(setting, algorithm) {
+                    FORGED
+                } else {
+                    UNSUPPORTED
                 };
                 let name = format!("{algorithm} with {name}");
                 found.push((name, setting, forged.clone(), expected));
@@ -134,10 +135,7 @@ fn other_names(table: &mut Table) {
         let renamed = format!("{}.{old_signature}", input(&header));
         let signed = token(&header, &table.current);
         for (how, forged) in [("signed so", signed), ("renamed", renamed)] {
-            let twin = match how == "signed so" {
-                true => ACCEPTED,
-                false => FORGED,
-            };
+            let twin = if how == "signed so" { ACCEPTED } else { FORGED };
             let how = format!("alg `{name}`, {how}");
             if twins(name) {
                 for setting in [Setting::Alone, Setting::Wide, Setting::Beside] {
@@ -146,16 +144,18 @@ fn other_names(table: &mut Table) {
                 continue;
             }
             table.put(how.clone(), Setting::Alone, forged.clone(), UNSUPPORTED);
-            let of_wide = match known && family(name) == family(own) {
-                true => FORGED,
-                false => UNSUPPORTED,
+            let of_wide = if known && family(name) == family(own) {
+                FORGED
+            } else {
+                UNSUPPORTED
             };
             table.put(how.clone(), Setting::Wide, forged.clone(), of_wide);
             // The other issuer takes every HMAC, or RS256.
             let of_other =
-                match known && (!family(own) && family(name) || family(own) && name == "RS256") {
-                    true => FORGED,
-                    false => UNSUPPORTED,
+                if known && (!family(own) && family(name) || family(own) && name == "RS256") {
+                    FORGED
+                } else {
+                    UNSUPPORTED
                 };
             table.put(how, Setting::Beside, forged, of_other);
         }
@@ -279,9 +279,10 @@ fn kids(table: &mut Table) {
 /// Keys that the token brings along or points to: none is ever taken, so the token is as good as its
 /// signature.
 fn brought_along(table: &mut Table) {
-    let own: Value = match table.is_hmac() {
-        true => json!({ "kty": "oct", "k": "AAAA" }),
-        false => table.stranger.named_jwk("now"),
+    let own: Value = if table.is_hmac() {
+        json!({ "kty": "oct", "k": "AAAA" })
+    } else {
+        table.stranger.named_jwk("now")
     };
     for (name, value) in [
         ("jwk", own),
