@@ -1,5 +1,6 @@
 //! The top level, and what comes of it all.
 
+use super::credentials::Credentials;
 use super::field::{Field, Shape, Table};
 use super::host::{self, Holding, HostName};
 use super::log;
@@ -9,13 +10,10 @@ use super::{
     Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, hosts,
     jwt, network, ollama_cli, require, routes, rules, share, upstream, value,
 };
-use crate::authn::Authenticators;
-use crate::authn::api_key::{KeyRing, digest};
-use crate::authn::jwt::{Issuer, Keys, Tokens};
+use crate::authn::api_key::digest;
 use crate::exchange::{Engine, Mode};
 use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
-use crate::identity::Method;
 use crate::ollama::Scope;
 use crate::ollama::body::DecoderMemory;
 use crate::source::Sources;
@@ -214,22 +212,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     section.schema.read(reader, |reader, node| {
         reader.text(node, "the address of a JSON Schema")
     });
-    let keys = match section.api_keys.node() {
-        Some(node) => api_keys::read(reader, &node, &section.jwt),
-        None => KeyRing::default(),
-    };
     let mut sources = Sources::default();
-    let issuers = match section.jwt.node() {
-        Some(node) => jwt::read(reader, &mut sources, &node),
-        None => Vec::new(),
-    };
-    let users = basic::read(reader, section.basic.node().as_ref());
-    let signers = section.ollama_cli.read(reader, ollama_cli::read);
-    let may_sign = signers.as_ref().is_some_and(|signers| !signers.is_empty());
+    let credentials = Credentials::read(reader, &mut sources, &section);
     let anonymous = section.allow_anonymous.read(reader, allow_anonymous::read);
-    let proves = |issuer: &Issuer| issuer.header.is_none();
-    let none = keys.is_empty() && users.is_empty() && !may_sign && !issuers.iter().any(proves);
-    if none && anonymous.is_none() && reader.errors.is_empty() {
+    let methods = credentials.methods();
+    if methods.is_empty() && anonymous.is_none() && reader.errors.is_empty() {
         reader.refuse(
             root,
             "expected at least one key in `api_keys` or `ollama_cli`, one issuer in `jwt`, or one user in `basic`: without any nobody could come in",
@@ -240,22 +227,14 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         None => ScopeSet::NONE,
     };
     let (mut upstream, claims) = upstream::read(reader, section.upstream.node().as_ref());
+    let issuers = &credentials.issuers;
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
     upstream.token_headers = headers.collect();
     let path_prefix = section.path_prefix.read(reader, upstream::path_prefix);
     let cors = section.cors.read(reader, cors::read);
     let routes = section.routes.node();
     let routes = routes.map(|node| routes::read(reader, &node));
-    let signin_url = section.signin_url.read(reader, |reader, node| {
-        reader.parsed(
-            node,
-            "an address that begins with https:// or http://",
-            |text| {
-                let web = text.starts_with("https://") || text.starts_with("http://");
-                (web && is_visible_ascii(text.as_bytes())).then(|| text.to_owned())
-            },
-        )
-    });
+    let signin_url = section.signin_url.read(reader, read_signin_url);
     let log = log::read(reader, section.log.node().as_ref());
     let host = section.host.read(reader, |reader, node| {
         host::read(reader, node, &section.upstream, &section.jwt)
@@ -266,46 +245,29 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let share_identity = share_identity.map(|node| share::read(reader, &node, host));
     let filter_lists = section.filter_lists.node();
     let filter_lists = filter_lists.map(|node| filter_lists::read(reader, &node, host));
-    let mode = section.mode.read(reader, |reader, node| {
-        reader.parsed(node, "\"enforce\" or \"report\"", |text| {
-            Mode::ALL
-                .iter()
-                .find(|known| known.0 == text)
-                .map(|known| known.1)
-        })
-    });
-    let expensive = |issuer: &Issuer| !matches!(issuer.keys, Keys::Secrets(_));
-    let signatures = may_sign || issuers.iter().any(expensive);
-    let expensive = !users.is_empty() || issuers.iter().any(expensive);
+    let mode = section.mode.read(reader, read_mode);
+    let expensive = credentials.has_expensive();
     let back_off = section.back_off.read(reader, |reader, node| {
         back_off::read(reader, node, expensive, host)
     });
-    let asks = back_off.is_some();
-    let node = section.network.node();
+    let keys = &credentials.keys;
     let network = network::read(
         reader,
-        node.as_ref(),
-        &keys,
-        asks,
-        signatures || log.address,
+        section.network.node().as_ref(),
+        keys,
+        back_off.is_some(),
+        credentials.has_signatures() || log.address,
         host,
     );
-    let has = |method: &Method| match method {
-        Method::ApiKey => !keys.is_empty(),
-        Method::Jwt => issuers.iter().any(proves),
-        Method::OllamaCli => may_sign,
-        Method::Basic => !users.is_empty(),
-        Method::Anonymous => false,
-    };
     let configured = require::Configured {
-        methods: Method::ALL.into_iter().filter(has).collect(),
-        network: network::counts(&network, &keys),
+        network: network::counts(&network, keys),
+        methods,
     };
     let require = require::read(reader, section.require.node().as_ref(), configured);
     let hosts = section.hosts.read(reader, hosts::read);
     let by_browsers = hosts::SentByBrowsers {
         anonymous: anonymous.is_some(),
-        passwords: !users.is_empty(),
+        passwords: !credentials.users.is_empty(),
         cookies: issuers.iter().any(|issuer| issuer.cookie.is_some()),
         addresses: require.counts_network(),
     };
@@ -318,18 +280,12 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         warnings: std::mem::take(&mut reader.warnings)
             .into_iter()
             .chain(anonymous.iter().map(allow_anonymous::warning))
-            .chain(network::warnings(&network, &keys))
+            .chain(network::warnings(&network, keys))
             .chain(cors::warning(cors.as_ref(), host))
             .collect(),
-        notices: issuers
-            .iter()
-            .flat_map(Issuer::fingerprints)
-            .chain(basic::notices(&users))
-            .collect(),
+        notices: credentials.notices(),
         engine: Engine {
-            authenticators: Authenticators::new(keys, Tokens::new(issuers, claims), users)
-                .with_signers(signers)
-                .with_back_off(back_off),
+            authenticators: credentials.authenticators(claims).with_back_off(back_off),
             sources,
             require,
             network,
@@ -349,5 +305,25 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         },
         host,
         holding,
+    })
+}
+
+fn read_signin_url(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<String> {
+    reader.parsed(
+        node,
+        "an address that begins with https:// or http://",
+        |text| {
+            let web = text.starts_with("https://") || text.starts_with("http://");
+            (web && is_visible_ascii(text.as_bytes())).then(|| text.to_owned())
+        },
+    )
+}
+
+fn read_mode(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Mode> {
+    reader.parsed(node, "\"enforce\" or \"report\"", |text| {
+        Mode::ALL
+            .iter()
+            .find(|known| known.0 == text)
+            .map(|known| known.1)
     })
 }
