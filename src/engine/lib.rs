@@ -86,6 +86,8 @@
 //! Inside, the engine is a house of floors. `docs/architecture.md` shows the rooms and the arrows between
 //! them, and a test holds that none points upward.
 
+// A test is as long as its table.
+#![cfg_attr(test, allow(clippy::too_many_lines))]
 // In the filter a panic is an outage: the SDK's dispatcher stays borrowed, and every later request
 // on that worker fails.
 #![cfg_attr(

@@ -3,6 +3,8 @@
 //! One test program, with a folder for each subject. [`world`] is the gateway in memory that the
 //! scenarios run in.
 
+#![allow(clippy::too_many_lines)] // a test is as long as its table
+
 mod access;
 mod bodies;
 mod configuration;

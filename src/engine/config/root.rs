@@ -207,6 +207,7 @@ impl Configuration {
     }
 }
 
+#[allow(clippy::too_many_lines)] // a list: a few lines for each section
 fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> {
     let section = reader.section::<RootSection>(root)?;
     section.schema.read(reader, |reader, node| {
