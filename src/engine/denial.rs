@@ -452,7 +452,7 @@ impl Denial {
 
     /// The sentence for the caller.
     pub fn message(&self) -> String {
-        format!("{}: {}", self.reason.summary(), self.advice)
+        [self.reason.summary(), ": ", &self.advice].concat()
     }
 
     /// What the log says of the cause.

@@ -63,7 +63,12 @@ fn size(bytes: [u8; 4]) -> Option<usize> {
 /// The wire form of `pairs`; `None` if one is over 4 GB.
 pub fn serialize(pairs: &[(&str, &str)]) -> Option<Vec<u8>> {
     let size = |length: usize| u32::try_from(length).map(u32::to_le_bytes).ok();
-    let mut map = Vec::new();
+    let bytes = pairs.iter().fold(4_usize, |bytes, (name, value)| {
+        // Two sizes of four bytes, two NULs.
+        let both = name.len().saturating_add(value.len());
+        bytes.saturating_add(both).saturating_add(10)
+    });
+    let mut map = Vec::with_capacity(bytes);
     map.extend(size(pairs.len())?);
     for (name, value) in pairs {
         map.extend(size(name.len())?);

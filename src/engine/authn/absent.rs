@@ -5,9 +5,29 @@ use crate::cors;
 use crate::credential::{Flaw, Leftover, MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, Place, RequestHead};
+use std::borrow::Cow;
 
 /// How to send a key, for whoever sent something else.
-const SEND_A_KEY: &str = "send `Authorization: Bearer <your key>`";
+macro_rules! send_a_key {
+    () => {
+        "send `Authorization: Bearer <your key>`"
+    };
+}
+const SEND_A_KEY: &str = send_a_key!();
+
+/// What to do where nothing was sent at all, which is what strangers send most: put together once.
+macro_rules! send_one {
+    ($cli:literal) => {
+        concat!(
+            send_a_key!(),
+            "; Ollama's Python library sends what OLLAMA_API_KEY holds, the JavaScript one takes it in \
+             `headers`, and the `ollama` program ",
+            $cli
+        )
+    };
+}
+const SEND_ONE_OR_SIGN: &str = send_one!("signs with its own SSH key where OLLAMA_AUTH=1 is set");
+const SEND_ONE: &str = send_one!("sends no key: it needs `ollama_cli` in the gate's configuration");
 
 impl Authenticators {
     /// The refusal of the request with `head`, in which `presented` holds nothing that could be
@@ -41,7 +61,7 @@ impl Authenticators {
     }
 
     /// What to do where no header holds a credential.
-    fn missing(&self, head: &RequestHead<'_>) -> String {
+    fn missing(&self, head: &RequestHead<'_>) -> Cow<'static, str> {
         let is_bare = |value: &[u8]| {
             let value = value.trim_ascii();
             value.eq_ignore_ascii_case(b"bearer") || value.eq_ignore_ascii_case(b"basic")
@@ -50,28 +70,25 @@ impl Authenticators {
         if head.values(place).any(is_bare) {
             return "nothing follows the scheme in `Authorization`, check the variable or setting \
                     that should hold your key"
-                .to_owned();
+                .into();
         }
         let present = |name: &&str| head.value(name).is_some();
         if let Some(name) = self.tokens.user_headers().find(present) {
             return format!(
                 "the token in `{name}` only names the user of an API key, also send that key as \
                  `Authorization: Bearer <key>`"
-            );
+            )
+            .into();
         }
         if cors::is_preflight(head) {
             return "a browser asks by it what a page of another site may send: the operator lists that \
                     site in `cors.allow_origins`, or a program outside the browser sends the request"
-                .to_owned();
+                .into();
         }
-        let cli = match self.signers {
-            Some(_) => "signs with its own SSH key where OLLAMA_AUTH=1 is set",
-            None => "sends no key: it needs `ollama_cli` in the gate's configuration",
-        };
-        format!(
-            "{SEND_A_KEY}; Ollama's Python library sends what OLLAMA_API_KEY holds, the JavaScript \
-             one takes it in `headers`, and the `ollama` program {cli}"
-        )
+        match self.signers {
+            Some(_) => SEND_ONE_OR_SIGN.into(),
+            None => SEND_ONE.into(),
+        }
     }
 }
 

@@ -140,13 +140,8 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         line.text("method", method(head.method()));
         // The path of an unknown route is what somebody has to see to know what was tried.
         if facts.route.is_none() {
-            line.text(
-                "path",
-                &truncated(
-                    masked(without_query(head.path())).as_bytes(),
-                    MAX_VALUE_BYTES,
-                ),
-            );
+            let path = masked(without_query(head.path()));
+            line.text("path", &truncated(&path, MAX_VALUE_BYTES));
         }
     }
     if let Some(route) = facts.route {
@@ -156,10 +151,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     if let Some(identity) = &facts.identity {
         line.text("credential", identity.method.name())
             .text("id", identity.id)
-            .text(
-                "subject",
-                &truncated(identity.subject.as_bytes(), MAX_VALUE_BYTES),
-            );
+            .text("subject", &truncated(&identity.subject, MAX_VALUE_BYTES));
         if identity.by_previous_secret {
             line.text("secret", "previous");
         }
@@ -167,10 +159,10 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         write_whose(&mut line, denial);
     }
     if let Some(model) = &facts.model {
-        line.text("model", &truncated(model.as_bytes(), MAX_VALUE_BYTES));
+        line.text("model", &truncated(model, MAX_VALUE_BYTES));
     }
     if let Some(address) = facts.address {
-        line.text("address", &address.to_string());
+        line.display("address", address);
     }
     if let Some(id) = facts.request_id() {
         line.text("request_id", id);
@@ -184,7 +176,7 @@ fn write_denial(line: &mut ObjectWriter, denial: &Denial) {
     line.text("decision", "denied")
         .number("status", denial.reason().status())
         .text("code", denial.reason().code())
-        .text("cause", &truncated(denial.cause().as_bytes(), MAX_CAUSE));
+        .text("cause", &truncated(denial.cause(), MAX_CAUSE));
 }
 
 /// Whose credential was refused, as far as it is known.
@@ -194,10 +186,7 @@ fn write_whose(line: &mut ObjectWriter, denial: &Denial) {
         line.text("id", id);
     }
     if let Some(subject) = denial.claimed_subject() {
-        line.text(
-            "claimed_subject",
-            &truncated(subject.as_bytes(), MAX_VALUE_BYTES),
-        );
+        line.text("claimed_subject", &truncated(subject, MAX_VALUE_BYTES));
     }
 }
 
@@ -231,10 +220,11 @@ fn masked(path: &[u8]) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// `bytes` as text of at most `max` bytes. What is not UTF-8 shows as U+FFFD.
-fn truncated(bytes: &[u8], max: usize) -> Cow<'_, str> {
-    match bytes.get(..max) {
-        None => String::from_utf8_lossy(bytes),
-        Some(head) => format!("{}…", String::from_utf8_lossy(head)).into(),
+/// `text`, or as many of its characters as fit into `max` bytes.
+fn truncated(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return text.into();
     }
+    let ends = (0..=max).rev().find_map(|end| text.get(..end));
+    format!("{}…", ends.unwrap_or_default()).into()
 }

@@ -35,7 +35,8 @@ impl Reply {
     /// The refusal `denial`, in the words of `dialect`.
     pub(crate) fn refusing(denial: &Denial, dialect: Dialect, extra: ErrorBody<'_>) -> Self {
         let reason = denial.reason();
-        let mut headers = vec![("content-type", "application/json".to_owned())];
+        let mut headers = Vec::with_capacity(6);
+        headers.push(("content-type", "application/json".to_owned()));
         match reason.status() {
             429 | 503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
             // A redirection is followed, and what is between the gate and Ollama may be better soon.

@@ -1,6 +1,6 @@
 //! Writes one JSON object, members in the order in which they are put.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// An object being written, on one line of printable ASCII whatever it holds (RFC 8259 section 7).
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct ObjectWriter {
 impl ObjectWriter {
     /// An object without members.
     pub(crate) fn new() -> Self {
-        let mut text = String::with_capacity(512);
+        let mut text = String::with_capacity(1024);
         text.push('{');
         Self { text }
     }
@@ -33,6 +33,17 @@ impl ObjectWriter {
                 self
             }
         }
+    }
+
+    /// Adds a string: what `value` shows, which needs no escaping.
+    pub(crate) fn display(&mut self, name: &'static str, value: impl Display) -> &mut Self {
+        self.name(name);
+        let start = self.text.len();
+        // Writing to a String does not fail.
+        let _ = write!(self.text, "\"{value}\"");
+        let inside = || self.text.get(start..)?.strip_prefix('"')?.strip_suffix('"');
+        debug_assert!(inside().is_some_and(|shown| shown.bytes().all(is_plain)));
+        self
     }
 
     /// Adds a whole number.
@@ -124,14 +135,16 @@ mod tests {
         object
             .text("z", "{\"\\\n\u{0}\u{7f}\u{9b}\u{2028}é\u{1f999}{")
             .number("a", 401)
+            .display("at", std::net::Ipv4Addr::LOCALHOST)
             .object("in", |inner| {
                 inner.text_or_null("none", None).text("b", "{");
             })
             .text_or_null("last", Some(""));
         let text = object.finish();
         let escaped = r#"{\"\\\u000a\u0000\u007f\u009b\u2028\u00e9\ud83e\udd99{"#;
-        let expected =
-            format!(r#"{{"z":"{escaped}","a":401,"in":{{"none":null,"b":"{{"}},"last":""}}"#);
+        let expected = format!(
+            r#"{{"z":"{escaped}","a":401,"at":"127.0.0.1","in":{{"none":null,"b":"{{"}},"last":""}}"#
+        );
         assert_eq!(text, expected);
         let read = crate::json::Json::parse(text.as_bytes()).unwrap();
         let z = read.member("z").and_then(crate::json::Json::text);

@@ -111,14 +111,17 @@ fn an_address_that_anybody_can_write_is_not_logged() {
 }
 
 #[test]
-fn a_long_model_is_cut() {
+fn a_long_model_is_cut_between_two_characters_and_one_that_fits_is_not() {
     let world = world(&json!({}));
-    let body = json!({ "model": "m".repeat(900), "messages": [] }).to_string();
-    let model = chat(&world, body.as_bytes()).record["model"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert_eq!(model, format!("{}…", "m".repeat(128)));
+    for (model, told) in [
+        ("m".repeat(900), format!("{}…", "m".repeat(128))),
+        ("m".repeat(128), "m".repeat(128)),
+        ("m".repeat(127) + "\u{e9}x", format!("{}…", "m".repeat(127))),
+    ] {
+        let body = json!({ "model": model, "messages": [] }).to_string();
+        let record = chat(&world, body.as_bytes()).record;
+        assert_eq!(record["model"], told, "{model}");
+    }
 }
 
 #[test]
