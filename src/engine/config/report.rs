@@ -23,6 +23,18 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl ConfigError {
+    /// Where it is: `jwt[1].audiences`. Empty for the whole document.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong there.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
 /// Every error of a configuration, in the order in which a person reads it. Holds no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigErrors {
@@ -77,6 +89,11 @@ impl ConfigErrors {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty()
+    }
+
+    /// Each, up to a hundred; [`Self::count`] says how many there are.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.errors.iter()
     }
 
     /// One line each, the last one counting those that are left out.

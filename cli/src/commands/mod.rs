@@ -1,0 +1,28 @@
+//! The commands, a file each: its options, and what it does.
+
+pub mod check;
+
+use crate::output::{Failure, Report};
+use clap::Subcommand;
+
+/// What is asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Check(check::Options),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Why it could not be done: bad input, or a wrong use.
+    pub fn run(&self) -> Result<Box<dyn Report>, Failure> {
+        match self {
+            Self::Check(options) => check::run(options).map(boxed),
+        }
+    }
+}
+
+fn boxed<R: Report + 'static>(report: R) -> Box<dyn Report> {
+    Box::new(report)
+}

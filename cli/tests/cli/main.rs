@@ -1,0 +1,9 @@
+//! The program `ollama-gate`, run as a person runs it: arguments in, output and exit code out.
+
+// A program has no face: everything in it is seen by itself alone.
+#![allow(unreachable_pub)]
+
+mod check;
+mod input;
+mod support;
+mod usage;
