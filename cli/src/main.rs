@@ -25,6 +25,7 @@ mod input;
 mod output;
 mod reading;
 mod review;
+mod smoke;
 
 use std::process::ExitCode;
 

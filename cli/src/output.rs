@@ -19,6 +19,8 @@ pub enum Verdict {
     Fine,
     /// 1: it did, and found something: an error in a configuration, a refused request
     Found,
+    /// 2: it did, and cannot tell
+    Unsure,
 }
 
 /// The answer of a command. Both forms are made of the same fields.
@@ -65,6 +67,7 @@ pub fn finish(result: Result<Box<dyn Report>, Failure>, format: Format) -> ExitC
             match report.verdict() {
                 Verdict::Fine => ExitCode::SUCCESS,
                 Verdict::Found => ExitCode::from(1),
+                Verdict::Unsure => ExitCode::from(2),
             }
         }
         Err(failure) => {

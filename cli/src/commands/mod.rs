@@ -1,6 +1,7 @@
 //! The commands, a file each: its options, and what it does.
 
 pub mod check;
+pub mod smoke;
 
 use crate::output::{Failure, Report};
 use clap::Subcommand;
@@ -9,6 +10,7 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Check(check::Options),
+    Smoke(smoke::Options),
 }
 
 impl Command {
@@ -19,6 +21,7 @@ impl Command {
     pub fn run(&self) -> Result<Box<dyn Report>, Failure> {
         match self {
             Self::Check(options) => check::run(options).map(boxed),
+            Self::Smoke(options) => smoke::run(options).map(boxed),
         }
     }
 }

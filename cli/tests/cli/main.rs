@@ -5,5 +5,6 @@
 
 mod check;
 mod input;
+mod smoke;
 mod support;
 mod usage;
