@@ -194,17 +194,15 @@ fn try_keys(
         payers: checker.time.payers(place, known, now),
         now,
     };
-    for key in candidates {
-        match arithmetic.verify(token.algorithm, key, input, &token.signature) {
-            Ok(None) => {}
-            Ok(Some(paid)) => {
-                paid.give_back();
-                attempts.succeeded(kind, subject);
-                checker.subjects.proved(checker.issuer, subject);
-                return Some(Ok(VerifiedSignature { previous: false }));
-            }
-            Err(denial) => return Some(Err(Unproved::Held(denial))),
+    match arithmetic.verify(token.algorithm, &candidates, input, &token.signature) {
+        Ok(None) => {}
+        Ok(Some(paid)) => {
+            paid.give_back();
+            attempts.succeeded(kind, subject);
+            checker.subjects.proved(checker.issuer, subject);
+            return Some(Ok(VerifiedSignature { previous: false }));
         }
+        Err(denial) => return Some(Err(Unproved::Held(denial))),
     }
     attempts.failed(kind, subject, now);
     let advice = "no key of its issuer made it, sign in again";

@@ -46,29 +46,35 @@ pub struct Arithmetic<'c> {
 }
 
 impl<'c> Arithmetic<'c> {
-    /// What was paid, if `key` signed `input`. Whoever believes it gives that back, so that good callers take
-    /// no time from each other.
+    /// What was paid, if one of `keys` signed `input`. Whoever believes it gives that back, so that good callers
+    /// take no time from each other. All keys are paid for before the first is tried: a flood that pays for one
+    /// at a time would leave nobody the time for the last.
     ///
     /// # Errors
     /// [`Reason::TooManySignatures`]: it was not looked at.
     pub fn verify(
         self,
         algorithm: Algorithm,
-        key: &PublicKey,
+        keys: &[&PublicKey],
         input: &[u8],
         signature: &[u8],
     ) -> Result<Option<Paid<'c>>, Denial> {
         // What cannot be right costs nothing.
-        if !is_sound(algorithm, key, signature) {
+        let sound = || {
+            let keys = keys.iter().copied();
+            keys.filter(|key| is_sound(algorithm, key, signature))
+        };
+        if sound().next().is_none() {
             return Ok(None);
         }
-        let cost = self.verifier.microseconds(algorithm, key);
+        let costs = sound().map(|key| self.verifier.microseconds(algorithm, key));
+        let cost = costs.fold(0, u32::saturating_add);
         let paid = Paid {
             payer: self.payer(cost)?,
             cost,
         };
-        let good = verify(self.verifier, algorithm, key, input, signature);
-        Ok(good.then_some(paid))
+        let signs = |key| self.verifier.verify_sound(algorithm, key, input, signature);
+        Ok(sound().any(signs).then_some(paid))
     }
 
     /// The budget that has paid `cost`.

@@ -1,5 +1,8 @@
 use super::*;
+use crate::authn::budget::{Budget, Share};
+use crate::authn::jwt::signature::Arithmetic;
 use crate::authn::jwt::{Software, Verifier, verify};
+use crate::time::Timestamp;
 use p256::ecdsa::signature::Signer as _;
 
 /// Below the rules of issuers, too: a curve's mathematics do not know the algorithm's name.
@@ -99,4 +102,35 @@ fn a_larger_key_costs_more_by_the_square_of_its_size() {
             assert_eq!(Software.microseconds(algorithm, &key), cost, "{bits}");
         }
     }
+}
+
+#[test]
+fn all_keys_of_a_token_are_paid_for_at_once_so_that_none_is_looked_at_in_part() {
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    let seed = ed25519_compact::Seed::new([4; 32]);
+    let pair = ed25519_compact::KeyPair::from_seed(seed);
+    let right = pair.sk.sign(b"text", None).to_vec();
+    let keys: Vec<_> = (1..=4)
+        .map(|secret| PublicKey::ed25519(&point_ed25519(secret)).unwrap())
+        .collect();
+    let keys: Vec<_> = keys.iter().collect();
+    // Enough for one key; what the others cost beyond it is owed, and has to come in before the next token.
+    let budget = Budget::new(Share {
+        per_millisecond: 0,
+        max_saved: 258,
+    });
+    let arithmetic = Arithmetic {
+        verifier: &Software,
+        payers: [Some(&budget), None, None],
+        now: NOW,
+    };
+    let verify = |signature: &[u8]| arithmetic.verify(Algorithm::EdDsa, &keys, b"text", signature);
+    let paid = verify(&right).unwrap().unwrap();
+    assert_eq!(budget.left(), 258 - 4 * 258);
+    paid.give_back();
+    assert_eq!(budget.left(), 258, "who is good takes no time");
+    assert!(verify(&[0; 63]).unwrap().is_none());
+    assert_eq!(budget.left(), 258, "what cannot be right costs nothing");
+    assert!(verify(&[1; 64]).unwrap().is_none());
+    assert!(verify(&right).is_err(), "nothing is left");
 }

@@ -166,7 +166,7 @@ impl Signers {
         let paid = arithmetic
             .verify(
                 Algorithm::EdDsa,
-                &signer.key,
+                &[&signer.key],
                 &message,
                 &presented.signature,
             )
