@@ -27,6 +27,8 @@ NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 AFTER = 3
 HOLD = 4
 LONG = 3600
+# More names than the list of back-off has places.
+JUNK = 4200
 HELD, WRONG, FORGED, ALLOWED = (
     (429, "too_many_failures"),
     (401, "wrong_password"),
@@ -178,6 +180,24 @@ def test_forged_tokens_are_held_back_by_the_subject_that_they_claim(guarded: Gat
     assert near.verdict(f"Bearer {signer.token('frank')}") == ALLOWED
     assert near.verdict(f"Bearer {signer.token('erin')}") == HELD
     assert far.verdict(f"Bearer {signer.token('erin')}") == ALLOWED
+
+
+def test_no_number_of_made_up_names_frees_a_name_that_is_held(world: World, signer: Signer) -> None:
+    gate = start(world, signer, "backoff-flood")
+    client = Client(gate)
+    assert client.guess("alice", AFTER + 1)[-1] == HELD
+    looked_at = Counter[tuple[int, str]]()
+    flood = HTTPConnection("127.0.0.1", gate.port, timeout=15, source_address=(HERE, 0))
+    for number in range(JUNK):
+        flood.request("GET", "/api/tags", headers={"Authorization": basic(f"junk-{number}", "x")})
+        flood.getresponse().read()
+        if number % 50 == 0:
+            looked_at[client.guess("alice", 1)[0]] += 1
+    flood.close()
+    assert set(looked_at) == {HELD}, looked_at
+    assert Client(gate, THERE).verdict(basic("alice", PASSWORD)) == ALLOWED, "the same name from elsewhere"
+    print(f"\nflood: {JUNK} made-up names: 0 of {sum(looked_at.values())} guesses at a held name were looked at")
+    gate.envoy.stop()
 
 
 def test_the_time_passes(world: World, signer: Signer) -> None:
