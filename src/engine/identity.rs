@@ -78,6 +78,8 @@ pub struct Identity<'e> {
     pub subject: Rc<str>,
     /// what it may do
     pub scopes: ScopeSet,
+    /// of a token without a scope: what its claim says in their place
+    pub unmapped: Option<Rc<str>>,
     /// the claims that go into headers, in the order of the configuration; of a token only
     pub claims: Option<Rc<[Option<String>]>>,
     /// whether a previous secret still proved it
@@ -125,6 +127,7 @@ mod tests {
             id: "laptop",
             subject: "alice".into(),
             scopes: ScopeSet::DEFAULT,
+            unmapped: None,
             claims: None,
             by_previous_secret: false,
             by_browser: false,

@@ -57,6 +57,7 @@ impl Anonymous {
             id: NAME,
             subject: Rc::clone(&self.subject),
             scopes: self.scopes,
+            unmapped: None,
             claims: None,
             by_previous_secret: false,
             by_browser: true,

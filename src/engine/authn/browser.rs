@@ -152,6 +152,7 @@ impl Authenticators {
             id: &user.name,
             subject: Rc::clone(&user.subject),
             scopes: user.scopes,
+            unmapped: None,
             claims: None,
             by_previous_secret: false,
             by_browser: true,

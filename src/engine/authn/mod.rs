@@ -179,6 +179,7 @@ impl Authenticators {
             id: &signer.id,
             subject: Rc::clone(&signer.subject),
             scopes: signer.scopes,
+            unmapped: None,
             claims: None,
             by_previous_secret: false,
             by_browser: false,
@@ -201,6 +202,7 @@ impl Authenticators {
             id: issuer.map_or("", |issuer| &issuer.name),
             subject: Rc::clone(token.subject()),
             scopes: token.scopes(),
+            unmapped: token.unmapped().clone(),
             claims: Some(Rc::clone(token.forwarded())),
             by_previous_secret: token.by_a_previous_secret(),
             by_browser: false,
@@ -222,6 +224,7 @@ impl Authenticators {
             id: &key.id,
             subject: Rc::clone(&key.subject),
             scopes: key.scopes,
+            unmapped: None,
             claims: None,
             by_previous_secret: false,
             by_browser: false,
@@ -253,6 +256,7 @@ impl Authenticators {
         identity.expiry = Expiry::first(identity.expiry, self.tokens.expiry(&user));
         // The user's token can take away, never give.
         identity.scopes = key.scopes.and(user.scopes());
+        identity.unmapped = user.unmapped().clone();
         identity.rules = identity.rules.and(RuleSet::own(user.rules()));
         Ok(identity)
     }

@@ -164,6 +164,12 @@ fn the_words_of_apisix_and_kong_come_to_the_fields_that_do_the_same() {
         ("jwt[]", "JWKS_URI", "jwt[].jwks.url"),
         ("jwt[]", "public_key", "jwt[].keys[].pem"),
         ("jwt[]", "lifetime_grace_period", "jwt[].leeway"),
+        ("jwt[]", "email_domains", "jwt[].required_claims"),
+        ("jwt[]", "allowedGroups", "jwt[].required_claims"),
+        ("", "allowed_roles", "jwt[].required_claims"),
+        ("jwt[]", "required_scopes", "jwt[].required_claims"),
+        ("jwt[]", "groups_claim", "jwt[].scopes_claim"),
+        ("jwt[]", "role_mappings", "jwt[].scope_map"),
         ("", "htpasswd_file", "basic.htpasswd"),
         ("", "master_key", "api_keys.keys[].key"),
     ] {

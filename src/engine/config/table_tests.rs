@@ -17,7 +17,7 @@ const DOCUMENTS: [&str; 2] = [
         { "name": "people", "algorithms": ["HS256"], "secrets": [{ "env": "SECRET", "optional": true },
             { "value": "nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9unGq3vR8sXw4=", "encoding": "base64" }], "header": "X-User-Token",
           "issuer": "https://people.example", "audiences": ["ollama"], "subject_claim": "id",
-          "scopes_claim": "scope", "scope_map": { "ollama-admins": ["manage"] }, "models": ["llama3.2"], "models_claim": "models",
+          "numeric_subject": true, "scopes_claim": "scope", "scope_map": { "ollama-admins": ["manage"] }, "models": ["llama3.2"], "models_claim": "models",
           "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "typ": ["JWT"],
           "require_expiry": true, "leeway": "60s", "max_age": "1h", "max_lifetime": "1h",
           "danger_allow_short_secret": true, "danger_allow_placeholder_secret": true },

@@ -85,6 +85,7 @@ impl Owner {
             id: &self.id,
             subject: Rc::clone(&self.subject),
             scopes: self.scopes,
+            unmapped: None,
             claims: None,
             by_previous_secret: self.by_previous_secret,
             by_browser: self.by_browser,

@@ -33,6 +33,7 @@ fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Ident
         id: "id",
         subject: "alice".into(),
         scopes: ScopeSet::EVERY,
+        unmapped: None,
         claims: None,
         by_previous_secret: false,
         by_browser: false,

@@ -89,12 +89,15 @@ pub(crate) fn decide<'p, 'e>(
     }
     let route = route?;
     if !identity.scopes.grants(route.scope()) {
-        let advice = format!(
+        let mut advice = format!(
             "{} needs `{}`, this credential has {}",
             route.pattern(),
             route.scope().name(),
             identity.scopes
         );
+        if let Some(unmapped) = &identity.unmapped {
+            advice = format!("{advice}: {unmapped}");
+        }
         return Err(Denial::new(Reason::ScopeDenied, advice));
     }
     Ok(InScope { identity, route })
@@ -113,6 +116,7 @@ mod tests {
             id: "id",
             subject: "alice".into(),
             scopes,
+            unmapped: None,
             claims: None,
             by_previous_secret: false,
             by_browser: false,

@@ -48,7 +48,8 @@ fn what_is_right_is_taken() {
     let rules = json!({
         "name": "j", "algorithms": ["HS256"], "secrets": [SECRET], "typ": ["at+jwt"], "max_age": "1s",
         "max_lifetime": "3650d", "subject_claim": "/a~0b/~1", "scopes_claim": "https://example.com/roles",
-        "required_claims": { "a": "x", "/b/c": [1, true], "d": { "absent": true } },
+        "required_claims": { "a": "x", "/b/c": [1, true], "d": { "absent": true },
+            "e": { "word": "w" }, "f": [{ "suffix": "@a.example" }, { "prefix": "team/" }, "x", 1], "g": { "member": "m" } },
     });
     assert_eq!(errors(&issuer(rules)), none);
 }
@@ -238,7 +239,8 @@ fn a_claim_is_a_name_or_a_pointer() {
             "{name}: {errors:?}"
         );
     }
-    let expected = "a string, a number of up to 14 digits, true or false, a list of these, or {\"absent\": true}";
+    let expected = "a string, a number of up to 14 digits, true or false, one of {\"word\": …}, {\"prefix\": …}, \
+                    {\"suffix\": …} and {\"member\": …}, a list of these, or {\"absent\": true}";
     for (wrong, found) in [
         (json!({}), "an object"),
         (json!({ "absent": false }), "an object"),
@@ -247,12 +249,51 @@ fn a_claim_is_a_name_or_a_pointer() {
         (json!([]), "a list"),
         (json!([["a"]]), "a list"),
         (json!([{ "absent": true }]), "a list"),
+        (json!({ "word": "a", "suffix": "@b" }), "an object"),
+        (json!({ "contains": "a" }), "an object"),
+        (json!({ "Suffix": "@a" }), "an object"),
+        (json!([{ "suffix": "@a", "prefix": "b/" }]), "a list"),
     ] {
         assert_eq!(
             error("/jwt/0/required_claims", json!({ "tier": wrong })),
             format!("jwt[0].required_claims.tier: expected {expected}, found {found}"),
             "{wrong}"
         );
+    }
+}
+
+#[test]
+fn a_beginning_or_end_that_could_be_somebody_elses_is_refused() {
+    let open = "jwt[0].required_claims.email.suffix: has to begin with a separator";
+    let word = "jwt[0].required_claims.email.word: is more than one word";
+    let prefix = "jwt[0].required_claims.email.prefix: ends in a letter or digit";
+    for (wrong, start) in [
+        (json!({ "suffix": "example.com" }), open),
+        (json!({ "suffix": "@" }), open),
+        (json!({ "suffix": "@a@example.com" }), open),
+        (json!({ "suffix": "@evil.com,@example.com" }), open),
+        (json!({ "suffix": "@münchen.de" }), open),
+        (json!({ "prefix": "https://sso.example.com" }), prefix),
+        (json!({ "prefix": "ollama" }), prefix),
+        (json!({ "word": "read manage" }), word),
+    ] {
+        let error = error("/jwt/0/required_claims", json!({ "email": wrong }));
+        assert!(error.starts_with(start), "{wrong}: {error}");
+    }
+    let in_list = json!({ "email": ["a", { "suffix": "example.com" }] });
+    let error = error("/jwt/0/required_claims", in_list);
+    let start = "jwt[0].required_claims.email[1].suffix: has to begin";
+    assert!(error.starts_with(start), "{error}");
+    for form in ["word", "prefix", "suffix", "member"] {
+        for value in [json!(""), json!(1), json!(null), json!(["a"]), json!({})] {
+            let errors = errors(&with(
+                "/jwt/0/required_claims",
+                json!({ "email": { form: value } }),
+            ));
+            let start = format!("jwt[0].required_claims.email.{form}: ");
+            let fit = errors.len() == 1 && errors[0].starts_with(&start);
+            assert!(fit, "{form} {value}: {errors:?}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod claim_rules;
 mod claims;
 mod header_and_signature;
 mod issuers;
+mod recipes;
 mod remembered;
 mod remote_keys;
 mod shape;

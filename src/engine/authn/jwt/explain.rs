@@ -1,7 +1,7 @@
 //! Why a token is refused, in words: what was found, and for the log what was expected.
 
 use super::algorithm::Algorithm;
-use super::rules::Expected;
+use super::required::{Expected, Fit};
 use crate::denial::quoted;
 use crate::json::Json;
 
@@ -17,14 +17,30 @@ pub(crate) fn value(value: &Json) -> String {
         Json::Text(text) => quoted(text),
         Json::List(items) if items.is_empty() => "an empty list".to_owned(),
         Json::List(items) => format!("a list with {}", some(items.iter().map(item))),
-        Json::Object(_) => "an object".to_owned(),
+        Json::Object(members) if members.is_empty() => "an empty object".to_owned(),
+        Json::Object(members) => {
+            let names = members.iter().map(|(name, _)| quoted(name));
+            format!("an object with {}", some(names))
+        }
     }
 }
 
-/// One of a list: a list in it is not shown, so that no sentence is longer than a few values.
+/// The values of a claim that is to name scopes: each word, item or name of a member.
+pub(crate) fn values(claim: &Json) -> String {
+    match claim {
+        Json::Text(text) if text.contains(' ') => {
+            let words: Vec<_> = text.split_ascii_whitespace().map(quoted).collect();
+            some(words.into_iter())
+        }
+        claim => value(claim),
+    }
+}
+
+/// One of a list: what a list or an object in it holds is not shown, so that no sentence is longer than a few
+/// values.
 fn item(item: &Json) -> String {
     match item {
-        Json::List(_) => "a list".to_owned(),
+        Json::List(_) | Json::Object(_) => item.kind().to_owned(),
         item => value(item),
     }
 }
@@ -44,7 +60,17 @@ pub(crate) fn some(values: impl ExactSizeIterator<Item = String>) -> String {
 pub(crate) fn expected(expected: &Expected) -> String {
     match expected {
         Expected::Absent => "no such claim".to_owned(),
-        Expected::OneOf(values) => some(values.iter().map(value)),
+        Expected::OneOf(fits) => some(fits.iter().map(fit)),
+    }
+}
+
+fn fit(fit: &Fit) -> String {
+    match fit {
+        Fit::Value(json) => value(json),
+        Fit::Word(word) => format!("the word {}", quoted(word)),
+        Fit::Prefix(prefix) => format!("a value that begins with {}", quoted(prefix.text())),
+        Fit::Suffix(suffix) => format!("a value that ends in {}", quoted(suffix.text())),
+        Fit::Member(name) => format!("an object with {}", quoted(name)),
     }
 }
 
@@ -101,7 +127,9 @@ mod tests {
             ("[]", "an empty list"),
             ("[\"a\",1]", "a list with `a`, `1`"),
             ("[1,2,3,4,5,6]", "a list with `1`, `2`, `3`, `4` and 2 more"),
-            ("{\"secret\":\"x\"}", "an object"),
+            ("{\"role\":\"x\"}", "an object with `role`"),
+            ("{}", "an empty object"),
+            ("[{\"role\":\"x\"}]", "a list with an object"),
             ("[[[\"a\"]]]", "a list with a list"),
         ] {
             assert_eq!(shown(written), expected, "{written}");

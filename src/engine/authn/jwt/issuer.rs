@@ -77,8 +77,8 @@ impl Issuer {
         {
             denial = Denial::new(denial.reason(), advice).of(&self.name);
         }
-        if let Ok(Some(subject)) = token.claims.text(&self.rules.subject_claim) {
-            denial = denial.claimed_by(subject);
+        if let Ok(Some(subject)) = self.rules.claimed_subject(&token.claims) {
+            denial = denial.claimed_by(&subject);
         }
         Rejection { stage, denial }
     }

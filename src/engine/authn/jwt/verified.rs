@@ -49,6 +49,11 @@ impl VerifiedToken {
         self.claimed.scopes
     }
 
+    /// What its claim for scopes says, where that means nothing here.
+    pub const fn unmapped(&self) -> &Option<Rc<str>> {
+        &self.claimed.unmapped
+    }
+
     /// Which models it may use, and how much it may ask for.
     pub const fn rules(&self) -> &Option<Rc<BodyRules>> {
         &self.claimed.rules

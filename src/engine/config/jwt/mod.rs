@@ -1,6 +1,7 @@
 //! `jwt`
 
 mod keys;
+mod required;
 mod rules;
 mod secrets;
 
@@ -65,6 +66,11 @@ table! {
             "the claim that names the caller. This and every other claim is a name, or a JSON Pointer such as \
              `/realm_access/roles`. Default: `sub`",
         ),
+        numeric_subject: Field::optional(
+            Shape::Boolean,
+            "`true` accepts a whole number from 0 to 9007199254740991 in `subject_claim`; the caller is then named by its \
+             digits, and a token that holds these digits as a string is the same caller's. Default: `false`",
+        ),
         scopes_claim: Field::optional(
             Shape::Name,
             "the claim that holds the scopes: a string with spaces, a list of which each item is one, or an object \
@@ -91,7 +97,9 @@ table! {
         limits: LIMITS_FIELD,
         required_claims: Field::optional(
             Shape::Map(&Shape::Claim),
-            "what other claims have to be: a value, a list of values of which one must be there, or `{\"absent\": true}`",
+            "what other claims have to be: a value; `{\"word\": …}`, one of the words between spaces; `{\"prefix\": …}` or \
+             `{\"suffix\": …}`, such as `@example.com`; `{\"member\": …}`, a member of an object; a list of these, of which \
+             one must fit; or `{\"absent\": true}`",
         ),
         typ: Field::optional(
             Shape::Filled(&Shape::Text),

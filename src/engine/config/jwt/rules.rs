@@ -2,18 +2,12 @@
 
 use super::super::reader::{Node, Reader};
 use super::super::rules;
-use super::IssuerSection;
-use crate::authn::jwt::{
-    Audiences, ClaimPath, Expected, RequiredClaim, ScopeRule, TokenRules, media_type,
-};
+use super::{IssuerSection, required};
+use crate::authn::jwt::{Audiences, ClaimPath, ScopeRule, TokenRules, media_type};
 use crate::grant::ScopeSet;
-use crate::json::Json;
 use crate::ollama::Scope;
-use serde_json::Number;
 
 const LEEWAY: i64 = 60;
-/// The most digits of a number that every gateway passes on.
-const MAX_DIGITS: usize = 14;
 /// The types of token that are accepted by default (RFC 7519 section 5.1, RFC 9068 section 4).
 const KINDS: [&str; 2] = ["jwt", "at+jwt"];
 
@@ -43,12 +37,13 @@ pub(crate) fn read(
             reader.text(node, "a string that is not empty")
         }),
         audiences: read_audiences(reader, section),
+        numeric_subject: reader.is_true(&section.numeric_subject),
         subject_claim: subject_claim.unwrap_or_else(|| ClaimPath::name("sub")),
         scopes,
         body_rules: rules::read(reader, &section.models, &section.limits),
         models_claim,
         required_claims: match section.required_claims.node() {
-            Some(node) => read_required(reader, &node),
+            Some(node) => required::read(reader, &node),
             None => Vec::new(),
         },
         require_expiry: require_expiry.unwrap_or(true),
@@ -115,61 +110,4 @@ pub(crate) fn claim(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<ClaimPat
         reader.refuse(node, message);
     }
     path
-}
-
-fn read_required(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<RequiredClaim> {
-    let mut required = Vec::new();
-    for (name, node) in reader.entries(node) {
-        let Some(path) = ClaimPath::parse(name).filter(|_| !name.is_empty()) else {
-            reader.refuse(&node, "is neither the name of a claim nor a JSON Pointer");
-            continue;
-        };
-        let absent = Json::Bool(true);
-        let expected = match node.json {
-            Json::Object(members)
-                if members.len() == 1 && node.json.member("absent") == Some(&absent) =>
-            {
-                Expected::Absent
-            }
-            Json::List(items) if !items.is_empty() && items.iter().all(is_plain) => {
-                Expected::OneOf(items.clone())
-            }
-            value if is_plain(value) => Expected::OneOf(vec![value.clone()]),
-            Json::Number(_) => {
-                let message =
-                    "has over 14 digits, which not every gateway passes on: write it as a string";
-                reader.refuse(&node, message);
-                continue;
-            }
-            _ => {
-                let expected = "a string, a number of up to 14 digits, true or false, a list of these, or {\"absent\": true}";
-                reader.mismatch(&node, expected);
-                continue;
-            }
-        };
-        required.push(RequiredClaim { path, expected });
-    }
-    required
-}
-
-fn is_plain(json: &Json) -> bool {
-    match json {
-        Json::Text(_) | Json::Bool(_) => true,
-        Json::Number(number) => is_carried(number),
-        _ => false,
-    }
-}
-
-/// Whether each gateway passes `number` on as it is. APISIX and Kong write it with 14 digits.
-fn is_carried(number: &Number) -> bool {
-    let written = number.to_string();
-    let (digits, _) = written.split_once(['e', 'E']).unwrap_or((&written, ""));
-    let digits = if digits.contains('.') {
-        digits.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        digits
-    };
-    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
-    digits.trim_start_matches('0').len() <= MAX_DIGITS
-        && number.as_f64().is_some_and(|value| value.abs() < 1.0e14)
 }

@@ -270,6 +270,9 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         claims_of_the_wrong_type_are_refused,
         issuer_and_audience_must_be_the_configured_ones,
         the_scopes_claim_decides_where_one_is_configured,
+        the_providers_words_mean_what_the_map_says_on_every_gateway,
+        the_scopes_of_an_issuer_are_those_of_each_of_its_tokens,
+        a_required_claim_is_compared_alike_on_every_gateway,
         the_previous_secret_counts_while_it_is_set;
     upstream: no_credential_cookie_origin_or_identity_of_the_clients_goes_on,
         a_copy_of_the_credential_goes_under_any_name,

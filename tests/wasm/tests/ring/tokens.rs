@@ -203,3 +203,106 @@ pub fn the_previous_secret_counts_while_it_is_set() {
         lab.allowed(&chat(&session()));
     }
 }
+
+/// The usual claims of the `corp` issuer, with `changes` put over them.
+fn corp(changes: Value) -> String {
+    let base =
+        json!({"sub": "eve", "exp": NOON + 60, "iss": "https://sso.example.com", "aud": "ollama"});
+    token(CORP_SECRET, &with(base, changes))
+}
+
+/// [`corporate`] with `changes` put over its issuer.
+fn issuer(changes: Value) -> Value {
+    let mut configuration = corporate();
+    configuration["jwt"][0] = with(configuration["jwt"][0].clone(), changes);
+    configuration
+}
+
+#[test]
+pub fn the_providers_words_mean_what_the_map_says_on_every_gateway() {
+    let map = json!({ "ollama/use": ["read", "inference"], "team chat": ["inference"], "ollama-admins": ["manage"] });
+    on_every_host_with(
+        &issuer(json!({ "scopes_claim": "roles", "scope_map": map })),
+        |lab| {
+            for roles in [
+                json!("openid ollama/use"),
+                json!("team chat"),
+                json!(["staff", "team chat"]),
+                json!({ "ollama/use": { "3141": "example.com" } }),
+            ] {
+                lab.allowed(&chat(&corp(json!({ "roles": roles }))));
+            }
+            for roles in [
+                json!("inference"),
+                json!("team chats"),
+                json!(["openid ollama/use"]),
+                json!("ollama-admins"),
+                json!({ "ollama/use": null }),
+                json!({ "ollama/use": false }),
+                json!({ "x": { "ollama/use": {} } }),
+                json!([]),
+                json!(null),
+            ] {
+                let denied = corp(json!({ "roles": roles }));
+                lab.denied(&chat(&denied), 403, "scope_denied");
+            }
+            let outcome = lab.send(&chat(&corp(json!({ "roles": ["staff", "wiki"] }))));
+            let reply = outcome.reply.expect("a refusal");
+            let body = String::from_utf8_lossy(&reply.body).into_owned();
+            let told =
+                "its claim `roles` is a list with `staff`, `wiki`, none of which maps to a scope";
+            assert!(body.contains(told), "{}: {body}", lab.host);
+        },
+    );
+}
+
+#[test]
+pub fn the_scopes_of_an_issuer_are_those_of_each_of_its_tokens() {
+    let mut configuration = issuer(json!({ "scopes": ["inference"] }));
+    let issuer = configuration["jwt"][0].as_object_mut();
+    issuer.expect("an issuer").remove("scopes_claim");
+    on_every_host_with(&configuration, |lab| {
+        for scope in [json!("manage"), json!(""), json!(null), json!(7)] {
+            lab.allowed(&chat(&corp(json!({ "scope": scope }))));
+            let tags = ClientRequest::get("/api/tags").bearer(&corp(json!({ "scope": scope })));
+            lab.denied(&tags, 403, "scope_denied");
+        }
+    });
+}
+
+#[test]
+pub fn a_required_claim_is_compared_alike_on_every_gateway() {
+    let required = json!({
+        "email": [{ "suffix": "@example.com" }, { "suffix": "@example.org" }],
+        "scp": { "word": "access_as_user" },
+        "group": { "prefix": "team/" },
+        "roles": { "member": "ollama-user" },
+    });
+    let mut configuration = issuer(
+        json!({ "scopes": ["inference"], "required_claims": required, "numeric_subject": true }),
+    );
+    let issuer = configuration["jwt"][0].as_object_mut();
+    issuer.expect("an issuer").remove("scopes_claim");
+    let good = json!({ "sub": 7, "email": "eve@Example.com", "scp": "openid access_as_user", "group": ["x", "team/a"],
+        "roles": { "ollama-user": { "3141": "example.com" } } });
+    on_every_host_with(&configuration, |lab| {
+        lab.allowed(&chat(&corp(good.clone())));
+        for changes in [
+            json!({ "email": "eve@evil-example.com" }),
+            json!({ "email": "a@evil.com,@example.com" }),
+            json!({ "email": "a@evil.com,b@example.com" }),
+            json!({ "email": "a@evil.com b@example.com" }),
+            json!({ "scp": "openid access_as_users" }),
+            json!({ "scp": "openid,access_as_user" }),
+            json!({ "group": "team/" }),
+            json!({ "group": "xteam/a" }),
+            json!({ "roles": ["ollama-user"] }),
+            json!({ "roles": { "ollama-user": null } }),
+        ] {
+            let token = corp(with(good.clone(), changes));
+            lab.denied(&chat(&token), 401, "claim_mismatch");
+        }
+        let fraction = corp(with(good.clone(), json!({ "sub": 1.5 })));
+        lab.denied(&chat(&fraction), 401, "malformed_token");
+    });
+}
