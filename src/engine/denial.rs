@@ -27,6 +27,7 @@ pub enum Reason {
     MalformedPath,
     AmbiguousBody,
     BodyTooLarge,
+    BodyTimeout,
     AmbiguousCredential,
     ExposedCredential,
     MissingCredential,
@@ -82,12 +83,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
         Self::AmbiguousBody,
         Self::BodyTooLarge,
+        Self::BodyTimeout,
         Self::AmbiguousCredential,
         Self::ExposedCredential,
         Self::MissingCredential,
@@ -154,6 +156,7 @@ impl Reason {
                 "the body can be read in more than one way",
             ),
             Self::BodyTooLarge => (413, "body_too_large", "the body is too large"),
+            Self::BodyTimeout => (408, "body_timeout", "the body did not come in time"),
             Self::AmbiguousCredential => (
                 400,
                 "ambiguous_credential",

@@ -14,7 +14,7 @@ fn the_list_holds_every_reason_once_at_its_own_place() {
 fn statuses_are_those_of_the_house_rules() {
     for reason in Reason::ALL {
         assert!(
-            [307, 400, 401, 403, 404, 405, 413, 429, 500, 502, 503].contains(&reason.status()),
+            [307, 400, 401, 403, 404, 405, 408, 413, 429, 500, 502, 503].contains(&reason.status()),
             "{reason:?}"
         );
     }

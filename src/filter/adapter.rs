@@ -5,6 +5,7 @@ use crate::body::{Body, HeldPart};
 use crate::capabilities::KONG_TARGET;
 use crate::clock::HostClock;
 use crate::crypto::HostCrypto;
+use crate::deadline::{Deadline, Deadlines};
 use crate::linger::{Late, Lingering};
 use crate::root::Ready;
 use crate::{CallToken, Host, Pairs, Status, WireError, response};
@@ -47,12 +48,16 @@ pub struct Filter<H> {
     pub(crate) lingering: Rc<Lingering>,
     /// whether its own waits there
     pub(crate) late: Option<Late>,
+    /// the requests whose bodies are held
+    pub(crate) deadlines: Rc<Deadlines>,
+    /// whether its own is among them
+    pub(crate) deadline: Option<Rc<Deadline>>,
     /// the other end of its connection, once a rule has asked
     pub(crate) peer: Cell<Option<Peer>>,
 }
 
 /// The head of a request as the gateway gave it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct GivenHead {
     /// the header map
     map: Vec<u8>,
@@ -97,6 +102,7 @@ impl<H: Host> Filter<H> {
         ready: Option<Rc<Ready>>,
         told: Rc<Cell<bool>>,
         lingering: Rc<Lingering>,
+        deadlines: Rc<Deadlines>,
     ) -> Self {
         Self {
             host,
@@ -111,6 +117,8 @@ impl<H: Host> Filter<H> {
             context: None,
             lingering,
             late: None,
+            deadlines,
+            deadline: None,
             peer: Cell::new(None),
         }
     }
@@ -125,7 +133,7 @@ impl<H: Host> Filter<H> {
     /// says that nothing follows.
     pub fn request_head(&mut self, count: usize, ends: bool) -> Flow {
         let ready = self.ready.clone();
-        let Some(ready) = ready.as_deref() else {
+        let Some(ready) = ready.as_ref() else {
             // The gateway is not known, so the header map, which can crash one, is not asked for.
             return self.refuse_unread(None, Unread::Misconfigured, &self.path());
         };
@@ -154,7 +162,7 @@ impl<H: Host> Filter<H> {
         if self.waiting.take_if(|waiting| *waiting == token).is_none() {
             return;
         }
-        let Some(ready) = ready.as_deref() else {
+        let Some(ready) = ready.as_ref() else {
             return;
         };
         let body = response::body(&self.host, size);
@@ -204,7 +212,7 @@ impl<H: Host> Filter<H> {
     }
 
     /// Decides on the head `given`, now that this has happened.
-    pub(crate) fn decide(&mut self, ready: &Ready, given: GivenHead, event: Event<'_>) -> Flow {
+    pub(crate) fn decide(&mut self, ready: &Rc<Ready>, given: GivenHead, event: Event<'_>) -> Flow {
         let head = match given.read() {
             Ok(Ok(head)) => head,
             Ok(Err(error)) => {

@@ -18,6 +18,10 @@ pub(crate) struct Bodies {
     pub max_bytes: u64,
     /// whether the head can wait with it
     pub hold_head: bool,
+    /// how long one is held, in seconds
+    pub held_for: u64,
+    /// how long one is held of which nothing comes, in seconds
+    pub held_idle: u64,
     /// whether the gateway shows it only when asked
     ask: bool,
 }
@@ -79,6 +83,8 @@ impl Bodies {
         Self {
             max_bytes: holding.limit.unwrap_or(capabilities.max_body_bytes),
             hold_head: holding.hold_head,
+            held_for: holding.held_for,
+            held_idle: holding.held_idle,
             ask: capabilities.asks_for_bodies,
         }
     }
@@ -112,6 +118,9 @@ impl<H: Host> Filter<H> {
         if let Some(flow) = self.linger(size, ends) {
             return flow;
         }
+        if self.is_late(size) {
+            return Flow::Pause;
+        }
         if self.waiting.is_some() {
             self.body.shown = true;
         } else if !self.exchange.reads_body() {
@@ -141,6 +150,7 @@ impl<H: Host> Filter<H> {
             false => Excess::Together,
         };
         self.part = HeldPart::default();
+        self.deadline = None;
         self.waiting = None;
         let given = std::mem::take(&mut self.head);
         let Ok(Ok(head)) = given.read() else {
@@ -155,6 +165,9 @@ impl<H: Host> Filter<H> {
     pub fn request_trailers(&mut self) -> Flow {
         if let Some(flow) = self.linger(0, true) {
             return flow;
+        }
+        if self.is_late(0) {
+            return Flow::Pause;
         }
         self.body.ended = true;
         let open = self.waiting.is_some()
@@ -198,9 +211,12 @@ impl<H: Host> Filter<H> {
 
     /// The head went well, and the body decides. What of it came while the head waited is read now:
     /// once the head goes on, the gateway does not show that part again.
-    pub(crate) fn look_for_body(&mut self, ready: &Ready) -> Flow {
+    pub(crate) fn look_for_body(&mut self, ready: &Rc<Ready>) -> Flow {
         if ready.bodies.ask && self.host.ask_for_body().is_err() {
             return self.refuse_unread(Some(ready), Unread::HostFailed, &self.path());
+        }
+        if !self.body.ended && !self.only_watches() {
+            self.expect_end(ready);
         }
         if self.body.shown {
             return self.read_body(ready);
@@ -212,7 +228,12 @@ impl<H: Host> Filter<H> {
         }
     }
 
-    fn read_body(&mut self, ready: &Ready) -> Flow {
+    /// How much of the body has come, in bytes.
+    pub(crate) const fn body_size(&self) -> usize {
+        self.body.size
+    }
+
+    fn read_body(&mut self, ready: &Rc<Ready>) -> Flow {
         while let Some(left) = self.body.size.checked_sub(self.body.read)
             && left > 0
         {
@@ -236,8 +257,9 @@ impl<H: Host> Filter<H> {
         }
     }
 
-    fn end_body(&mut self, ready: &Ready) -> Flow {
+    fn end_body(&mut self, ready: &Rc<Ready>) -> Flow {
         self.part = HeldPart::default();
+        self.deadline = None;
         let head = std::mem::take(&mut self.head);
         self.decide(ready, head, Event::BodyEnd)
     }

@@ -27,6 +27,9 @@ pub(crate) struct Capabilities {
     pub calls_in_callbacks: bool,
     /// A root context ends with its configuration. Kong lets it live on, and ticks in it.
     pub ends_root_contexts: bool,
+    /// In a tick a request can be answered that waits. Kong says yes to every context and enters none; APISIX has
+    /// no ticks. Both read bodies to their end by themselves, with nginx's `client_body_timeout`.
+    pub answers_in_ticks: bool,
     /// Allowed requests are counted on ticks, which saves a call in each.
     pub counts_on_ticks: bool,
     /// The head's callback says rightly whether a body follows. On APISIX it says that none does, on
@@ -74,6 +77,7 @@ impl Capabilities {
         ticks: true,
         calls_in_callbacks: true,
         ends_root_contexts: true,
+        answers_in_ticks: true,
         counts_on_ticks: true,
         host_before_map: false,
         knows_the_end: true,
@@ -91,6 +95,7 @@ impl Capabilities {
         ticks: false,
         calls_in_callbacks: false,
         ends_root_contexts: false,
+        answers_in_ticks: false,
         counts_on_ticks: false,
         host_before_map: true,
         knows_the_end: false,
@@ -108,6 +113,7 @@ impl Capabilities {
         ticks: true,
         calls_in_callbacks: false,
         ends_root_contexts: false,
+        answers_in_ticks: false,
         counts_on_ticks: false,
         host_before_map: false,
         knows_the_end: false,
@@ -126,6 +132,7 @@ impl Capabilities {
         ticks: false,
         calls_in_callbacks: false,
         ends_root_contexts: false,
+        answers_in_ticks: false,
         counts_on_ticks: false,
         host_before_map: false,
         knows_the_end: false,

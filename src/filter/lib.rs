@@ -32,6 +32,7 @@ mod capabilities;
 mod clock;
 mod counters;
 mod crypto;
+mod deadline;
 mod linger;
 mod list;
 mod response;

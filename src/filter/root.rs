@@ -5,6 +5,7 @@ use crate::capabilities::{Capabilities, Confirmation, Shown};
 use crate::clock::HostClock;
 use crate::counters::Counters;
 use crate::crypto::Proved;
+use crate::deadline::Deadlines;
 use crate::linger::Lingering;
 use crate::{CallToken, Filter, Host, Status, response};
 use ollama_gate_engine::{
@@ -106,6 +107,8 @@ pub struct Root<H: Host> {
     told: Rc<Cell<bool>>,
     /// the refusals that wait for the rest of their requests
     lingering: Rc<Lingering>,
+    /// the requests whose bodies are held
+    deadlines: Rc<Deadlines>,
 }
 
 /// What is known of the gateway's ticks.
@@ -129,6 +132,7 @@ impl<H: Host + Clone> Root<H> {
             ticks: Ticks::Unasked,
             told: Rc::default(),
             lingering: Rc::default(),
+            deadlines: Rc::default(),
         }
     }
 
@@ -230,6 +234,7 @@ impl<H: Host + Clone> Root<H> {
         }
         if self.ticks != Ticks::Unasked {
             self.lingering.expect_ticks();
+            self.deadlines.expect_ticks();
             if capabilities.ends_root_contexts {
                 ready.engine.expect_ticks();
             }
@@ -240,6 +245,7 @@ impl<H: Host + Clone> Root<H> {
     /// A tick has come.
     pub fn tick(&mut self) {
         self.look_for_due();
+        self.deadlines.tick(&self.host);
         self.lingering.tick(&self.host);
     }
 
@@ -318,7 +324,8 @@ impl<H: Host + Clone> Root<H> {
             ready.quiet.set(0);
         }
         let (told, lingering) = (Rc::clone(&self.told), Rc::clone(&self.lingering));
-        Filter::new(self.host.clone(), self.ready.clone(), told, lingering)
+        let (host, ready) = (self.host.clone(), self.ready.clone());
+        Filter::new(host, ready, told, lingering, Rc::clone(&self.deadlines))
     }
 }
 

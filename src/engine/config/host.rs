@@ -25,8 +25,22 @@ table! {
             Shape::Size(MAX_HELD),
             "how much of bodies one worker holds at a time, such as `256MiB`, for all requests that wait for the rest of theirs together; one that would go over it is a 503. Default: `256MiB`",
         ),
+        held_for: Field::optional(
+            Shape::Duration(1, MAX_HELD_FOR),
+            "on Envoy and Istio: how long a body is held for a rule that looks into it, up to an hour; one that has not ended by then is a 408. Elsewhere nginx's `client_body_timeout` ends the wait. Default: `\"10m\"`",
+        ),
+        held_idle: Field::optional(
+            Shape::Duration(1, MAX_HELD_FOR),
+            "on Envoy and Istio: how long a body is held of which nothing more comes. Default: `\"60s\"`",
+        ),
     }
 }
+
+/// How long bodies are held, unless the configuration says it: 64 MiB in ten minutes are 0.9 Mbit/s.
+const DEFAULT_HELD_FOR: u64 = 600;
+const DEFAULT_HELD_IDLE: u64 = 60;
+/// An hour. Who holds a body for longer holds it for whoever does not send it.
+const MAX_HELD_FOR: u64 = 3600;
 
 /// How bodies are held that a rule looks into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +51,10 @@ pub struct Holding {
     pub limit: Option<u64>,
     /// how much of all bodies together a worker holds, in bytes
     pub held_limit: u64,
+    /// how long one is held, in seconds
+    pub held_for: u64,
+    /// how long one is held of which nothing comes, in seconds
+    pub held_idle: u64,
 }
 
 impl Default for Holding {
@@ -45,6 +63,8 @@ impl Default for Holding {
             hold_head: false,
             limit: None,
             held_limit: DEFAULT_HELD,
+            held_for: DEFAULT_HELD_FOR,
+            held_idle: DEFAULT_HELD_IDLE,
         }
     }
 }
@@ -108,6 +128,8 @@ pub(super) fn read(
         hold_head: hold_head(reader, &host.hold_head, name),
         limit: reader.size(&host.body_limit),
         held_limit: reader.size(&host.held_limit).unwrap_or(DEFAULT_HELD),
+        held_for: held(reader, &host.held_for, name).unwrap_or(DEFAULT_HELD_FOR),
+        held_idle: held(reader, &host.held_idle, name).unwrap_or(DEFAULT_HELD_IDLE),
     };
     if name == HostName::Kong {
         let upstream = upstream.node().and_then(|node| node.peek());
@@ -138,6 +160,18 @@ fn hold_head(reader: &mut Reader<'_>, member: &Member<'_>, name: HostName) -> bo
         reader.refuse(&node, "is Envoy's and Istio's; leave it out here");
     }
     hold
+}
+
+/// How long a body is held, where the gate ends that.
+fn held(reader: &mut Reader<'_>, member: &Member<'_>, name: HostName) -> Option<u64> {
+    let node = member.node()?;
+    let seconds = reader.seconds(member);
+    if !matches!(name, HostName::Envoy | HostName::Istio) {
+        let message = "has no effect here, where the gateway waits for the body: set nginx's `client_body_timeout`, \
+                       and leave this out";
+        reader.refuse(&node, message);
+    }
+    u64::try_from(seconds?).ok()
 }
 
 /// On gateways of nginx an upstream for keys is a server. Kong traps at one that is none, within the

@@ -60,7 +60,7 @@ const DOCUMENTS: [&str; 2] = [
     "signin_url": "https://example.com/keys",
     "log": { "allowed": true, "fields": ["address", "model"] },
     "mode": "enforce",
-    "host": { "name": "envoy", "hold_head": true, "body_limit": "1MiB", "held_limit": "64MiB" },
+    "host": { "name": "envoy", "hold_head": true, "body_limit": "1MiB", "held_limit": "64MiB", "held_for": "5m", "held_idle": "30s" },
     "back_off": { "after": 10, "within": "1m", "for": "30s" },
     "share_identity": true,
     "filter_lists": true

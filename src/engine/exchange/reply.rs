@@ -39,8 +39,8 @@ impl Reply {
         headers.push(("content-type", "application/json".to_owned()));
         match reason.status() {
             429 | 503 => headers.push(("retry-after", denial.seconds_to_wait().to_string())),
-            // A redirection is followed, and what is between the gate and Ollama may be better soon.
-            307 | 502 => {}
+            // A redirection is followed; a network, and what is between the gate and Ollama, may be better soon.
+            307 | 408 | 502 => {}
             status => {
                 if status == 401 {
                     headers.push(("www-authenticate", challenge(reason)));
@@ -128,7 +128,7 @@ mod tests {
             let (retry, wait) = (header(&reply, SHOULD_RETRY), header(&reply, "retry-after"));
             let (again, never) = match reason.status() {
                 429 | 503 => (true, false),
-                307 | 502 => (false, false),
+                307 | 408 | 502 => (false, false),
                 _ => (false, true),
             };
             assert_eq!(wait.is_some(), again, "{reason:?}");

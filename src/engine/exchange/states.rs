@@ -223,6 +223,21 @@ impl Exchange {
         self.refuse(&facts, &denial)
     }
 
+    /// The rest of the body of the request with `head` has not come in the time that the gate holds one.
+    pub fn held_too_long<'a>(&mut self, engine: &'a Engine, head: &RequestHead<'a>) -> Outcome<'a> {
+        let facts = Facts {
+            engine: Some(engine),
+            head: Some(head),
+            route: engine.route(head),
+            ..Facts::default()
+        };
+        let denial = Denial::new(
+            Reason::BodyTimeout,
+            "send it whole and without a pause; the operator can raise `host.held_for` and `host.held_idle`",
+        );
+        self.refuse(&facts, &denial)
+    }
+
     fn hold<'a>(
         &mut self,
         mode: Mode,

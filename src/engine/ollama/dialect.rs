@@ -82,7 +82,7 @@ impl Dialect {
 
     const fn error_type(reason: Reason) -> &'static str {
         match reason.status() {
-            307 | 400 | 405 | 413 => "invalid_request_error",
+            307 | 400 | 405 | 408 | 413 => "invalid_request_error",
             401 => "authentication_error",
             403 => "permission_error",
             404 => "not_found_error",

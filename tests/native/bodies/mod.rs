@@ -4,6 +4,7 @@ mod accepted;
 mod chunks;
 mod compressed;
 mod content_type;
+mod deadline;
 mod decoder;
 mod forms;
 mod generator;

@@ -174,3 +174,55 @@ pub fn envoy_holds_the_head_with_the_body_where_that_is_configured() {
         assert_eq!(outcome.forwarded(), goes_on);
     }
 }
+
+#[test]
+pub fn a_body_that_never_ends_is_refused_by_a_tick_where_there_are_some() {
+    // A pack would write a section `host` of its own over this one.
+    let bounded = |name: &str| {
+        let host = json!({ "name": name, "held_for": "4s", "held_idle": "2s" });
+        with(ruled(), json!({ "host": host }))
+    };
+    for host in [ENVOY, ISTIO] {
+        let mut lab = Lab::unconfigured(HOSTS[host]());
+        let configuration = bounded(lab.host);
+        assert!(lab.gateway.configure_json(&configuration).accepted);
+        let root = lab.root();
+        assert!(lab.gateway.ticks(root), "{}", lab.host);
+        let Ok(id) = lab.gateway.open(root, &chat(GOOD)) else {
+            panic!("refused by the gateway");
+        };
+        lab.gateway.request_headers(id);
+        let (first, _) = GOOD.split_at(9);
+        assert!(!lab.gateway.request_body(id, first.as_bytes(), false));
+        for _ in 0..2 {
+            lab.gateway.tick(root);
+        }
+        assert!(!lab.gateway.request_body(id, first.as_bytes(), false));
+        lab.gateway.tick(root);
+        assert!(
+            !lab.gateway.request_body(id, GOOD.as_bytes(), true),
+            "{}",
+            lab.host
+        );
+        let outcome = lab.gateway.close(id);
+        assert_eq!(
+            (outcome.status(), outcome.code().as_str()),
+            (408, "body_timeout"),
+            "{}",
+            lab.host
+        );
+        lab.check(&chat(GOOD), &outcome);
+        lab.allowed(&chat(GOOD));
+    }
+    for host in [APISIX, KONG] {
+        let mut lab = Lab::unconfigured(HOSTS[host]());
+        let configuration = bounded(lab.host);
+        let refused = lab.gateway.configure_json(&configuration);
+        let told = refused
+            .record
+            .log
+            .iter()
+            .any(|line| line.text.contains("client_body_timeout"));
+        assert!(told, "{}", lab.host);
+    }
+}
