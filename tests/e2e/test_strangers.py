@@ -16,7 +16,7 @@ import pytest
 from demo.pack import mappings
 from support.oidc import cluster
 from support.wire import build
-from support.world import CHAT, Gate, World, eventually
+from support.world import CHAT, Gate, StandIn, World, eventually
 
 MEGABYTE = 1 << 20
 # A body of the size that the attack was found with, and how many of them.
@@ -150,3 +150,46 @@ def test_bodies_with_forged_tokens_are_not_held_while_keys_are_looked_for(world:
         assert most < before + 200 * MEGABYTE
         refused = [event for event in gate.decisions() if event["decision"] == "denied"]
         assert [event["code"] for event in refused] == ["keys_pending"] * BODIES
+
+
+def drip(gate: Gate, credential: str, more: bytes) -> bytes:
+    """In: a credential, and what is sent of a body five times a second once it has begun. Out: the answer."""
+    head = build("POST", "/api/chat", [("Authorization", f"Bearer {credential}"), ("Content-Length", str(BODY))])
+    answer = b""
+    with socket.create_connection(("127.0.0.1", gate.port), timeout=0.2) as connection:
+        connection.sendall(head + b'{"model":"llama3.2","x":"')
+        for _ in range(300):
+            try:
+                part = connection.recv(1 << 16)
+            except socket.timeout:
+                connection.sendall(more)
+                continue
+            answer += part
+            if not part or b"body_timeout" in answer:
+                return answer
+    raise AssertionError(f"no answer to a body that does not end, but {answer!r}")
+
+
+@pytest.mark.parametrize(
+    ("more", "deadline"), [(b"a", {"held_for": "3s"}), (b"", {"held_idle": "2s"})], ids=["trickle", "silence"]
+)
+def test_bodies_that_do_not_end_are_answered_and_reach_nobody(
+    world: World, standin: StandIn, more: bytes, deadline: dict[str, str]
+) -> None:
+    plugin = held(world)
+    plugin["host"].update(deadline)
+    gate = world.start(f"strangers-{next(iter(deadline))}", world.pack(plugin=plugin))
+    before = len(standin.requests())
+    start = time.monotonic()
+    with ThreadPoolExecutor(BODIES) as pool:
+        dripping = [pool.submit(drip, gate, world.keys.inference, more) for _ in range(BODIES)]
+        assert gate.post("/api/chat", key=world.keys.inference, body=CHAT).status == 200
+        answers = [one.result() for one in dripping]
+    print(f"{BODIES} bodies that do not end: the last answer after {time.monotonic() - start:.1f} s")
+    for answer in answers:
+        assert answer.startswith(b"HTTP/1.1 408 "), answer
+        assert b"body_timeout" in answer
+    # The one of the good caller alone.
+    assert len(standin.requests()) == before + 1
+    denied = [decision for decision in gate.decisions() if decision.get("code") == "body_timeout"]
+    assert len(denied) == BODIES
