@@ -93,3 +93,32 @@ fn sentence(error: &clap::Error) -> String {
         said.trim_start_matches("error: ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::{Command, CommandFactory};
+
+    fn check(command: &Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        assert!(
+            command.get_about().is_some(),
+            "{path} says nothing of itself"
+        );
+        for argument in command.get_arguments() {
+            let id = argument.get_id();
+            assert!(argument.get_help().is_some(), "{path} {id} has no help");
+        }
+        command
+            .get_subcommands()
+            .for_each(|below| check(below, &path));
+    }
+
+    #[test]
+    fn every_command_and_every_flag_has_help() {
+        let mut command = Arguments::command();
+        command.build();
+        check(&command, "");
+        command.debug_assert();
+    }
+}

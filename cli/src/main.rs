@@ -22,9 +22,11 @@ mod commands;
 mod document;
 mod environment;
 mod input;
+mod moment;
 mod output;
 mod reading;
 mod review;
+mod simulation;
 mod smoke;
 
 use std::process::ExitCode;

@@ -37,6 +37,20 @@ pub trait Report {
     }
 }
 
+/// Text that is its own form, such as a page of a manual.
+#[derive(Debug)]
+pub struct Plain(pub String);
+
+impl Report for Plain {
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+
+    fn json(&self) -> Value {
+        json!({ "text": self.0 })
+    }
+}
+
 /// Why a command could not do what it was asked to, in one sentence; exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure(String);

@@ -21,7 +21,6 @@ pub struct Reading {
     #[expect(dead_code, reason = "the review of expiry looks into it")]
     pub json: Option<Json>,
     /// what it makes; none after an error, or where a secret that is not known here is part of it
-    #[expect(dead_code, reason = "`explain` asks it")]
     pub configuration: Option<Configuration>,
     /// every error: where, and what
     pub errors: Vec<(String, String)>,

@@ -1,6 +1,9 @@
 //! The commands, a file each: its options, and what it does.
 
 pub mod check;
+pub mod completions;
+pub mod explain;
+pub mod man;
 pub mod smoke;
 
 use crate::output::{Failure, Report};
@@ -10,6 +13,9 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Check(check::Options),
+    Explain(explain::Options),
+    Completions(completions::Options),
+    Man(man::Options),
     Smoke(smoke::Options),
 }
 
@@ -21,6 +27,9 @@ impl Command {
     pub fn run(&self) -> Result<Box<dyn Report>, Failure> {
         match self {
             Self::Check(options) => check::run(options).map(boxed),
+            Self::Explain(options) => explain::run(options).map(boxed),
+            Self::Completions(options) => completions::run(options).map(boxed),
+            Self::Man(options) => man::run(options).map(boxed),
             Self::Smoke(options) => smoke::run(options).map(boxed),
         }
     }

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub)]
 
 mod check;
+mod explain;
 mod input;
 mod smoke;
 mod support;

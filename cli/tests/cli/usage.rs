@@ -29,3 +29,38 @@ fn help_and_version_are_no_errors() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.error.contains("Usage: ollama-gate"), "{ran:?}");
 }
+
+#[test]
+fn completions_and_the_manual_name_every_command() {
+    let folder = Folder::new();
+    let help = folder.run(words("--help")).output;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands: Vec<_> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.contains(&"check"), "{help}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = folder.run(["completions", shell]);
+        assert_eq!(ran.code, Some(0), "{shell}: {ran:?}");
+        for command in &commands {
+            assert!(ran.output.contains(command), "{shell} {command}");
+        }
+    }
+    let page = folder.run(["man"]);
+    assert!(page.output.contains(".TH ollama-gate"), "{page:?}");
+    std::fs::create_dir(folder.path("man1")).unwrap();
+    assert_eq!(folder.run(["man", "man1"]).code, Some(0));
+    for command in &commands {
+        let page = folder.path(&format!("man1/ollama-gate-{command}.1"));
+        assert!(page.exists(), "{}", page.display());
+    }
+    assert!(
+        folder
+            .run(["man", "absent"])
+            .sentence()
+            .contains("does not exist")
+    );
+}

@@ -1,0 +1,296 @@
+//! The gate without a gateway: one configuration, the engine of the filter, and requests of our own.
+
+mod decision;
+mod keys;
+
+pub use decision::Decision;
+pub use keys::jwks;
+
+use crate::document::{Kind, Plugin};
+use crate::environment::Variables;
+use crate::output::Failure;
+use crate::reading;
+use ollama_gate_engine::{
+    Appended, Clock, Configuration, Connection, Exchange, HostBody, Json, Outcome, Peer, Ports,
+    RequestHead, RequestStep, Software, Timestamp, Unread,
+};
+use std::net::IpAddr;
+
+/// A request, as a client sends it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    /// with the query
+    pub path: String,
+    /// lower-case names
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// seconds since 1970
+    pub at: i64,
+    /// where it comes from, if that is to be known
+    pub from: Option<IpAddr>,
+}
+
+/// The gate with one configuration.
+#[derive(Debug)]
+pub struct Gate {
+    configuration: Configuration,
+    kind: Kind,
+    reports_only: bool,
+    unset: Vec<String>,
+}
+
+/// How much of a body gateways hold where the configuration says nothing, in bytes.
+const ENVOY_MAX_BODY_BYTES: u64 = 1 << 20;
+const APISIX_MAX_BODY_BYTES: u64 = 32 << 20;
+const KONG_MAX_BODY_BYTES: u64 = 8 << 10;
+
+struct World {
+    at: i64,
+    from: Option<IpAddr>,
+    appended: Appended,
+}
+
+impl Clock for World {
+    fn wall(&self) -> Option<Timestamp> {
+        Some(Timestamp::from_seconds(self.at))
+    }
+}
+
+impl Connection for World {
+    fn peer(&self) -> Peer {
+        self.from
+            .map_or(Peer::Unknown, |from| Peer::Real(from, self.appended))
+    }
+}
+
+impl Gate {
+    /// The gate with `plugin`, behind `gateway` or the one whose file it is. `jwks` are the keys of issuers, by their names, which a gateway would fetch.
+    ///
+    /// # Errors
+    /// The configuration does not hold, or an issuer of `jwks` is none whose keys are remote.
+    pub fn new(
+        plugin: &Plugin,
+        variables: &Variables,
+        gateway: Option<Kind>,
+        jwks: Vec<(String, Vec<Json>)>,
+    ) -> Result<Self, Failure> {
+        let json = Json::parse(plugin.text.as_bytes());
+        let mut json =
+            json.map_err(|why| Failure::new(format!("the configuration is not JSON: {why}")))?;
+        if let Some(gateway) = gateway {
+            name_host(&mut json, gateway);
+        }
+        // What the file itself says has to hold, before anything of it is changed here.
+        let first = reading::read_edited(plugin, variables, Some(json.clone()));
+        let failed = |errors: &[(String, String)]| {
+            let (path, message) = errors.first().cloned().unwrap_or_default();
+            let rest = match errors.len() {
+                0 | 1 => String::new(),
+                count => format!(" (and {} more; `check` lists them)", count - 1),
+            };
+            Failure::new(format!(
+                "the configuration does not hold: {path}: {message}{rest}"
+            ))
+        };
+        if !first.errors.is_empty() {
+            return Err(failed(&first.errors));
+        }
+        for (name, keys) in jwks {
+            keys::put(&mut json, &name, keys)?;
+        }
+        let reports_only = json.member("mode").and_then(Json::text) == Some("report");
+        enforce_and_log(&mut json);
+        let reading = reading::read_edited(plugin, variables, Some(json));
+        let unset: Vec<_> = reading.unset.iter().map(|one| one.name.clone()).collect();
+        let Some(configuration) = reading.configuration else {
+            return Err(match reading.errors.as_slice() {
+                [] => Failure::new(format!("{} is needed here and not set", unset.join(", "))),
+                errors => failed(errors),
+            });
+        };
+        let own = match json_host(&plugin.text).as_deref() {
+            Some("istio") => Kind::Istio,
+            Some("apisix") => Kind::Apisix,
+            Some("kong") => Kind::Kong,
+            _ => Kind::Envoy,
+        };
+        let of_file = if plugin.kind == Kind::Plugin {
+            own
+        } else {
+            plugin.kind
+        };
+        let kind = gateway.unwrap_or(of_file);
+        Ok(Self {
+            configuration,
+            kind,
+            reports_only,
+            unset,
+        })
+    }
+
+    /// The gateway that it is behind.
+    pub const fn host(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// The secrets that are not known here.
+    pub fn unset(&self) -> &[String] {
+        &self.unset
+    }
+
+    /// What becomes of `request`.
+    ///
+    /// # Errors
+    /// The decision needs keys that would have to be fetched.
+    pub fn decide(&self, request: &Request) -> Result<Decision, Failure> {
+        let world = World {
+            at: request.at,
+            from: request.from,
+            // Envoy writes the peer's address into X-Forwarded-For before its filters run.
+            appended: match self.kind {
+                Kind::Apisix | Kind::Kong => Appended::No,
+                _ => Appended::Last,
+            },
+        };
+        let default = match self.kind {
+            Kind::Apisix => APISIX_MAX_BODY_BYTES,
+            Kind::Kong => KONG_MAX_BODY_BYTES,
+            _ => ENVOY_MAX_BODY_BYTES,
+        };
+        let ports = Ports {
+            engine: &self.configuration.engine,
+            verifier: &Software,
+            connection: &world,
+            clock: &world,
+            body: HostBody {
+                max_bytes: self.configuration.holding.limit.unwrap_or(default),
+                absent: Some(request.body.is_empty()),
+            },
+        };
+        let pairs = head_of(request, matches!(world.appended, Appended::Last));
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let mut exchange = Exchange::default();
+        let head = match RequestHead::read(pairs) {
+            Ok(head) => head,
+            Err(error) => {
+                let unread = Unread::Defect(error);
+                let outcome = exchange.unread(Some(ports.engine), unread, request.path.as_bytes());
+                return self.told(request, outcome, Vec::new(), false);
+            }
+        };
+        let outcome = exchange.request_head(ports, &head);
+        let Outcome {
+            step: RequestStep::Hold(prepared),
+            ..
+        } = outcome
+        else {
+            return self.told(request, outcome, Vec::new(), false);
+        };
+        let edits = decision::edits(prepared.edits());
+        // Whatever it says, the end of the body decides.
+        let _fed = exchange.feed(&request.body);
+        let outcome = exchange.body_end(ports, &head);
+        self.told(request, outcome, edits, true)
+    }
+
+    fn told(
+        &self,
+        request: &Request,
+        outcome: Outcome<'_>,
+        edits: Vec<String>,
+        read_body: bool,
+    ) -> Result<Decision, Failure> {
+        if let RequestStep::Await(call) = &outcome.step {
+            let url = call.url();
+            return Err(Failure::new(format!(
+                "the decision needs the keys at {}://{}{}, which are not fetched here: give them with \
+                 --jwks ISSUER=FILE",
+                url.scheme().name(),
+                url.authority(),
+                url.path()
+            )));
+        }
+        let mut decision = Decision::of(request, outcome, edits);
+        decision.read_body = read_body;
+        decision.reports_only = self.reports_only;
+        Ok(decision)
+    }
+}
+
+/// The head of `request` as the filter gets it.
+fn head_of(request: &Request, appends_address: bool) -> Vec<(String, String)> {
+    let mut pairs = vec![
+        (":method".to_owned(), request.method.clone()),
+        (":path".to_owned(), request.path.clone()),
+    ];
+    let has = |name: &str| request.headers.iter().any(|(own, _)| own == name);
+    if !has("host") && !has(":authority") {
+        pairs.push((":authority".to_owned(), "localhost:11434".to_owned()));
+    }
+    if !request.body.is_empty() && !has("content-length") && !has("transfer-encoding") {
+        pairs.push(("content-length".to_owned(), request.body.len().to_string()));
+    }
+    pairs.extend(request.headers.iter().map(|(name, value)| {
+        let name = if name == "host" { ":authority" } else { name };
+        (name.to_owned(), value.clone())
+    }));
+    if let (Some(from), true) = (request.from, appends_address) {
+        let before = pairs.iter_mut().find(|(name, _)| name == "x-forwarded-for");
+        match before {
+            Some((_, list)) => list.push_str(&format!(", {from}")),
+            None => pairs.push(("x-forwarded-for".to_owned(), from.to_string())),
+        }
+    }
+    pairs
+}
+
+/// The gateway that the configuration names.
+fn json_host(text: &str) -> Option<String> {
+    let json = Json::parse(text.as_bytes()).ok()?;
+    json.member("host")?
+        .member("name")?
+        .text()
+        .map(str::to_owned)
+}
+
+/// Names `gateway` as the one that the configuration is for.
+fn name_host(json: &mut Json, gateway: Kind) {
+    let name = match gateway {
+        Kind::EnvoyGateway | Kind::Plugin => Kind::Envoy.name(),
+        other => other.name(),
+    };
+    let name = ("name".to_owned(), Json::Text(name.to_owned()));
+    let Json::Object(members) = json else { return };
+    match members.iter_mut().find(|(member, _)| member == "host") {
+        Some((_, Json::Object(host))) => {
+            host.retain(|(member, _)| member != "name");
+            host.push(name);
+        }
+        Some(_) => {}
+        None => members.push(("host".to_owned(), Json::Object(vec![name]))),
+    }
+}
+
+/// Has the engine decide, and say what it decided for those who come in too.
+fn enforce_and_log(json: &mut Json) {
+    let Json::Object(members) = json else { return };
+    members.retain(|(name, _)| name != "mode");
+    let place = members.iter().position(|(name, _)| name == "log");
+    let mut log = place
+        .map(|place| members.remove(place).1)
+        .unwrap_or(Json::Object(Vec::new()));
+    if let Json::Object(log) = &mut log {
+        log.retain(|(name, _)| name != "allowed");
+        log.push(("allowed".to_owned(), Json::Bool(true)));
+        let model = Json::Text("model".to_owned());
+        match log.iter_mut().find(|(name, _)| name == "fields") {
+            Some((_, Json::List(fields))) if !fields.contains(&model) => fields.push(model),
+            Some(_) => {}
+            None => log.push(("fields".to_owned(), Json::List(vec![model]))),
+        }
+    }
+    members.push(("log".to_owned(), log));
+}
