@@ -57,6 +57,14 @@ impl EnvironmentOptions {
 }
 
 impl Variables {
+    /// Those of this process alone.
+    pub fn of_process() -> Self {
+        Self {
+            file: BTreeMap::new(),
+            unset: RefCell::default(),
+        }
+    }
+
     /// The value of the variable `name`, if it is set.
     pub fn known(&self, name: &str) -> Option<String> {
         let known = self.file.get(name).cloned();

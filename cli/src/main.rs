@@ -22,6 +22,7 @@ mod commands;
 mod document;
 mod environment;
 mod input;
+mod keys;
 mod moment;
 mod output;
 mod reading;

@@ -14,7 +14,6 @@ pub fn read(text: &str) -> Result<i64, String> {
     Ok(time.unix_timestamp())
 }
 
-#[expect(dead_code, reason = "keys that end soon are found by one")]
 /// A span such as `14d` or `24h`.
 ///
 /// # Errors

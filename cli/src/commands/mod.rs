@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod explain;
+pub mod key;
 pub mod man;
 pub mod smoke;
 
@@ -14,6 +15,7 @@ use clap::Subcommand;
 pub enum Command {
     Check(check::Options),
     Explain(explain::Options),
+    Key(key::Options),
     Completions(completions::Options),
     Man(man::Options),
     Smoke(smoke::Options),
@@ -28,6 +30,7 @@ impl Command {
         match self {
             Self::Check(options) => check::run(options).map(boxed),
             Self::Explain(options) => explain::run(options).map(boxed),
+            Self::Key(options) => key::run(options),
             Self::Completions(options) => completions::run(options).map(boxed),
             Self::Man(options) => man::run(options).map(boxed),
             Self::Smoke(options) => smoke::run(options).map(boxed),

@@ -41,6 +41,12 @@ impl Kind {
     }
 }
 
+/// Whether `text`, which is JSON, is a gateway's file.
+pub fn is_of_gateway(text: &str) -> bool {
+    let json = Json::parse(text.as_bytes());
+    json.is_ok_and(|json| find::is_of_gateway(&json))
+}
+
 /// One plugin configuration, and where in the file it is.
 #[derive(Clone, Debug)]
 pub struct Plugin {

@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod input;
+mod key;
 mod smoke;
 mod support;
 mod usage;
