@@ -18,6 +18,7 @@
 )]
 
 mod args;
+mod authority;
 mod commands;
 mod document;
 mod environment;
@@ -26,6 +27,7 @@ mod keys;
 mod moment;
 mod output;
 mod reading;
+mod render;
 mod review;
 mod simulation;
 mod smoke;

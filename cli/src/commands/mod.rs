@@ -5,6 +5,7 @@ pub mod completions;
 pub mod explain;
 pub mod key;
 pub mod man;
+pub mod render;
 pub mod smoke;
 
 use crate::output::{Failure, Report};
@@ -18,6 +19,7 @@ pub enum Command {
     Key(key::Options),
     Completions(completions::Options),
     Man(man::Options),
+    Render(render::Options),
     Smoke(smoke::Options),
 }
 
@@ -33,6 +35,7 @@ impl Command {
             Self::Key(options) => key::run(options),
             Self::Completions(options) => completions::run(options).map(boxed),
             Self::Man(options) => man::run(options).map(boxed),
+            Self::Render(options) => render::run(options).map(boxed),
             Self::Smoke(options) => smoke::run(options).map(boxed),
         }
     }

@@ -5,6 +5,8 @@ mod json;
 mod yaml;
 
 pub use json::to_text;
+#[cfg(test)]
+pub(crate) use yaml::read as read_yaml;
 
 use crate::input::Input;
 use crate::output::Failure;

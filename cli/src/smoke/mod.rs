@@ -16,7 +16,7 @@ mod token;
 pub(crate) use client::{Client, Request};
 pub(crate) use ports::Own;
 pub(crate) use report::{Finding, Report, Verdict};
-pub(crate) use target::{Target, TargetError};
+pub(crate) use target::Target;
 
 use std::time::{Duration, Instant};
 

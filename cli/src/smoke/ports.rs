@@ -1,8 +1,9 @@
 //! Ollama's own port, which needs no key.
 
+use super::Finding;
 use super::client::{Failure, get_plain};
-use super::target::{Target, bracketed, split};
-use super::{Finding, TargetError};
+use super::target::Target;
+use crate::authority::{bracketed, split};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 /// The port that Ollama has by default.
@@ -17,7 +18,7 @@ pub(crate) struct Own {
 
 impl Own {
     /// In: `PORT` or `HOST:PORT`.
-    pub(crate) fn read(text: &str) -> Result<Self, TargetError> {
+    pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             let (_, port) = split(&format!("localhost:{text}"))?;
             return Ok(Self { host: None, port });

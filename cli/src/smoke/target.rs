@@ -1,5 +1,6 @@
 //! The address of a deployment.
 
+use crate::authority::{bracketed, split};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
@@ -48,7 +49,7 @@ impl Target {
                 "expected an address without a name and a password; give a key by `--key-env`",
             ));
         }
-        let (host, port) = split(authority)?;
+        let (host, port) = split(authority).map_err(TargetError)?;
         let path = path.trim_end_matches('/').trim_end_matches("/v1");
         let path = if path == "v1" { "" } else { path };
         Ok(Self {
@@ -106,49 +107,6 @@ impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
         write!(formatter, "{scheme}://{}{}", self.authority(), self.prefix)
-    }
-}
-
-/// In: `host`, `host:port` or `[v6]:port`. Out: host without brackets, and the port if it is there.
-pub(crate) fn split(authority: &str) -> Result<(&str, Option<u16>), TargetError> {
-    let no_port = TargetError("expected a port from 1 to 65535");
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, after) = rest
-                .split_once(']')
-                .ok_or(TargetError("expected `]` after the IPv6 address"))?;
-            match after.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if after.is_empty() => (host, None),
-                None => return Err(TargetError("expected `:` and a port after `]`")),
-            }
-        }
-        None => match authority.split_once(':') {
-            Some((_, port)) if port.contains(':') => {
-                return Err(TargetError(
-                    "expected an IPv6 address in brackets, such as `[::1]:11435`",
-                ));
-            }
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    if host.is_empty() {
-        return Err(TargetError("expected a host"));
-    }
-    match port.map(str::parse::<u16>) {
-        None => Ok((host, None)),
-        Some(Ok(port)) if port != 0 => Ok((host, Some(port))),
-        Some(_) => Err(no_port),
-    }
-}
-
-/// In: a host without brackets. Out: the way it stands in an address.
-pub(crate) fn bracketed(host: &str) -> String {
-    if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
     }
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod input;
 mod key;
+mod render;
 mod smoke;
 mod support;
 mod usage;
