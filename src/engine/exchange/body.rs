@@ -3,6 +3,7 @@
 use super::Engine;
 use super::coding::{self, unfit};
 use super::record::{Facts, Record};
+use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
@@ -258,15 +259,11 @@ impl Exchange {
     /// The body has ended, or enough of it was read to refuse it.
     pub fn body_end<'a>(&mut self, ports: Ports<'a, '_>, head: &RequestHead<'a>) -> Outcome<'a> {
         let engine = ports.engine;
-        let mut facts = Facts {
-            engine: Some(engine),
-            head: Some(head),
-            ..Facts::default()
-        };
+        let request = Request::new(engine, head);
+        let mut facts = Facts::of(&request);
         let Some(held) = self.held.take() else {
             return self.refuse(&facts, &Denial::host_failure());
         };
-        facts.route = engine.route(head);
         let held = *held;
         let owner = held.owner.clone();
         facts.identity = Some(owner.identity());

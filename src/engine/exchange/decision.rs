@@ -1,15 +1,15 @@
 //! What a request's head comes to.
 
 use super::body::{self, HeldRequest};
-use super::record::Facts;
+use super::request::Request;
 use super::{Engine, Ports, share};
 use crate::authn::Asking;
-use crate::credential::{Copies, Presented};
+use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
-use crate::http::{DecodedPath, FieldKind, PathPrefix, RequestHead, RequestLine, cookie};
+use crate::http::RequestHead;
+use crate::identity::Identity;
 use crate::network::ClientAddress;
 use crate::ollama::body::Members;
-use crate::ollama::{Naming, Route};
 use crate::policy::{self, Pages, Verdict};
 use crate::source::{Refusal, Tried};
 use crate::upstream::{self, Admitted, Prepared, TakenOut};
@@ -33,30 +33,26 @@ impl Decided<'_> {
 }
 
 impl Engine {
-    /// The one decision. What is learnt on the way goes into `facts`, for the record.
+    /// The one decision. Who is calling goes into `identity`, for the record, once it is proved.
     ///
     /// The order of refusal is the house rule: malformed, then who, then what.
     pub(super) fn decide<'a>(
         &'a self,
-        head: &RequestHead<'a>,
+        request: &Request<'_, 'a>,
         ports: Ports<'_, '_>,
         tried: &[Tried],
         client: &ClientAddress<'_>,
-        facts: &mut Facts<'_, 'a>,
+        proved: &mut Option<Identity<'a>>,
     ) -> Result<Decided<'a>, Refusal> {
-        let path = head
-            .decoded_path()
-            .map_err(|error| Denial::new(Reason::MalformedPath, error.advice()))?;
+        let (head, route) = (request.head, request.route);
+        request.check_path()?;
         if asks_for_websocket(head) {
             let advice =
                 "it asks for a WebSocket, and Ollama has none: set your client to plain HTTP";
             return Err(Denial::new(Reason::MalformedRequest, advice).into());
         }
-        let presented = Presented::collect(head)?;
-        let copies = facts.copies.insert(self.copies(&presented, head));
-        let taken_out = TakenOut::collect(head, copies, &self.upstream)?;
-        let route = self.route_of(head, &path);
-        facts.route = route;
+        let presented = request.presented()?;
+        let taken_out = TakenOut::collect(head, request.copies()?, &self.upstream)?;
         let asking = Asking {
             clock: ports.clock,
             verifier: ports.verifier,
@@ -70,7 +66,7 @@ impl Engine {
         };
         match policy::public(self.public, route, head, client, pages) {
             Some(Ok(permit)) => {
-                self.check_meant(&presented, head, asking)?;
+                self.check_meant(presented, head, asking)?;
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 return Ok(Decided::Forward(admitted));
             }
@@ -80,24 +76,19 @@ impl Engine {
         }
         let identity = self
             .require
-            .identify(&self.authenticators, &presented, head, asking);
+            .identify(&self.authenticators, presented, head, asking);
         let identity = identity.or_else(|refusal| {
             let anonymous = self.anonymous.as_ref();
             anonymous
-                .and_then(|anonymous| anonymous.in_place_of(&refusal, &presented, route))
+                .and_then(|anonymous| anonymous.in_place_of(&refusal, presented, route))
                 .ok_or(refusal)
         })?;
         if self.share_identity {
             share::check(&identity)?;
         }
-        let identity = facts.identity.insert(identity);
-        let line = RequestLine {
-            method: head.method(),
-            path: self.local(path.as_str()).unwrap_or_default(),
-            has_query: head.path().contains(&b'?'),
-        };
-        let found = route.ok_or_else(|| self.unfound(head, &path));
-        match policy::decide(identity, found, head, client, pages)?.judge(line)? {
+        let identity = proved.insert(identity);
+        let found = route.ok_or_else(|| request.unfound());
+        match policy::decide(identity, found, head, client, pages)?.judge(request.line())? {
             Verdict::Permitted(permit) => {
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
                 Ok(Decided::Forward(admitted))
@@ -115,29 +106,6 @@ impl Engine {
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }
         }
-    }
-
-    /// The credentials of the request with `head`, unless they contradict each other: then nobody can
-    /// say which there are.
-    #[inline(never)] // hardly ever are they not known already
-    pub(super) fn copies_in<'a>(&self, head: &RequestHead<'a>) -> Option<Copies<'a>> {
-        let presented = Presented::collect(head).ok()?;
-        Some(self.copies(&presented, head))
-    }
-
-    /// What is `presented` in `head`, and what stands in cookies and beside a key.
-    fn copies<'a>(&self, presented: &Presented<'a>, head: &RequestHead<'a>) -> Copies<'a> {
-        let mut copies = Copies::of(presented);
-        for name in self.authenticators.cookie_names() {
-            let headers = head.values(FieldKind::Cookie);
-            let values = headers.filter_map(|header| cookie(header, name).ok().flatten());
-            values.for_each(|value| copies.add(value));
-        }
-        for name in &self.upstream.token_headers {
-            head.values_of(name)
-                .for_each(|value| copies.add(value.trim_ascii()));
-        }
-        copies
     }
 
     /// Passes what a client sends of its own accord on a public route, unless it is wrong: Open WebUI
@@ -161,57 +129,6 @@ impl Engine {
             Err(Refusal::Denied(denial)) if is_wrong(denial.reason()) => Err(denial.into()),
             Err(Refusal::Await(begun)) => Err(Refusal::Await(begun)),
             _ => Ok(()),
-        }
-    }
-
-    /// The model that the path names, of a caller who is known: what strangers ask for is not logged.
-    #[inline(never)] // hardly ever asked
-    pub(super) fn model_in_path(&self, facts: &Facts<'_, '_>) -> Option<String> {
-        let route = facts.route.filter(|route| route.naming() == Naming::Path)?;
-        facts.identity.as_ref()?;
-        let path = facts.head?.decoded_path().ok()?;
-        let local = self.local(path.as_str())?;
-        Some(route.parameter(local).to_owned())
-    }
-
-    /// The route of the request with `head`, if it has one that the gate knows.
-    pub(super) fn route(&self, head: &RequestHead<'_>) -> Option<&Route> {
-        let path = head.decoded_path().ok()?;
-        self.route_of(head, &path)
-    }
-
-    fn route_of(&self, head: &RequestHead<'_>, path: &DecodedPath<'_>) -> Option<&Route> {
-        let local = self.local(path.as_str())?;
-        self.routes.find(head.method(), local)
-    }
-
-    /// The refusal of the request with `head`, whose `path` is no route.
-    fn unfound(&self, head: &RequestHead<'_>, path: &DecodedPath<'_>) -> Denial {
-        match (self.local(path.as_str()), &self.path_prefix) {
-            (Some(local), _) => self.routes.refusal(head.method(), local, head.path()),
-            (None, prefix) => {
-                let prefix = prefix.as_ref().map_or("", PathPrefix::as_str);
-                let advice = format!(
-                    "the gate is mounted at `{prefix}`: your client's base URL has to begin with \
-                     the gate's address and `{prefix}`"
-                );
-                Denial::new(Reason::UnknownRoute, advice)
-            }
-        }
-    }
-
-    /// `target`, path and query as sent, without the prefix, if it is below it.
-    pub(super) fn local_target<'p>(&self, target: &'p [u8]) -> &'p [u8] {
-        let prefix = self.path_prefix.as_ref();
-        let below = prefix.and_then(|prefix| prefix.strip_bytes(target));
-        below.unwrap_or(target)
-    }
-
-    /// `path` as Ollama will know it, or `None` if it is not below the prefix.
-    fn local<'p>(&self, path: &'p str) -> Option<&'p str> {
-        match &self.path_prefix {
-            Some(prefix) => prefix.strip(path),
-            None => Some(path),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::body::Owner;
 use super::decision::Decided;
 use super::record::Facts;
+use super::request::Request;
 use super::states::{Exchange, Outcome};
 use super::{Engine, Mode};
 use crate::denial::{Denial, Reason};
@@ -57,10 +58,10 @@ impl Exchange {
         decided: &mut Decided<'_>,
     ) {
         let lists = |route: &&Route| route.naming() == Naming::List;
-        let asks = |head: &&RequestHead<'_>| head.method() == b"GET";
+        let asks = |request: &&Request<'_, '_>| request.head.method() == b"GET";
         if mode.watched().is_some()
-            || facts.route.filter(lists).is_none()
-            || facts.head.filter(asks).is_none()
+            || facts.route().filter(lists).is_none()
+            || facts.request.filter(asks).is_none()
         {
             return;
         }
@@ -159,13 +160,12 @@ impl Exchange {
         if let Some(list) = &mut list {
             list.body = None;
         }
+        let request = head.map(|head| Request::new(engine, head));
         let facts = Facts {
             engine: Some(engine),
-            head,
-            route: head.and_then(|head| engine.route(head)),
+            request: request.as_ref(),
             identity: list.as_ref().map(|list| list.owner.identity()),
             address: list.as_ref().and_then(|list| list.address),
-            copies: None,
             model: None,
         };
         let outcome = self.refuse(&facts, denial);

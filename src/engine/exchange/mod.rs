@@ -11,6 +11,7 @@ mod list;
 mod mode;
 mod record;
 mod reply;
+mod request;
 mod response;
 mod share;
 mod states;

@@ -1,5 +1,6 @@
 //! What is told of a decision: one log line, one counter.
 
+use super::request::Request;
 use super::{Engine, Mode};
 use crate::credential::Copies;
 use crate::denial::{Denial, Level, Reason};
@@ -41,42 +42,45 @@ pub struct Record {
 
 /// What is known of the request when it was decided.
 #[derive(Debug, Default)]
-pub(crate) struct Facts<'h, 'a> {
+pub(crate) struct Facts<'r, 'a> {
     /// the configuration that decided, unless it was refused
     pub engine: Option<&'a Engine>,
-    /// its head, unless it could not be read
-    pub head: Option<&'h RequestHead<'a>>,
-    /// its route, where it has one
-    pub route: Option<&'a Route>,
+    /// what its head says, unless that could not be read
+    pub request: Option<&'r Request<'r, 'a>>,
     /// whose it is, where that was proved
     pub identity: Option<Identity<'a>>,
     /// the client's address, where a rule or the log has asked for it
     pub address: Option<IpAddr>,
     /// the model, where it is known and the line is to hold it
     pub model: Option<String>,
-    /// its credentials, once they are known
-    pub copies: Option<Copies<'a>>,
 }
 
-impl<'h, 'a> Facts<'h, 'a> {
-    /// Of the request with `head`, which waited and whose caller counts no more.
-    pub(crate) fn of_waiting(engine: &'a Engine, head: &'h RequestHead<'a>) -> Self {
+impl<'r, 'a> Facts<'r, 'a> {
+    /// Of `request`, whose caller is not known, or counts no more.
+    pub(crate) fn of(request: &'r Request<'r, 'a>) -> Self {
         Self {
-            engine: Some(engine),
-            head: Some(head),
-            route: engine.route(head),
+            engine: Some(request.engine),
+            request: Some(request),
             ..Self::default()
         }
+    }
+
+    /// Its route, where it has one.
+    pub(crate) fn route(&self) -> Option<&'a Route> {
+        self.request?.route
+    }
+
+    /// The model that its path names, of a caller who is known: what strangers ask for is not logged.
+    pub(crate) fn model_in_path(&self) -> Option<String> {
+        self.identity.as_ref()?;
+        self.request?.model_in_path()
     }
 
     /// The gateway's id of the request, where it may be shown: a client may have made it, and put one
     /// of its credentials or another one there. Looked for only where somebody sees it.
     pub(crate) fn request_id(&self) -> Option<&'a str> {
-        let (engine, head) = (self.engine?, self.head?);
-        match &self.copies {
-            Some(copies) => request_id(head, copies),
-            None => request_id(head, &engine.copies_in(head)?),
-        }
+        let request = self.request?;
+        request_id(request.head, request.copies().ok()?)
     }
 }
 
@@ -136,17 +140,19 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         None => drop(line.text("decision", "allowed")),
         Some(denial) => write_denial(&mut line, denial),
     }
-    if let Some(head) = facts.head {
-        line.text("method", method(head.method()));
-        // The path of an unknown route is what somebody has to see to know what was tried.
-        if facts.route.is_none() {
-            let path = masked(without_query(head.path()));
-            line.text("path", &truncated(&path, MAX_VALUE_BYTES));
+    if let Some(request) = facts.request {
+        line.text("method", method(request.head.method()));
+        match request.route {
+            Some(route) => {
+                line.text("route", route.pattern())
+                    .text("scope", route.scope().name());
+            }
+            // The path of an unknown route is what somebody has to see to know what was tried.
+            None => {
+                let path = masked(without_query(request.head.path()));
+                line.text("path", &truncated(&path, MAX_VALUE_BYTES));
+            }
         }
-    }
-    if let Some(route) = facts.route {
-        line.text("route", route.pattern())
-            .text("scope", route.scope().name());
     }
     if let Some(identity) = &facts.identity {
         line.text("credential", identity.method.name())

@@ -25,7 +25,7 @@ impl Shared {
             ];
             pairs.extend(told.map(|(name, value)| (name, plain(value).into_owned())));
         }
-        if let Some(route) = facts.route {
+        if let Some(route) = facts.route() {
             pairs.push(("ollama_gate.scope", route.scope().name().to_owned()));
         }
         Self(pairs)

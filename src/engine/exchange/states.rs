@@ -4,6 +4,7 @@ use super::body::{HeldRequest, HostBody, outdated};
 use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record};
+use super::request::Request;
 use super::share::Shared;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
@@ -114,6 +115,7 @@ impl Exchange {
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
         let engine = ports.engine;
+        let request = Request::new(engine, head);
         let client = ClientAddress::new(&engine.network, ports.connection, head);
         if engine.log.address {
             client.find();
@@ -122,22 +124,17 @@ impl Exchange {
             && let Err(denial) = hosts.check(head)
         {
             let facts = Facts {
-                engine: Some(engine),
-                head: Some(head),
                 address: client.known(),
-                ..Facts::default()
+                ..Facts::of(&request)
             };
             return self.refuse(&facts, &denial);
         }
-        if let Some(outcome) = self.look_at_page(engine, head, &client) {
+        if let Some(outcome) = self.look_at_page(&request, &client) {
             return outcome;
         }
-        let mut facts = Facts {
-            engine: Some(engine),
-            head: Some(head),
-            ..Facts::default()
-        };
-        let mut decided = engine.decide(head, ports, &self.tried, &client, &mut facts);
+        let mut facts = Facts::of(&request);
+        let proved = &mut facts.identity;
+        let mut decided = engine.decide(&request, ports, &self.tried, &client, proved);
         facts.address = client.known();
         if engine.share_identity {
             self.shared = Some(Box::new(Shared::of(&facts)));
@@ -151,7 +148,7 @@ impl Exchange {
             Ok(Decided::Forward(admitted)) => {
                 self.forwarded = true;
                 if engine.log.model {
-                    facts.model = engine.model_in_path(&facts);
+                    facts.model = facts.model_in_path();
                 }
                 let Engine { mode, log, .. } = *engine;
                 let watched = mode.watched().map(RequestStep::Watch);
@@ -167,7 +164,7 @@ impl Exchange {
             }
             Err(Refusal::Denied(denial)) => {
                 facts.address = client.find();
-                facts.model = engine.model_in_path(&facts);
+                facts.model = facts.model_in_path();
                 self.refuse(&facts, &denial)
             }
         }
@@ -198,7 +195,8 @@ impl Exchange {
         engine: &'a Engine,
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
-        let facts = Facts::of_waiting(engine, head);
+        let request = Request::new(engine, head);
+        let facts = Facts::of(&request);
         self.refuse(&facts, &outdated())
     }
 
@@ -209,7 +207,8 @@ impl Exchange {
         head: &RequestHead<'a>,
         excess: Excess,
     ) -> Outcome<'a> {
-        let facts = Facts::of_waiting(engine, head);
+        let request = Request::new(engine, head);
+        let facts = Facts::of(&request);
         let denial = match excess {
             Excess::Together => Denial::new(
                 Reason::TooMuchHeld,
@@ -225,12 +224,8 @@ impl Exchange {
 
     /// The rest of the body of the request with `head` has not come in the time that the gate holds one.
     pub fn held_too_long<'a>(&mut self, engine: &'a Engine, head: &RequestHead<'a>) -> Outcome<'a> {
-        let facts = Facts {
-            engine: Some(engine),
-            head: Some(head),
-            route: engine.route(head),
-            ..Facts::default()
-        };
+        let request = Request::new(engine, head);
+        let facts = Facts::of(&request);
         let denial = Denial::new(
             Reason::BodyTimeout,
             "send it whole and without a pause; the operator can raise `host.held_for` and `host.held_idle`",
@@ -257,25 +252,23 @@ impl Exchange {
     /// what a page may send.
     fn look_at_page<'a>(
         &mut self,
-        engine: &'a Engine,
-        head: &RequestHead<'a>,
+        request: &Request<'_, 'a>,
         client: &ClientAddress<'_>,
     ) -> Option<Outcome<'a>> {
+        let Request { engine, head, .. } = *request;
         let origin = engine.cors.as_ref()?.allowed(head);
         let watched = engine.mode.watched();
         self.origin = origin.clone().filter(|_| watched.is_none());
         // A malformed path is told first, whoever asks.
-        if !cors::is_preflight(head) || head.decoded_path().is_err() {
+        if !cors::is_preflight(head) || request.check_path().is_err() {
             return None;
         }
         let Some(origin) = origin else {
             let advice = "its pages may not use this gate, `cors.allow_origins` says which may";
             let denial = Denial::new(Reason::OriginDenied, advice);
             let facts = Facts {
-                engine: Some(engine),
-                head: Some(head),
                 address: client.find(),
-                ..Facts::default()
+                ..Facts::of(request)
             };
             return Some(self.refuse(&facts, &denial));
         };
@@ -351,7 +344,9 @@ impl Exchange {
     /// Answers with `denial`, in the mode of the configuration and the dialect of the path.
     pub(super) fn refuse<'a>(&mut self, facts: &Facts<'_, '_>, denial: &Denial) -> Outcome<'a> {
         let mode = facts.engine.map(|engine| engine.mode).unwrap_or_default();
-        let path = facts.head.map_or(&b""[..], RequestHead::path);
+        let path = facts
+            .request
+            .map_or(&b""[..], |request| request.head.path());
         self.refuse_in(mode, path, facts, denial)
     }
 
@@ -387,7 +382,8 @@ impl Exchange {
         if engine.is_some_and(|engine| !engine.authenticators.users().is_empty()) {
             reply.offer_basic();
         }
-        let content_type = facts.head.and_then(|head| head.value("content-type"));
+        let content_type = facts.request;
+        let content_type = content_type.and_then(|request| request.head.value("content-type"));
         if content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
             reply.show_status();
         }

@@ -17,7 +17,7 @@ pub(crate) use field::{FieldKind, begins, resembles};
 pub use field::{Place, names_taken_out};
 pub use head::{HeadError, RequestHead};
 pub(crate) use head::{HeaderField, RequestLine};
-pub(crate) use path::{DecodedPath, without_query};
+pub(crate) use path::{DecodedPath, PathError, without_query};
 pub(crate) use prefix::PathPrefix;
 pub use url::Url;
 pub(crate) use value::{ControlCharacter, encoded_value, is_value};

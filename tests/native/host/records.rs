@@ -59,6 +59,27 @@ fn a_record_tells_who_what_and_why_and_no_secret() {
 }
 
 #[test]
+fn whatever_a_request_is_refused_for_its_line_names_its_route() {
+    let world = World::new(&configuration());
+    let twice = [("authorization", "Bearer a"), ("authorization", "Bearer b")];
+    for (code, fields) in [
+        ("host_denied", &[("host", "elsewhere.example")][..]),
+        ("ambiguous_credential", &twice),
+        ("malformed_request", &[("upgrade", "websocket")]),
+        ("missing_credential", &[]),
+    ] {
+        let record = world.send("POST", "/api/chat", fields).record;
+        assert_eq!(
+            (&record["code"], &record["route"], record.get("path")),
+            (&json!(code), &json!("/api/chat"), None),
+            "{record}"
+        );
+    }
+    let malformed = world.send("GET", "/api//tags", &[]).record;
+    assert_eq!(malformed["path"], "/api//tags");
+}
+
+#[test]
 fn levels_and_counters_follow_the_decision() {
     let mut world = World::new(&dated());
     let level = |world: &World| world.gateway.0.lines.borrow()[0].0;
