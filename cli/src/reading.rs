@@ -18,7 +18,6 @@ pub struct Reference {
 #[derive(Debug)]
 pub struct Reading {
     /// the configuration as the filter gets it, if it is JSON
-    #[expect(dead_code, reason = "the review of expiry looks into it")]
     pub json: Option<Json>,
     /// what it makes; none after an error, or where a secret that is not known here is part of it
     pub configuration: Option<Configuration>,

@@ -3,10 +3,13 @@
 use crate::document::Document;
 use crate::environment::EnvironmentOptions;
 use crate::input::Input;
+use crate::moment;
 use crate::output::{Failure, Report, Verdict};
 use crate::review::{self, Finding, Rules, Weight};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Says everything that is wrong with a configuration, and what is unwise about it
 ///
@@ -19,6 +22,9 @@ pub struct Options {
     /// Exit with 1 for a warning too
     #[arg(long)]
     strict: bool,
+    /// Warn of keys that end within this span
+    #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = moment::read_span)]
+    within: Duration,
     #[command(flatten)]
     environment: EnvironmentOptions,
 }
@@ -40,7 +46,12 @@ pub fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
     let input = Input::read(&options.config)?;
     let document = Document::read(&input)?;
     let variables = options.environment.read()?;
-    let findings = review::all(&document, &variables, &Rules {});
+    let rules = Rules {
+        now: moment::now(),
+        within: i64::try_from(options.within.as_secs()).unwrap_or(i64::MAX),
+        world_readable: input.path.as_deref().is_some_and(is_world_readable),
+    };
+    let findings = review::all(&document, &variables, &rules);
     let places = document.plugins.iter();
     Ok(Checked {
         strict: options.strict,
@@ -50,6 +61,11 @@ pub fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
             .collect(),
         findings,
     })
+}
+
+fn is_world_readable(path: &Path) -> bool {
+    let metadata = std::fs::metadata(path);
+    metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o004 != 0)
 }
 
 impl Checked {

@@ -4,6 +4,7 @@ mod find;
 mod json;
 mod yaml;
 
+pub use find::plugins as plugins_in;
 pub use json::to_text;
 #[cfg(test)]
 pub(crate) use yaml::read as read_yaml;
@@ -64,10 +65,6 @@ pub struct Plugin {
 #[derive(Clone, Debug)]
 pub struct Document {
     /// the documents of the file: one, or several in YAML
-    #[expect(
-        dead_code,
-        reason = "the review of gateways' own settings looks into it"
-    )]
     pub parts: Vec<Json>,
     /// every plugin configuration in it, at least one
     pub plugins: Vec<Plugin>,

@@ -1,8 +1,13 @@
 //! What there is to say about a configuration before a gateway loads it.
 
-use crate::document::{Document, Plugin};
+mod advice;
+mod gateway;
+mod tree;
+
+use crate::document::{Document, Plugin, plugins_in};
 use crate::environment::Variables;
 use crate::reading;
+use ollama_gate_engine::Json;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -68,26 +73,66 @@ impl fmt::Display for Finding {
 
 /// What is looked for beside errors.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {}
+pub struct Rules {
+    /// seconds since 1970
+    pub now: i64,
+    /// what ends within so many seconds ends soon
+    pub within: i64,
+    /// whether everybody on the machine can read the file
+    pub world_readable: bool,
+}
+
+/// Takes a finding: weight, code, path, message.
+type Say<'s> = &'s mut dyn FnMut(Weight, &'static str, &str, String);
 
 /// Everything there is to say about `document`, errors first.
-pub fn all(document: &Document, variables: &Variables, _rules: &Rules) -> Vec<Finding> {
+pub fn all(document: &Document, variables: &Variables, rules: &Rules) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for plugin in &document.plugins {
-        of_plugin(plugin, variables, &mut findings);
+    let in_parts = document.parts.iter().flat_map(|part| {
+        plugins_in(part)
+            .into_iter()
+            .map(move |plugin| (Some(part), plugin))
+    });
+    let mut plugins: Vec<_> = in_parts.collect();
+    if plugins.is_empty() {
+        plugins = document
+            .plugins
+            .iter()
+            .map(|plugin| (None, plugin.clone()))
+            .collect();
+    }
+    for (part, plugin) in &plugins {
+        let json = of_plugin(plugin, variables, &mut findings);
+        let mut say = |weight, code, path: &str, message| {
+            let (place, path) = (plugin.place.clone(), path.to_owned());
+            findings.push(Finding {
+                weight,
+                code,
+                place,
+                path,
+                message,
+            });
+        };
+        let Some(json) = json else { continue };
+        advice::on(&json, rules, &mut say);
+        if let Some(part) = part {
+            gateway::on(part, plugin, &json, &mut say);
+        }
     }
     findings.sort_by_key(|finding| finding.weight == Weight::Warning);
     findings
 }
 
-fn of_plugin(plugin: &Plugin, variables: &Variables, findings: &mut Vec<Finding>) {
+/// What the engine says of `plugin`, and the configuration as a tree.
+fn of_plugin(plugin: &Plugin, variables: &Variables, findings: &mut Vec<Finding>) -> Option<Json> {
     let read = reading::read(plugin, variables);
     let mut say = |weight, code, path: &str, message: String| {
+        let (place, path) = (plugin.place.clone(), path.to_owned());
         findings.push(Finding {
             weight,
             code,
-            place: plugin.place.clone(),
-            path: path.to_owned(),
+            place,
+            path,
             message,
         });
     };
@@ -104,4 +149,5 @@ fn of_plugin(plugin: &Plugin, variables: &Variables, findings: &mut Vec<Finding>
     for warning in &read.warnings {
         say(Weight::Warning, "gate_warning", "", warning.clone());
     }
+    read.json
 }

@@ -54,8 +54,8 @@ fn the_configuration_in_each_pack_is_found_and_holds() {
         );
         let report = ran.json();
         assert_eq!(
-            (ran.code, &report["errors"]),
-            (Some(0), &json!(0)),
+            (ran.code, &report["findings"]),
+            (Some(0), &json!([])),
             "{file}: {ran:?}"
         );
         let found = json!([{ "host": host, "place": place }]);
@@ -159,4 +159,230 @@ fn a_variable_that_is_not_set_here_is_a_warning_and_not_an_error() {
     folder.write("broken.env", "sk-a-secret-alone\n");
     let ran = folder.run(words("check gate.json --env-file broken.env"));
     assert_eq!(ran.sentence(), "`broken.env` line 1 is not NAME=value");
+}
+
+/// The codes of what `check` finds in `text`, as a file of this mode.
+fn codes(text: &str, mode: u32, line: &str) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let path = folder.write("file", text);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let variables = [
+        ("OLLAMA_GATE_KEY", "sk-4fT9wQz7Lx2VbN8m"),
+        ("OTHER", "sk-9xR2mKq8Vt5YhB3n"),
+    ];
+    let ran = folder.run_with(
+        words(format!("check file --json {line}").trim_end()),
+        &variables,
+        b"",
+    );
+    assert!(!ran.output.contains("4fT9wQz7Lx2VbN8m"), "{ran:?}");
+    let report = ran.json();
+    let found = report["findings"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{ran:?}"));
+    found
+        .iter()
+        .map(|one| one["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A pack, what of it is replaced by what, and the code of what is wrong then.
+const BROKEN: [(&str, &str, &str, &str); 17] = [
+    (
+        "envoy/envoy.yaml",
+        "allow_on_headers_stop_iteration: true",
+        "allow_on_headers_stop_iteration: false",
+        "setting_missing",
+    ),
+    (
+        "envoy/envoy.yaml",
+        "failure_policy: FAIL_RELOAD",
+        "failure_policy: FAIL_OPEN",
+        "fail_open",
+    ),
+    (
+        "envoy/envoy.yaml",
+        "host_env_keys: [OLLAMA_GATE_KEY]",
+        "host_env_keys: [OTHER]",
+        "variable_not_passed",
+    ),
+    (
+        "envoy/envoy.yaml",
+        "{ \"name\": \"envoy\",",
+        "{ \"name\": \"kong\",",
+        "host_mismatch",
+    ),
+    (
+        "envoy/envoy.yaml",
+        "plain-status: {",
+        "ollama-gate: { disabled: true,",
+        "route_unguarded",
+    ),
+    (
+        "envoy/struct.yaml",
+        "allow_on_headers_stop_iteration: true",
+        "allow_on_headers_stop_iteration: false",
+        "setting_missing",
+    ),
+    (
+        "istio/wasm-plugin.yaml",
+        "FAIL_CLOSE",
+        "FAIL_OPEN",
+        "fail_open",
+    ),
+    (
+        "istio/wasm-plugin.yaml",
+        "- name: OLLAMA_GATE_KEY",
+        "- name: OTHER",
+        "variable_not_passed",
+    ),
+    (
+        "istio/wasm-plugin.yaml",
+        "host: { name: istio }",
+        "log: {}",
+        "host_missing",
+    ),
+    (
+        "istio/traffic-extension.yaml",
+        "FAIL_CLOSE",
+        "FAIL_OPEN",
+        "fail_open",
+    ),
+    (
+        "envoy-gateway/gate.yaml",
+        "failOpen: false",
+        "failOpen: true",
+        "fail_open",
+    ),
+    (
+        "envoy-gateway/gate.yaml",
+        "hostKeys: [OLLAMA_GATE_KEY]",
+        "hostKeys: []",
+        "variable_not_passed",
+    ),
+    (
+        "apisix/apisix.yaml",
+        "uri: /*",
+        "uri: /api/*",
+        "v1_not_covered",
+    ),
+    (
+        "apisix/route.json",
+        "\"uri\": \"/*\"",
+        "\"uris\": [\"/api/*\", \"/\"]",
+        "v1_not_covered",
+    ),
+    (
+        "kong/kong.yaml",
+        "paths: [\"/\"]",
+        "paths: [\"/api\"]",
+        "v1_not_covered",
+    ),
+    (
+        "kong/kong.yaml",
+        "enabled: true",
+        "enabled: false",
+        "route_unguarded",
+    ),
+    (
+        "kong/filter-chain.json",
+        "\"enabled\": true",
+        "\"enabled\": false",
+        "route_unguarded",
+    ),
+];
+
+#[test]
+fn a_setting_of_the_gateway_that_does_not_guard_or_not_work_is_found() {
+    for (file, from, to, code) in BROKEN {
+        let text = std::fs::read_to_string(of_repository(file)).unwrap();
+        assert!(text.contains(from), "{file} {from}");
+        let found = codes(&text.replace(from, to), 0o644, "");
+        assert!(
+            found.iter().any(|own| own == code),
+            "{file} {to}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn another_route_of_the_file_may_cover_what_one_does_not() {
+    let route = |id: &str, uri: &str| {
+        json!({ "id": id, "uri": uri, "plugins": { "ollama-gate": { "conf": {
+            "api_keys": { "keys": [{ "id": "a", "key": "$env://OLLAMA_GATE_KEY" }] }, "host": { "name": "apisix" } } } } })
+    };
+    let both = json!({ "routes": [route("a", "/api/*"), route("b", "/v1/*")] });
+    assert_eq!(codes(&both.to_string(), 0o600, ""), [""; 0]);
+}
+
+#[test]
+fn what_is_unwise_in_the_configuration_is_found() {
+    let key = |members: serde_json::Value| {
+        let mut key = json!({ "id": "a", "key": { "env": "OLLAMA_GATE_KEY" } });
+        key.as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
+        json!({ "api_keys": { "keys": [key] } }).to_string()
+    };
+    let anonymous = |scope: &str| {
+        json!({ "hosts": ["a"], "allow_anonymous": { "scopes": [scope] } }).to_string()
+    };
+    for (text, mode, line, code, is_found) in [
+        (
+            key(json!({ "expires_at": "2001-01-01T00:00:00Z" })),
+            0o600,
+            "",
+            "expired",
+            true,
+        ),
+        (
+            key(json!({ "expires_at": "2900-01-01T00:00:00Z" })),
+            0o600,
+            "",
+            "expires_soon",
+            false,
+        ),
+        (
+            key(json!({ "expires_at": "2900-01-01T00:00:00Z" })),
+            0o600,
+            "--within 1000years",
+            "expires_soon",
+            true,
+        ),
+        (
+            key(json!({ "danger_allow_placeholder_secret": true })),
+            0o600,
+            "",
+            "danger_setting",
+            true,
+        ),
+        (
+            key(json!({ "key": "sk-9xR2mKq8Vt5YhB3n" })),
+            0o644,
+            "",
+            "world_readable",
+            true,
+        ),
+        (
+            key(json!({ "key": "sk-9xR2mKq8Vt5YhB3n" })),
+            0o640,
+            "",
+            "world_readable",
+            false,
+        ),
+        (key(json!({})), 0o644, "", "world_readable", false),
+        (anonymous("inference"), 0o600, "", "open_scope", true),
+        (anonymous("read"), 0o600, "", "open_scope", false),
+    ] {
+        let found = codes(&text, mode, line);
+        assert_eq!(
+            found.iter().any(|own| own == code),
+            is_found,
+            "{text} {mode:o} {line}: {found:?}"
+        );
+    }
+    let jwt = json!({ "jwt": [{ "name": "a", "algorithms": ["HS256"], "secrets": ["q7Zk2xWv9bRt4LmPq7Yk2xWv9cRt4LnQ"] }] });
+    let found = codes(&jwt.to_string(), 0o644, "");
+    assert!(found.iter().any(|own| own == "world_readable"), "{found:?}");
 }
