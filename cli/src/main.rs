@@ -22,6 +22,7 @@ mod authority;
 mod commands;
 mod document;
 mod environment;
+mod import;
 mod input;
 mod keys;
 mod moment;

@@ -31,6 +31,11 @@ pub trait Report {
     /// The answer for a program: an object whose members only ever get more.
     fn json(&self) -> Value;
 
+    /// What a person should know beside the answer, a sentence each; for programs it is in `json`.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+
     /// The exit code.
     fn verdict(&self) -> Verdict {
         Verdict::Fine
@@ -75,7 +80,12 @@ pub fn finish(result: Result<Box<dyn Report>, Failure>, format: Format) -> ExitC
     match result {
         Ok(report) => {
             match format {
-                Format::Text => print(&report.text(), true),
+                Format::Text => {
+                    for note in report.notes() {
+                        print(&format!("ollama-gate: {note}\n"), false);
+                    }
+                    print(&report.text(), true);
+                }
                 Format::Json => print(&lines(&report.json()), true),
             }
             match report.verdict() {

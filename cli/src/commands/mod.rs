@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod explain;
+pub mod import;
 pub mod key;
 pub mod man;
 pub mod render;
@@ -19,6 +20,7 @@ pub enum Command {
     Key(key::Options),
     Completions(completions::Options),
     Man(man::Options),
+    Import(import::Options),
     Render(render::Options),
     Smoke(smoke::Options),
 }
@@ -35,6 +37,7 @@ impl Command {
             Self::Key(options) => key::run(options),
             Self::Completions(options) => completions::run(options).map(boxed),
             Self::Man(options) => man::run(options).map(boxed),
+            Self::Import(options) => import::run(options).map(boxed),
             Self::Render(options) => render::run(options).map(boxed),
             Self::Smoke(options) => smoke::run(options).map(boxed),
         }

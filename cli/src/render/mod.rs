@@ -170,6 +170,11 @@ pub(crate) fn render(
         .map_err(|error| Failure::new(error.to_string()))
 }
 
+/// In: a plugin configuration. Out: it as JSON, the way the packs have it.
+pub(crate) fn json_text(plugin: &Json) -> String {
+    format!("{}\n", text::json(plugin).join("\n"))
+}
+
 /// Refuses what a gateway has elsewhere.
 fn supported(host: Host, settings: &Settings) -> Result<(), Failure> {
     let elsewhere =

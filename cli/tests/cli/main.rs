@@ -5,6 +5,7 @@
 
 mod check;
 mod explain;
+mod import;
 mod input;
 mod key;
 mod render;
