@@ -18,8 +18,13 @@ run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentia
 	@sh scripts/wasm.sh
 	@.venv/bin/python scripts/run.py
 
+# What was given on the command line and is no setting of `make key`: `SCOPE=read` would give more rights than asked.
+NO_SETTING = $(strip $(foreach name,$(filter-out ID SUBJECT SCOPES DAYS,$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name))))
+
 key: ## make a new sk- key: the key once, and the record to paste
-	@python3 scripts/key.py
+	@if [ -n "$(NO_SETTING)" ]; then \
+	echo "make key: there is no setting $(NO_SETTING): they are ID, SUBJECT, SCOPES and DAYS" >&2; exit 2; fi; \
+	python3 scripts/key.py
 
 test: export MAKE := $(MAKE)
 test: ## everything that must pass: the three rings, each to its end, and what they came to

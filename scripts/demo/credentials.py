@@ -7,16 +7,25 @@ import hashlib
 import hmac
 import json
 import secrets
+import string
+import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-KEY_BYTES = 32
+DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+KEY_DIGITS = 43
+CHECKSUM_DIGITS = 6
 
 
 def new_key() -> str:
-    """Out: a new API key with 256 bits of entropy."""
-    return "sk-" + secrets.token_urlsafe(KEY_BYTES)
+    """Out: a new API key with 256 bits of entropy and a checksum, in the form that docs/keys.md describes."""
+    body = "sk-" + "".join(secrets.choice(DIGITS) for _ in range(KEY_DIGITS))
+    rest, checksum = zlib.crc32(body.encode()), ""
+    for _ in range(CHECKSUM_DIGITS):
+        rest, digit = divmod(rest, len(DIGITS))
+        checksum = DIGITS[digit] + checksum
+    return body + checksum
 
 
 def new_secret() -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import string
 import subprocess
 import sys
+import zlib
 
 import pytest
 from demo.pack import ROOT
@@ -44,6 +47,24 @@ def test_two_keys_differ_and_are_long_enough() -> None:
     keys = {parts(make_key().stdout)[0] for _ in range(2)}
     assert len(keys) == 2
     assert all(len(key) >= 3 + 43 for key in keys)
+
+
+def test_a_key_carries_the_checksum_that_docs_keys_md_describes() -> None:
+    key, _ = parts(make_key().stdout)
+    assert re.fullmatch(r"sk-[0-9A-Za-z]{49}", key)
+    digits = string.digits + string.ascii_uppercase + string.ascii_lowercase
+    number = sum(digits.index(digit) * 62**place for place, digit in enumerate(reversed(key[-6:])))
+    assert number == zlib.crc32(key[:-6].encode())
+
+
+def test_make_key_refuses_a_setting_that_it_does_not_know() -> None:
+    for line, code in [(["SCOPE=read"], 2), (["ID=ci", "SCOPES=read", "DAY=1"], 2), (["ID=ci", "SCOPES=read"], 0)]:
+        command = ["make", "--no-print-directory", "-C", str(ROOT), "key", *line]
+        # Not what `make test` itself was given.
+        plain = {"PATH": os.environ["PATH"]}
+        done = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, "sk-" in done.stdout) == (code, code == 0), (line, done)
+        assert code == 0 or "there is no setting" in done.stderr, (line, done)
 
 
 @pytest.mark.parametrize(
