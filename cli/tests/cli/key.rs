@@ -88,7 +88,10 @@ fn what_would_not_hold_is_refused_and_the_file_is_as_it_was() {
     folder.write("envoy.yaml", "static_resources: {}\n");
     folder.write("route.json", r#"{ "uri": "/*", "plugins": {} }"#);
     for (line, why) in [
-        ("key new gate.json --id alice", "is taken by another key"),
+        (
+            "key new gate.json --id alice",
+            "is already used by another key",
+        ),
         (
             "key new gate.json --id bob --scopes reed",
             "api_keys.keys[1].scopes[0]",

@@ -96,7 +96,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, jwt: &Member<'_>) -
             continue;
         };
         if !ids.insert(record.id.clone()) {
-            reader.refuse(&section.id.place(), "is taken by another key");
+            reader.refuse(&section.id.place(), "is already used by another key");
         }
         if let Some(other) = ring.insert(digest, record) {
             let message = format!("is the same key as `{other}`");
@@ -161,7 +161,7 @@ fn read_digest(
             let problem = if published.contains(&digest) {
                 "is the digest of a text that is published"
             } else {
-                placeholder::weakness(text).map_or("", |_| "is no digest of a key, but an example")
+                placeholder::weakness(text).map_or("", |_| "is an example, not the digest of a key")
             };
             let taken = problem.is_empty() || reader.check_allowed(&field, problem, allowed);
             taken.then_some(digest)
@@ -169,7 +169,8 @@ fn read_digest(
         (None, Some(field)) => {
             let key = reader.secret(&field)?;
             if !is_api_key(key.expose()) {
-                let message = "has the shape of a token or of a placeholder, and would not be taken for a key";
+                let message =
+                    "looks like a token or a placeholder, and would never be looked up as a key";
                 reader.refuse(&field, message);
                 return None;
             }

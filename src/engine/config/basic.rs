@@ -104,7 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
         }
     }
     for awaited in found.awaited.values() {
-        let message = "is missing, and `htpasswd` has no line for this name";
+        let message = "is required: `htpasswd` has no line for this name";
         reader.refuse(&awaited.hash, message);
     }
     Users::new(found.users)
@@ -183,7 +183,7 @@ impl<'j> Found<'j> {
         let given = section.password_hash.node();
         let in_file = given.is_none() && self.has_file;
         if given.is_none() && !in_file {
-            reader.refuse(&section.password_hash.place(), "is missing");
+            reader.refuse(&section.password_hash.place(), "is required");
         }
         let hash = given.and_then(|node| {
             let text = reader.secret_text(&node)?;
@@ -200,7 +200,7 @@ impl<'j> Found<'j> {
             .with(reader, &section.scopes, &section.models, &section.limits);
         let Some(name) = name else { return };
         if !self.names.insert(name.clone()) {
-            reader.refuse(&section.name.place(), "is taken by another user");
+            reader.refuse(&section.name.place(), "is already used by another user");
             return;
         }
         let subject = Rc::from(subject.unwrap_or_else(|| name.clone()));
@@ -257,7 +257,7 @@ impl<'j> Found<'j> {
             .usable(hash.trim())
             .map_err(|problem| format!("the hash of {whose} {problem}"))?;
         if awaited.is_none() && !self.names.insert(name.to_owned()) {
-            return Err(format!("{whose} is taken by another user"));
+            return Err(format!("{whose} is already used by another user"));
         }
         let (subject, rights) = match awaited {
             Some(awaited) => (awaited.subject, awaited.rights),

@@ -29,7 +29,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
             continue;
         };
         if origins.iter().any(|other| **other == *origin) {
-            reader.refuse(&node, "is listed already")
+            reader.refuse(&node, "is a duplicate")
         } else {
             origins.push(origin.into())
         }

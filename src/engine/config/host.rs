@@ -157,7 +157,10 @@ fn hold_head(reader: &mut Reader<'_>, member: &Member<'_>, name: HostName) -> bo
     let hold = reader.boolean(&node).unwrap_or_default();
     let is_envoy = matches!(name, HostName::Envoy | HostName::Istio);
     if hold && !is_envoy {
-        reader.refuse(&node, "is Envoy's and Istio's; leave it out here");
+        reader.refuse(
+            &node,
+            "is supported on Envoy and Istio only: leave it out here",
+        );
     }
     hold
 }

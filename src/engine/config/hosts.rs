@@ -22,7 +22,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Hosts> {
             continue;
         };
         if hosts.iter().any(|own| own.authority == host.authority) {
-            reader.refuse(&item, "is listed already")
+            reader.refuse(&item, "is a duplicate")
         } else {
             hosts.push(host)
         }

@@ -66,7 +66,7 @@ pub(super) fn read(
         let root = "host.name";
         reader.errors.add(
             root.to_owned(),
-            "is missing: gateways tell the client's address each in its own way, so a rule for networks needs it"
+            "is required: gateways tell the client's address each in its own way, so a rule for networks needs it"
                 .to_owned(),
         );
     }

@@ -80,7 +80,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Signers> 
             continue;
         };
         if !ids.insert(signer.id.clone()) {
-            reader.refuse(&node, "has the id of another key");
+            reader.refuse(&node, "has an id that another key already uses");
         }
         if let Some(other) = signers.insert(bytes, signer) {
             let message = format!("is the same key as `{other}`");
@@ -186,7 +186,7 @@ fn parse(text: &str) -> Result<Line<'_>, String> {
     }
     let (blob, comment) = first_word(rest);
     let bytes = key_of_blob(blob)
-        .ok_or("is no whole ssh-ed25519 key, copy the line of id_ed25519.pub anew")?;
+        .ok_or("is not a complete ssh-ed25519 key: copy the line of id_ed25519.pub again")?;
     Ok(Line {
         bytes,
         key: PublicKey::ed25519(&bytes)?,

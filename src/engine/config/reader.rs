@@ -170,7 +170,7 @@ impl<'e> Reader<'e> {
                 for name in duplicates(members) {
                     path.push(Step::Member(name));
                     self.errors
-                        .add(shown_path(path), "is given twice".to_owned());
+                        .add(shown_path(path), "is a duplicate member".to_owned());
                     path.pop();
                 }
                 for (name, value) in members {
@@ -249,7 +249,7 @@ impl<'e> Reader<'e> {
     ) {
         for name in names(fields, Support::Required) {
             if !has(members, name) {
-                self.refuse(&node.member(name, node.json), "is missing");
+                self.refuse(&node.member(name, node.json), "is required");
             }
         }
     }

@@ -93,11 +93,11 @@ fn read_some(
         }
         match method {
             Some(method) if !configured.methods.contains(&method) => {
-                reader.refuse(item, "counts for nobody: none of these is configured");
+                reader.refuse(item, "has no effect: none of these is configured");
             }
             None if !configured.network => reader.refuse(
                 item,
-                "counts for nobody: there is no `network.allow` and no key with `allow_from`, or they are everybody's",
+                "has no effect: there is no `network.allow` and no key with `allow_from`, or they allow every address",
             ),
             _ => {}
         }

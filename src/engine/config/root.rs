@@ -176,7 +176,7 @@ impl Configuration {
     ///     lines,
     ///     [
     ///         "allow_anonymous.scope: unknown field, did you mean `scopes`?",
-    ///         "allow_anonymous.scopes: is missing",
+    ///         "allow_anonymous.scopes: is required",
     ///     ]
     /// );
     /// # Ok::<(), ollama_gate_engine::ConfigErrors>(())

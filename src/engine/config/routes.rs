@@ -56,7 +56,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Routes {
         };
         match routes.map(route) {
             Ok(()) => {}
-            Err(Taken::Twice) => reader.refuse(&node, "is mapped by another entry already"),
+            Err(Taken::Twice) => reader.refuse(&node, "is already mapped by another entry"),
             Err(Taken::Known(known)) => {
                 let message = format!(
                     "covers {} {}, which the gate knows and which needs `{}`",

@@ -9,7 +9,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, host: Option<HostNa
     let message = match host {
         Some(HostName::Envoy | HostName::Istio) => return share,
         Some(HostName::Kong | HostName::Apisix) => {
-            "is Envoy's filter state, and this gateway has nothing like it; `upstream.identity_headers` name the caller in headers"
+            "requires filter state, which only Envoy and Istio have: use `upstream.identity_headers` to name the caller in headers"
         }
         None => "needs `host.name`: filter state is Envoy's and Istio's",
     };

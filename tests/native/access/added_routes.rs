@@ -323,8 +323,8 @@ fn every_error_of_a_route_has_its_path() {
     assert_eq!(
         nothing,
         [
-            ".methods: is missing",
-            ".scope: is missing",
+            ".methods: is required",
+            ".scope: is required",
             ": expected exactly one of `path` and `prefix`"
         ]
     );
@@ -332,6 +332,6 @@ fn every_error_of_a_route_has_its_path() {
         "/routes",
         json!([good, { "path": "/x", "methods": ["POST", "GET"], "scope": "manage" }]),
     ));
-    assert_eq!(twice, ["routes[1]: is mapped by another entry already"]);
+    assert_eq!(twice, ["routes[1]: is already mapped by another entry"]);
     assert_eq!(errors(&with("/routes", json!([]))), Vec::<String>::new());
 }

@@ -244,8 +244,8 @@ fn it_may_be_the_only_way_in_and_has_to_name_what_it_opens() {
     let key = world.bearer("GET", "/api/tags", KEY).verdict();
     assert_eq!(key, (401, "unsupported_credential".into()));
     for (value, expected) in [
-        (json!({}), "allow_anonymous.scopes: is missing"),
-        (json!([]), "allow_anonymous.scopes: is missing"),
+        (json!({}), "allow_anonymous.scopes: is required"),
+        (json!([]), "allow_anonymous.scopes: is required"),
         (
             json!(true),
             "allow_anonymous: expected an object, found a boolean",

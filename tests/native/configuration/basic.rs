@@ -159,7 +159,7 @@ fn every_bad_line_of_a_file_is_named_at_once() {
         format!("line 5: the hash of `carol` {kind}"),
         format!("line 6: {name}"),
         format!("line 7: {name}"),
-        "line 8: `alice` is taken by another user".to_owned(),
+        "line 8: `alice` is already used by another user".to_owned(),
         format!("line 9: {name}"),
         format!("line 10: {name}"),
     ];
@@ -179,12 +179,12 @@ fn users_have_one_name_each_without_a_colon() {
     let again = json!({ "users": [user("bob", HASH), user("bob", HASH)] });
     assert_eq!(
         error("/basic", again),
-        "basic.users[1].name: is taken by another user"
+        "basic.users[1].name: is already used by another user"
     );
     let both = json!({ "users": [user("bob", HASH)], "htpasswd": format!("bob:{HASH}") });
     assert_eq!(
         error("/basic", both),
-        "basic.htpasswd: line 1: `bob` is taken by another user"
+        "basic.htpasswd: line 1: `bob` is already used by another user"
     );
     assert_eq!(
         error("/basic", json!({ "users": [user("a:b", HASH)] })),
@@ -215,8 +215,8 @@ fn a_user_without_a_hash_has_a_line_in_the_file() {
     assert!(is_taken(
         json!({ "users": [bob], "htpasswd": format!("alice:{HASH}\nbob:{HASH}") })
     ));
-    let missing = "basic.users[0].password_hash: is missing";
-    let no_line = format!("{missing}, and `htpasswd` has no line for this name");
+    let missing = "basic.users[0].password_hash: is required";
+    let no_line = format!("{missing}: `htpasswd` has no line for this name");
     for (basic, told) in [
         (json!({ "users": [bob] }), missing),
         (
@@ -229,15 +229,15 @@ fn a_user_without_a_hash_has_a_line_in_the_file() {
         ),
         (
             json!({ "users": [bob], "htpasswd": format!("bob:{HASH}\nbob:{HASH}") }),
-            "basic.htpasswd: line 2: `bob` is taken by another user",
+            "basic.htpasswd: line 2: `bob` is already used by another user",
         ),
         (
             json!({ "users": [bob, bob], "htpasswd": format!("bob:{HASH}") }),
-            "basic.users[1].name: is taken by another user",
+            "basic.users[1].name: is already used by another user",
         ),
         (
             json!({ "users": [bob, user("bob", HASH)], "htpasswd": format!("bob:{HASH}") }),
-            "basic.users[1].name: is taken by another user",
+            "basic.users[1].name: is already used by another user",
         ),
     ] {
         assert_eq!(error("/basic", basic.clone()), told, "{basic}");
@@ -302,8 +302,8 @@ fn the_section_has_users_or_a_file_and_nothing_else() {
     assert_eq!(
         errors(&with("/basic", json!({ "users": [{}] }))),
         [
-            "basic.users[0].name: is missing",
-            "basic.users[0].password_hash: is missing"
+            "basic.users[0].name: is required",
+            "basic.users[0].password_hash: is required"
         ]
     );
     for (field, value) in [

@@ -40,7 +40,7 @@ fn five_errors_are_five_lines() {
         [
             "upsteam: unknown field, did you mean `upstream`?",
             "api_keys.keys[0].sha256: expected 64 hexadecimal digits, the SHA-256 of the key, found a string",
-            "api_keys.keys[1].id: is missing",
+            "api_keys.keys[1].id: is required",
             "jwt[0].secrets[0]: expected 32 bytes or more (or `danger_allow_short_secret`), found 21",
             "jwt[0].audiences: expected a non-empty list of strings, found `ollama`",
         ]
@@ -86,7 +86,7 @@ fn fields_of_later_work_are_refused_by_name() {
 fn keys_and_names_are_unique_and_times_in_order() {
     assert_eq!(
         error("/api_keys/keys/1/id", json!("alice-laptop")),
-        "api_keys.keys[1].id: is taken by another key"
+        "api_keys.keys[1].id: is already used by another key"
     );
     assert_eq!(
         error("/api_keys/keys/1/key", json!(KEY)),
@@ -106,7 +106,10 @@ fn keys_and_names_are_unique_and_times_in_order() {
     let mut twins = configuration();
     let twin = twins["jwt"][0].clone();
     twins["jwt"].as_array_mut().unwrap().push(twin);
-    assert_eq!(errors(&twins), ["jwt[1].name: is taken by another issuer"]);
+    assert_eq!(
+        errors(&twins),
+        ["jwt[1].name: is already used by another issuer"]
+    );
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn an_algorithm_is_named_to_the_letter() {
 
 #[test]
 fn a_claim_is_a_name_or_a_pointer() {
-    let message = "is no JSON Pointer: `~` stands for itself as `~0`, `/` as `~1` (RFC 6901)";
+    let message = "is not a JSON Pointer: `~` stands for itself as `~0`, `/` as `~1` (RFC 6901)";
     for field in ["subject_claim", "scopes_claim"] {
         let path = format!("/jwt/0/{field}");
         for wrong in ["/a~", "/a~2", "/~", "/a/b~x/c"] {
@@ -347,7 +347,7 @@ fn any_audience_and_a_list_of_them_exclude_each_other() {
     both["jwt"][0]["danger_allow_any_audience"] = json!(true);
     assert_eq!(
         errors(&both),
-        ["jwt[0].danger_allow_any_audience: makes `audiences` mean nothing, leave one of them out"]
+        ["jwt[0].danger_allow_any_audience: disables `audiences`: leave one of the two out"]
     );
     both["jwt"][0]["danger_allow_any_audience"] = json!(false);
     assert_eq!(errors(&both), Vec::<String>::new());

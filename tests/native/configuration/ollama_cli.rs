@@ -26,7 +26,7 @@ fn of_line(line: &str) -> String {
 
 const TYPE: &str = "is a key of another type, the `ollama` CLI signs with ssh-ed25519";
 const FORM: &str = "expected `ssh-ed25519 AAAA… name`, without options in front";
-const CUT: &str = "is no whole ssh-ed25519 key, copy the line of id_ed25519.pub anew";
+const CUT: &str = "is not a complete ssh-ed25519 key: copy the line of id_ed25519.pub again";
 const NAME: &str = "has no name: expected a comment of 1 to 128 characters of visible ASCII behind the key, or an object with an `id`";
 
 #[test]
@@ -155,7 +155,7 @@ fn keys_and_ids_are_unique() {
     let (alice, bob) = (Cli::new(1).line("alice"), Cli::new(2).line("alice"));
     assert_eq!(
         of_keys(json!([alice, bob])),
-        ["ollama_cli.authorized_keys[1]: has the id of another key"]
+        ["ollama_cli.authorized_keys[1]: has an id that another key already uses"]
     );
     assert_eq!(
         of_keys(json!([alice, { "key": alice, "id": "other" }])),
@@ -167,7 +167,7 @@ fn keys_and_ids_are_unique() {
 fn every_error_has_its_path() {
     let line = Cli::new(1).line("alice");
     for (section, error) in [
-        (json!({}), "ollama_cli.authorized_keys: is missing"),
+        (json!({}), "ollama_cli.authorized_keys: is required"),
         (json!("x"), "ollama_cli: expected an object, found a string"),
         (
             json!({ "authorized_keys": "ssh-ed25519" }),
@@ -179,7 +179,7 @@ fn every_error_has_its_path() {
         ),
         (
             json!({ "authorized_keys": [{ "id": "alice" }] }),
-            "ollama_cli.authorized_keys[0].key: is missing",
+            "ollama_cli.authorized_keys[0].key: is required",
         ),
         (
             json!({ "authorized_keys": [{ "key": line, "scope": [] }] }),

@@ -213,7 +213,7 @@ fn the_digest_of_a_published_text_is_refused_and_that_of_a_key_is_not() {
     for made_up in ["0".repeat(64), "ab".repeat(32), format!("{:064x}", 0xa11ce)] {
         let found = errors(&of(&made_up));
         assert!(
-            found.len() == 1 && found[0].contains("sha256: is no digest of a key, but an example"),
+            found.len() == 1 && found[0].contains("sha256: is an example, not the digest of a key"),
             "{made_up}: {found:?}"
         );
     }

@@ -185,7 +185,7 @@ fn a_published_set_needs_a_place_an_issuer_and_an_audience() {
     };
     assert_eq!(
         one(json!({ "upstream": null })),
-        format!("{}: is missing", path("upstream"))
+        format!("{}: is required", path("upstream"))
     );
     let empty = one(json!({ "upstream": "" }));
     assert!(empty.starts_with(&format!(
@@ -244,8 +244,8 @@ fn a_published_set_needs_a_place_an_issuer_and_an_audience() {
     assert_eq!(
         errors(&all),
         [
-            "jwt[0].issuer: is missing, `jwks` needs it",
-            "jwt[0].audiences: is missing, `jwks` needs it (or `danger_allow_any_audience`)",
+            "jwt[0].issuer: is required with `jwks`",
+            "jwt[0].audiences: is required with `jwks` (or `danger_allow_any_audience`)",
         ]
     );
 }

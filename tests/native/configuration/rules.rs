@@ -148,7 +148,7 @@ fn what_is_no_limit_is_told_with_its_place() {
 fn the_claim_for_models_is_a_name_or_a_pointer() {
     assert_eq!(
         error("/jwt/0/models_claim", json!("/a~b")),
-        "jwt[0].models_claim: is no JSON Pointer: `~` stands for itself as `~0`, `/` as `~1` (RFC 6901)"
+        "jwt[0].models_claim: is not a JSON Pointer: `~` stands for itself as `~0`, `/` as `~1` (RFC 6901)"
     );
     assert!(
         error("/jwt/0/models_claim", json!(""))

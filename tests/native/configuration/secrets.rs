@@ -56,7 +56,7 @@ fn an_environment_variable_must_be_there_and_hold_something() {
     }
     let secret = errors(&with("/jwt/0/secrets/0", json!({ "env": "UNSET" })));
     assert_eq!(secret.len(), 1, "one mistake is one error: {secret:?}");
-    assert!(error("/api_keys/keys/0/key", json!({})).contains("env: is missing"));
+    assert!(error("/api_keys/keys/0/key", json!({})).contains("env: is required"));
     assert!(
         error(
             "/api_keys/keys/0/key",
@@ -150,7 +150,7 @@ fn a_key_that_would_never_be_looked_up_is_refused() {
     ] {
         let error = error("/api_keys/keys/0/key", json!(key));
         assert!(
-            error.contains("would not be taken for a key"),
+            error.contains("would never be looked up as a key"),
             "{key:?}: {error}"
         );
     }

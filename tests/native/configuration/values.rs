@@ -56,7 +56,7 @@ fn a_member_twice_is_refused() {
             world
                 .errors()
                 .iter()
-                .any(|error| error.ends_with("is given twice")),
+                .any(|error| error.ends_with("is a duplicate member")),
             "{document}"
         );
     }

@@ -121,7 +121,7 @@ fn an_example_that_is_copied_as_it_stands_opens_nothing() {
         let errors = World::new(&example.gate).errors();
         let refused = errors
             .iter()
-            .filter(|line| line.contains("].sha256: is no digest"));
+            .filter(|line| line.contains("].sha256: is an example"));
         assert_eq!(
             refused.count(),
             keys.as_array().unwrap().len(),

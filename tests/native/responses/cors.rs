@@ -496,7 +496,7 @@ fn an_origin_is_written_as_browsers_write_it() {
     for (value, message) in [
         (
             json!({ "allow_origins": [APP, OTHER, APP] }),
-            "cors.allow_origins[2]: is listed already",
+            "cors.allow_origins[2]: is a duplicate",
         ),
         (
             json!({ "allow_origins": APP }),

@@ -87,7 +87,7 @@ fn its_secret_is_one_and_its_header_is_free() {
         let found = errors(&proved(members));
         assert_eq!(
             found,
-            [format!("upstream.proof.{missing}: is missing")],
+            [format!("upstream.proof.{missing}: is required")],
             "{missing}"
         );
     }

@@ -48,7 +48,7 @@ fn only_a_gateway_that_is_said_to_be_envoy_is_asked() {
         }
         configuration
     };
-    let nothing_like_it = "share_identity: is Envoy's filter state, and this gateway has nothing like it; `upstream.identity_headers` name the caller in headers";
+    let nothing_like_it = "share_identity: requires filter state, which only Envoy and Istio have: use `upstream.identity_headers` to name the caller in headers";
     let unnamed = "share_identity: needs `host.name`: filter state is Envoy's and Istio's";
     for (name, expected) in [
         (Some("kong"), vec![nothing_like_it]),

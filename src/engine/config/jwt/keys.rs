@@ -253,12 +253,12 @@ fn read_jwks(
 ) -> Option<Remote> {
     // A key server vouches for one issuer; whoever it lets in elsewhere is not let in here.
     if !section.issuer.is_given() {
-        reader.refuse(&section.issuer.place(), "is missing, `jwks` needs it");
+        reader.refuse(&section.issuer.place(), "is required with `jwks`");
     }
     if !section.audiences.is_given() && !section.danger_allow_any_audience.is_given() {
         reader.refuse(
             &section.audiences.place(),
-            "is missing, `jwks` needs it (or `danger_allow_any_audience`)",
+            "is required with `jwks` (or `danger_allow_any_audience`)",
         );
     }
     let jwks = reader.section::<JwksSection>(node)?;

@@ -158,7 +158,7 @@ pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'
         };
         let name = section.name.read(reader, Reader::name).unwrap_or_default();
         if !names.insert(name.clone()) {
-            reader.refuse(&section.name.place(), "is taken by another issuer");
+            reader.refuse(&section.name.place(), "is already used by another issuer");
         }
         issuers.push(read_issuer(reader, sources, &section, name));
     }

@@ -89,10 +89,7 @@ fn read_audiences(reader: &mut Reader<'_>, section: &IssuerSection<'_>) -> Audie
     match section.audiences.node() {
         Some(_) if any => {
             let place = section.danger_allow_any_audience.place();
-            reader.refuse(
-                &place,
-                "makes `audiences` mean nothing, leave one of them out",
-            );
+            reader.refuse(&place, "disables `audiences`: leave one of the two out");
             Audiences::Unnamed
         }
         Some(node) => Audiences::OneOf(reader.texts(&node).unwrap_or_default()),
@@ -106,7 +103,8 @@ pub(crate) fn claim(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<ClaimPat
     let name = reader.name(node)?;
     let path = ClaimPath::parse(&name);
     if path.is_none() {
-        let message = "is no JSON Pointer: `~` stands for itself as `~0`, `/` as `~1` (RFC 6901)";
+        let message =
+            "is not a JSON Pointer: `~` stands for itself as `~0`, `/` as `~1` (RFC 6901)";
         reader.refuse(node, message);
     }
     path

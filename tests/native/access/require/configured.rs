@@ -58,7 +58,7 @@ fn what_cannot_be_met_or_names_nobody_is_refused() {
     );
     assert_eq!(
         refused(json!({})),
-        ["require.at_least: is missing", "require.of: is missing"]
+        ["require.at_least: is required", "require.of: is required"]
     );
     assert_eq!(
         error("/require", json!("both")),
@@ -75,10 +75,10 @@ fn what_is_not_configured_counts_for_nobody() {
     let two = json!({ "at_least": 2, "of": ["network", "jwt", "api_key"] });
     let mut no_tokens = required(two.clone());
     no_tokens.as_object_mut().unwrap().remove("jwt");
-    let nobody = "counts for nobody: none of these is configured";
+    let nobody = "has no effect: none of these is configured";
     assert_eq!(errors(&no_tokens), [format!("require.of[1]: {nobody}")]);
-    let network = "require.of[0]: counts for nobody: there is no `network.allow` and no key with `allow_from`, or \
-                   they are everybody's";
+    let network = "require.of[0]: has no effect: there is no `network.allow` and no key with `allow_from`, or \
+                   they allow every address";
     let absent = with("/require", two);
     assert_eq!(errors(&absent), [network]);
     for section in [

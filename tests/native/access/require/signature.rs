@@ -137,7 +137,7 @@ fn a_signature_of_another_person_is_refused() {
 #[test]
 fn a_signature_can_be_named_only_where_there_is_a_key_for_it() {
     let require = json!({ "at_least": 2, "of": ["network", "ollama_cli"] });
-    let message = "require.of[1]: counts for nobody: none of these is configured";
+    let message = "require.of[1]: has no effect: none of these is configured";
     assert_eq!(errors(&required(require.clone())), [message]);
     let mut none = required(require);
     none["ollama_cli"] = json!({ "authorized_keys": [] });

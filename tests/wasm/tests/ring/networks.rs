@@ -192,6 +192,6 @@ pub fn a_gateway_that_is_not_named_is_not_asked_for_an_address() {
         let configured = lab.configure_bytes(allowing(HOME).to_string().as_bytes());
         assert!(!configured.accepted, "{}", lab.host);
         let told = format!("{:?}", configured.record.log);
-        assert!(told.contains("host.name: is missing"), "{told}");
+        assert!(told.contains("host.name: is required"), "{told}");
     }
 }
