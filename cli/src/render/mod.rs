@@ -1,11 +1,15 @@
 //! Writes a gateway's configuration with the gate in it.
 
+mod fill;
+mod fit;
 mod template;
 mod text;
 
 use crate::output::Failure;
+use fill::fill;
+use fit::{collect, fitted};
 use ollama_gate_engine::Json;
-use template::{NoPlace, Template};
+use template::NoPlace;
 
 /// A gateway.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -121,9 +125,6 @@ const FILES: [File; 15] = [
     file!(Kong, "kong", "kong.conf", None, false),
 ];
 
-/// The variable of the packs.
-const VARIABLE: &str = "OLLAMA_GATE_KEY";
-
 /// What differs from the pack.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
@@ -203,236 +204,4 @@ fn supported(host: Host, settings: &Settings) -> Result<(), Failure> {
         return elsewhere("--listen", listen);
     }
     Ok(())
-}
-
-fn fill(
-    file: &File,
-    plugin: &Json,
-    variables: &[String],
-    settings: &Settings,
-) -> Result<String, NoPlace> {
-    let mut template = Template::new(file.text);
-    match file.gate {
-        Some((anchor, Form::Json)) => template.put_below(anchor, &text::json(plugin))?,
-        Some((anchor, Form::Yaml)) => template.put_below(anchor, &text::yaml(plugin))?,
-        None => {}
-    }
-    environment(&mut template, file, variables)?;
-    if let Some((host, port)) = &settings.upstream {
-        upstream(&mut template, file, host, *port)?;
-    }
-    if let Some(module) = &settings.module
-        && file.gate.is_some()
-    {
-        let module = text::scalar(module);
-        match file.host {
-            Host::Envoy => template.replace("dist/ollama_gate_envoy.wasm", &module)?,
-            Host::Istio => {
-                template.replace("oci://registry.example.com/ollama-gate:0.1.0", &module)?
-            }
-            Host::EnvoyGateway => {
-                template.replace("registry.example.com/ollama-gate:0.1.0", &module)?
-            }
-            Host::Apisix | Host::Kong => {}
-        }
-    }
-    if file.host == Host::Envoy && file.name != "watched/gate.yaml" {
-        envoy(&mut template, file, settings)?;
-    }
-    Ok(template.text())
-}
-
-/// Hands variables on to the gate.
-fn environment(template: &mut Template, file: &File, variables: &[String]) -> Result<(), NoPlace> {
-    let list = format!("[{}]", variables.join(", "));
-    let item = format!("- name: {VARIABLE}");
-    match (file.host, file.name) {
-        (Host::Envoy, "watched/envoy.yaml") | (Host::Istio, "envoy-filter.yaml") => Ok(()),
-        (Host::Envoy, _) | (Host::EnvoyGateway, "gate.yaml") => {
-            template.replace(&format!("[{VARIABLE}]"), &list)
-        }
-        (Host::Istio | Host::EnvoyGateway, _) => template.repeat(&item, VARIABLE, variables),
-        (Host::Apisix, "config.yaml") => {
-            template.repeat(&format!("- {VARIABLE}"), VARIABLE, variables)
-        }
-        (Host::Kong, "kong.conf") => {
-            let line = match variables {
-                [] => "# nginx_main_env = NAME".to_owned(),
-                [name] => format!("nginx_main_env = {name}"),
-                names => {
-                    let lines: Vec<_> = names.iter().map(|name| format!("env {name};")).collect();
-                    format!(
-                        "# This file holds: {}\nnginx_main_include = /usr/local/kong/env.conf",
-                        lines.join(" ")
-                    )
-                }
-            };
-            template.replace(&format!("nginx_main_env = {VARIABLE}"), &line)
-        }
-        (Host::Apisix | Host::Kong, _) => Ok(()),
-    }
-}
-
-fn upstream(template: &mut Template, file: &File, host: &str, port: u16) -> Result<(), NoPlace> {
-    let authority = format!("{}:{port}", crate::authority::bracketed(host));
-    match (file.host, file.name) {
-        (Host::Envoy, "watched/gate.yaml") => Ok(()),
-        (Host::Envoy, _) => {
-            if host.parse::<std::net::IpAddr>().is_err() {
-                // `localhost` is two addresses, and Ollama listens at that of IPv4.
-                let resolved = "type: STRICT_DNS\n      dns_lookup_family: V4_PREFERRED";
-                template.replace("type: STATIC", resolved)?;
-            }
-            let address = format!("{{ address: {}, port_value: {port} }}", text::scalar(host));
-            template.replace("{ address: 127.0.0.1, port_value: 11434 }", &address)
-        }
-        (Host::Istio, "gateway.yaml") => {
-            let destination = format!(
-                "{{ host: {}, port: {{ number: {port} }} }}",
-                text::scalar(host)
-            );
-            template.replace(
-                "{ host: ollama.ollama.svc.cluster.local, port: { number: 11434 } }",
-                &destination,
-            )?;
-            template.replace(
-                "ports: [{ port: 11434 }]",
-                &format!("ports: [{{ port: {port} }}]"),
-            )
-        }
-        (Host::EnvoyGateway, "gateway.yaml") => {
-            let reference = format!("[{{ name: {}, port: {port} }}]", text::scalar(host));
-            template.replace("[{ name: ollama, port: 11434 }]", &reference)?;
-            template.replace(
-                "ports: [{ port: 11434 }]",
-                &format!("ports: [{{ port: {port} }}]"),
-            )
-        }
-        (Host::Apisix, "apisix.yaml") => {
-            template.replace("\"ollama:11434\": 1", &format!("\"{authority}\": 1"))
-        }
-        (Host::Kong, "kong.yaml") => {
-            template.replace("http://ollama:11434", &format!("http://{authority}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn envoy(template: &mut Template, file: &File, settings: &Settings) -> Result<(), NoPlace> {
-    if let Some((host, port)) = &settings.listen {
-        let own = if file.name == "tls.yaml" {
-            11443
-        } else {
-            11435
-        };
-        let address = format!("{{ address: {}, port_value: {port} }}", text::scalar(host));
-        template.replace(
-            &format!("{{ address: 127.0.0.1, port_value: {own} }}"),
-            &address,
-        )?;
-    }
-    if let Some((certificate, key)) = &settings.tls {
-        template.replace(
-            "{ filename: .run/tls/cert.pem }",
-            &format!("{{ filename: {} }}", text::scalar(certificate)),
-        )?;
-        template.replace(
-            "{ filename: .run/tls/key.pem }",
-            &format!("{{ filename: {} }}", text::scalar(key)),
-        )?;
-    }
-    Ok(())
-}
-
-/// In: a configuration for any gateway. Out: the same for this one.
-fn fitted(host: Host, plugin: &Json) -> Json {
-    let Json::Object(members) = plugin else {
-        return plugin.clone();
-    };
-    let word = |text: &str| Json::Text(text.to_owned());
-    let mut section = vec![(
-        "name".to_owned(),
-        word(match host {
-            Host::Envoy | Host::EnvoyGateway => "envoy",
-            Host::Istio => "istio",
-            Host::Apisix => "apisix",
-            Host::Kong => "kong",
-        }),
-    )];
-    if host == Host::Envoy {
-        section.push(("hold_head".to_owned(), Json::Bool(true)));
-        section.push(("body_limit".to_owned(), word("64MiB")));
-    }
-    if let Some(Json::Object(own)) = plugin.member("host") {
-        // The rest is the operator's own.
-        let own = own
-            .iter()
-            .filter(|(name, _)| !["name", "hold_head", "body_limit"].contains(&name.as_str()));
-        section.extend(own.cloned());
-    }
-    let mut members: Vec<(String, Json)> = members
-        .iter()
-        .filter(|(name, _)| name != "host" && name != "$schema")
-        .map(|(name, member)| {
-            (
-                name.clone(),
-                if host == Host::Apisix {
-                    member.clone()
-                } else {
-                    resolved(member)
-                },
-            )
-        })
-        .collect();
-    members.push(("host".to_owned(), Json::Object(section)));
-    Json::Object(members)
-}
-
-const REFERENCE: &str = "$env://";
-
-/// In: a value from a file of APISIX. Out: the same with the gate's own references to variables.
-fn resolved(value: &Json) -> Json {
-    match value {
-        Json::Text(text) => match text.strip_prefix(REFERENCE) {
-            Some(name) => Json::Object(vec![("env".to_owned(), Json::Text(name.to_owned()))]),
-            None => value.clone(),
-        },
-        Json::List(items) => Json::List(items.iter().map(resolved).collect()),
-        Json::Object(members) => Json::Object(
-            members
-                .iter()
-                .map(|(name, member)| (name.clone(), resolved(member)))
-                .collect(),
-        ),
-        _ => value.clone(),
-    }
-}
-
-/// Adds the names of the variables that a value refers to, each once.
-fn collect(value: &Json, names: &mut Vec<String>) {
-    let mut add = |name: &str| {
-        let plain = name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if plain && !name.is_empty() && !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-    };
-    match value {
-        Json::Text(text) => {
-            if let Some(name) = text.strip_prefix(REFERENCE) {
-                add(name);
-            }
-        }
-        Json::List(items) => items.iter().for_each(|item| collect(item, names)),
-        Json::Object(members) => {
-            if let Some(Json::Text(name)) = value.member("env") {
-                add(name);
-            }
-            members
-                .iter()
-                .for_each(|(_, member)| collect(member, names));
-        }
-        _ => {}
-    }
 }

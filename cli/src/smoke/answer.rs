@@ -1,6 +1,7 @@
 //! What an answer says of the way that its request went.
 
-use super::client::{Answer, Client, Failure, Request};
+use super::client::{Client, Failure};
+use super::wire::{Answer, Request};
 use super::{Finding, Verdict};
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! Requests with keys: wrong, made up, over, and good.
 
 use super::answer::{Reach, reach, refuses, unclear_advice};
-use super::client::{Client, Request};
+use super::client::Client;
+use super::wire::Request;
 use super::{Finding, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

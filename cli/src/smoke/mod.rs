@@ -12,11 +12,13 @@ mod report;
 mod route;
 mod target;
 mod token;
+mod wire;
 
-pub(crate) use client::{Client, Request};
+pub(crate) use client::Client;
 pub(crate) use ports::Own;
 pub(crate) use report::{Finding, Report, Verdict};
 pub(crate) use target::Target;
+use wire::Request;
 
 use std::time::{Duration, Instant};
 

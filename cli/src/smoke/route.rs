@@ -1,7 +1,8 @@
 //! Requests without a key, on every way to Ollama.
 
 use super::answer::{Reach, reach, refuses, refuses_oddities};
-use super::client::{Client, Request};
+use super::client::Client;
+use super::wire::Request;
 use super::{Finding, Verdict};
 
 /// A model that nobody has: a request that gets through changes nothing.
