@@ -1,5 +1,6 @@
 //! The sections that say who may come in.
 
+use super::headers::HeaderNames;
 use super::reader::Reader;
 use super::root::RootSection;
 use super::{api_keys, basic, jwt, ollama_cli};
@@ -20,10 +21,12 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// What the sections say. What issuers have to fetch goes into `sources`.
+    /// What the sections say. What issuers have to fetch goes into `sources`, the headers of
+    /// credentials are then `taken`.
     pub(super) fn read(
         reader: &mut Reader<'_>,
         sources: &mut Sources,
+        taken: &mut HeaderNames,
         section: &RootSection<'_>,
     ) -> Self {
         let keys = match section.api_keys.node() {
@@ -31,7 +34,7 @@ impl Credentials {
             None => KeyRing::default(),
         };
         let issuers = match section.jwt.node() {
-            Some(node) => jwt::read(reader, sources, &node),
+            Some(node) => jwt::read(reader, sources, taken, &node),
             None => Vec::new(),
         };
         Self {

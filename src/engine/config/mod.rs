@@ -17,6 +17,7 @@ mod document;
 mod field;
 mod filter_lists;
 mod foreign;
+mod headers;
 mod host;
 mod hosts;
 mod jwt;

@@ -2,6 +2,7 @@
 
 use super::credentials::Credentials;
 use super::field::{Field, Shape, Table};
+use super::headers::HeaderNames;
 use super::host::{self, Holding, HostName};
 use super::log;
 use super::reader::{Node, Reader};
@@ -214,7 +215,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         reader.text(node, "the address of a JSON Schema")
     });
     let mut sources = Sources::default();
-    let credentials = Credentials::read(reader, &mut sources, &section);
+    let mut taken = HeaderNames::default();
+    let credentials = Credentials::read(reader, &mut sources, &mut taken, &section);
     let anonymous = section.allow_anonymous.read(reader, allow_anonymous::read);
     let methods = credentials.methods();
     if methods.is_empty() && anonymous.is_none() && reader.errors.is_empty() {
@@ -227,7 +229,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Some(node) => reader.scopes(&node, &[Scope::Health]),
         None => ScopeSet::NONE,
     };
-    let (mut upstream, claims) = upstream::read(reader, section.upstream.node().as_ref());
+    let (mut upstream, claims) =
+        upstream::read(reader, &mut taken, section.upstream.node().as_ref());
     let issuers = &credentials.issuers;
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
     upstream.token_headers = headers.collect();

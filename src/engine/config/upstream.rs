@@ -1,6 +1,7 @@
 //! `upstream`, `path_prefix`
 
 use super::field::{Field, Shape};
+use super::headers::HeaderNames;
 use super::jwt::claim;
 use super::reader::{Node, Reader};
 use super::table::Member;
@@ -8,7 +9,6 @@ use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::ForwardedClaim;
 use crate::http::{FieldKind, PathPrefix, is_visible_ascii};
 use crate::upstream::{FRAMING, NamePattern, Proof, UpstreamRules};
-use std::collections::HashMap;
 
 table! {
     pub(super) UPSTREAM => UpstreamSection {
@@ -72,9 +72,11 @@ pub(super) const HEADER: Shape = Shape::Pattern("^[A-Za-z0-9-]{1,64}$");
 
 const DEFAULT_HOST: &str = "localhost:11434";
 
-/// The rules, and the claims that go into headers, in the same order as their names.
+/// The rules, and the claims that go into headers, in the same order as their names. No header is one
+/// of those that are `taken`.
 pub(super) fn read(
     reader: &mut Reader<'_>,
+    taken: &mut HeaderNames,
     node: Option<&Node<'_>>,
 ) -> (UpstreamRules, Vec<ForwardedClaim>) {
     let section = node.and_then(|node| reader.section::<UpstreamSection>(node));
@@ -88,12 +90,11 @@ pub(super) fn read(
     });
     let names = section.and_then(|section| section.identity_headers.node());
     let names = names.and_then(|node| reader.section::<IdentityHeadersSection>(&node));
-    let mut taken = HashMap::new();
     let mut header = |reader: &mut Reader<'_>, member: Option<&Member<'_>>| {
         let member = member?;
         let node = member.node()?;
         let name = header_name(reader, &node)?;
-        take(reader, &mut taken, &node, &name, member.name());
+        taken.take(reader, &node, &name, member.name());
         Some(name)
     };
     let names = names.as_ref();
@@ -108,7 +109,7 @@ pub(super) fn read(
             continue;
         }
         let name = name.to_ascii_lowercase();
-        take(reader, &mut taken, &node, &name, "claims");
+        taken.take(reader, &node, &name, "claims");
         if let Some(path) = claim(reader, &node) {
             claim_headers.push(name);
             claims.push(ForwardedClaim {
@@ -118,7 +119,7 @@ pub(super) fn read(
         }
     }
     let proof = section.and_then(|section| section.proof.node());
-    let proof = proof.and_then(|node| read_proof(reader, &mut taken, &node));
+    let proof = proof.and_then(|node| read_proof(reader, taken, &node));
     let rules = UpstreamRules {
         proof,
         host: host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
@@ -135,15 +136,11 @@ pub(super) fn read(
 }
 
 /// The proof for a guard behind the gate.
-fn read_proof(
-    reader: &mut Reader<'_>,
-    taken: &mut HashMap<String, &'static str>,
-    node: &Node<'_>,
-) -> Option<Proof> {
+fn read_proof(reader: &mut Reader<'_>, taken: &mut HeaderNames, node: &Node<'_>) -> Option<Proof> {
     let section = reader.section::<ProofSection>(node)?;
     let header = section.header.read(reader, |reader, node| {
         let name = header_name(reader, node)?;
-        take(reader, taken, node, &name, "proof");
+        taken.take(reader, node, &name, "proof");
         Some(name)
     });
     let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
@@ -195,19 +192,6 @@ fn name_pattern(text: &str) -> Option<NamePattern> {
     })
 }
 
-/// Refuses a header that stands for something already.
-fn take(
-    reader: &mut Reader<'_>,
-    taken: &mut HashMap<String, &'static str>,
-    node: &Node<'_>,
-    name: &str,
-    what: &'static str,
-) {
-    if let Some(other) = taken.insert(name.to_owned(), what) {
-        reader.refuse(node, format!("is the same header as `{other}`"));
-    }
-}
-
 const FREE_HEADER: &str = "the name of a header that is free to carry an identity";
 
 /// The name of a header that is free, in lower case.
@@ -226,14 +210,15 @@ fn is_host(text: &str) -> bool {
 fn is_free(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let kind = FieldKind::of(name.as_bytes());
-    let cookie_like = ["cookie", "proxy-authorization"];
+    // The last one the gate sets itself, where it reads responses.
+    let others = ["cookie", "proxy-authorization", "accept-encoding"];
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(token)
         && matches!(kind, FieldKind::Other | FieldKind::Private)
         && !FRAMING
             .iter()
-            .chain(&cookie_like)
+            .chain(&others)
             .any(|own| name.eq_ignore_ascii_case(own))
 }
 
@@ -266,6 +251,7 @@ mod tests {
             "Transfer-Encoding",
             "X-Request-Id",
             "Proxy-Authorization",
+            "Accept-Encoding",
         ] {
             assert!(!is_free(taken), "{taken}");
         }

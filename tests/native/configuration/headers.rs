@@ -107,3 +107,46 @@ fn headers_of_claims_and_users_are_free_ones() {
         );
     }
 }
+
+/// In the first issuer's `header` the token of a user comes in. What the gate itself writes under that name
+/// would take its place, or the secret of the proof would be read as a token.
+#[test]
+fn a_header_in_which_tokens_come_carries_nothing_else() {
+    let base = || {
+        let mut base = with("/jwt/0/header", json!("X-User-Token"));
+        base["api_keys"]["keys"][0]["users"] = json!("open-webui");
+        base
+    };
+    assert_eq!(errors(&base()), Vec::<String>::new());
+    let proof = json!({ "header": "x-user-token", "secret": "7d1f0c92ab48e36500f9c2d7b1a4e86f" });
+    for (upstream, place) in [
+        (json!({ "proof": proof }), "proof.header"),
+        (
+            json!({ "identity_headers": { "subject": "X-USER-TOKEN" } }),
+            "identity_headers.subject",
+        ),
+        (
+            json!({ "identity_headers": { "credential_id": "x-user-token" } }),
+            "identity_headers.credential_id",
+        ),
+        (
+            json!({ "identity_headers": { "claims": { "X-User-Token": "email" } } }),
+            "identity_headers.claims.…",
+        ),
+    ] {
+        let mut both = base();
+        both["upstream"] = upstream;
+        let expected = format!("upstream.{place}: is the same header as `jwt[].header`");
+        assert_eq!(errors(&both), [expected], "{place}");
+    }
+    for own in ["Accept-Encoding", "X-Api-Key", "X-Request-Id"] {
+        let found = error("/jwt/0/header", json!(own));
+        assert!(found.contains("is free to carry"), "{own}: {found}");
+    }
+    // Two Open WebUIs send theirs in one header, and the key says whose it is.
+    let mut two = base();
+    let mut second = two["jwt"][0].clone();
+    second["name"] = json!("another");
+    two["jwt"].as_array_mut().unwrap().push(second);
+    assert_eq!(errors(&two), Vec::<String>::new());
+}

@@ -10,6 +10,7 @@ pub(super) use rules::claim;
 pub(super) use secrets::SECRET;
 
 use super::field::{Field, Shape};
+use super::headers::HeaderNames;
 use super::reader::{Node, Reader};
 use super::rules::{LIMITS_FIELD, MODELS};
 use super::table::Member;
@@ -148,8 +149,14 @@ pub(super) fn place_of_users(jwt: &Member<'_>, name: &str) -> Option<usize> {
     })
 }
 
-/// The issuers. Where keys are fetched, their source is added to `sources`.
-pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'_>) -> Vec<Issuer> {
+/// The issuers. Where keys are fetched, their source is added to `sources`; the headers of tokens are then
+/// `taken`.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    sources: &mut Sources,
+    taken: &mut HeaderNames,
+    node: &Node<'_>,
+) -> Vec<Issuer> {
     let mut issuers = Vec::new();
     let mut names = HashSet::new();
     for item in reader.list(node, "a list of issuers") {
@@ -160,7 +167,7 @@ pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'
         if !names.insert(name.clone()) {
             reader.refuse(&section.name.place(), "is already used by another issuer");
         }
-        issuers.push(read_issuer(reader, sources, &section, name));
+        issuers.push(read_issuer(reader, sources, taken, &section, name));
     }
     issuers
 }
@@ -168,6 +175,7 @@ pub(super) fn read(reader: &mut Reader<'_>, sources: &mut Sources, node: &Node<'
 fn read_issuer(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
+    taken: &mut HeaderNames,
     section: &IssuerSection<'_>,
     name: String,
 ) -> Issuer {
@@ -176,7 +184,12 @@ fn read_issuer(
         None => Vec::new(),
     };
     let keys = keys::read(reader, sources, section, &algorithms, &name);
-    let header = section.header.read(reader, header_name);
+    let header = section.header.read(reader, |reader, node| {
+        let name = header_name(reader, node)?;
+        // The key says whose token it is, so several issuers may use one header.
+        taken.share(reader, node, &name, "jwt[].header");
+        Some(name)
+    });
     let cookie = section.cookie.read(reader, cookie_name);
     if cookie.is_some() && header.is_some() {
         let message = "has no effect beside `header`, whose tokens prove nothing by themselves";
