@@ -39,12 +39,23 @@ const REQUEST_HEADERS: &str = "access-control-request-headers";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cors {
     origins: Vec<Rc<str>>,
+    headers: Vec<String>,
 }
 
 impl Cors {
     /// Of the sites with these origins, each as browsers write it.
     pub(crate) const fn new(origins: Vec<Rc<str>>) -> Self {
-        Self { origins }
+        Self {
+            origins,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Whose pages may send `headers` too, names in lower case.
+    #[must_use]
+    pub(crate) fn with_headers(mut self, headers: impl IntoIterator<Item = String>) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// The origin of the request with `head`, if it is one of these. Compared byte for byte.
@@ -57,6 +68,35 @@ impl Cors {
     pub(crate) fn knows(&self, origin: &[u8]) -> Option<Rc<str>> {
         let mut origins = self.origins.iter();
         origins.find(|own| own.as_bytes() == origin).map(Rc::clone)
+    }
+
+    /// The header of the answer to the preflight with `head`, for a page of `origin`.
+    pub(crate) fn of_preflight(
+        &self,
+        origin: &str,
+        head: &RequestHead<'_>,
+    ) -> Vec<(&'static str, String)> {
+        let mut names = HEADERS.to_owned();
+        for name in &self.headers {
+            names.push_str(", ");
+            names.push_str(name);
+        }
+        let asked = head
+            .values_of(REQUEST_HEADERS)
+            .filter(|list| list.len() <= MAX_NAMES_BYTES);
+        for name in asked.flat_map(|list| list.split(|byte| *byte == b',')) {
+            if let Some(name) = of_family(name.trim_ascii()) {
+                names.push_str(", ");
+                names.push_str(&name);
+            }
+        }
+        vec![
+            (ALLOW_ORIGIN, origin.to_owned()),
+            (ALLOW_METHODS, METHODS.to_owned()),
+            (ALLOW_HEADERS, names),
+            ("access-control-max-age", MAX_AGE.to_owned()),
+            ("vary", "Origin, Access-Control-Request-Headers".to_owned()),
+        ]
     }
 }
 
@@ -80,27 +120,6 @@ pub(crate) fn of_reply(origin: &str) -> [(&'static str, String); 3] {
         (ALLOW_ORIGIN, origin.to_owned()),
         (EXPOSE_HEADERS, EXPOSED.to_owned()),
         ("vary", "Origin".to_owned()),
-    ]
-}
-
-/// The header of the answer to the preflight with `head`, for a page of `origin`.
-pub(crate) fn of_preflight(origin: &str, head: &RequestHead<'_>) -> Vec<(&'static str, String)> {
-    let mut names = HEADERS.to_owned();
-    let asked = head
-        .values_of(REQUEST_HEADERS)
-        .filter(|list| list.len() <= MAX_NAMES_BYTES);
-    for name in asked.flat_map(|list| list.split(|byte| *byte == b',')) {
-        if let Some(name) = of_family(name.trim_ascii()) {
-            names.push_str(", ");
-            names.push_str(&name);
-        }
-    }
-    vec![
-        (ALLOW_ORIGIN, origin.to_owned()),
-        (ALLOW_METHODS, METHODS.to_owned()),
-        (ALLOW_HEADERS, names),
-        ("access-control-max-age", MAX_AGE.to_owned()),
-        ("vary", "Origin, Access-Control-Request-Headers".to_owned()),
     ]
 }
 
@@ -191,7 +210,7 @@ mod tests {
         let asked = b"Anthropic-Version,x-stainless-os , openai-beta, cookie, anthropic-a\x01b, \
                       x-forwarded-user, anthropic-\xff, xanthropic-a, ,anthropic-a b";
         let head = head(b"OPTIONS", &[(b"access-control-request-headers", asked)]);
-        let answer = of_preflight("https://a", &head);
+        let answer = Cors::new(Vec::new()).of_preflight("https://a", &head);
         let names = &answer.iter().find(|field| field.0 == ALLOW_HEADERS);
         let names = names.unwrap().1.strip_prefix(HEADERS);
         assert_eq!(
@@ -204,7 +223,7 @@ mod tests {
     fn a_list_without_end_is_not_looked_at() {
         let long: &'static [u8] = "anthropic-a,".repeat(400).leak().as_bytes();
         let head = head(b"OPTIONS", &[(b"access-control-request-headers", long)]);
-        let answer = of_preflight("https://a", &head);
+        let answer = Cors::new(Vec::new()).of_preflight("https://a", &head);
         assert!(answer.contains(&(ALLOW_HEADERS, HEADERS.to_owned())));
     }
 
@@ -212,7 +231,7 @@ mod tests {
     fn no_answer_lets_a_browser_send_what_it_sends_by_itself_or_names_every_site() {
         let answers = of_reply("https://a")
             .into_iter()
-            .chain(of_preflight("https://a", &head(b"OPTIONS", &[])));
+            .chain(Cors::new(Vec::new()).of_preflight("https://a", &head(b"OPTIONS", &[])));
         for (name, value) in answers {
             assert!(
                 name != ALLOW_CREDENTIALS && !value.contains('*'),

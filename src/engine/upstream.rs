@@ -22,7 +22,7 @@ pub(crate) struct UpstreamRules {
     pub credential_id_header: Option<String>,
     /// the headers for claims, lower-case, in the order of the identity's claims
     pub claim_headers: Vec<String>,
-    /// headers in which tokens come that name the user of a key, lower-case
+    /// the configured headers in which keys and tokens come, lower-case
     pub token_headers: Vec<String>,
     /// the headers that are taken out beside those that always are
     pub removed_headers: Vec<NamePattern>,

@@ -54,8 +54,8 @@ impl Authenticators {
                 };
                 Denial::new(Reason::UnsupportedCredential, advice)
             }
-            Some(Leftover::Malformed(place, flaw)) => {
-                Denial::new(Reason::MalformedCredential, malformed(place, flaw))
+            Some(Leftover::Malformed(name, flaw)) => {
+                Denial::new(Reason::MalformedCredential, malformed(name, flaw))
             }
         }
     }
@@ -92,18 +92,18 @@ impl Authenticators {
     }
 }
 
-/// What is wrong with the value of `place`, and what to do about it.
-fn malformed(place: Place, flaw: Flaw) -> String {
-    let name = place.name();
-    match (place, flaw) {
+/// What is wrong with the value of the header `name`, and what to do about it.
+fn malformed(name: &str, flaw: Flaw) -> String {
+    let has_schemes = name == Place::Authorization.name();
+    match (has_schemes, flaw) {
         (_, Flaw::TooLong) => {
             format!("`{name}` holds more than {MAX_CREDENTIAL} bytes, send the key or token alone")
         }
-        (Place::Authorization, Flaw::Scheme(scheme)) => format!(
+        (true, Flaw::Scheme(scheme)) => format!(
             "a second scheme, `{scheme}`, follows the first in `{name}`: set the key without \
              `{scheme}` in a client that adds a scheme itself"
         ),
-        (_, Flaw::Scheme(scheme)) => {
+        (false, Flaw::Scheme(scheme)) => {
             format!("`{name}` begins with `{scheme}`, send the key in it without a scheme")
         }
         (_, Flaw::Space) => format!(

@@ -3,12 +3,13 @@
 use super::headers::HeaderNames;
 use super::reader::Reader;
 use super::root::RootSection;
-use super::{api_keys, basic, jwt, ollama_cli};
+use super::{api_keys, basic, credential_headers, jwt, ollama_cli};
 use crate::authn::Authenticators;
 use crate::authn::api_key::KeyRing;
 use crate::authn::basic::Users;
 use crate::authn::jwt::{ForwardedClaim, Issuer, Keys, Tokens};
 use crate::authn::ollama_cli::Signers;
+use crate::credential::CredentialHeader;
 use crate::identity::Method;
 use crate::source::Sources;
 
@@ -17,6 +18,7 @@ pub(super) struct Credentials {
     pub(super) keys: KeyRing,
     pub(super) issuers: Vec<Issuer>,
     pub(super) users: Users,
+    pub(super) headers: Vec<CredentialHeader>,
     signers: Option<Signers>,
 }
 
@@ -37,9 +39,12 @@ impl Credentials {
             Some(node) => jwt::read(reader, sources, taken, &node),
             None => Vec::new(),
         };
+        let headers = section.credential_headers.node();
+        let headers = headers.map(|node| credential_headers::read(reader, taken, &node));
         Self {
             keys,
             issuers,
+            headers: headers.unwrap_or_default(),
             users: basic::read(reader, section.basic.node().as_ref()),
             signers: section.ollama_cli.read(reader, ollama_cli::read),
         }
@@ -66,6 +71,12 @@ impl Credentials {
     /// Whether public-key signatures are checked, of tokens or of `ollama` CLIs.
     pub(super) fn has_signatures(&self) -> bool {
         self.may_sign() || self.has_signed_tokens()
+    }
+
+    /// The names of the headers that the configuration adds to those in which credentials come.
+    pub(super) fn header_names(&self) -> impl Iterator<Item = String> {
+        let own = self.headers.iter().filter(|own| !own.is_authorization());
+        own.map(|own| own.name.clone())
     }
 
     /// What an operator is told of them at startup.

@@ -102,9 +102,9 @@ pub(super) const TABLE: &[Foreign] = &[
 
     // Where a credential stands: `key-auth`, `jwt-auth`, Kong's `jwt`, Envoy's `jwt_authn`
     word(&["key_names", "key_in_header", "header", "headers", "header_name", "header_names", "from_headers", "api_key_header"], &[TOP, KEYS, KEY],
-        LeaveOut("a key comes in `Authorization: Bearer`, `X-Api-Key`, `Api-Key` or `X-Ollama-Token`")),
+        Use("credential_headers", ", beside `Authorization: Bearer`, `X-Api-Key`, `Api-Key` and `X-Ollama-Token`")),
     word(&["header_names", "from_headers"], &[JWT],
-        LeaveOut("a token comes in `Authorization: Bearer`, `X-Api-Key`, `Api-Key` or `X-Ollama-Token`, or in the cookie that `jwt[].cookie` names")),
+        Use("credential_headers", ", beside `Authorization: Bearer`, `X-Api-Key`, `Api-Key` and `X-Ollama-Token`, or the cookie that `jwt[].cookie` names")),
     word(&["query", "key_in_query", "key_in_body", "uri_param_names", "param_names", "from_params"], &[TOP, KEYS, KEY, JWT, BASIC],
         LeaveOut("no credential is read from the query or the body, since addresses end up in logs")),
     word(&["cookie", "cookie_name", "cookie_names", "from_cookies"], &[TOP], Use("jwt[].cookie", "")),

@@ -160,6 +160,8 @@ fn the_words_of_apisix_and_kong_come_to_the_fields_that_do_the_same() {
         ("", "ip-restriction", "network"),
         ("", "multi-auth", "require"),
         ("", "consumers", "api_keys.keys"),
+        ("api_keys", "key_names", "credential_headers"),
+        ("jwt[]", "from_headers", "credential_headers"),
         ("jwt[]", "jwksUri", "jwt[].jwks.url"),
         ("jwt[]", "JWKS_URI", "jwt[].jwks.url"),
         ("jwt[]", "public_key", "jwt[].keys[].pem"),
@@ -180,7 +182,6 @@ fn the_words_of_apisix_and_kong_come_to_the_fields_that_do_the_same() {
         );
     }
     for (place, word) in [
-        ("api_keys", "key_names"),
         ("", "key_in_query"),
         ("jwt[]", "hide_credentials"),
         ("jwt[]", "bearer_only"),

@@ -12,6 +12,7 @@ mod api_keys;
 mod back_off;
 mod basic;
 mod cors;
+mod credential_headers;
 mod credentials;
 mod document;
 mod field;

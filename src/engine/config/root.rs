@@ -8,8 +8,8 @@ use super::log;
 use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::{
-    Environment, allow_anonymous, api_keys, back_off, basic, cors, document, filter_lists, hosts,
-    jwt, network, ollama_cli, require, routes, rules, share, upstream, value,
+    Environment, allow_anonymous, api_keys, back_off, basic, cors, credential_headers, document,
+    filter_lists, hosts, jwt, network, ollama_cli, require, routes, rules, share, upstream, value,
 };
 use crate::authn::api_key::digest;
 use crate::exchange::{Engine, Mode};
@@ -31,6 +31,12 @@ table! {
         ollama_cli: Field::any_of(
             Shape::Object(ollama_cli::OLLAMA_CLI),
             "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
+        ),
+        credential_headers: Field::optional(
+            Shape::List(&Shape::TextOr(credential_headers::CREDENTIAL_HEADER)),
+            "headers in which a key or a token may come too, beside `Authorization`, `X-Api-Key`, `Api-Key` and \
+             `X-Ollama-Token`: names such as `apikey` or `X-Goog-Api-Key`, or objects with a scheme. None of them reaches \
+             Ollama. Default: none",
         ),
         allow_anonymous: Field::any_of(
             Shape::Object(allow_anonymous::ALLOW_ANONYMOUS),
@@ -115,6 +121,10 @@ pub(super) const TABLES: &[Table] = &[
     (
         "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic, basic.users[], allow_anonymous",
         rules::LIMITS,
+    ),
+    (
+        "credential_headers[] as objects",
+        credential_headers::CREDENTIAL_HEADER,
     ),
     ("allow_anonymous", allow_anonymous::ALLOW_ANONYMOUS),
     ("cors", cors::CORS),
@@ -233,9 +243,10 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         upstream::read(reader, &mut taken, section.upstream.node().as_ref());
     let issuers = &credentials.issuers;
     let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
-    upstream.token_headers = headers.collect();
+    upstream.token_headers = headers.chain(credentials.header_names()).collect();
     let path_prefix = section.path_prefix.read(reader, upstream::path_prefix);
     let cors = section.cors.read(reader, cors::read);
+    let cors = cors.map(|cors| cors.with_headers(credentials.header_names()));
     let routes = section.routes.node();
     let routes = routes.map(|node| routes::read(reader, &node));
     let signin_url = section.signin_url.read(reader, read_signin_url);
@@ -289,6 +300,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             .collect(),
         notices: credentials.notices(),
         engine: Engine {
+            credential_headers: credentials.headers.clone(),
             authenticators: credentials.authenticators(claims).with_back_off(back_off),
             sources,
             require,

@@ -32,6 +32,7 @@ const DOCUMENTS: [&str; 2] = [
           "danger_allow_any_audience": true,
           "jwks": { "upstream": "sso", "url": "https://sso.example/keys", "every": "10m", "max_stale": "24h",
             "cool_down": "10s", "timeout": "5s" } } ],
+    "credential_headers": ["apikey", { "name": "Authorization", "scheme": "Token" }],
     "basic": {
         "users": [ { "name": "bob", "subject": "robert", "scopes": ["read"], "models": ["llama3.2"],
             "limits": { "num_ctx": 1 },

@@ -207,7 +207,7 @@ fn is_host(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && text.bytes().all(fit)
 }
 
-fn is_free(name: &str) -> bool {
+pub(super) fn is_free(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let kind = FieldKind::of(name.as_bytes());
     // The last one the gate sets itself, where it reads responses.

@@ -1,7 +1,9 @@
 //! What the client presented, wherever it put it.
 
+mod configured;
 mod copies;
 
+pub(crate) use configured::CredentialHeader;
 pub(crate) use copies::Copies;
 
 use crate::denial::{Denial, Reason};
@@ -53,18 +55,18 @@ pub(crate) struct Presented<'a> {
     /// what follows `Basic`, not decoded
     pub basic: Option<&'a str>,
     /// what else stood there, for the message when nothing better did
-    pub leftover: Option<Leftover>,
+    pub leftover: Option<Leftover<'a>>,
 }
 
 /// Something that stood where a credential stands and is none that the gate takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leftover {
+pub(crate) enum Leftover<'a> {
     /// one of the known placeholders
     Placeholder(&'static str),
     /// an `Authorization` scheme other than Bearer and Basic, by its name if it is a registered one
     Scheme(Option<&'static str>),
-    /// bytes that no credential has, or too many
-    Malformed(Place, Flaw),
+    /// bytes that no credential has, or too many, in the header of this name
+    Malformed(&'a str, Flaw),
 }
 
 /// Why something cannot be a credential.
@@ -104,6 +106,8 @@ impl Flaw {
     }
 }
 
+const TWICE: &str = "a credential header appears more than once, send it once";
+
 /// Two different values of one kind, or one field twice.
 fn ambiguous(advice: &'static str) -> Denial {
     Denial::new(Reason::AmbiguousCredential, advice)
@@ -122,14 +126,17 @@ impl<'a> Presented<'a> {
         meant && self.basic.is_none()
     }
 
-    /// Collects the credentials of `head` from every place.
+    /// Collects the credentials of `head` from every place, the `configured` ones among them.
     ///
     /// Empty is absent; the same value in two places is one value.
     ///
     /// # Errors
     /// [`Reason::AmbiguousCredential`] for a repeated field, a comma in `Authorization` (Envoy
-    /// joins repeated ones so), or two different values of one kind.
-    pub(crate) fn collect(head: &RequestHead<'a>) -> Result<Self, Denial> {
+    /// joins repeated ones so) or in one that is configured, or two different values of one kind.
+    pub(crate) fn collect(
+        head: &RequestHead<'a>,
+        configured: &[CredentialHeader],
+    ) -> Result<Self, Denial> {
         let mut values = [None; Place::ALL.len()];
         for field in head.fields() {
             let FieldKind::Credential(own) = field.kind else {
@@ -138,30 +145,66 @@ impl<'a> Presented<'a> {
             let slots = Place::ALL.iter().zip(&mut values);
             for (_, slot) in slots.filter(|(place, _)| **place == own) {
                 if slot.replace(field.value).is_some() {
-                    return Err(ambiguous(
-                        "a credential header appears more than once, send it once",
-                    ));
+                    return Err(ambiguous(TWICE));
                 }
             }
         }
         let mut presented = Self::default();
         for (place, value) in Place::ALL.into_iter().zip(values) {
             if let Some(value) = value {
-                presented.add(place, value.trim_ascii())?;
+                presented.add(place, value.trim_ascii(), configured)?;
             }
+        }
+        if !configured.is_empty() {
+            presented.collect_configured(head, configured)?;
         }
         Ok(presented)
     }
 
+    /// Adds what stands in the headers that are `configured`.
+    #[inline(never)] // hardly any gate has one
+    fn collect_configured(
+        &mut self,
+        head: &RequestHead<'a>,
+        configured: &[CredentialHeader],
+    ) -> Result<(), Denial> {
+        for own in configured.iter().filter(|own| !own.is_authorization()) {
+            let is_own = |name: &[u8]| name.eq_ignore_ascii_case(own.name.as_bytes());
+            let mut fields = head.fields().iter().filter(|field| is_own(field.name));
+            let Some(field) = fields.next() else {
+                continue;
+            };
+            if fields.next().is_some() {
+                return Err(ambiguous(TWICE));
+            }
+            // A gateway may have joined two fields, as Envoy does.
+            if holds_comma(field.value) {
+                return Err(ambiguous(
+                    "a credential header holds more than one value, send one",
+                ));
+            }
+            let value = field.value.trim_ascii();
+            let value = own.behind_scheme(value).unwrap_or(value);
+            // It is ASCII, as the name in the configuration is.
+            let name = std::str::from_utf8(field.name).unwrap_or_default();
+            self.put(name, value)?;
+        }
+        Ok(())
+    }
+
     /// Remembers what is no credential, the first of it. A placeholder says less than anything else.
-    fn leave(&mut self, leftover: Leftover) {
+    fn leave(&mut self, leftover: Leftover<'a>) {
         if matches!(self.leftover, None | Some(Leftover::Placeholder(_))) {
             self.leftover = Some(leftover);
         }
     }
 
-    fn add(&mut self, place: Place, value: &'a [u8]) -> Result<(), Denial> {
-        let mut basic = false;
+    fn add(
+        &mut self,
+        place: Place,
+        value: &'a [u8],
+        configured: &[CredentialHeader],
+    ) -> Result<(), Denial> {
         let value = match place {
             Place::Authorization if holds_comma(value) => {
                 return Err(ambiguous(
@@ -171,29 +214,41 @@ impl<'a> Presented<'a> {
             Place::Authorization => match authorization(value) {
                 Authorization::Bearer(value) => value,
                 Authorization::Basic(value) => {
-                    basic = true;
-                    value
+                    self.basic = self.text(place.name(), value);
+                    return Ok(());
                 }
                 Authorization::Other(scheme) => {
-                    self.leave(Leftover::Scheme(scheme));
-                    return Ok(());
+                    let mut own = configured.iter().filter(|own| own.is_authorization());
+                    let Some(value) = own.find_map(|own| own.behind_scheme(value)) else {
+                        self.leave(Leftover::Scheme(scheme));
+                        return Ok(());
+                    };
+                    value
                 }
             },
             _ => value,
         };
+        self.put(place.name(), value)
+    }
+
+    /// `value` of the header `name`, if it could be a credential; empty is absent.
+    fn text(&mut self, name: &'a str, value: &'a [u8]) -> Option<&'a str> {
         if value.is_empty() {
-            return Ok(());
+            return None;
         }
         let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
         let text = std::str::from_utf8(value).ok().filter(|_| fit);
-        let Some(text) = text else {
-            self.leave(Leftover::Malformed(place, Flaw::of(value)));
+        if text.is_none() {
+            self.leave(Leftover::Malformed(name, Flaw::of(value)));
+        }
+        text
+    }
+
+    /// Adds the key, token or signature that stands in the header `name`.
+    fn put(&mut self, name: &'a str, value: &'a [u8]) -> Result<(), Denial> {
+        let Some(text) = self.text(name, value) else {
             return Ok(());
         };
-        if basic {
-            self.basic = Some(text);
-            return Ok(());
-        }
         let slot = match shape(text) {
             Shape::ApiKey => &mut self.api_key,
             Shape::Token => &mut self.token,
@@ -287,7 +342,7 @@ enum Shape {
     ApiKey,
     Token,
     Signature,
-    Other(Leftover),
+    Other(Leftover<'static>),
 }
 
 /// Tells an API key from a token by its shape alone. A JWS has three parts (RFC 7515 section 7.1),

@@ -28,6 +28,7 @@ pub use states::{Excess, Exchange, Outcome, Ports, RequestStep, Rest, Unread};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::cors::Cors;
+use crate::credential::CredentialHeader;
 use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
 use crate::network::NetworkRules;
@@ -44,6 +45,8 @@ use crate::upstream::UpstreamRules;
 pub struct Engine {
     /// who can prove who they are
     pub(crate) authenticators: Authenticators,
+    /// where credentials may come, beside the places that are always looked at
+    pub(crate) credential_headers: Vec<CredentialHeader>,
     /// what is fetched
     pub(crate) sources: Sources,
     /// how many methods have to prove it

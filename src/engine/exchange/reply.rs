@@ -1,6 +1,6 @@
 //! The gate's own answers.
 
-use crate::cors;
+use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::ollama::{Dialect, ErrorBody};
@@ -21,10 +21,10 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The answer to a browser's preflight with `head`, for a page of `origin`.
-    pub(crate) fn to_preflight(origin: &str, head: &RequestHead<'_>) -> Self {
+    /// The answer to a browser's preflight with `head`, for a page of `origin`, one of `cors`.
+    pub(crate) fn to_preflight(cors: &Cors, origin: &str, head: &RequestHead<'_>) -> Self {
         let mut headers = vec![("content-type", "text/plain".to_owned())];
-        headers.extend(cors::of_preflight(origin, head));
+        headers.extend(cors.of_preflight(origin, head));
         Self {
             status: 200,
             headers,

@@ -35,7 +35,7 @@ impl<'h, 'a> Request<'h, 'a> {
             head,
             path,
             route,
-            presented: Presented::collect(head),
+            presented: Presented::collect(head, &engine.credential_headers),
             copies: OnceCell::new(),
         }
     }

@@ -256,7 +256,8 @@ impl Exchange {
         client: &ClientAddress<'_>,
     ) -> Option<Outcome<'a>> {
         let Request { engine, head, .. } = *request;
-        let origin = engine.cors.as_ref()?.allowed(head);
+        let cors = engine.cors.as_ref()?;
+        let origin = cors.allowed(head);
         let watched = engine.mode.watched();
         self.origin = origin.clone().filter(|_| watched.is_none());
         // A malformed path is told first, whoever asks.
@@ -277,7 +278,7 @@ impl Exchange {
         Some(Outcome {
             step: match watched {
                 Some(watched) => RequestStep::Watch(watched),
-                None => RequestStep::Reply(Reply::to_preflight(&origin, head)),
+                None => RequestStep::Reply(Reply::to_preflight(cors, &origin, head)),
             },
             record: None,
         })

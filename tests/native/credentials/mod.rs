@@ -2,6 +2,7 @@
 
 mod basic;
 mod basic_rights;
+mod configured_headers;
 mod cookies;
 mod ollama_cli;
 mod users_of_keys;

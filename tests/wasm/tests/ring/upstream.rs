@@ -76,6 +76,32 @@ pub fn each_of_them_is_removed_whatever_its_spelling_and_twice_is_refused() {
     });
 }
 
+#[test]
+pub fn a_key_in_a_header_that_is_configured_comes_in_and_goes_no_further() {
+    let headers = json!(["apikey", "X-Goog-Api-Key", { "name": "X-Team-Auth", "scheme": "Token" }]);
+    let configured = with(plain(), json!({ "credential_headers": headers }));
+    on_every_host_with(&configured, |lab| {
+        lab.hide(ALICE);
+        let behind_scheme = format!("Token {ALICE}");
+        for (name, value) in [
+            ("apikey", ALICE),
+            ("X-Goog-Api-Key", ALICE),
+            ("x-team-auth", ALICE),
+            ("X-Team-Auth", &behind_scheme),
+        ] {
+            let request = ClientRequest::get("/api/tags").header(name, value);
+            let outcome = lab.allowed(&request);
+            let left = outcome.upstream_text(&name.to_lowercase());
+            assert!(left.is_empty(), "{}: {name}: {left:?}", lab.host);
+            let two = request.header("x-api-key", READER);
+            lab.denied(&two, 400, "ambiguous_credential");
+        }
+        let underscores = ClientRequest::get("/api/tags").header("x_goog_api_key", ALICE);
+        lab.denied(&underscores, 401, "missing_credential");
+        lab.still_serves();
+    });
+}
+
 /// Under names that no list has.
 #[test]
 pub fn a_copy_of_the_credential_goes_under_any_name() {
