@@ -35,6 +35,11 @@ const EXPOSE_HEADERS: &str = "access-control-expose-headers";
 const REQUEST_METHOD: &str = "access-control-request-method";
 const REQUEST_HEADERS: &str = "access-control-request-headers";
 
+/// Whether a page may send the header `name`, lower-case, wherever it may use the gate.
+pub(crate) fn is_always_allowed(name: &str) -> bool {
+    HEADERS.split(", ").any(|own| own == name) || of_family(name.as_bytes()).is_some()
+}
+
 /// The sites whose pages may use the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cors {

@@ -3,7 +3,10 @@
 use super::field::{Field, Shape};
 use super::host::HostName;
 use super::reader::{Node, Reader};
-use crate::cors::Cors;
+use super::upstream::HEADER;
+use crate::cors::{Cors, is_always_allowed};
+use crate::http::FieldKind;
+use crate::upstream::FRAMING;
 use std::net::Ipv6Addr;
 use std::rc::Rc;
 
@@ -14,6 +17,11 @@ table! {
             "the sites whose pages may use the gate with a credential of their own, each as browsers write it: \
              `https://app.example.com`, `http://localhost:3000`. No patterns. Default: none",
         ),
+        allow_headers: Field::optional(
+            Shape::List(&HEADER),
+            "headers that these pages may send beside those that they always may, such as `X-Title` or `HTTP-Referer`. \
+             No patterns. Default: none",
+        ),
     }
 }
 
@@ -22,9 +30,18 @@ const MAX_ORIGIN_BYTES: usize = 256;
 
 /// The sites, if there is one.
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
-    let list = reader.section::<CorsSection>(node)?.allow_origins.node()?;
+    let section = reader.section::<CorsSection>(node)?;
+    let headers = section.allow_headers.node();
+    let headers = headers.map(|node| read_headers(reader, &node));
+    let headers = headers.unwrap_or_default();
+    let list = section.allow_origins.node();
+    let list = list.map(|list| reader.list(&list, "a list of origins"));
+    if list.as_ref().is_none_or(Vec::is_empty) && !headers.is_empty() {
+        let message = "has no effect without sites in `allow_origins`";
+        reader.refuse(&section.allow_headers.place(), message);
+    }
     let mut origins: Vec<Rc<str>> = Vec::new();
-    for node in reader.list(&list, "a list of origins") {
+    for node in list? {
         let Some(origin) = read_origin(reader, &node) else {
             continue;
         };
@@ -34,7 +51,45 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Cors> {
             origins.push(origin.into())
         }
     }
-    (!origins.is_empty()).then(|| Cors::new(origins))
+    (!origins.is_empty()).then(|| Cors::new(origins).with_headers(headers))
+}
+
+/// The headers that pages may send too, in lower case.
+fn read_headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for item in reader.list(node, "a list of headers") {
+        let expected = "the name of a header such as \"X-Title\"";
+        let name = reader.parsed(&item, expected, |text| {
+            let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            let fit = (1..=64).contains(&text.len()) && text.bytes().all(token);
+            fit.then(|| text.to_ascii_lowercase())
+        });
+        let Some(name) = name else { continue };
+        match why_not(&name) {
+            Some(why_not) => reader.refuse(&item, why_not),
+            None if names.contains(&name) => reader.refuse(&item, "is listed already"),
+            None => names.push(name),
+        }
+    }
+    names
+}
+
+/// Why the header `name`, lower-case, need not or cannot be listed.
+fn why_not(name: &str) -> Option<&'static str> {
+    if is_always_allowed(name) {
+        return Some("may be sent anyway");
+    }
+    if FieldKind::of(name.as_bytes()) == FieldKind::Private {
+        return Some(
+            "never reaches Ollama; if credentials come in it, `credential_headers` lists it, and pages may send it",
+        );
+    }
+    let by_browser = FieldKind::of(name.as_bytes()) != FieldKind::Other
+        || FRAMING.contains(&name) && name != "content-encoding"
+        || ["sec-", "proxy-", "access-control-"]
+            .iter()
+            .any(|start| name.starts_with(start));
+    by_browser.then_some("is for browsers and gateways alone to set")
 }
 
 /// What the log says at startup of a plugin that takes the effect of `cors` away.

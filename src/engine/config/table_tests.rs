@@ -50,7 +50,7 @@ const DOCUMENTS: [&str; 2] = [
     "require": { "at_least": 1, "of": ["api_key", "jwt"] },
     "public": ["health"],
     "hosts": ["gate.example.com"],
-    "cors": { "allow_origins": ["https://app.example"] },
+    "cors": { "allow_origins": ["https://app.example"], "allow_headers": ["X-Title"] },
     "upstream": { "host": "localhost:11434",
         "identity_headers": { "subject": "X-A", "credential_id": "X-B", "claims": { "X-C": "email" } },
         "remove_headers": ["X-E"],

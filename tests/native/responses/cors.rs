@@ -509,9 +509,84 @@ fn an_origin_is_written_as_browsers_write_it() {
         (json!(true), "cors: expected an object, found a boolean"),
         (
             json!({ "origins": [APP] }),
-            "cors.origins: unknown field, expected one of allow_origins",
+            "cors.origins: unknown field, expected one of allow_origins, allow_headers",
         ),
     ] {
         assert_eq!(errors(&with("/cors", value.clone())), [message], "{value}");
+    }
+}
+
+#[test]
+fn a_page_may_send_the_headers_that_are_listed_and_no_other() {
+    let listing = json!({ "allow_origins": [APP], "allow_headers": ["X-Title", "HTTP-Referer"] });
+    let asked = "x-title,http-referer,x-other,cookie";
+    for (cors, expected) in [
+        (listing, "x-requested-with, x-title, http-referer"),
+        (json!({ "allow_origins": [APP] }), "x-requested-with"),
+    ] {
+        let world = World::new(&with("/cors", cors.clone()));
+        let seen = preflight(&world, "/v1/chat/completions", APP, asked);
+        let allowed = header(&seen, "access-control-allow-headers").unwrap();
+        assert!(allowed.ends_with(expected), "{cors}: {allowed}");
+        assert!(
+            !allowed.contains("x-other") && !allowed.contains("cookie"),
+            "{cors}: {allowed}"
+        );
+        let seen = preflight(
+            &world,
+            "/v1/chat/completions",
+            "https://evil.example",
+            asked,
+        );
+        assert_eq!(
+            header(&seen, "access-control-allow-headers"),
+            None,
+            "{cors}"
+        );
+    }
+}
+
+#[test]
+fn a_header_that_no_page_may_set_is_not_listed() {
+    for (name, expected) in [
+        ("*", "expected the name of a header"),
+        ("x title", "expected the name of a header"),
+        ("", "expected the name of a header"),
+        ("Authorization", "may be sent anyway"),
+        ("OpenAI-Beta", "may be sent anyway"),
+        ("Cookie", "is for browsers and gateways alone to set"),
+        ("Host", "is for browsers and gateways alone to set"),
+        ("Origin", "is for browsers and gateways alone to set"),
+        (
+            "Content-Length",
+            "is for browsers and gateways alone to set",
+        ),
+        (
+            "Sec-Fetch-Site",
+            "is for browsers and gateways alone to set",
+        ),
+        ("apikey", "never reaches Ollama"),
+        ("X-Forwarded-User", "never reaches Ollama"),
+    ] {
+        let cors = json!({ "allow_origins": [APP], "allow_headers": [name] });
+        let found = errors(&with("/cors", cors));
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert!(
+            found[0].starts_with("cors.allow_headers[0]: "),
+            "{name}: {found:?}"
+        );
+        assert!(found[0].contains(expected), "{name}: {found:?}");
+    }
+    let twice = json!({ "allow_origins": [APP], "allow_headers": ["X-Title", "x-title"] });
+    assert_eq!(
+        errors(&with("/cors", twice)),
+        ["cors.allow_headers[1]: is listed already"]
+    );
+    for none in [
+        json!({ "allow_headers": ["X-Title"] }),
+        json!({ "allow_origins": [], "allow_headers": ["X-Title"] }),
+    ] {
+        let expected = "cors.allow_headers: has no effect without sites in `allow_origins`";
+        assert_eq!(errors(&with("/cors", none.clone())), [expected], "{none}");
     }
 }

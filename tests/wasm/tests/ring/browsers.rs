@@ -154,6 +154,21 @@ pub fn a_preflight_is_answered_for_a_listed_page_and_refused_for_any_other() {
 }
 
 #[test]
+pub fn a_preflight_names_the_headers_that_are_listed() {
+    let cors = json!({ "allow_origins": [APP], "allow_headers": ["X-Title", "HTTP-Referer"] });
+    let configured = with(plain(), json!({ "cors": cors }));
+    on_every_host(|lab| {
+        assert!(lab.configure(&configured).accepted, "{}", lab.host);
+        let outcome = lab.send(&preflight(APP));
+        assert_eq!(outcome.verdict, Verdict::Replied, "{}", lab.host);
+        let headers = outcome.response_text("access-control-allow-headers");
+        let end = ", x-title, http-referer, anthropic-version";
+        assert!(headers[0].ends_with(end), "{}: {headers:?}", lab.host);
+        lab.still_serves();
+    });
+}
+
+#[test]
 pub fn a_refusal_is_readable_once_and_its_answer_is_not_edited() {
     on_every_host(|lab| {
         for (credential, status, code) in [
