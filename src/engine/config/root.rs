@@ -115,7 +115,7 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, jwt[].keys[].pem, upstream.proof.secret, basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (

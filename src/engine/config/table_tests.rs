@@ -30,7 +30,7 @@ const DOCUMENTS: [&str; 2] = [
           { "pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----" } ] },
         { "name": "sso", "algorithms": ["RS256"], "issuer": "https://sso.example",
           "danger_allow_any_audience": true,
-          "jwks": { "upstream": "sso", "url": "https://sso.example/keys", "every": "10m", "max_stale": "24h",
+          "jwks": { "upstream": "sso", "headers": { "X-Api-Key": "x" }, "url": "https://sso.example/keys", "every": "10m", "max_stale": "24h",
             "cool_down": "10s", "timeout": "5s" } } ],
     "credential_headers": ["apikey", { "name": "Authorization", "scheme": "Token" }],
     "basic": {

@@ -3,6 +3,7 @@
 use crate::denial::Level;
 use crate::http::Url;
 use crate::secret::Secret;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub struct Call {
     upstream: String,
     method: &'static str,
     url: Url,
-    headers: Vec<(&'static str, Secret<String>)>,
+    headers: Vec<(Cow<'static, str>, Secret<String>)>,
     body: Option<Secret<Vec<u8>>>,
     timeout: Duration,
 }
@@ -24,18 +25,29 @@ impl Call {
     /// A GET of the JSON at `url`. `upstream` is the gateway's name for the server, `timeout` how long
     /// to wait for the answer.
     pub fn get_json(upstream: String, url: Url, timeout: Duration) -> Self {
-        let header = |value: &str| Secret::new(value.to_owned());
+        let header = |name, value: &str| (Cow::Borrowed(name), Secret::new(value.to_owned()));
         Self {
             upstream,
             method: "GET",
             url,
             headers: vec![
-                ("accept", header("application/json")),
-                ("user-agent", header("ollama-gate")),
+                header("accept", "application/json"),
+                header("user-agent", "ollama-gate"),
             ],
             body: None,
             timeout,
         }
+    }
+
+    /// With these header fields too, lower-case names. One of a name that is there already takes its place.
+    #[must_use]
+    pub(crate) fn with_headers(mut self, headers: &[(String, Secret<String>)]) -> Self {
+        let is_own = |name: &str| headers.iter().any(|own| own.0 == name);
+        self.headers.retain(|(name, _)| !is_own(name));
+        let own = headers.iter().cloned();
+        self.headers
+            .extend(own.map(|(name, value)| (Cow::Owned(name), value)));
+        self
     }
 
     /// The gateway's name for the server.
@@ -54,9 +66,9 @@ impl Call {
     }
 
     /// The header fields beside the pseudo headers, lower-case names.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let headers = self.headers.iter();
-        headers.map(|(name, value)| (*name, value.expose().as_str()))
+        headers.map(|(name, value)| (&**name, value.expose().as_str()))
     }
 
     /// The body, if there is one.
@@ -154,9 +166,9 @@ mod tests {
     #[test]
     fn a_call_shows_no_query_no_header_and_no_body() {
         let url = Url::parse("https://sso.example/certs?code=hidden").unwrap();
-        let mut call = Call::get_json("sso".to_owned(), url, Duration::from_secs(5));
         let secret = || Secret::new("hidden".to_owned());
-        call.headers.push(("authorization", secret()));
+        let mut call = Call::get_json("sso".to_owned(), url, Duration::from_secs(5))
+            .with_headers(&[("authorization".to_owned(), secret())]);
         call.body = Some(Secret::new(secret().expose().clone().into_bytes()));
         let shown = format!("{call:?}");
         assert!(!shown.contains("hidden"), "{shown}");

@@ -5,6 +5,7 @@ use super::jwk;
 use super::key::KeySet;
 use crate::http::Url;
 use crate::json::Json;
+use crate::secret::Secret;
 use crate::source::{Cached, Call, Document, Read, SourceHandle, Tried};
 use crate::time::Timestamp;
 use std::rc::Rc;
@@ -21,6 +22,8 @@ pub(crate) struct Server {
     pub upstream: String,
     /// how long to wait for each answer
     pub timeout: Duration,
+    /// what it wants to see of the gate, lower-case names
+    pub headers: Vec<(String, Secret<String>)>,
 }
 
 /// How the address of the JWKS is known.
@@ -63,7 +66,7 @@ pub(crate) struct Jwks {
 impl Server {
     /// The call that asks it for `url`.
     fn call(&self, url: Url) -> Call {
-        Call::get_json(self.upstream.clone(), url, self.timeout)
+        Call::get_json(self.upstream.clone(), url, self.timeout).with_headers(&self.headers)
     }
 }
 
@@ -169,6 +172,7 @@ mod tests {
         Server {
             upstream: "sso".to_owned(),
             timeout: Duration::from_secs(5),
+            headers: Vec::new(),
         }
     }
 

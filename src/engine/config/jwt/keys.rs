@@ -2,20 +2,22 @@
 
 use super::super::field::{Field, Shape};
 use super::super::reader::{Node, Reader};
-use super::super::value::SECRET as PEM;
+use super::super::value::SECRET;
 use super::IssuerSection;
 use super::secrets::{self, TokenSecret};
 use crate::authn::jwt::{
     Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
-use crate::http::Url;
+use crate::http::{Url, is_value};
+use crate::secret::Secret;
 use crate::source::{FetchRules, Source, Sources};
+use crate::upstream::FRAMING;
 use std::time::Duration;
 
 table! {
     pub(in crate::config) KEY => KeySection {
         pem: Field::one_of(
-            Shape::Secret(PEM),
+            Shape::Secret(SECRET),
             "a public key in PEM (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`), line breaks as `\\n`, or \
              `{\"env\": \"NAME\"}`",
         ),
@@ -49,6 +51,11 @@ table! {
             Shape::Pattern("^https?://[!-~]+$"),
             "the address of the JWKS. Default: found by OpenID Connect discovery from `issuer`",
         ),
+        headers: Field::optional(
+            Shape::Map(&Shape::Secret(SECRET)),
+            "header fields that the server wants to see, such as `{\"X-Api-Key\": {\"env\": \"SSO_KEY\"}}`: strings or \
+             `{\"env\": \"NAME\"}`, which reach no log. Default: none",
+        ),
         every: Field::optional(
             Shape::Duration(10, DAY),
             "how often it is fetched, 10 seconds to a day. Default: `\"10m\"`",
@@ -71,6 +78,8 @@ table! {
 
 /// No setting takes a shorter secret.
 const SHORTEST: usize = 12;
+/// The longest value of a header for the key server.
+const LONGEST_HEADER: usize = 4096;
 /// How many fetches of one issuer's keys a worker has under way at the most: what comes in within
 /// one answer's time at some hundred requests a second.
 const MAX_IN_FLIGHT: u32 = 32;
@@ -244,6 +253,38 @@ fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
     }
 }
 
+/// Header fields for the key server. A redirection is never followed, and metadata can name no other
+/// server, so nobody else gets them.
+fn read_headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<(String, Secret<String>)> {
+    let mut found: Vec<(String, Secret<String>)> = Vec::new();
+    for (name, node) in reader.entries(node) {
+        let lower = name.to_ascii_lowercase();
+        if !is_sendable(&lower) {
+            reader.refuse(&node, "is not the name of a header that the gate may send");
+            continue;
+        }
+        if found.iter().any(|other| other.0 == lower) {
+            reader.refuse(&node, "is there in another spelling too");
+        }
+        // A value with a space at an end or a line break in it is refused there.
+        let Some(value) = reader.secret(&node) else {
+            continue;
+        };
+        if value.expose().len() > LONGEST_HEADER || !is_value(value.expose()) {
+            reader.refuse(&node, "expected up to 4096 bytes of printable ASCII");
+        }
+        found.push((lower, value));
+    }
+    found
+}
+
+/// Whether a call may have a header of this name, in lower case: none that frames or routes it.
+fn is_sendable(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let fit = (1..=64).contains(&name.len()) && name.bytes().all(token);
+    fit && name != "host" && name != "accept-encoding" && !FRAMING.contains(&name)
+}
+
 fn read_jwks(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
@@ -275,6 +316,9 @@ fn read_jwks(
             reader.parsed(node, expected, Location::discovered)
         }),
     };
+    let headers = jwks
+        .headers
+        .read(reader, |reader, node| Some(read_headers(reader, node)));
     let every = reader.seconds(&jwks.every).unwrap_or(600);
     let max_stale = reader.seconds(&jwks.max_stale).unwrap_or(86_400);
     let cool_down = reader.seconds(&jwks.cool_down).unwrap_or(10);
@@ -287,6 +331,7 @@ fn read_jwks(
         server: Server {
             upstream: upstream?,
             timeout: timeout.unwrap_or(Duration::from_secs(5)),
+            headers: headers.unwrap_or_default(),
         },
     };
     let rules = FetchRules {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod discovery;
+mod headers;
 mod refresh;
 mod ticks;
 mod waiting;

@@ -157,6 +157,27 @@ pub fn stale_keys_hold_while_the_provider_is_down_and_not_for_ever() {
 }
 
 #[test]
+pub fn the_server_of_the_keys_sees_the_headers_that_it_wants_and_nobody_else_does() {
+    const VALUE: &str = "Bearer c0ffee5f-key-of-the-gate";
+    let mut configured = remote();
+    let issuers = configured["jwt"].as_array_mut();
+    let corp = issuers.and_then(|issuers| issuers.last_mut());
+    corp.expect("an issuer")["jwks"]["headers"] = json!({ "Authorization": VALUE });
+    on_every_host_with(&configured, |lab| {
+        // In no log, in no reply and not before Ollama.
+        lab.hide(VALUE);
+        lab.publish(&[NOW]);
+        let outcome = lab.allowed(&chat(&signed(NOW)));
+        let [call] = outcome.record.fetches.as_slice() else {
+            panic!("{}: {:?}", lab.host, outcome.record.fetches);
+        };
+        assert_eq!(call.header("authorization"), VALUE, "{}", lab.host);
+        assert_eq!(call.header("accept"), "application/json", "{}", lab.host);
+        lab.still_serves();
+    });
+}
+
+#[test]
 pub fn discovery_is_two_calls_of_one_request() {
     on_every_host_with(&discovered(), |lab| {
         lab.serve(Arc::new(|call| match call.header(":path").as_str() {
