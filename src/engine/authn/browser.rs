@@ -1,4 +1,5 @@
-//! Credentials that a browser sends by itself: a password that it was told once, and cookies.
+//! Credentials that a browser sends by itself: a password that it was told once, and cookies. What a proxy
+//! adds for whoever is signed in there is one of them: it does so for every page that a browser shows.
 //!
 //! Whoever is recognised by one is marked so, and policy refuses pages from elsewhere.
 
@@ -17,8 +18,8 @@ use std::rc::Rc;
 pub(super) enum BrowserCredential<'a> {
     /// what stands behind `Basic`, as it came and as it was read
     Login(&'a str, Result<Login, Denial>),
-    /// a token in the cookie of the issuer at this place
-    Cookie(usize, &'a str),
+    /// a token in a cookie, or in the header of a proxy
+    Token(TokenUse, &'a str),
 }
 
 impl<'a> BrowserCredential<'a> {
@@ -36,7 +37,7 @@ impl<'a> BrowserCredential<'a> {
         let found = if let Some(text) = presented.basic {
             Some(Self::login(text, presented.api_key)?)
         } else if presented.is_empty() && presented.leftover.is_none() {
-            Self::cookie(tokens, head)?
+            Self::token(tokens, head)?
         } else {
             None
         };
@@ -55,8 +56,35 @@ impl<'a> BrowserCredential<'a> {
         Ok(Self::Login(text, login))
     }
 
+    fn token(tokens: &Tokens, head: &RequestHead<'a>) -> Result<Option<Self>, Denial> {
+        let assertion = Self::assertion(tokens, head)?;
+        let cookie = Self::cookie(tokens, head)?;
+        match (&assertion, &cookie) {
+            (Some(Self::Token(_, one)), Some(Self::Token(_, other))) if one != other => ambiguous(
+                "a cookie and the header of a proxy hold different tokens, clear the site's cookies",
+            ),
+            _ => Ok(assertion.or(cookie)),
+        }
+    }
+
+    fn assertion(tokens: &Tokens, head: &RequestHead<'a>) -> Result<Option<Self>, Denial> {
+        let mut found = None;
+        for (issuer, name) in tokens.assertion_headers() {
+            for value in head.values_of(name).map(<[u8]>::trim_ascii) {
+                if value.is_empty() {
+                    continue;
+                }
+                let token = text("header", name, value)?;
+                let token = Self::Token(TokenUse::Assertion(issuer), token);
+                if found.replace(token).is_some() {
+                    return ambiguous("headers of proxies hold two credentials, send one");
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn cookie(tokens: &Tokens, head: &RequestHead<'a>) -> Result<Option<Self>, Denial> {
-        let ambiguous = |advice| Err(Denial::new(Reason::AmbiguousCredential, advice));
         let mut found = None;
         for (issuer, name) in tokens.cookies() {
             for header in head.values(FieldKind::Cookie) {
@@ -66,24 +94,36 @@ impl<'a> BrowserCredential<'a> {
                     );
                 };
                 let Some(value) = value else { continue };
-                let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
-                let token = std::str::from_utf8(value).ok().filter(|_| fit);
-                let token = token.ok_or_else(|| {
-                    let what = match Flaw::of(value) {
-                        Flaw::TooLong => "is too long to hold a token",
-                        Flaw::Space | Flaw::Scheme(_) => "holds white space",
-                        Flaw::Unprintable => "holds a byte that is not printable ASCII",
-                    };
-                    let advice = format!("the cookie `{name}` {what}, sign in again");
-                    Denial::new(Reason::MalformedCredential, advice)
-                })?;
-                if found.replace(Self::Cookie(issuer, token)).is_some() {
+                let token = text("cookie", name, value)?;
+                if found
+                    .replace(Self::Token(TokenUse::Cookie(issuer), token))
+                    .is_some()
+                {
                     return ambiguous("two cookies hold credentials, clear the site's cookies");
                 }
             }
         }
         Ok(found)
     }
+}
+
+fn ambiguous<T>(advice: &'static str) -> Result<T, Denial> {
+    Err(Denial::new(Reason::AmbiguousCredential, advice))
+}
+
+/// The token that is `value` of the cookie or header called `name`, as far as it could be one.
+fn text<'a>(kind: &str, name: &str, value: &'a [u8]) -> Result<&'a str, Denial> {
+    let fit = value.len() <= MAX_CREDENTIAL && is_visible_ascii(value);
+    let token = std::str::from_utf8(value).ok().filter(|_| fit);
+    token.ok_or_else(|| {
+        let what = match Flaw::of(value) {
+            Flaw::TooLong => "is too long to hold a token",
+            Flaw::Space | Flaw::Scheme(_) => "holds white space",
+            Flaw::Unprintable => "holds a byte that is not printable ASCII",
+        };
+        let advice = format!("the {kind} `{name}` {what}, sign in again");
+        Denial::new(Reason::MalformedCredential, advice)
+    })
 }
 
 impl Authenticators {
@@ -97,8 +137,8 @@ impl Authenticators {
     ) -> Result<Identity<'e>, Refusal> {
         let identity = match credential {
             BrowserCredential::Login(text, login) => self.behind_login(text, login, head, asking),
-            BrowserCredential::Cookie(issuer, token) => {
-                self.behind_token(token, TokenUse::Cookie(issuer), self.context(asking)?)
+            BrowserCredential::Token(usage, token) => {
+                self.behind_token(token, usage, self.context(asking)?)
             }
         };
         Ok(Identity {

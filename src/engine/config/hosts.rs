@@ -47,6 +47,8 @@ pub(super) struct SentByBrowsers {
     pub passwords: bool,
     /// a cookie
     pub cookies: bool,
+    /// a token that a proxy adds
+    pub assertions: bool,
     /// an address
     pub addresses: bool,
 }
@@ -58,6 +60,7 @@ impl SentByBrowsers {
             (self.anonymous, "`allow_anonymous`"),
             (self.passwords, "`basic`"),
             (self.cookies, "`jwt[].cookie`"),
+            (self.assertions, "`jwt[].assertion_header`"),
             (self.addresses, "`network` in `require`"),
         ];
         let of: Vec<_> = of

@@ -59,7 +59,8 @@ table! {
             Shape::Filled(&Shape::Pattern("^(https://)?([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]*)?$")),
             "the names and addresses that clients reach the gate by, such as `gate.example.com`, `localhost:11435` or `[::1]`: \
              a request for any other is refused before anything else. With a port, for that one alone; with `https://`, \
-             only pages over TLS are the gate's own. Required with `allow_anonymous`, `basic`, `jwt[].cookie` and `network` \
+             only pages over TLS are the gate's own. Required with `allow_anonymous`, `basic`, `jwt[].cookie`, \
+             `jwt[].assertion_header` and `network` \
              in `require`. Default: any name",
         ),
         cors: Field::optional(
@@ -242,7 +243,10 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let (mut upstream, claims) =
         upstream::read(reader, &mut taken, section.upstream.node().as_ref());
     let issuers = &credentials.issuers;
-    let headers = issuers.iter().filter_map(|issuer| issuer.header.clone());
+    let headers = issuers
+        .iter()
+        .flat_map(|issuer| [&issuer.header, &issuer.assertion_header]);
+    let headers = headers.flatten().cloned();
     upstream.token_headers = headers.chain(credentials.header_names()).collect();
     let path_prefix = section.path_prefix.read(reader, upstream::path_prefix);
     let cors = section.cors.read(reader, cors::read);
@@ -284,6 +288,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         anonymous: anonymous.is_some(),
         passwords: !credentials.users.is_empty(),
         cookies: issuers.iter().any(|issuer| issuer.cookie.is_some()),
+        assertions: issuers
+            .iter()
+            .any(|issuer| issuer.assertion_header.is_some()),
         addresses: require.counts_network(),
     };
     if section.hosts.node().is_none()

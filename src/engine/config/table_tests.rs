@@ -21,7 +21,8 @@ const DOCUMENTS: [&str; 2] = [
           "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "typ": ["JWT"],
           "require_expiry": true, "leeway": "60s", "max_age": "1h", "max_lifetime": "1h",
           "danger_allow_short_secret": true, "danger_allow_placeholder_secret": true },
-        { "name": "site", "scopes": ["read"], "algorithms": ["ES256", "EdDSA", "RS256"], "cookie": "token", "keys": [
+        { "name": "site", "scopes": ["read"], "algorithms": ["ES256", "EdDSA", "RS256"], "cookie": "token",
+          "assertion_header": "X-Assertion", "keys": [
           { "kty": "EC", "kid": "one", "alg": "ES256", "use": "sig", "crv": "P-256",
             "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
             "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" },

@@ -1,5 +1,6 @@
 //! Every kind of credential but tokens: names and passwords, cookies, the signatures of the CLI.
 
+mod assertions;
 mod basic;
 mod basic_rights;
 mod configured_headers;

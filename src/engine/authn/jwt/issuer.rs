@@ -26,6 +26,8 @@ pub(crate) struct Issuer {
     pub header: Option<String>,
     /// the cookie in which its tokens come too
     pub cookie: Option<String>,
+    /// the header, lower-case, in which a proxy before the gateway sends its tokens
+    pub assertion_header: Option<String>,
 }
 
 impl Issuer {

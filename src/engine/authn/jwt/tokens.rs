@@ -57,6 +57,9 @@ pub(crate) enum TokenUse {
     Credential,
     /// those that came in the cookie of the issuer at this place, and of others with the same cookie
     Cookie(usize),
+    /// those that came in the header of a proxy that the issuer at this place names, and of others with
+    /// the same header
+    Assertion(usize),
     /// those of the issuer at this place, which name the user of an API key
     User(usize),
 }
@@ -112,6 +115,18 @@ impl Tokens {
         })
     }
 
+    /// The headers, lower-case, in which proxies send tokens, each once, with the place of its first
+    /// issuer.
+    pub(crate) fn assertion_headers(&self) -> impl Iterator<Item = (usize, &str)> {
+        let named = self.issuers.iter().enumerate();
+        let named =
+            named.filter_map(|(place, issuer)| Some((place, issuer.assertion_header.as_deref()?)));
+        named.filter(|(place, name)| {
+            let mut before = self.issuers.iter().take(*place);
+            !before.any(|other| other.assertion_header.as_deref() == Some(*name))
+        })
+    }
+
     /// The headers, lower-case, in which tokens come that name the user of an API key.
     pub(crate) fn user_headers(&self) -> impl Iterator<Item = &str> {
         self.issuers
@@ -126,6 +141,11 @@ impl Tokens {
             TokenUse::Cookie(first) => {
                 let first = self.issuers.get(first);
                 issuer.cookie.is_some() && first.is_some_and(|first| first.cookie == issuer.cookie)
+            }
+            TokenUse::Assertion(first) => {
+                let first = self.issuers.get(first);
+                let own = &issuer.assertion_header;
+                own.is_some() && first.is_some_and(|first| first.assertion_header == *own)
             }
             TokenUse::User(user) => user == place && issuer.header.is_some(),
         }

@@ -53,6 +53,12 @@ table! {
             "the name of a cookie in which its tokens come too, such as Open WebUI's `token`. Read only where no \
              credential header is sent, and from no page of another site",
         ),
+        assertion_header: Field::optional(
+            HEADER,
+            "the header in which a proxy before the gateway sends its tokens for whoever is signed in there, such as \
+             `Cf-Access-Jwt-Assertion` or `X-Goog-Iap-Jwt-Assertion`. Read as `cookie` is: only where no credential header \
+             is sent, and from no page of another site",
+        ),
         issuer: Field::optional(Shape::Text, "the only accepted `iss`. Default: any"),
         audiences: Field::optional(
             Shape::Filled(&Shape::Text),
@@ -191,9 +197,19 @@ fn read_issuer(
         Some(name)
     });
     let cookie = section.cookie.read(reader, cookie_name);
-    if cookie.is_some() && header.is_some() {
-        let message = "has no effect beside `header`, whose tokens prove nothing by themselves";
-        reader.refuse(&section.cookie.place(), message);
+    let assertion_header = section.assertion_header.read(reader, |reader, node| {
+        let name = header_name(reader, node)?;
+        taken.share(reader, node, &name, "jwt[].assertion_header");
+        Some(name)
+    });
+    for (given, field) in [
+        (cookie.is_some(), &section.cookie),
+        (assertion_header.is_some(), &section.assertion_header),
+    ] {
+        if given && header.is_some() {
+            let message = "has no effect beside `header`, whose tokens prove nothing by themselves";
+            reader.refuse(&field.place(), message);
+        }
     }
     Issuer {
         name,
@@ -202,6 +218,7 @@ fn read_issuer(
         rules: rules::read(reader, section, header.is_some()),
         header,
         cookie,
+        assertion_header,
     }
 }
 

@@ -120,6 +120,30 @@ pub fn a_page_from_elsewhere_can_use_neither_password_nor_cookie() {
 }
 
 #[test]
+pub fn a_token_that_a_proxy_adds_counts_as_a_cookie_does() {
+    const NAME: &str = "Cf-Access-Jwt-Assertion";
+    let mut configured = house();
+    configured["jwt"][0]["assertion_header"] = json!(NAME);
+    on_every_host_with(&configured, |lab| {
+        let token = session();
+        lab.hide(&token);
+        let request = ClientRequest::get("/api/tags").header(NAME, &token);
+        let outcome = lab.allowed(&request);
+        let left = outcome.upstream_text("cf-access-jwt-assertion");
+        assert!(left.is_empty(), "{}: {left:?}", lab.host);
+        for origin in ["https://evil.example", "null"] {
+            let page = request.clone().header("Origin", origin);
+            lab.denied(&page, 403, "origin_denied");
+        }
+        let beside = request.header("x-api-key", STRANGER);
+        lab.denied(&beside, 401, "unknown_key");
+        let underscores = ClientRequest::get("/api/tags").header("cf_access_jwt_assertion", &token);
+        lab.denied(&underscores, 401, "missing_credential");
+        lab.still_serves();
+    });
+}
+
+#[test]
 pub fn a_browser_is_asked_for_name_and_password() {
     let challenge = r#"Basic realm="ollama-gate", charset="UTF-8""#;
     on_every_host_with(&house(), |lab| {
