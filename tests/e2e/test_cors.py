@@ -172,3 +172,24 @@ def test_who_brings_no_credential_gets_what_is_open_and_a_foreign_page_does_not(
         assert ask(gate, "GET", "/api/tags", bearer(world.keys.unknown))[0] == 401
         assert ask(gate, "POST", "/api/chat", {}, CHAT)[0] == 401
         assert reach.targets() == []
+
+
+def test_a_page_may_send_the_headers_that_the_operator_names(world: World, listing: Gate) -> None:
+    named = {"allow_origins": [APP], "allow_headers": ["X-Title", "HTTP-Referer"]}
+    gate = world.start("cors-headers", full(world, cors=named, credential_headers=["apikey"]))
+
+    def allowed(gate: Gate) -> set[str]:
+        _, fields, _ = preflight(gate, APP)
+        return set(fields["access-control-allow-headers"][0].lower().split(", "))
+
+    own = {"x-title", "http-referer", "apikey"}
+    assert allowed(gate) >= own
+    assert not allowed(listing) & own
+    _, foreign, _ = preflight(gate, FOREIGN[0])
+    assert "access-control-allow-headers" not in foreign
+    headers = {"apikey": world.keys.inference, "Origin": APP, "X-Title": "app", "HTTP-Referer": APP}
+    with Reach(world.standin, gate) as reach:
+        status, fields, _ = ask(gate, "POST", "/v1/chat/completions", headers, CHAT)
+        assert (status, fields[ALLOW]) == (200, [APP])
+        (seen,) = reach.requests()
+        assert world.keys.inference not in repr(seen)
