@@ -21,7 +21,7 @@ from demo.pack import ROOT, Pack
 from support import plugins
 from support.tls import certificate
 from support.webui import start
-from support.world import Gate, World
+from support.world import Gate, World, eventually
 
 PAGES = [ROOT / "docs" / "tokens.md", ROOT / "docs" / "open-webui.md"]
 HOSTS = sorted(path for path in (ROOT / "docs" / "hosts").glob("*.md") if path.name != "README.md")
@@ -264,5 +264,5 @@ def test_an_upstream_that_no_cluster_has_is_told_in_the_log(world: World, provid
     refused = gate.get("/api/tags", key=provider.token(world))
     assert (refused.status, refused.code) == (503, "keys_unavailable")
     line = "the gateway makes no call to upstream `sso` (status 2), is there one of that name?"
-    assert line in gate.envoy.child.output()
+    eventually(lambda: line in gate.envoy.child.output(), what="the line in the log")
     assert line in (ROOT / "docs/hosts/envoy.md").read_text(encoding="utf-8")
