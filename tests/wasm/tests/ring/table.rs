@@ -199,6 +199,7 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
     basic: a_password_of_every_kind_of_hash_opens_the_gate_and_no_other_does,
         a_key_opens_the_gate_as_the_password,
         a_token_opens_the_gate_from_the_cookie_where_no_header_holds_anything,
+        a_token_that_a_proxy_adds_counts_as_a_cookie_does,
         a_page_from_elsewhere_can_use_neither_password_nor_cookie,
         a_browser_is_asked_for_name_and_password,
         hostile_bytes_behind_basic_and_in_cookies_never_trap,
@@ -253,7 +254,8 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         a_kid_that_is_not_there_is_looked_for_once,
         stale_keys_hold_while_the_provider_is_down_and_not_for_ever,
         discovery_is_two_calls_of_one_request,
-        tokens_that_could_not_be_right_fetch_nothing;
+        tokens_that_could_not_be_right_fetch_nothing,
+        the_server_of_the_keys_sees_the_headers_that_it_wants_and_nobody_else_does;
     secrets: nothing_that_was_presented_is_repeated_anywhere,
         a_query_string_is_never_logged,
         an_error_in_the_configuration_does_not_repeat_a_secret,
@@ -276,6 +278,7 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         the_previous_secret_counts_while_it_is_set;
     upstream: no_credential_cookie_origin_or_identity_of_the_clients_goes_on,
         a_copy_of_the_credential_goes_under_any_name,
+        a_key_in_a_header_that_is_configured_comes_in_and_goes_no_further,
         a_credential_in_the_query_is_refused_on_every_gateway,
         each_of_them_is_removed_whatever_its_spelling_and_twice_is_refused,
         a_public_request_is_stripped_like_any_other,
