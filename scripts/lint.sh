@@ -42,6 +42,6 @@ if ! target/tools/bin/cargo-deny --version 2>/dev/null | grep -qF "$DENY"; then
     say "building cargo-deny $DENY into target/tools (once; some minutes)"
     cargo install --quiet --locked --debug --root target/tools "cargo-deny@$DENY"
 fi
-target/tools/bin/cargo-deny --workspace --log-level warn --workspace check licenses sources bans
+target/tools/bin/cargo-deny --workspace --log-level warn check licenses sources bans
 
 say "all clean"
