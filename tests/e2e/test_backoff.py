@@ -195,7 +195,9 @@ def test_no_number_of_made_up_names_frees_a_name_that_is_held(world: World, sign
             looked_at[client.guess("alice", 1)[0]] += 1
     flood.close()
     assert set(looked_at) == {HELD}, looked_at
-    assert Client(gate, THERE).verdict(basic("alice", PASSWORD)) == ALLOWED, "the same name from elsewhere"
+    # Made-up names cost hashes too, and whoever comes right after so many waits for the worker's time.
+    far = Client(gate, THERE)
+    eventually(lambda: far.verdict(basic("alice", PASSWORD)) == ALLOWED, what="the same name from elsewhere")
     print(f"\nflood: {JUNK} made-up names: 0 of {sum(looked_at.values())} guesses at a held name were looked at")
     gate.envoy.stop()
 
