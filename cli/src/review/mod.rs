@@ -102,7 +102,6 @@ pub fn all(document: &Document, variables: &Variables, rules: &Rules) -> Vec<Fin
             .collect();
     }
     for (part, plugin) in &plugins {
-        let json = of_plugin(plugin, variables, &mut findings);
         let mut say = |weight, code, path: &str, message| {
             let (place, path) = (plugin.place.clone(), path.to_owned());
             findings.push(Finding {
@@ -113,6 +112,7 @@ pub fn all(document: &Document, variables: &Variables, rules: &Rules) -> Vec<Fin
                 message,
             });
         };
+        let json = of_plugin(plugin, variables, &mut say);
         let Some(json) = json else { continue };
         advice::on(&json, rules, &mut say);
         if let Some(part) = part {
@@ -124,18 +124,8 @@ pub fn all(document: &Document, variables: &Variables, rules: &Rules) -> Vec<Fin
 }
 
 /// What the engine says of `plugin`, and the configuration as a tree.
-fn of_plugin(plugin: &Plugin, variables: &Variables, findings: &mut Vec<Finding>) -> Option<Json> {
+fn of_plugin(plugin: &Plugin, variables: &Variables, say: Say<'_>) -> Option<Json> {
     let read = reading::read(plugin, variables);
-    let mut say = |weight, code, path: &str, message: String| {
-        let (place, path) = (plugin.place.clone(), path.to_owned());
-        findings.push(Finding {
-            weight,
-            code,
-            place,
-            path,
-            message,
-        });
-    };
     for (path, message) in &read.errors {
         say(Weight::Error, "invalid", path, message.clone());
     }
