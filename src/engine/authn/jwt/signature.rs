@@ -60,21 +60,20 @@ impl<'c> Arithmetic<'c> {
         signature: &[u8],
     ) -> Result<Option<Paid<'c>>, Denial> {
         // What cannot be right costs nothing.
-        let sound = || {
-            let keys = keys.iter().copied();
-            keys.filter(|key| is_sound(algorithm, key, signature))
-        };
-        if sound().next().is_none() {
+        let sound = keys
+            .iter()
+            .filter(|key| is_sound(algorithm, key, signature));
+        let costs = sound.map(|key| self.verifier.microseconds(algorithm, key));
+        let Some(cost) = costs.reduce(u32::saturating_add) else {
             return Ok(None);
-        }
-        let costs = sound().map(|key| self.verifier.microseconds(algorithm, key));
-        let cost = costs.fold(0, u32::saturating_add);
+        };
         let paid = Paid {
             payer: self.payer(cost)?,
             cost,
         };
-        let signs = |key| self.verifier.verify_sound(algorithm, key, input, signature);
-        Ok(sound().any(signs).then_some(paid))
+        let mut keys = keys.iter();
+        let good = keys.any(|key| verify(self.verifier, algorithm, key, input, signature));
+        Ok(good.then_some(paid))
     }
 
     /// The budget that has paid `cost`.
