@@ -138,7 +138,7 @@ pub use http::{Coding, HeadError, RequestHead, Url};
 pub use json::Json;
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;
-pub use source::{Answered, Call, MAX_BODY_BYTES, News, Pending, Response, ResponseBody};
+pub use source::{Answered, Call, Expected, News, Pending, Response, ResponseBody};
 pub use time::{Clock, Timestamp};
 pub use upstream::{Admitted, Edit, Prepared};
 

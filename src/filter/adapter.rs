@@ -7,11 +7,12 @@ use crate::clock::HostClock;
 use crate::crypto::HostCrypto;
 use crate::deadline::{Deadline, Deadlines};
 use crate::linger::{Late, Lingering};
+use crate::response::{self, Answered};
 use crate::root::Ready;
-use crate::{CallToken, Host, Pairs, Status, WireError, response};
+use crate::{CallToken, Host, Pairs, Status, WireError};
 use ollama_gate_engine::{
-    Connection as _, Exchange, HeadError, HostBody, Level, Peer, Ports, RequestHead, RequestStep,
-    Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
+    Connection as _, Exchange, Expected, HeadError, HostBody, Level, Peer, Ports, RequestHead,
+    RequestStep, Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
 };
 use std::cell::Cell;
 use std::rc::Rc;
@@ -33,8 +34,8 @@ pub struct Filter<H> {
     /// whether the log has a request that was refused because the configuration was
     pub(crate) told: Rc<Cell<bool>>,
     pub(crate) exchange: Exchange,
-    /// the call that it waits for
-    pub(crate) waiting: Option<CallToken>,
+    /// the call that it waits for, and what is read of the answer
+    pub(crate) waiting: Option<(CallToken, Expected)>,
     /// the head as it was, while there is something yet to decide on it
     pub(crate) head: GivenHead,
     pub(crate) body: Body,
@@ -159,14 +160,14 @@ impl<H: Host> Filter<H> {
     /// the decision falls here and now.
     pub fn call_done(&mut self, token: CallToken, size: usize) {
         let ready = self.ready.clone();
-        if self.waiting.take_if(|waiting| *waiting == token).is_none() {
+        let Some((_, expected)) = self.waiting.take_if(|(waiting, _)| *waiting == token) else {
             return;
-        }
+        };
         let Some(ready) = ready.as_ref() else {
             return;
         };
-        let body = response::body(&self.host, size);
-        let response = response::read(&self.host, &body, size);
+        let answered = Answered::take(&self.host, expected, size);
+        let response = answered.response();
         let head = std::mem::take(&mut self.head);
         if self.decide(ready, head, Event::CallDone(&response)) == Flow::Continue {
             self.resume();
@@ -251,7 +252,7 @@ impl<H: Host> Filter<H> {
         let flow = loop {
             match &outcome.step {
                 RequestStep::Await(call) => match self.host.http_call(call) {
-                    Ok(token) => break Err(token),
+                    Ok(token) => break Err((token, call.expected())),
                     // What could not be asked is not asked again, so this comes to an end.
                     Err(status) => {
                         response::tell_refused(&self.host, call, status);
@@ -266,11 +267,11 @@ impl<H: Host> Filter<H> {
             self.newest = ready.newest(&self.host);
         }
         match flow {
-            Err(token) => {
+            Err(waiting) => {
                 // In a callback of the request, after the answer not every gateway tells it. A rule may
                 // need it then, or the log line of a refusal.
                 HostConnection::new(&self.host, tells, &self.peer).peer();
-                self.waiting = Some(token);
+                self.waiting = Some(waiting);
                 self.head = given;
                 Flow::Pause
             }

@@ -433,6 +433,11 @@ impl Host for Gateway {
         std::str::from_utf8(&status).ok()?.parse().ok()
     }
 
+    fn call_header(&self, name: &str) -> Option<String> {
+        let value = header(CALL_RESPONSE_HEADERS, name).ok()??;
+        String::from_utf8(value).ok()
+    }
+
     fn call_body(&self) -> Result<Vec<u8>, Status> {
         buffer(CALL_RESPONSE_BODY)
     }

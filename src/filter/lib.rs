@@ -152,6 +152,8 @@ pub trait Host {
     fn http_call(&self, call: &Call) -> Result<CallToken, Status>;
     /// The status of the answer that has just come; none if the call failed.
     fn call_status(&self) -> Option<u16>;
+    /// The first value of one of its header fields, if it is text.
+    fn call_header(&self, name: &str) -> Option<String>;
     /// The body of the answer that has just come.
     fn call_body(&self) -> Result<Vec<u8>, Status>;
     /// Lets the request go on that was held.

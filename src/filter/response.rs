@@ -1,25 +1,48 @@
 //! The answer to a call, as the gateway gives it.
 
 use crate::{Host, Status};
-use ollama_gate_engine::{Call, Level, MAX_BODY_BYTES, Response, ResponseBody};
+use ollama_gate_engine::{Call, Expected, Level, Response, ResponseBody};
 
-/// The body of the answer, unless it is larger than anything that is read.
-pub(crate) fn body(host: &impl Host, size: usize) -> Vec<u8> {
-    match size {
-        1..=MAX_BODY_BYTES => host.call_body().unwrap_or_default(),
-        _ => Vec::new(),
-    }
+/// An answer, taken over from the gateway.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    status: Option<u16>,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    /// of its body, where that was not taken over
+    too_large: Option<usize>,
 }
 
-/// The answer with a body of `size` bytes, of which `body` is what was taken over.
-pub(crate) fn read<'b>(host: &impl Host, body: &'b [u8], size: usize) -> Response<'b> {
-    Response {
-        status: host.call_status(),
-        body: if size > MAX_BODY_BYTES {
-            ResponseBody::TooLarge(size)
-        } else {
-            ResponseBody::Bytes(body)
-        },
+impl Answered {
+    /// The answer that has just come, with a body of `size` bytes, as far as it is expected. Of a larger body
+    /// nothing is taken over.
+    pub(crate) fn take(host: &impl Host, expected: Expected, size: usize) -> Self {
+        let fits = size <= expected.max_bytes;
+        let body = match size {
+            1.. if fits => host.call_body().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let headers = expected.headers.iter();
+        Self {
+            status: host.call_status(),
+            headers: headers
+                .filter_map(|name| Some((*name, host.call_header(name)?)))
+                .collect(),
+            body,
+            too_large: (!fits).then_some(size),
+        }
+    }
+
+    /// What the engine is told of it.
+    pub(crate) fn response(&self) -> Response<'_> {
+        Response {
+            status: self.status,
+            headers: &self.headers,
+            body: match self.too_large {
+                Some(size) => ResponseBody::TooLarge(size),
+                None => ResponseBody::Bytes(&self.body),
+            },
+        }
     }
 }
 

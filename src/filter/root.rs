@@ -7,10 +7,11 @@ use crate::counters::Counters;
 use crate::crypto::Proved;
 use crate::deadline::Deadlines;
 use crate::linger::Lingering;
-use crate::{CallToken, Filter, Host, Status, response};
+use crate::response::{self, Answered};
+use crate::{CallToken, Filter, Host, Status};
 use ollama_gate_engine::{
-    Answered, Call, Clock as _, ConfigErrors, Configuration, Engine, Level, Mode, Pending,
-    Response, Timestamp,
+    Answered as Progress, Call, Clock as _, ConfigErrors, Configuration, Engine, Expected, Level,
+    Mode, Pending, Response, Timestamp,
 };
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -99,7 +100,7 @@ pub struct Root<H: Host> {
     host: H,
     ready: Option<Rc<Ready>>,
     /// what was called between requests, and for which configuration
-    calls: HashMap<CallToken, (Rc<Ready>, Pending)>,
+    calls: HashMap<CallToken, (Rc<Ready>, Pending, Expected)>,
     /// what follows from answers, until the next tick
     following: Vec<(Rc<Ready>, Pending, Call)>,
     ticks: Ticks,
@@ -281,19 +282,19 @@ impl<H: Host + Clone> Root<H> {
 
     /// A call that was made between requests was answered, with a body of `size` bytes.
     pub fn call_done(&mut self, token: CallToken, size: usize) {
-        let Some((ready, pending)) = self.calls.remove(&token) else {
+        let Some((ready, pending, expected)) = self.calls.remove(&token) else {
             return;
         };
-        let body = response::body(&self.host, size);
-        let response = response::read(&self.host, &body, size);
-        self.answer(&ready, pending, &response);
+        let answered = Answered::take(&self.host, expected, size);
+        self.answer(&ready, pending, &answered.response());
         ready.tell_news(&self.host);
     }
 
     fn send(&mut self, ready: &Rc<Ready>, pending: Pending, call: &Call) {
         match self.host.http_call(call) {
             Ok(token) => {
-                self.calls.insert(token, (Rc::clone(ready), pending));
+                let call = (Rc::clone(ready), pending, call.expected());
+                self.calls.insert(token, call);
             }
             Err(status) => {
                 response::tell_refused(&self.host, call, status);
@@ -305,7 +306,7 @@ impl<H: Host + Clone> Root<H> {
     fn answer(&mut self, ready: &Rc<Ready>, pending: Pending, response: &Response<'_>) {
         // Without a clock the fetch is given up; the next tick begins another.
         let Some(now) = self.now() else { return };
-        if let Answered::Follow(pending, call) = ready.engine.answer(pending, response, now) {
+        if let Progress::Follow(pending, call) = ready.engine.answer(pending, response, now) {
             if ready.capabilities.calls_in_callbacks {
                 self.send(ready, pending, &call)
             } else {

@@ -29,7 +29,7 @@ impl Engine {
     /// for (pending, call) in engine.due(now) {
     ///     assert_eq!(call.upstream(), "sso");
     ///     let body = ResponseBody::Bytes(br#"{ "keys": [] }"#);
-    ///     let response = Response { status: Some(200), body };
+    ///     let response = Response { status: Some(200), headers: &[], body };
     ///     assert!(matches!(engine.answer(pending, &response, now), Answered::Done { .. }));
     /// }
     /// assert_eq!(engine.take_ended().len(), 1);

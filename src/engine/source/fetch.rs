@@ -1,6 +1,9 @@
 //! One document: what is held of it, and the fetches under way.
 
-use super::call::{Call, Document, MAX_BODY_BYTES, News, Read, Response, ResponseBody};
+use super::call::{
+    Answer, CONTENT_ENCODING, Call, Document, Expected, Lifetime, News, Read, Response,
+    ResponseBody,
+};
 use super::negative_cache::NegativeCache;
 use super::retry::{Jitter, Looks, PerSecond, RetryDelay, has_passed};
 use super::rules::{Cached, FetchRules, NotFetched, Why};
@@ -19,6 +22,10 @@ pub(crate) struct Fetch {
     number: u64,
     step: usize,
     is_look: bool,
+    /// the validator that the first call named
+    named: Option<String>,
+    /// what is read of the answer to the last call
+    expected: Expected,
     _place: Place,
 }
 
@@ -80,9 +87,22 @@ pub(crate) struct Source<D: Document> {
     state: RefCell<State<D::Value>>,
 }
 
+/// What is held of a document.
+#[derive(Debug)]
+struct Held<V> {
+    value: Rc<V>,
+    /// when it was the document the last time
+    since: Timestamp,
+    lifetime: Lifetime,
+    /// by which the server knows it
+    etag: Option<String>,
+}
+
 #[derive(Debug)]
 struct State<V> {
-    held: Option<(Rc<V>, Timestamp)>,
+    held: Option<Held<V>>,
+    /// after how many seconds ticks fetch what is held anew
+    renewed_after: i64,
     begun: PerSecond,
     count: u64,
     /// which fetch brought it
@@ -104,6 +124,7 @@ impl<D: Document> Source<D> {
             in_flight: InFlight::default(),
             state: RefCell::new(State {
                 held: None,
+                renewed_after: 0,
                 begun: PerSecond::default(),
                 count: 0,
                 brought_by: 0,
@@ -119,23 +140,21 @@ impl<D: Document> Source<D> {
     /// What there is at `now`.
     pub(crate) fn held(&self, now: Timestamp) -> Cached<D::Value> {
         let mut state = self.state.borrow_mut();
-        let (value, since) = match &state.held {
-            Some((value, since)) => (Rc::clone(value), *since),
-            None => return Cached::Nothing,
+        let Some(held) = &mut state.held else {
+            return Cached::Nothing;
         };
+        let Lifetime { fresh, used } = held.lifetime;
         // After a clock was put back nobody knows how old it is. It counts as stale, and as of now.
-        if now < since {
-            state.held = Some((
-                Rc::clone(&value),
-                now.plus(self.rules.every.saturating_neg()),
-            ));
-            return Cached::Stale(value);
+        if now < held.since {
+            held.since = now.plus(fresh.saturating_neg());
+            return Cached::Stale(Rc::clone(&held.value));
         }
-        if has_passed(since, self.rules.max_stale, now) {
+        if has_passed(held.since, used, now) {
             state.held = None;
             return Cached::Nothing;
         }
-        if has_passed(since, self.rules.every, now) {
+        let value = Rc::clone(&held.value);
+        if has_passed(held.since, fresh, now) {
             Cached::Stale(value)
         } else {
             Cached::Fresh(value)
@@ -190,10 +209,8 @@ impl<D: Document> Source<D> {
                 if self.in_flight.of_ticks.get() > 0 {
                     return Err(NotFetched::NotDue);
                 }
-                // Early enough that no request ever finds it stale.
-                let early = self.rules.every.saturating_mul(3) / 4;
-                if let Some((_, since)) = &state.held
-                    && !has_passed(*since, early, now)
+                if let Some(held) = &state.held
+                    && !has_passed(held.since, state.renewed_after, now)
                 {
                     return Err(NotFetched::NotDue);
                 }
@@ -215,27 +232,78 @@ impl<D: Document> Source<D> {
         }
         in_flight.set(in_flight.get().saturating_add(1));
         state.count = state.count.saturating_add(1);
+        let mut call = self.document.first();
+        let etag = state.held.as_ref().and_then(|held| held.etag.clone());
+        let etag = etag.filter(|_| call.reads_validator());
+        if let Some(etag) = &etag {
+            call = call.unless(etag.clone());
+        }
         let fetch = Fetch {
             number: state.count,
             step: 0,
             is_look: matches!(why, Why::Missing(_) | Why::Doubted),
+            named: etag,
+            expected: call.expected(),
             _place: Place(Rc::clone(in_flight)),
         };
-        Ok((fetch, self.document.first()))
+        Ok((fetch, call))
     }
 
     /// The answer to the last call of `fetch`.
     pub(crate) fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
-        let read = usable(response).and_then(|body| self.document.read(fetch.step, body));
-        match read {
+        match self.read(&fetch, response, now) {
             Ok(Read::Follow(call)) if fetch.step == 0 => {
                 let step = fetch.step.saturating_add(1);
-                Progress::Follow(Fetch { step, ..fetch }, call)
+                let expected = call.expected();
+                let fetch = Fetch {
+                    step,
+                    expected,
+                    ..fetch
+                };
+                Progress::Follow(fetch, call)
             }
-            Ok(Read::Follow(_)) => self.failed("it points to yet another address", now),
-            Ok(Read::Value { value, warnings }) => self.succeeded(value, warnings, &fetch, now),
-            Err(why) => self.failed(&why, now),
+            Ok(Read::Follow(_)) => self.failed("it points to yet another address", response, now),
+            Ok(read) => self.succeeded(read, response, &fetch, now),
+            Err(why) => self.failed(&why, response, now),
         }
+    }
+
+    fn read(
+        &self,
+        fetch: &Fetch,
+        response: &Response<'_>,
+        now: Timestamp,
+    ) -> Result<Read<D::Value>, String> {
+        let state = self.state.borrow();
+        let held = state.held.as_ref();
+        let status = response.status.ok_or("no answer came")?;
+        // RFC 9110 section 15.4.5. It speaks of the document that was named, which has to be the one held.
+        let known = held.and_then(|held| held.etag.as_ref());
+        if status == 304 && fetch.step == 0 && known.is_some() && fetch.named.as_ref() == known {
+            return Ok(Read::Unchanged);
+        }
+        if !self.document.accepts(status) {
+            return Err(unusable(status));
+        }
+        if let Some(coding) = response.header(CONTENT_ENCODING)
+            && !coding.eq_ignore_ascii_case("identity")
+        {
+            return Err("the answer is compressed, which nobody asked for".into());
+        }
+        let body = match response.body {
+            ResponseBody::Bytes(body) => body,
+            ResponseBody::TooLarge(size) => {
+                let max = fetch.expected.max_bytes;
+                return Err(format!("the answer has {size} bytes, over {max}"));
+            }
+        };
+        self.document.read(&Answer {
+            step: fetch.step,
+            status,
+            body,
+            held: held.map(|held| &*held.value),
+            now,
+        })
     }
 
     /// `item` was fetched for and is not there.
@@ -246,12 +314,13 @@ impl<D: Document> Source<D> {
 
     fn succeeded(
         &self,
-        value: D::Value,
-        warnings: Vec<String>,
+        read: Read<D::Value>,
+        response: &Response<'_>,
         fetch: &Fetch,
         now: Timestamp,
     ) -> Progress {
         let mut state = self.state.borrow_mut();
+        let state = &mut *state;
         // A fetch that was begun later has been answered before: what this one brings is older.
         if fetch.number < state.brought_by {
             return Progress::Done {
@@ -261,15 +330,48 @@ impl<D: Document> Source<D> {
             };
         }
         state.brought_by = fetch.number;
-        let known = state.held.take().map(|(known, _)| known);
+        let known = state.held.take();
         let first = known.is_none();
-        let value = match known {
-            Some(known) if *known == value => Ok(known),
-            _ => Err(Rc::new(value)),
+        let (held, changed, warnings) = match (read, known) {
+            (
+                Read::Value {
+                    value,
+                    warnings,
+                    lifetime,
+                },
+                known,
+            ) => {
+                let same = known.filter(|known| *known.value == value);
+                let changed = same.is_none();
+                let value = same.map_or_else(|| Rc::new(value), |same| same.value);
+                let held = Held {
+                    value,
+                    since: now,
+                    lifetime: lifetime.unwrap_or(self.lifetime()),
+                    etag: response.etag().map(str::to_owned),
+                };
+                (held, changed, warnings)
+            }
+            (Read::Unchanged | Read::Follow(_), Some(known)) => {
+                let etag = response.etag().map(str::to_owned).or(known.etag);
+                let held = Held {
+                    since: now,
+                    etag,
+                    ..known
+                };
+                (held, false, Vec::new())
+            }
+            // There was nothing to compare it with, so no document says so.
+            (Read::Unchanged | Read::Follow(_), None) => {
+                return Progress::Done {
+                    changed: false,
+                    ok: false,
+                    news: Vec::new(),
+                };
+            }
         };
-        let changed = value.is_err();
-        let (Ok(value) | Err(value)) = value;
-        state.held = Some((value, now));
+        state.renewed_after = self.renewed_after(held.lifetime, &mut state.jitter);
+        state.held = Some(held);
         if fetch.is_look {
             state.looks.answered(now);
         }
@@ -299,13 +401,33 @@ impl<D: Document> Source<D> {
         }
     }
 
-    fn failed(&self, why: &str, now: Timestamp) -> Progress {
+    /// How long what the configuration describes is what it says.
+    const fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            fresh: self.rules.every,
+            used: self.rules.max_stale,
+        }
+    }
+
+    /// After how many seconds ticks fetch anew what has this lifetime: early enough that no request ever finds it
+    /// stale.
+    fn renewed_after(&self, lifetime: Lifetime, jitter: &mut Jitter) -> i64 {
+        let early = lifetime.fresh.saturating_mul(3) / 4;
+        if !self.rules.spread {
+            return early;
+        }
+        let spread = lifetime.fresh.saturating_sub(early).unsigned_abs();
+        let offset = i64::try_from(jitter.below(spread)).unwrap_or(0);
+        early.saturating_add(offset).max(1)
+    }
+
+    fn failed(&self, why: &str, response: &Response<'_>, now: Timestamp) -> Progress {
         let mut state = self.state.borrow_mut();
         let State { retry, jitter, .. } = &mut *state;
         // Fetches that were under way together fail together: that is one failure.
         let seconds = match retry.left(now) {
             Some(left) => left,
-            None => retry.failed(now, jitter),
+            None => retry.failed(now, jitter, self.rules.max_back_off, response.retry_after()),
         };
         let line =
             format!("fetch failed: {why}; the next attempt is in {seconds} s at the earliest");
@@ -322,18 +444,15 @@ impl<D: Document> Source<D> {
     }
 }
 
-/// The body of `response`, if it is one to read.
-fn usable<'b>(response: &Response<'b>) -> Result<&'b [u8], String> {
-    match (response.status, response.body) {
-        (None, _) => Err("no answer came".to_owned()),
-        (Some(200), ResponseBody::Bytes(body)) => Ok(body),
-        (Some(200), ResponseBody::TooLarge(size)) => Err(format!(
-            "the answer has {size} bytes, over {MAX_BODY_BYTES}"
-        )),
-        (Some(status @ 300..=399), _) => Err(format!(
-            "the answer is a redirect ({status}), which is not followed"
-        )),
-        (Some(status), _) => Err(format!("the answer has status {status}")),
+/// Why nothing is read in an answer with `status`.
+fn unusable(status: u16) -> String {
+    match status {
+        304 => {
+            "the answer says that nothing has changed (304), of another document than the one held"
+                .to_owned()
+        }
+        300..=399 => format!("the answer is a redirect ({status}), which is not followed"),
+        _ => format!("the answer has status {status}"),
     }
 }
 

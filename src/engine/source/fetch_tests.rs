@@ -5,6 +5,8 @@ use std::time::Duration;
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const RULES: FetchRules = FetchRules {
     every: 600,
+    spread: false,
+    max_back_off: 300,
     max_stale: 3600,
     cool_down: 10,
     max_in_flight: 3,
@@ -27,8 +29,9 @@ impl Document for Words {
         call("/first")
     }
 
-    fn read(&self, step: usize, body: &[u8]) -> Result<Read<Self::Value>, String> {
-        let text = std::str::from_utf8(body).map_err(|_| "it is not text")?;
+    fn read(&self, answer: &Answer<'_, Self::Value>) -> Result<Read<Self::Value>, String> {
+        let step = answer.step;
+        let text = std::str::from_utf8(answer.body).map_err(|_| "it is not text")?;
         if let Some(path) = text.strip_prefix("-> ") {
             return Ok(Read::Follow(call(path)));
         }
@@ -39,6 +42,7 @@ impl Document for Words {
         Ok(Read::Value {
             value: text.split(' ').map(str::to_owned).collect(),
             warnings: warnings.collect(),
+            lifetime: None,
         })
     }
 }
@@ -60,6 +64,7 @@ fn refused(source: &Source<Words>, why: Why<'_>, now: Timestamp) -> NotFetched {
 fn ok(body: &str) -> Response<'_> {
     Response {
         status: Some(200),
+        headers: &[],
         body: ResponseBody::Bytes(body.as_bytes()),
     }
 }
@@ -231,10 +236,12 @@ fn what_fails_at_the_second_step_is_told_with_its_step() {
 fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
     let bytes = |status| Response {
         status: Some(status),
+        headers: &[],
         body: ResponseBody::Bytes(b"x y"),
     };
     let large = Response {
         status: Some(200),
+        headers: &[],
         body: ResponseBody::TooLarge(10 << 20),
     };
     for (response, why) in [
@@ -283,5 +290,7 @@ fn what_is_no_answer_of_use_changes_nothing_and_says_why() {
     }
 }
 
+#[path = "validator_tests.rs"]
+mod validator;
 #[path = "waiting_tests.rs"]
 mod waiting;

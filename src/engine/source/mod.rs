@@ -19,9 +19,12 @@ mod retry;
 mod rules;
 mod sources;
 
-pub use call::{Call, MAX_BODY_BYTES, News, Response, ResponseBody};
-pub(crate) use call::{Document, Read};
+pub(crate) use call::{Answer, Document, Read};
+#[allow(unused_imports)] // for documents that have more to say than a JWKS
+pub(crate) use call::{CONTENT_ENCODING, ETAG, Lifetime, RETRY_AFTER};
+pub use call::{Call, Expected, News, Response, ResponseBody};
 pub(crate) use fetch::Source;
+pub(crate) use retry::MAX_BACK_OFF_SECONDS;
 pub(crate) use rules::{Cached, FetchRules, NotFetched, Why};
 pub use sources::{Answered, Pending};
 pub(crate) use sources::{Refusal, SourceHandle, Sources, Tried};

@@ -2,8 +2,8 @@
 
 use crate::time::Timestamp;
 
-/// The longest back-off, in seconds.
-const MAX_BACK_OFF_SECONDS: i64 = 300;
+/// The longest back-off where the configuration names none, in seconds.
+pub(crate) const MAX_BACK_OFF_SECONDS: i64 = 300;
 
 /// The most looks that begin in a cool-down before one is answered: several requests may come for a new
 /// key at once.
@@ -125,14 +125,19 @@ pub(crate) struct RetryDelay {
 }
 
 impl RetryDelay {
-    /// It failed at `now`: leaves it alone for 1, 2, 4, … 300 seconds, spread by `jitter`. Gives the
-    /// seconds.
-    pub(crate) fn failed(&mut self, now: Timestamp, jitter: &mut Jitter) -> i64 {
-        let doubled = 1_i64
-            .checked_shl(self.failures.min(16))
-            .unwrap_or(MAX_BACK_OFF_SECONDS);
+    /// It failed at `now`: leaves it alone for 1, 2, 4, … `max` seconds, spread by `jitter`, or for as long as
+    /// it asks to be within `max`. Gives the seconds.
+    pub(crate) fn failed(
+        &mut self,
+        now: Timestamp,
+        jitter: &mut Jitter,
+        max: i64,
+        asked: Option<i64>,
+    ) -> i64 {
+        let doubled = 1_i64.checked_shl(self.failures.min(16)).unwrap_or(max);
         self.failures = self.failures.saturating_add(1);
-        let seconds = jitter.around(doubled.min(MAX_BACK_OFF_SECONDS));
+        let seconds = jitter.around(doubled.min(max));
+        let seconds = asked.map_or(seconds, |asked| seconds.max(asked.min(max)));
         self.waiting = Some((now, seconds));
         seconds
     }
@@ -163,7 +168,7 @@ mod tests {
         assert!(has_passed(NOW, 10, NOW.plus(10)));
         assert!(has_passed(NOW, 10, NOW.plus(-1)));
         let mut retry = RetryDelay::default();
-        retry.failed(NOW, &mut Jitter::new(1));
+        retry.failed(NOW, &mut Jitter::new(1), MAX_BACK_OFF_SECONDS, None);
         assert_eq!(retry.left(NOW), Some(1));
         assert_eq!(retry.left(NOW.plus(-1)), None);
     }
@@ -172,7 +177,7 @@ mod tests {
     fn a_back_off_doubles_up_to_its_end_and_begins_anew() {
         let (mut retry, mut jitter) = (RetryDelay::default(), Jitter::new(7));
         for wanted in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
-            let seconds = retry.failed(NOW, &mut jitter);
+            let seconds = retry.failed(NOW, &mut jitter, MAX_BACK_OFF_SECONDS, None);
             let quarter = wanted / 4;
             assert!(
                 (wanted - quarter..=wanted + quarter).contains(&seconds),
@@ -181,7 +186,29 @@ mod tests {
         }
         assert!(retry.succeeded());
         assert_eq!(retry.left(NOW), None);
-        assert_eq!(retry.failed(NOW, &mut jitter), 1);
+        let first = retry.failed(NOW, &mut jitter, MAX_BACK_OFF_SECONDS, None);
+        assert_eq!(first, 1);
+    }
+
+    #[test]
+    fn a_server_that_asks_to_be_left_alone_is_within_bounds() {
+        for (asked, max, wanted) in [
+            (Some(0), 300, 1),
+            (Some(20), 300, 20),
+            (Some(86_400), 300, 300),
+            (Some(86_400), 10, 10),
+        ] {
+            let (mut retry, mut jitter) = (RetryDelay::default(), Jitter::new(7));
+            let seconds = retry.failed(NOW, &mut jitter, max, asked);
+            assert_eq!(seconds, wanted, "{asked:?}, {max}");
+        }
+        let (mut retry, mut jitter) = (RetryDelay::default(), Jitter::new(7));
+        for _ in 0..20 {
+            assert!(
+                retry.failed(NOW, &mut jitter, 10, None) <= 12,
+                "a quarter more"
+            );
+        }
     }
 
     #[test]

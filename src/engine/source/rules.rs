@@ -7,6 +7,10 @@ use std::rc::Rc;
 pub(crate) struct FetchRules {
     /// how long it is fresh
     pub every: i64,
+    /// whether ticks fetch it at different times on different workers
+    pub spread: bool,
+    /// the longest time for which a server that failed is left alone
+    pub max_back_off: i64,
     /// how long it is used
     pub max_stale: i64,
     /// how long after a look, a fetch for something missing or doubted, there is no other

@@ -198,7 +198,7 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::super::rules::FetchRules;
-    use super::super::{Read, ResponseBody};
+    use super::super::{Answer, Read, ResponseBody};
     use super::*;
     use crate::http::Url;
     use std::time::Duration;
@@ -217,15 +217,20 @@ mod tests {
             Call::get_json("bytes".to_owned(), url, Duration::from_secs(5))
         }
 
-        fn read(&self, _: usize, body: &[u8]) -> Result<Read<Vec<u8>>, String> {
-            let (value, warnings) = (body.to_vec(), Vec::new());
-            Ok(Read::Value { value, warnings })
+        fn read(&self, answer: &Answer<'_, Vec<u8>>) -> Result<Read<Vec<u8>>, String> {
+            Ok(Read::Value {
+                value: answer.body.to_vec(),
+                warnings: Vec::new(),
+                lifetime: None,
+            })
         }
     }
 
     fn source(name: &str) -> Source<Bytes> {
         let rules = FetchRules {
             every: 600,
+            spread: false,
+            max_back_off: 300,
             max_stale: 3600,
             cool_down: 10,
             max_in_flight: 3,
@@ -237,6 +242,7 @@ mod tests {
     fn answer(sources: &Sources, pending: Pending, status: u16) -> Answered {
         let response = Response {
             status: Some(status),
+            headers: &[],
             body: ResponseBody::Bytes(b"a"),
         };
         sources.answer(pending, &response, NOW)

@@ -107,6 +107,7 @@ impl Gate {
             let body = jwks(&[signer(1).jwk("k1")]);
             let response = Response {
                 status: Some(200),
+                headers: &[],
                 body: ResponseBody::Bytes(&body),
             };
             outcome = exchange.call_done(ports, &head, &response);

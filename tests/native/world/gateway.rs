@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub calls: RefCell<Vec<&'static str>>,
     pub http_calls: RefCell<Vec<Call>>,
     pub answer: RefCell<Option<(u16, Vec<u8>)>>,
+    /// the header fields of that answer, lower-case names
+    pub answer_headers: RefCell<Vec<(&'static str, String)>>,
     pub foreign: RefCell<Option<Foreign>>,
     pub failing: RefCell<HashMap<&'static str, Status>>,
     pub properties: RefCell<Vec<(String, String)>>,
@@ -284,6 +286,12 @@ impl Host for Gateway {
 
     fn call_status(&self) -> Option<u16> {
         self.0.answer.borrow().as_ref().map(|answer| answer.0)
+    }
+
+    fn call_header(&self, name: &str) -> Option<String> {
+        let headers = self.0.answer_headers.borrow();
+        let found = headers.iter().find(|(other, _)| *other == name);
+        found.map(|(_, value)| value.clone())
     }
 
     fn call_body(&self) -> Result<Vec<u8>, Status> {

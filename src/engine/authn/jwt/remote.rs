@@ -6,7 +6,7 @@ use super::key::KeySet;
 use crate::http::Url;
 use crate::json::Json;
 use crate::secret::Secret;
-use crate::source::{Cached, Call, Document, Read, SourceHandle, Tried};
+use crate::source::{Answer, Cached, Call, Document, Read, SourceHandle, Tried};
 use crate::time::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
@@ -81,9 +81,10 @@ impl Document for Jwks {
         self.server.call(address.clone())
     }
 
-    fn read(&self, step: usize, body: &[u8]) -> Result<Read<KeySet>, String> {
+    fn read(&self, answer: &Answer<'_, KeySet>) -> Result<Read<KeySet>, String> {
+        let body = answer.body;
         match &self.location {
-            Location::Discovered { issuer, metadata } if step == 0 => {
+            Location::Discovered { issuer, metadata } if answer.step == 0 => {
                 let address = jwks_address(body, issuer, metadata)?;
                 Ok(Read::Follow(self.server.call(address)))
             }
@@ -94,7 +95,11 @@ impl Document for Jwks {
                     let why = why.unwrap_or_default();
                     return Err(format!("the JWKS has no key that can be used{why}"));
                 }
-                Ok(Read::Value { value, warnings })
+                Ok(Read::Value {
+                    value,
+                    warnings,
+                    lifetime: None,
+                })
             }
         }
     }
@@ -184,9 +189,16 @@ mod tests {
     }
 
     fn follow(issuer: &str, metadata: &str) -> Result<String, String> {
-        match discovered(issuer).read(0, metadata.as_bytes())? {
+        let answer = Answer {
+            step: 0,
+            status: 200,
+            body: metadata.as_bytes(),
+            held: None,
+            now: Timestamp::from_seconds(1_700_000_000),
+        };
+        match discovered(issuer).read(&answer)? {
             Read::Follow(call) => Ok(format!("{} {}", call.url().authority(), call.url().path())),
-            Read::Value { .. } => Err("a value".to_owned()),
+            Read::Value { .. } | Read::Unchanged => Err("a value".to_owned()),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::authn::jwt::{
 };
 use crate::http::{Url, is_value};
 use crate::secret::Secret;
-use crate::source::{FetchRules, Source, Sources};
+use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
 use crate::upstream::FRAMING;
 use std::time::Duration;
 
@@ -336,6 +336,8 @@ fn read_jwks(
     };
     let rules = FetchRules {
         every,
+        spread: false,
+        max_back_off: MAX_BACK_OFF_SECONDS,
         max_stale,
         cool_down,
         max_in_flight: MAX_IN_FLIGHT,
