@@ -310,7 +310,7 @@ impl<H: Host + Clone> Root<H> {
             if ready.capabilities.calls_in_callbacks {
                 self.send(ready, pending, &call)
             } else {
-                self.following.push((Rc::clone(ready), pending, call))
+                self.following.push((Rc::clone(ready), pending, *call))
             }
         }
     }

@@ -181,7 +181,7 @@ impl Exchange {
         // Without a clock there was nothing to wait for, and the decision says so.
         if let (Some(pending), Some(now)) = (self.pending.take(), ports.clock.wall()) {
             match ports.engine.answer(pending, response, now) {
-                Answered::Follow(pending, call) => return self.wait(pending, call),
+                Answered::Follow(pending, call) => return self.wait(pending, *call),
                 Answered::Done { tried, .. } => self.tried.push(tried),
             }
         }

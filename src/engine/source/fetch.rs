@@ -4,6 +4,7 @@ use super::call::{
     Answer, CONTENT_ENCODING, Call, Document, Expected, Lifetime, News, Read, Response,
     ResponseBody,
 };
+use super::held::Held;
 use super::negative_cache::NegativeCache;
 use super::retry::{Jitter, Looks, PerSecond, RetryDelay, has_passed};
 use super::rules::{Cached, FetchRules, NotFetched, Why};
@@ -65,7 +66,7 @@ impl InFlight {
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// another call
-    Follow(Fetch, Call),
+    Follow(Fetch, Box<Call>),
     /// the fetch has ended
     Done {
         /// whether the document is another one than before
@@ -85,17 +86,6 @@ pub(crate) struct Source<D: Document> {
     rules: FetchRules,
     in_flight: InFlight,
     state: RefCell<State<D::Value>>,
-}
-
-/// What is held of a document.
-#[derive(Debug)]
-struct Held<V> {
-    value: Rc<V>,
-    /// when it was the document the last time
-    since: Timestamp,
-    lifetime: Lifetime,
-    /// by which the server knows it
-    etag: Option<String>,
 }
 
 #[derive(Debug)]
@@ -143,22 +133,11 @@ impl<D: Document> Source<D> {
         let Some(held) = &mut state.held else {
             return Cached::Nothing;
         };
-        let Lifetime { fresh, used } = held.lifetime;
-        // After a clock was put back nobody knows how old it is. It counts as stale, and as of now.
-        if now < held.since {
-            held.since = now.plus(fresh.saturating_neg());
-            return Cached::Stale(Rc::clone(&held.value));
-        }
-        if has_passed(held.since, used, now) {
+        let cached = held.at(now);
+        if matches!(cached, Cached::Nothing) {
             state.held = None;
-            return Cached::Nothing;
         }
-        let value = Rc::clone(&held.value);
-        if has_passed(held.since, fresh, now) {
-            Cached::Stale(value)
-        } else {
-            Cached::Fresh(value)
-        }
+        cached
     }
 
     /// Whether what is stale may be fetched anew now for a known caller: none else does, unless one has
@@ -260,7 +239,7 @@ impl<D: Document> Source<D> {
                     expected,
                     ..fetch
                 };
-                Progress::Follow(fetch, call)
+                Progress::Follow(fetch, Box::new(call))
             }
             Ok(Read::Follow(_)) => self.failed("it points to yet another address", response, now),
             Ok(read) => self.succeeded(read, response, &fetch, now),
@@ -332,43 +311,13 @@ impl<D: Document> Source<D> {
         state.brought_by = fetch.number;
         let known = state.held.take();
         let first = known.is_none();
-        let (held, changed, warnings) = match (read, known) {
-            (
-                Read::Value {
-                    value,
-                    warnings,
-                    lifetime,
-                },
-                known,
-            ) => {
-                let same = known.filter(|known| *known.value == value);
-                let changed = same.is_none();
-                let value = same.map_or_else(|| Rc::new(value), |same| same.value);
-                let held = Held {
-                    value,
-                    since: now,
-                    lifetime: lifetime.unwrap_or(self.lifetime()),
-                    etag: response.etag().map(str::to_owned),
-                };
-                (held, changed, warnings)
-            }
-            (Read::Unchanged | Read::Follow(_), Some(known)) => {
-                let etag = response.etag().map(str::to_owned).or(known.etag);
-                let held = Held {
-                    since: now,
-                    etag,
-                    ..known
-                };
-                (held, false, Vec::new())
-            }
-            // There was nothing to compare it with, so no document says so.
-            (Read::Unchanged | Read::Follow(_), None) => {
-                return Progress::Done {
-                    changed: false,
-                    ok: false,
-                    news: Vec::new(),
-                };
-            }
+        let taken = Held::taken_over(read, known, response.etag(), self.lifetime(), now);
+        let Some((held, changed, warnings)) = taken else {
+            return Progress::Done {
+                changed: false,
+                ok: false,
+                news: Vec::new(),
+            };
         };
         state.renewed_after = self.renewed_after(held.lifetime, &mut state.jitter);
         state.held = Some(held);

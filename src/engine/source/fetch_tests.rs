@@ -194,7 +194,7 @@ fn a_call_that_follows_keeps_the_one_place() {
         panic!("it does not go on");
     };
     assert_eq!(
-        (source.in_flight.of_requests.get(), next),
+        (source.in_flight.of_requests.get(), *next),
         (1, call("/second"))
     );
     let (changed, had, _) = done(source.answer(second, &ok("a b"), NOW));

@@ -14,6 +14,7 @@
 
 mod call;
 mod fetch;
+mod held;
 mod negative_cache;
 mod retry;
 mod rules;

@@ -31,7 +31,7 @@ pub struct Tried {
 #[derive(Debug)]
 pub enum Answered {
     /// another call
-    Follow(Pending, Call),
+    Follow(Pending, Box<Call>),
     /// nothing more is fetched
     Done {
         /// what was tried
