@@ -367,13 +367,14 @@ fn what_cannot_be_decided_on_is_one_sentence() {
 #[test]
 fn each_pack_lets_its_key_in_and_nobody_else() {
     let folder = Folder::new();
-    for file in [
-        "envoy/envoy.yaml",
-        "istio/wasm-plugin.yaml",
-        "envoy-gateway/gate.yaml",
-        "apisix/apisix.yaml",
-        "kong/kong.yaml",
+    for (file, host) in [
+        ("envoy/envoy.yaml", "localhost"),
+        ("istio/wasm-plugin.yaml", "ollama.example.com"),
+        ("envoy-gateway/gate.yaml", "ollama.example.com"),
+        ("apisix/apisix.yaml", "localhost"),
+        ("kong/kong.yaml", "localhost"),
     ] {
+        let host = format!("Host: {host}");
         let path = of_repository(file);
         let path = path.to_str().unwrap();
         let bearer = format!("Authorization: Bearer {KEY}");
@@ -389,7 +390,7 @@ fn each_pack_lets_its_key_in_and_nobody_else() {
                 "--header",
                 header,
                 "--header",
-                "Host: localhost",
+                &host,
             ];
             let ran = folder.run_with(arguments, &[("OLLAMA_GATE_KEY", KEY)], b"");
             assert_eq!(ran.code, Some(code), "{file} {code}: {ran:?}");
