@@ -3,23 +3,78 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import httpx
 import pytest
+from demo.pack import ROOT, Pack, mappings
+from support.resources import resources
 from support.world import CHAT, Gate, Reach, StandIn, World
 
 GRPC = ("application/grpc", "application/grpc+proto", "application/grpc+json")
+LUA = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
 
 
-@pytest.fixture(scope="module")
-def down(world: World) -> Gate:
+def without(pack: Pack) -> dict[str, Any]:
+    """In: the static pack. Takes the answers of Envoy's own out of it. Out: its connection manager."""
+    (manager,) = [node for node in mappings(pack.document) if "local_reply_config" in node]
+    del manager["local_reply_config"]
+    manager["http_filters"] = [one for one in manager["http_filters"] if one["name"] != "plain-status"]
+    for host in manager["route_config"]["virtual_hosts"]:
+        host["routes"] = [route for route in host["routes"] if "typed_per_filter_config" not in route]
+    return manager
+
+
+def istio(pack: Pack) -> None:
+    """In: the static pack. Gives it what the resources for Istio have, where Istio puts it."""
+    manager = without(pack)
+    (edge,) = [one for one in resources(ROOT / "istio") if one["kind"] == "EnvoyFilter"]
+    merged, plain = edge["spec"]["configPatches"]
+    manager["local_reply_config"] = merged["patch"]["value"]["typed_config"]["local_reply_config"]
+    assert (plain["applyTo"], plain["patch"]["operation"]) == ("HTTP_FILTER", "INSERT_BEFORE")
+    before = plain["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"]
+    place = [one["name"] for one in manager["http_filters"]].index(before)
+    manager["http_filters"].insert(place, plain["patch"]["value"])
+
+
+def envoy_gateway(pack: Pack) -> None:
+    """In: the static pack. Gives it what the resources for Envoy Gateway have, where Envoy Gateway puts it."""
+    manager = without(pack)
+    by_kind = {one["kind"]: one["spec"] for one in resources(ROOT / "envoy-gateway")}
+    (patch,) = by_kind["EnvoyPatchPolicy"]["jsonPatches"]
+    assert patch["operation"]["path"] == "/filter_chains/0/filters/0/typed_config/local_reply_config"
+    manager["local_reply_config"] = patch["operation"]["value"]
+    (lua,) = by_kind["EnvoyExtensionPolicy"]["lua"]
+    code = {"@type": LUA, "default_source_code": {"inline_string": lua["inline"]}}
+    # Lua stands before wasm there.
+    manager["http_filters"].insert(0, {"name": "lua", "typed_config": code})
+
+
+EDGES = {"envoy": lambda pack: None, "istio": istio, "envoy-gateway": envoy_gateway}
+
+
+def edge(world: World, name: str) -> Pack:
+    """In: a gateway of Envoy's. Out: the static pack with that gateway's answers of its own."""
+    pack = world.pack()
+    EDGES[name](pack)
+    return pack
+
+
+@pytest.fixture(scope="module", params=EDGES)
+def down(request: pytest.FixtureRequest, world: World) -> Gate:
     """A gate before an Ollama that does not run."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    pack = world.pack()
+    pack = edge(world, request.param)
     pack.upstream("127.0.0.1", port)
-    return world.start("down", pack)
+    return world.start(f"down-{request.param}", pack)
+
+
+@pytest.fixture(scope="module", params=EDGES)
+def gate(request: pytest.FixtureRequest, world: World) -> Gate:
+    """A gate before an Ollama that runs."""
+    return world.start(f"replies-{request.param}", edge(world, request.param))
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions", "/v1/messages"])

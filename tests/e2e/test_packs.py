@@ -317,7 +317,7 @@ def test_istios_two_forms_say_the_same() -> None:
 
 
 def test_istios_edge_has_the_values_of_envoys() -> None:
-    (patch,) = read("istio/envoy-filter.yaml")["spec"]["configPatches"]
+    patch, _ = read("istio/envoy-filter.yaml")["spec"]["configPatches"]
     edge = patch["patch"]["value"]["typed_config"]
     (manager,) = [node for node in mappings(Pack("envoy/envoy.yaml").document) if node.get("@type") == edge["@type"]]
     for name, value in edge.items():

@@ -51,7 +51,9 @@ fn environment(template: &mut Template, file: &File, variables: &[String]) -> Re
     let list = format!("[{}]", variables.join(", "));
     let item = format!("- name: {VARIABLE}");
     match (file.host, file.name) {
-        (Host::Envoy, "watched/envoy.yaml") | (Host::Istio, "envoy-filter.yaml") => Ok(()),
+        (Host::Envoy, "watched/envoy.yaml")
+        | (Host::Istio, "envoy-filter.yaml")
+        | (Host::EnvoyGateway, "edge.yaml") => Ok(()),
         (Host::Envoy, _) | (Host::EnvoyGateway, "gate.yaml") => {
             template.replace(&format!("[{VARIABLE}]"), &list)
         }

@@ -52,7 +52,7 @@ macro_rules! file {
 }
 
 /// What is in the packs and changes with the configuration, in the order in which it is applied.
-const FILES: [File; 15] = [
+const FILES: [File; 16] = [
     file!(
         Envoy,
         "envoy",
@@ -107,6 +107,8 @@ const FILES: [File; 15] = [
         true
     ),
     file!(EnvoyGateway, "envoy-gateway", "gateway.yaml", None, true),
+    // Envoy Gateway takes it only where its own configuration allows it.
+    file!(EnvoyGateway, "envoy-gateway", "edge.yaml", None, false),
     file!(
         Apisix,
         "apisix",

@@ -3,7 +3,7 @@
 use super::support::{Folder, Ran, of_repository};
 
 /// The packs whose files change with the configuration: gateway, file, and a file with its configuration.
-const PACKS: [(&str, &str, &str); 15] = [
+const PACKS: [(&str, &str, &str); 16] = [
     ("envoy", "envoy.yaml", "envoy/envoy.yaml"),
     ("envoy", "tls.yaml", "envoy/tls.yaml"),
     ("envoy", "struct.yaml", "envoy/struct.yaml"),
@@ -19,6 +19,7 @@ const PACKS: [(&str, &str, &str); 15] = [
     ("istio", "gateway.yaml", "istio/wasm-plugin.yaml"),
     ("envoy-gateway", "gate.yaml", "envoy-gateway/gate.yaml"),
     ("envoy-gateway", "gateway.yaml", "envoy-gateway/gate.yaml"),
+    ("envoy-gateway", "edge.yaml", "envoy-gateway/gate.yaml"),
     ("apisix", "apisix.yaml", "apisix/apisix.yaml"),
     ("apisix", "config.yaml", "apisix/apisix.yaml"),
     ("kong", "kong.yaml", "kong/kong.yaml"),
@@ -62,6 +63,7 @@ fn what_is_made_holds_the_configuration_that_went_in() {
             "watched/envoy.yaml",
             "envoy-filter.yaml",
             "gateway.yaml",
+            "edge.yaml",
             "config.yaml",
             "kong.conf",
         ]
