@@ -73,6 +73,7 @@ pub enum Reason {
     Misconfigured,
     HostFailure,
     UnreadableList,
+    UpstreamCredentialRefused,
     ClockUnavailable,
     KeysUnavailable,
     KeysPending,
@@ -83,7 +84,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 58] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -135,6 +136,7 @@ impl Reason {
         Self::Misconfigured,
         Self::HostFailure,
         Self::UnreadableList,
+        Self::UpstreamCredentialRefused,
         Self::ClockUnavailable,
         Self::KeysUnavailable,
         Self::KeysPending,
@@ -290,6 +292,11 @@ impl Reason {
                 "a call of the gate to the gateway failed",
             ),
             Self::UnreadableList => (502, "unreadable_list", "the list of models cannot be read"),
+            Self::UpstreamCredentialRefused => (
+                502,
+                "upstream_credential_refused",
+                "the server in front of Ollama refused the gate's own credential",
+            ),
             Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
             Self::KeysUnavailable => (
                 503,

@@ -186,8 +186,8 @@ impl<H: Host> Filter<H> {
 
     /// The head of the response has come, and `ends` is whether nothing follows.
     pub fn response_head(&mut self, ends: bool) -> Flow {
-        if self.exchange.filters_list() {
-            return self.list_head(ends);
+        if self.exchange.reads_response() {
+            return self.read_response(ends);
         }
         self.edit_for_page();
         Flow::Continue
@@ -281,7 +281,7 @@ impl<H: Host> Filter<H> {
             }
             Ok(flow) => {
                 self.part = HeldPart::default();
-                if self.exchange.filters_list() {
+                if self.exchange.reads_response() {
                     self.head = given;
                 }
                 flow

@@ -44,6 +44,9 @@ pub(crate) struct Capabilities {
     /// There is a memory that all configurations in the gateway share. Kong traps without a section of its
     /// own, APISIX has none.
     pub shares_data: bool,
+    /// The head of a response can be answered with another response. Elsewhere it can only be edited: APISIX
+    /// passes over the answer, Kong keeps the head that was there.
+    pub replaces_responses: bool,
     /// How it tells the client's address. `None`: it is not known, so it is not asked.
     pub tells: Option<Tells>,
 }
@@ -85,6 +88,7 @@ impl Capabilities {
         max_body_bytes: ENVOY_MAX_BODY_BYTES,
         blank_before_remove: false,
         shares_data: true,
+        replaces_responses: true,
     };
     const APISIX: Self = Self {
         tells: Some(Tells::RemoteAddr),
@@ -103,6 +107,7 @@ impl Capabilities {
         max_body_bytes: APISIX_MAX_BODY_BYTES,
         blank_before_remove: false,
         shares_data: false,
+        replaces_responses: false,
     };
     const KONG: Self = Self {
         tells: Some(Tells::SourceAddress),
@@ -121,6 +126,7 @@ impl Capabilities {
         max_body_bytes: KONG_MAX_BODY_BYTES,
         blank_before_remove: true,
         shares_data: false,
+        replaces_responses: false,
     };
     /// Nothing that one of the gateways does not bear.
     const PORTABLE: Self = Self {
@@ -140,6 +146,7 @@ impl Capabilities {
         max_body_bytes: KONG_MAX_BODY_BYTES,
         blank_before_remove: true,
         shares_data: false,
+        replaces_responses: false,
     };
 
     /// From what the configuration says and what the gateway has shown itself to be.

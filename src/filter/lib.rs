@@ -33,6 +33,7 @@ mod clock;
 mod counters;
 mod crypto;
 mod deadline;
+mod front;
 mod linger;
 mod list;
 mod response;

@@ -58,10 +58,9 @@ impl<H: Host> Filter<H> {
             let text = String::from_utf8(value?).ok()?;
             text.trim().parse::<usize>().ok()
         };
-        let status = number(value(":status")?).and_then(|status| u16::try_from(status).ok());
         let coding = value("content-encoding")?;
         Ok(ListHead {
-            status: status.ok_or(Status::NOT_FOUND)?,
+            status: self.response_status()?,
             length: number(value("content-length")?),
             coding: Coding::of(coding.as_deref()),
             ends,

@@ -147,7 +147,7 @@ impl<H: Host> Filter<H> {
         Flow::Pause
     }
 
-    fn tell(&self, ready: Option<&Ready>, record: Option<&Record>) {
+    pub(crate) fn tell(&self, ready: Option<&Ready>, record: Option<&Record>) {
         let Some(record) = record else { return };
         if let Some(line) = &record.line {
             self.host.log(record.level, line);

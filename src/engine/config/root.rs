@@ -116,7 +116,7 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (
@@ -136,6 +136,7 @@ pub(super) const TABLES: &[Table] = &[
     ("upstream", upstream::UPSTREAM),
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
     ("upstream.proof", upstream::PROOF),
+    ("upstream.credential", upstream::credential::CREDENTIAL),
     ("log", log::LOG),
     ("host", host::HOST),
 ];
@@ -304,6 +305,10 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             .chain(anonymous.iter().map(allow_anonymous::warning))
             .chain(network::warnings(&network, keys))
             .chain(cors::warning(cors.as_ref(), host))
+            .chain(upstream::credential::warning(
+                upstream.credential.as_ref(),
+                mode.unwrap_or_default(),
+            ))
             .collect(),
         notices: credentials.notices(),
         engine: Engine {

@@ -55,7 +55,9 @@ const DOCUMENTS: [&str; 2] = [
     "upstream": { "host": "localhost:11434",
         "identity_headers": { "subject": "X-A", "credential_id": "X-B", "claims": { "X-C": "email" } },
         "remove_headers": ["X-E"],
-        "proof": { "header": "X-D", "secret": { "env": "SECRET" }, "danger_allow_placeholder_secret": true } },
+        "proof": { "header": "X-D", "secret": { "env": "SECRET" }, "danger_allow_placeholder_secret": true },
+        "credential": { "value": { "env": "SECRET" }, "header": "X-F", "prefix": "Token ",
+            "danger_allow_placeholder_secret": true } },
     "path_prefix": "/ollama",
     "routes": [ { "path": "/api/new", "methods": ["GET"], "scope": "read" },
                 { "prefix": "/api/others", "methods": ["GET"], "scope": "read" } ],
@@ -227,7 +229,6 @@ fn a_field_of_a_later_version_is_refused_and_offered_nowhere() {
     for (path, section, name) in [
         ("", "{}", "login"),
         ("api_keys.", r#"{ "api_keys": {} }"#, "source"),
-        ("upstream.", r#"{ "upstream": {} }"#, "credential"),
     ] {
         let with = |name: &str| {
             let member = format!(r#""{name}": {{}}"#);

@@ -2,7 +2,7 @@
 
 use super::body::{self, HeldRequest};
 use super::request::Request;
-use super::{Engine, Ports, share};
+use super::{Engine, Mode, Ports, share};
 use crate::authn::Asking;
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
@@ -12,7 +12,7 @@ use crate::network::ClientAddress;
 use crate::ollama::body::Members;
 use crate::policy::{self, Pages, Verdict};
 use crate::source::{Refusal, Tried};
-use crate::upstream::{self, Admitted, Prepared, TakenOut};
+use crate::upstream::{self, Admitted, OwnField, Prepared, TakenOut};
 
 /// What the head came to.
 pub(super) enum Decided<'a> {
@@ -67,7 +67,8 @@ impl Engine {
         match policy::public(self.public, route, head, client, pages) {
             Some(Ok(permit)) => {
                 self.check_meant(presented, head, asking)?;
-                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                let own = self.own_credential();
+                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream, own)?;
                 return Ok(Decided::Forward(admitted));
             }
             // A page that brings a credential is not a browser acting by itself.
@@ -90,22 +91,34 @@ impl Engine {
         let found = route.ok_or_else(|| request.unfound());
         match policy::decide(identity, found, head, client, pages)?.judge(request.line())? {
             Verdict::Permitted(permit) => {
-                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                let own = self.own_credential();
+                let admitted = upstream::admit(&permit, head, taken_out, &self.upstream, own)?;
                 Ok(Decided::Forward(admitted))
             }
             Verdict::OnBody(conditional) => {
                 let condition = conditional.condition().clone();
                 if body::is_absent(condition.kind(), head, ports.body)? {
                     let permit = conditional.decide(&Members::default())?;
-                    let admitted = upstream::admit(&permit, head, taken_out, &self.upstream)?;
+                    let own = self.own_credential();
+                    let admitted = upstream::admit(&permit, head, taken_out, &self.upstream, own)?;
                     return Ok(Decided::Forward(admitted));
                 }
                 let held =
                     HeldRequest::new(self, condition, identity, client.known(), head, ports.body)?;
-                let prepared = upstream::prepare(&conditional, head, taken_out, &self.upstream)?;
+                let own = self.own_credential();
+                let rules = &self.upstream;
+                let prepared = upstream::prepare(&conditional, head, taken_out, rules, own)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }
         }
+    }
+
+    /// The gate's own credential for Ollama's front, for a request that is permitted. In report mode a request
+    /// goes on as it came, with the client's credentials in it, and whether it is permitted or not: none of
+    /// them gets the gate's.
+    fn own_credential(&self) -> Option<OwnField<'_>> {
+        let credential = self.upstream.credential.as_ref()?;
+        (self.mode == Mode::Enforce).then(|| credential.field())
     }
 
     /// Passes what a client sends of its own accord on a public route, unless it is wrong: Open WebUI

@@ -22,7 +22,7 @@ pub use mode::{Mode, Watched};
 pub(crate) use record::LogRules;
 pub use record::Record;
 pub use reply::Reply;
-pub use response::ResponseStep;
+pub use response::{CHALLENGES, ResponseStep};
 pub use share::Shared;
 pub use states::{Excess, Exchange, Outcome, Ports, RequestStep, Rest, Unread};
 
@@ -93,6 +93,8 @@ impl Engine {
             Some("cors")
         } else if self.filter_lists {
             Some("filter_lists")
+        } else if self.upstream.credential.is_some() {
+            Some("upstream.credential")
         } else {
             None
         }

@@ -1,7 +1,11 @@
 //! What is done to the head of a response.
 
-use super::Exchange;
+use super::record::Facts;
+use super::request::Request;
+use super::{Engine, Exchange, Outcome};
 use crate::cors::{self, ResponseEdit};
+use crate::denial::{Denial, Reason};
+use crate::http::RequestHead;
 
 /// What the host has to do with the head of a response. It goes on either way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +16,53 @@ pub enum ResponseStep<'a> {
     Edit([ResponseEdit<'a>; 4]),
 }
 
+/// What a refusal of the gate's own credential holds that is not for clients: challenges to the gate, which a
+/// client would take for its own (RFC 9110 sections 11.6.1 and 11.7.1).
+pub const CHALLENGES: [&str; 2] = ["www-authenticate", "proxy-authenticate"];
+
 impl Exchange {
+    /// Whether the head of the response says something to the gate itself.
+    pub const fn reads_response(&self) -> bool {
+        self.carries_own || self.list.is_some()
+    }
+
+    /// Whether the gate's own credential went with the request, so that the status of the response says whether
+    /// Ollama's front took it.
+    pub const fn carries_own_credential(&self) -> bool {
+        self.carries_own
+    }
+
+    /// The response to the request with `head`, which carried the gate's own credential, has this status, if the
+    /// gateway shows it. The answer in its place, if the front refused that credential: the client's was never
+    /// sent there. What cannot be read is taken for a refusal, since it may hold a challenge to the gate.
+    ///
+    /// A 403 goes on: Ollama itself has some, and the front knows the gate then.
+    pub fn own_credential_answered<'a>(
+        &mut self,
+        engine: &'a Engine,
+        head: Option<&RequestHead<'a>>,
+        status: Option<u16>,
+    ) -> Option<Outcome<'a>> {
+        if !std::mem::take(&mut self.carries_own) || !matches!(status, None | Some(401 | 407)) {
+            return None;
+        }
+        let denial = Denial::new(
+            Reason::UpstreamCredentialRefused,
+            "yours was accepted and is not the reason; the operator has to look at `upstream.credential`",
+        );
+        let denial = denial.because(match status {
+            Some(status) => format!("the server in front of Ollama answered with status {status}"),
+            None => "the gateway does not show the status of the response".to_owned(),
+        });
+        let request = head.map(|head| Request::new(engine, head));
+        let facts = Facts {
+            engine: Some(engine),
+            request: request.as_ref(),
+            ..Facts::default()
+        };
+        Some(self.refuse(&facts, &denial))
+    }
+
     /// The head of the response has come: of Ollama's, or of what the gateway itself answers. The
     /// gate's own answers say for themselves what there is to say.
     pub fn response_head(&self) -> ResponseStep<'_> {

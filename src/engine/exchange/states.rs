@@ -90,6 +90,8 @@ pub struct Exchange {
     shared: Option<Box<Shared>>,
     /// the list in the response, where its caller is shown a part of it
     pub(super) list: Option<Box<List>>,
+    /// whether the gate's own credential went with it, so that the response says whether that is good
+    pub(super) carries_own: bool,
 }
 
 /// What stays the same over all events of one request.
@@ -144,6 +146,9 @@ impl Exchange {
         {
             self.expect_list(engine.mode, &facts, decided);
         }
+        self.carries_own = engine.upstream.credential.is_some()
+            && engine.mode.watched().is_none()
+            && decided.is_ok();
         match decided {
             Ok(Decided::Forward(admitted)) => {
                 self.forwarded = true;
@@ -363,6 +368,7 @@ impl Exchange {
         self.forwarded = watched.is_some();
         self.pending = None;
         self.held = None;
+        self.carries_own = false;
         let record = Some(Record::denied(facts, denial, mode));
         if let Some(watched) = watched {
             let step = RequestStep::Watch(watched);

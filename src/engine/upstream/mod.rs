@@ -1,9 +1,11 @@
 //! What Ollama sees: no credential of the client's, the right Host, and only the identity headers
 //! that the configuration asks for.
 
+mod credential;
 mod rules;
 mod taken_out;
 
+pub(crate) use credential::{MAX_VALUE_BYTES, OwnCredential, OwnField};
 pub(crate) use rules::{FRAMING, NamePattern, Proof, UpstreamRules};
 pub(crate) use taken_out::TakenOut;
 
@@ -65,7 +67,8 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Turns `permit` into the admission of the request with `head`, without what is `taken_out`.
+/// Turns `permit` into the admission of the request with `head`, without what is `taken_out`, and with the
+/// gate's `own` credential.
 ///
 /// # Errors
 /// [`Reason::UnsafeIdentity`] if a value that the configuration wants in a header holds a control
@@ -75,8 +78,9 @@ pub(crate) fn admit<'a>(
     head: &RequestHead<'a>,
     taken_out: TakenOut<'a>,
     rules: &'a UpstreamRules,
+    own: Option<OwnField<'a>>,
 ) -> Result<Admitted<'a>, Denial> {
-    let edits = edits(permit.caller(), head, taken_out, rules)?;
+    let edits = edits(permit.caller(), head, taken_out, rules, own)?;
     Ok(Admitted { edits })
 }
 
@@ -90,8 +94,9 @@ pub(crate) fn prepare<'a>(
     head: &RequestHead<'a>,
     taken_out: TakenOut<'a>,
     rules: &'a UpstreamRules,
+    own: Option<OwnField<'a>>,
 ) -> Result<Prepared<'a>, Denial> {
-    let edits = edits(conditional.caller(), head, taken_out, rules)?;
+    let edits = edits(conditional.caller(), head, taken_out, rules, own)?;
     Ok(Prepared { edits })
 }
 
@@ -100,6 +105,7 @@ fn edits<'a>(
     head: &RequestHead<'a>,
     taken_out: TakenOut<'a>,
     rules: &'a UpstreamRules,
+    own: Option<OwnField<'a>>,
 ) -> Result<Vec<Edit<'a>>, Denial> {
     let mut edits = taken_out.removals;
     if let Caller::Known(identity) = caller {
@@ -128,6 +134,10 @@ fn edits<'a>(
         edits.retain(|edit| !is_of(edit, proof.header.as_bytes()));
         let secret = proof.secret.expose().as_str();
         edits.push(Edit::Set(&proof.header, secret.into()));
+    }
+    if let Some(own) = own {
+        edits.retain(|edit| !is_of(edit, own.name().as_bytes()));
+        edits.push(own.edit());
     }
     // Asking with the Host that stands there already is no change, and a call less.
     if head.only_host() != Some(rules.host.as_bytes()) {

@@ -1,10 +1,11 @@
 //! What the configuration says of the way to Ollama.
 
+use super::OwnCredential;
 use crate::http::{begins, resembles};
 use crate::secret::Secret;
 
 /// What the configuration says of the way to Ollama.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct UpstreamRules {
     /// the Host that Ollama is asked with; bound to loopback it refuses foreign ones
     pub host: String,
@@ -20,6 +21,8 @@ pub(crate) struct UpstreamRules {
     pub removed_headers: Vec<NamePattern>,
     /// what shows a guard behind the gate that a request has come through it
     pub proof: Option<Proof>,
+    /// what Ollama's own front wants to see of the gate
+    pub credential: Option<OwnCredential>,
 }
 
 /// A header with a secret that only the gate and a guard behind it know.
@@ -74,6 +77,7 @@ impl UpstreamRules {
     /// The headers that the gate alone writes or reads.
     pub(super) fn own_headers(&self) -> impl Iterator<Item = &str> {
         let proof = self.proof.as_ref().map(|proof| &proof.header);
+        let credential = self.credential.as_ref().map(OwnCredential::header);
         [&self.subject_header, &self.credential_id_header]
             .into_iter()
             .flatten()
@@ -81,5 +85,6 @@ impl UpstreamRules {
             .chain(&self.claim_headers)
             .chain(&self.token_headers)
             .map(String::as_str)
+            .chain(credential)
     }
 }

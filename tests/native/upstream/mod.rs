@@ -2,6 +2,7 @@
 
 mod claim_headers;
 mod copies;
+mod credential;
 mod headers;
 mod proof;
 mod share_identity;

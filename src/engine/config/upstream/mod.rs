@@ -1,5 +1,7 @@
 //! `upstream`, `path_prefix`
 
+pub(super) mod credential;
+
 use super::field::{Field, Shape};
 use super::headers::HeaderNames;
 use super::jwt::claim;
@@ -27,12 +29,16 @@ table! {
             "a header with a secret that every request which the gate lets on carries, so that a guard behind it in \
              the gateway can refuse what has not come through the gate. Default: none",
         ),
+        credential: Field::optional(
+            Shape::Object(credential::CREDENTIAL),
+            "what the server in front of Ollama wants to see of the gate itself, such as a hosted Ollama or a company's              proxy. It is set on every request that goes on, the public ones too, and on nothing in report mode.              Default: none",
+        ),
         remove_headers: Field::optional(
             Shape::List(&Shape::Pattern(r"^[A-Za-z0-9-]{1,64}\*?$")),
             "headers that Ollama does not see, beside those that it never sees: names such as `X-Team-Secret`, or \
              with `*` at the end what they begin with, such as `x-corp-*`. Default: none",
         ),
-    } later ["credential"]
+    }
 }
 
 table! {
@@ -120,8 +126,11 @@ pub(super) fn read(
     }
     let proof = section.and_then(|section| section.proof.node());
     let proof = proof.and_then(|node| read_proof(reader, taken, &node));
+    let credential = section.and_then(|section| section.credential.node());
+    let credential = credential.and_then(|node| credential::read(reader, taken, &node));
     let rules = UpstreamRules {
         proof,
+        credential,
         host: host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
         subject_header,
         credential_id_header,

@@ -1,0 +1,76 @@
+//! What the server in front of Ollama says of the gate's own credential.
+
+use crate::{Filter, Flow, Host, Status};
+use ollama_gate_engine::{CHALLENGES, Level, Outcome, RequestStep};
+
+impl<H: Host> Filter<H> {
+    /// The head of a response has come that says something to the gate itself, and `ends` is whether nothing
+    /// follows.
+    #[inline(never)] // or those who read none pay for it
+    pub(crate) fn read_response(&mut self, ends: bool) -> Flow {
+        if self.exchange.carries_own_credential()
+            && let Some(flow) = self.read_verdict()
+        {
+            return flow;
+        }
+        if self.exchange.filters_list() {
+            return self.list_head(ends);
+        }
+        self.edit_for_page();
+        Flow::Continue
+    }
+
+    /// Reads the status, and answers in the place of a refusal.
+    fn read_verdict(&mut self) -> Option<Flow> {
+        let ready = self.ready.clone()?;
+        let replaces = ready.capabilities.replaces_responses;
+        if !replaces {
+            self.edit_for_page();
+        }
+        let status = self.response_status().ok();
+        let given = self.head.clone();
+        let head = given.read().ok().and_then(Result::ok);
+        let outcome = self
+            .exchange
+            .own_credential_answered(&ready.engine, head.as_ref(), status);
+        let flow = outcome.map(|outcome| match &outcome.step {
+            RequestStep::Reply(reply) if replaces => {
+                self.reply(Some(&ready), reply, outcome.record.as_ref())
+            }
+            _ => {
+                self.tell(Some(&ready), outcome.record.as_ref());
+                self.hide_refusal(&outcome);
+                Flow::Continue
+            }
+        });
+        flow.or((!replaces).then_some(Flow::Continue))
+    }
+
+    /// Takes the challenges out of the head, and sets the status of the answer that cannot be given. The body
+    /// stays the front's.
+    fn hide_refusal(&self, outcome: &Outcome<'_>) {
+        let RequestStep::Reply(reply) = &outcome.step else {
+            return;
+        };
+        let status = reply.status.to_string();
+        let mut challenges = CHALLENGES.into_iter();
+        let hidden = challenges
+            .try_for_each(|name| self.host.remove_response_header(name))
+            .and_then(|()| self.host.set_response_header(":status", &status));
+        if let Err(Status(status)) = hidden {
+            let line = format!(
+                "ollama-gate: could not hide the refusal of the gate's own credential: host call failed with \
+                 status {status}"
+            );
+            self.host.log(Level::Error, &line);
+        }
+    }
+
+    /// The status of the response.
+    pub(crate) fn response_status(&self) -> Result<u16, Status> {
+        let status = self.host.response_header(":status")?;
+        let text = status.and_then(|status| String::from_utf8(status).ok());
+        let status = text.and_then(|text| text.trim().parse().ok());
+        status.ok_or(Status::NOT_FOUND)
+    }
+}
