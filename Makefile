@@ -1,7 +1,7 @@
 # ollama-gate. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run key test test-native test-wasm test-e2e bench lint docs clean
+.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e bench lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,12 @@ help: ## this list
 
 wasm: ## build the filter: dist/ollama_gate.wasm, and the one for Envoy
 	@sh scripts/wasm.sh
+
+dist: ## build the artefacts of a release into dist/ollama-gate-VERSION/
+	@python3 scripts/artefacts.py
+
+dist-check: ## build them in two clean clones and compare every byte (two builds from nothing)
+	@python3 scripts/artefacts_check.py
 
 run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentials
 	@sh scripts/python-env.sh run

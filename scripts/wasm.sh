@@ -32,11 +32,9 @@ add_target() {
     timeout 120 rustup target add "$TARGET" >&2 && has_target
 }
 
-# SIMD is on: every gateway's engine has it. The compiler writes the paths of sources into panic messages; the module says nothing about the
-# machine that built it. Flags are separated by 0x1f, so that a path may hold a space.
+# SIMD is on: every gateway's engine has it. The module says nothing about the machine that built it.
 flags() {
-    printf -- '-Ctarget-feature=+simd128\037--remap-path-prefix=%s=cargo\037--remap-path-prefix=%s=rust\037--remap-path-prefix=%s=ollama-gate' \
-        "${CARGO_HOME:-$HOME/.cargo}" "$1" "$(pwd)"
+    printf -- '-Ctarget-feature=+simd128\037%s' "$(sh scripts/remap.sh "$1")"
 }
 
 # With both crate types in Cargo.toml cargo drops LTO without a word, so the one is named here.
