@@ -38,6 +38,19 @@ impl Method {
     }
 }
 
+/// What browsers send by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentByBrowser {
+    /// a password that it was told once
+    Password,
+    /// a cookie
+    Cookie,
+    /// the token that a proxy adds for whoever is signed in there
+    ProxyHeader,
+    /// nothing, where that is enough
+    Nothing,
+}
+
 /// When a proof is worth nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
@@ -84,8 +97,8 @@ pub struct Identity<'e> {
     pub claims: Option<Rc<[Option<String>]>>,
     /// whether a previous secret still proved it
     pub by_previous_secret: bool,
-    /// whether a browser may have sent the proof by itself, on whatever page its user is
-    pub by_browser: bool,
+    /// what of the proof a browser may have sent by itself, on whatever page its user is
+    pub by_browser: Option<SentByBrowser>,
     /// when that is no proof any more
     pub expiry: Option<Expiry>,
     /// where it may come from, beside the rules for everybody; of a key only
@@ -130,7 +143,7 @@ mod tests {
             unmapped: None,
             claims: None,
             by_previous_secret: false,
-            by_browser: false,
+            by_browser: None,
             expiry: None,
             allow_from: Some(&only),
             rules: RuleSet::default(),

@@ -1,33 +1,80 @@
 //! Why a request without a credential that could be checked is refused.
 
 use super::Authenticators;
+use super::api_key::KeyRing;
+use super::basic::Users;
+use super::jwt::Tokens;
 use crate::cors;
-use crate::credential::{Flaw, Leftover, MAX_CREDENTIAL, Presented};
+use crate::credential::{CredentialHeader, Flaw, Leftover, MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, Place, RequestHead};
 use std::borrow::Cow;
 
-/// How to send a key, for whoever sent something else.
-macro_rules! send_a_key {
-    () => {
-        "send `Authorization: Bearer <your key>`"
-    };
+/// How to send a credential that this configuration accepts. Put together once: what strangers send most is
+/// nothing.
+#[derive(Debug)]
+pub(super) struct Advice {
+    /// for whoever sent something else
+    send: String,
+    /// for whoever sent nothing
+    missing: String,
 }
-const SEND_A_KEY: &str = send_a_key!();
 
-/// What to do where nothing was sent at all, which is what strangers send most: put together once.
-macro_rules! send_one {
-    ($cli:literal) => {
-        concat!(
-            send_a_key!(),
-            "; Ollama's Python library sends what OLLAMA_API_KEY holds, the JavaScript one takes it in \
-             `headers`, and the `ollama` program ",
-            $cli
-        )
-    };
+impl Advice {
+    /// For these keys, tokens and users, with the places that every gate looks at and those that are
+    /// `configured`. Whether keys of `ollama` CLIs are known is `may_sign`.
+    pub(super) fn new(
+        keys: &KeyRing,
+        tokens: &Tokens,
+        users: &Users,
+        may_sign: bool,
+        configured: &[CredentialHeader],
+    ) -> Self {
+        let by_bearer = !keys.is_empty() || tokens.accepts_credentials();
+        let what = if keys.is_empty() { "token" } else { "key" };
+        let mut places = Vec::new();
+        if by_bearer {
+            places.push(format!("`Authorization: Bearer <your {what}>`"));
+            places.extend(configured.iter().map(|own| own.example(what)));
+        }
+        if !users.is_empty() {
+            places.push("a name and a password (`Authorization: Basic`)".to_owned());
+        }
+        let cookies = tokens.cookies();
+        places.extend(cookies.map(|(_, name)| {
+            format!("the cookie `{name}` of a browser that is signed in where it comes from")
+        }));
+        let proxies = tokens.assertion_headers();
+        places
+            .extend(proxies.map(|(_, name)| format!("`{name}`, by way of the proxy that adds it")));
+        let program = if may_sign {
+            "signs with its own SSH key where OLLAMA_AUTH=1 is set"
+        } else {
+            "sends no key: it needs `ollama_cli` in the gate's configuration"
+        };
+        let Some(last) = places.pop() else {
+            let send = format!("the `ollama` program {program}");
+            return Self {
+                missing: send.clone(),
+                send,
+            };
+        };
+        let send = match places.join(", ") {
+            first if first.is_empty() => format!("send {last}"),
+            first => format!("send {first} or {last}"),
+        };
+        let libraries = if by_bearer {
+            "Ollama's Python library sends what OLLAMA_API_KEY holds, the JavaScript one takes it in \
+             `headers`, and "
+        } else {
+            ""
+        };
+        Self {
+            missing: format!("{send}; {libraries}the `ollama` program {program}"),
+            send,
+        }
+    }
 }
-const SEND_ONE_OR_SIGN: &str = send_one!("signs with its own SSH key where OLLAMA_AUTH=1 is set");
-const SEND_ONE: &str = send_one!("sends no key: it needs `ollama_cli` in the gate's configuration");
 
 impl Authenticators {
     /// The refusal of the request with `head`, in which `presented` holds nothing that could be
@@ -46,10 +93,11 @@ impl Authenticators {
                 ),
             ),
             Some(Leftover::Scheme(scheme)) => {
+                let send = &self.advice.send;
                 let advice = match scheme {
-                    Some(scheme) => format!("the scheme `{scheme}` is not accepted, {SEND_A_KEY}"),
+                    Some(scheme) => format!("the scheme `{scheme}` is not accepted, {send}"),
                     None => format!(
-                        "the first word in `Authorization` is no scheme that is accepted, {SEND_A_KEY}"
+                        "the first word in `Authorization` is no scheme that is accepted, {send}"
                     ),
                 };
                 Denial::new(Reason::UnsupportedCredential, advice)
@@ -85,10 +133,7 @@ impl Authenticators {
                     site in `cors.allow_origins`, or a program outside the browser sends the request"
                 .into();
         }
-        match self.signers {
-            Some(_) => SEND_ONE_OR_SIGN.into(),
-            None => SEND_ONE.into(),
-        }
+        self.advice.missing.clone().into()
     }
 }
 

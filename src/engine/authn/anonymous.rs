@@ -4,7 +4,7 @@ use crate::credential::Presented;
 use crate::denial::Reason;
 use crate::grant::ScopeSet;
 use crate::grant::{BodyRules, RuleSet};
-use crate::identity::{Identity, Method};
+use crate::identity::{Identity, Method, SentByBrowser};
 use crate::ollama::Route;
 use crate::source::Refusal;
 use std::rc::Rc;
@@ -60,7 +60,7 @@ impl Anonymous {
             unmapped: None,
             claims: None,
             by_previous_secret: false,
-            by_browser: true,
+            by_browser: Some(SentByBrowser::Nothing),
             allow_from: None,
             expiry: None,
             rules: RuleSet::own(&self.rules),

@@ -10,7 +10,7 @@ use crate::credential::{Flaw, MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
-use crate::identity::{Identity, Method};
+use crate::identity::{Identity, Method, SentByBrowser};
 use crate::source::Refusal;
 use std::rc::Rc;
 
@@ -42,6 +42,15 @@ impl<'a> BrowserCredential<'a> {
             None
         };
         Ok(found.map(Box::new))
+    }
+
+    /// What of it a browser sends by itself.
+    const fn sent(&self) -> SentByBrowser {
+        match self {
+            Self::Login(..) => SentByBrowser::Password,
+            Self::Token(TokenUse::Assertion(_), _) => SentByBrowser::ProxyHeader,
+            Self::Token(..) => SentByBrowser::Cookie,
+        }
     }
 
     fn login(text: &'a str, beside: Option<&str>) -> Result<Self, Denial> {
@@ -135,6 +144,7 @@ impl Authenticators {
         head: &RequestHead<'_>,
         asking: Asking<'_>,
     ) -> Result<Identity<'e>, Refusal> {
+        let sent = credential.sent();
         let identity = match credential {
             BrowserCredential::Login(text, login) => self.behind_login(text, login, head, asking),
             BrowserCredential::Token(usage, token) => {
@@ -142,7 +152,7 @@ impl Authenticators {
             }
         };
         Ok(Identity {
-            by_browser: true,
+            by_browser: Some(sent),
             ..identity?
         })
     }
@@ -195,7 +205,7 @@ impl Authenticators {
             unmapped: None,
             claims: None,
             by_previous_secret: false,
-            by_browser: true,
+            by_browser: Some(SentByBrowser::Password),
             allow_from: None,
             expiry: None,
             rules: RuleSet::own(&user.rules),

@@ -17,7 +17,7 @@ mod shares;
 pub(crate) use back_off::{Attempts, BackOff, BackOffLimits};
 pub(crate) use require::Requirement;
 
-use crate::credential::Presented;
+use crate::credential::{CredentialHeader, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::RequestHead;
@@ -25,6 +25,7 @@ use crate::identity::{Expiry, Identity, Method};
 use crate::network::ClientAddress;
 use crate::source::{News, Refusal, Tried};
 use crate::time::Clock;
+use absent::Advice;
 pub(crate) use anonymous::Anonymous;
 use api_key::{ApiKey, KeyRing};
 use basic::Users;
@@ -41,24 +42,28 @@ pub(crate) struct Authenticators {
     signers: Option<Signers>,
     users: Users,
     back_off: Option<BackOff>,
+    advice: Advice,
 }
 
 impl Authenticators {
-    /// From the configuration's keys, token issuers and users.
-    pub(crate) const fn new(keys: KeyRing, tokens: Tokens, users: Users) -> Self {
+    /// From the configuration's keys, token issuers, users and keys of `ollama` CLIs, and the headers that it
+    /// adds to those in which credentials come.
+    pub(crate) fn new(
+        keys: KeyRing,
+        tokens: Tokens,
+        users: Users,
+        signers: Option<Signers>,
+        headers: &[CredentialHeader],
+    ) -> Self {
+        let advice = Advice::new(&keys, &tokens, &users, signers.is_some(), headers);
         Self {
             keys,
             tokens,
-            signers: None,
+            signers,
             users,
             back_off: None,
+            advice,
         }
-    }
-
-    /// With the keys of `ollama` CLIs too.
-    #[must_use]
-    pub(crate) fn with_signers(self, signers: Option<Signers>) -> Self {
-        Self { signers, ..self }
     }
 
     /// Whoever is wrong again and again is held back, within these limits.
@@ -182,7 +187,7 @@ impl Authenticators {
             unmapped: None,
             claims: None,
             by_previous_secret: false,
-            by_browser: false,
+            by_browser: None,
             allow_from: None,
             expiry: signer.expiry(),
             rules: RuleSet::own(&signer.rules),
@@ -205,7 +210,7 @@ impl Authenticators {
             unmapped: token.unmapped().clone(),
             claims: Some(Rc::clone(token.forwarded())),
             by_previous_secret: token.by_a_previous_secret(),
-            by_browser: false,
+            by_browser: None,
             allow_from: None,
             expiry: self.tokens.expiry(&token),
             rules: RuleSet::own(token.rules()),
@@ -227,7 +232,7 @@ impl Authenticators {
             unmapped: None,
             claims: None,
             by_previous_secret: false,
-            by_browser: false,
+            by_browser: None,
             allow_from: key.allow_from.as_ref(),
             expiry: key.expiry(),
             rules: RuleSet::own(&key.rules),

@@ -88,7 +88,7 @@ impl Credentials {
     /// What checks them, and hands `claims` on.
     pub(super) fn authenticators(self, claims: Vec<ForwardedClaim>) -> Authenticators {
         let tokens = Tokens::new(self.issuers, claims);
-        Authenticators::new(self.keys, tokens, self.users).with_signers(self.signers)
+        Authenticators::new(self.keys, tokens, self.users, self.signers, &self.headers)
     }
 
     fn may_sign(&self) -> bool {

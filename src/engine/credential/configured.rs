@@ -18,6 +18,19 @@ impl CredentialHeader {
         self.name.eq_ignore_ascii_case(Place::Authorization.name())
     }
 
+    /// How it is written with `what` of the caller's in it.
+    pub(crate) fn example(&self, what: &str) -> String {
+        let name = if self.is_authorization() {
+            Place::Authorization.name()
+        } else {
+            &self.name
+        };
+        match &self.scheme {
+            Some(scheme) => format!("`{name}: {scheme} <your {what}>`"),
+            None => format!("`{name}: <your {what}>`"),
+        }
+    }
+
     /// What stands in `value` behind its scheme, if it begins with that.
     pub(crate) fn behind_scheme<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
         let scheme = self.scheme.as_ref()?;

@@ -9,7 +9,7 @@ use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
-use crate::identity::{Expiry, Identity, Method};
+use crate::identity::{Expiry, Identity, Method, SentByBrowser};
 use crate::network::ClientAddress;
 use crate::ollama::Named;
 use crate::ollama::body::{BodyKind, CodedReader, Reader, reads_none};
@@ -59,7 +59,7 @@ pub(super) struct Owner {
     subject: Rc<str>,
     scopes: ScopeSet,
     by_previous_secret: bool,
-    by_browser: bool,
+    by_browser: Option<SentByBrowser>,
     expiry: Option<Expiry>,
     /// whether a token is what proves it, or a part of that
     by_token: bool,

@@ -36,7 +36,7 @@ fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Ident
         unmapped: None,
         claims: None,
         by_previous_secret: false,
-        by_browser: false,
+        by_browser: None,
         allow_from: None,
         expiry: None,
         rules: RuleSet::own(&own).and(RuleSet::own(&of_user)),

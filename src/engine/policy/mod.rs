@@ -81,11 +81,8 @@ pub(crate) fn decide<'p, 'e>(
     pages: Pages<'_>,
 ) -> Result<InScope<'p, 'e>, Denial> {
     identity.check_network(client)?;
-    if identity.by_browser {
-        match identity.method {
-            Method::Anonymous => origin::check(head, pages)?,
-            _ => origin::check_by_browser(head, pages)?,
-        }
+    if let Some(sent) = identity.by_browser {
+        origin::check_by_browser(head, pages, sent)?;
     }
     let route = route?;
     if !identity.scopes.grants(route.scope()) {
@@ -107,6 +104,7 @@ pub(crate) fn decide<'p, 'e>(
 mod tests {
     use super::*;
     use crate::grant::RuleSet;
+    use crate::identity::SentByBrowser;
     use crate::network::{Connection, NetworkRules, Peer};
     use crate::ollama::{ROUTES, Scope};
 
@@ -119,7 +117,7 @@ mod tests {
             unmapped: None,
             claims: None,
             by_previous_secret: false,
-            by_browser: false,
+            by_browser: None,
             allow_from: None,
             expiry: None,
             rules: RuleSet::default(),
@@ -181,7 +179,7 @@ mod tests {
     fn what_a_browser_sends_by_itself_is_denied_to_a_page_from_elsewhere_on_every_route() {
         let meant = identity(ScopeSet::EVERY);
         let by_browser = Identity {
-            by_browser: true,
+            by_browser: Some(SentByBrowser::Cookie),
             ..meant.clone()
         };
         let rules = NetworkRules::default();

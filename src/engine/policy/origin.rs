@@ -8,10 +8,26 @@ use super::Hosts;
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::{Authority, FieldKind, RequestHead};
+use crate::identity::SentByBrowser;
 
-/// Advice for whoever was made to send a credential.
-const BY_BROWSER: &str = "a page from elsewhere may not use the cookie or password that the browser \
-                       sends by itself, let it send a key of its own";
+/// Advice for whoever was made to send this.
+const fn advice(sent: SentByBrowser) -> &'static str {
+    match sent {
+        SentByBrowser::Password => {
+            "a page from elsewhere may not use the password that the browser sends by itself, let it \
+             send a key of its own"
+        }
+        SentByBrowser::Cookie => {
+            "a page from elsewhere may not use the cookie that the browser sends by itself, let it send \
+             a key of its own"
+        }
+        SentByBrowser::ProxyHeader => {
+            "a page from elsewhere may not use the token that a proxy adds to what the browser sends, \
+             let it send a key of its own"
+        }
+        SentByBrowser::Nothing => "a page from elsewhere may ask only with a credential of its own",
+    }
+}
 
 /// Whose pages may use the gate.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,20 +38,24 @@ pub(crate) struct Pages<'e> {
     pub hosts: Option<&'e Hosts>,
 }
 
-/// The same for a request whose credential the browser may have sent by itself.
+/// The same for a request without a credential.
 ///
 /// # Errors
 /// [`Reason::OriginDenied`].
-pub(crate) fn check_by_browser(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
-    check(head, pages).map_err(|denial| Denial::new(denial.reason(), BY_BROWSER))
+pub(crate) fn check(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+    check_by_browser(head, pages, SentByBrowser::Nothing)
 }
 
 /// Passes a request without `Origin`, with that of the host it is sent to, or with one that the
-/// configuration lists.
+/// configuration lists. The browser may have `sent` by itself what proves its caller.
 ///
 /// # Errors
 /// [`Reason::OriginDenied`] for any other, `null` included.
-pub(crate) fn check(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+pub(crate) fn check_by_browser(
+    head: &RequestHead<'_>,
+    pages: Pages<'_>,
+    sent: SentByBrowser,
+) -> Result<(), Denial> {
     let listed = |origin| pages.cors.is_some_and(|cors| cors.knows(origin).is_some());
     if head
         .values(FieldKind::Origin)
@@ -43,8 +63,7 @@ pub(crate) fn check(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Deni
     {
         return Ok(());
     }
-    let advice = "a page from elsewhere may ask only with a credential of its own";
-    Err(Denial::new(Reason::OriginDenied, advice))
+    Err(Denial::new(Reason::OriginDenied, advice(sent)))
 }
 
 /// Whether `origin` (RFC 6454 section 7, `scheme://host[:port]`) is where the request with `head` was

@@ -28,7 +28,7 @@ fn each_flaw_of_a_credential_has_a_sentence_of_its_own() {
             "accept",
             "*/*",
             "missing_credential",
-            "send `Authorization: Bearer <your key>`; Ollama",
+            "send `Authorization: Bearer <your key>` or the cookie `session` of a browser",
         ),
         (
             "authorization",

@@ -500,8 +500,13 @@ fn a_password_does_not_open_a_public_route_to_pages_of_other_sites() {
     let world = World::new(&open);
     let pair = basic("alice:correct horse");
     let fields = [("authorization", pair.as_str()), ("origin", "null")];
-    let denied = world.send("GET", "/", &fields).verdict();
-    assert_eq!(denied, refused(403, "origin_denied"));
+    let denied = world.send("GET", "/", &fields);
+    assert_eq!(denied.verdict(), refused(403, "origin_denied"));
+    let told = denied.body()["error"].to_string();
+    assert!(
+        told.contains("the password that the browser sends"),
+        "{told}"
+    );
     assert_eq!(world.send("GET", "/", &fields[..1]).verdict(), ok());
     let wrong = basic("alice:wrong");
     let wrong = world.send("GET", "/", &[("authorization", &wrong)]);

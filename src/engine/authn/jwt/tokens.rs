@@ -127,6 +127,11 @@ impl Tokens {
         })
     }
 
+    /// Whether a token is taken where every gate looks for a credential.
+    pub(crate) fn accepts_credentials(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.header.is_none())
+    }
+
     /// The headers, lower-case, in which tokens come that name the user of an API key.
     pub(crate) fn user_headers(&self) -> impl Iterator<Item = &str> {
         self.issuers
