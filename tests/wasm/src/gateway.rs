@@ -12,7 +12,7 @@ use crate::profile::{AfterRefusal, Profile};
 use crate::record::Record;
 use crate::recorder::Recorder;
 use crate::world::World;
-use crate::{abi, module, wasi};
+use crate::{abi, meter, module, wasi};
 
 /// What one callback may use up before it counts as hanging.
 pub(crate) const FUEL: u64 = 10_000_000_000;
@@ -281,9 +281,11 @@ impl Gateway {
             .collect();
         let mut answer = vec![Val::I32(0); function.ty(&self.store).results().len()];
         self.store.set_fuel(FUEL).expect("fuel is on");
+        let before = self.executed();
+        self.store.data_mut().executed_before = before;
         self.store.data_mut().recorder.call(export, arguments);
         let ended = function.call(&mut self.store, &values, &mut answer);
-        let used = FUEL - self.store.get_fuel().expect("fuel is on");
+        let used = self.executed() - before;
         let world = self.store.data_mut();
         world.record.fuel += used;
         let ended = ended.map(|()| number(&answer));
@@ -293,6 +295,12 @@ impl Gateway {
             self.fail(format!("{export}: {error}\n{stderr}"));
             None
         })
+    }
+
+    /// How many instructions the module has executed; none of a module without a counter.
+    fn executed(&self) -> u64 {
+        let counter = self.instance.get_global(&self.store, meter::COUNTER);
+        meter::read(counter.map(|counter| counter.get(&self.store)))
     }
 
     pub(crate) fn fail(&mut self, what: String) {

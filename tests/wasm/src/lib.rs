@@ -25,6 +25,7 @@ pub mod istio;
 pub mod kong;
 pub mod kong_router;
 pub mod map;
+pub mod meter;
 pub mod module;
 pub mod nginx;
 pub mod profile;

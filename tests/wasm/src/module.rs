@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use wasmi::{Config, Engine, Module};
 
+use crate::meter::metered;
+
 /// Which of the two files is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
@@ -77,16 +79,20 @@ pub(crate) fn compiled(build: Build) -> &'static Module {
     held.get_or_init(|| compile(bytes(build)))
 }
 
-/// Compiles any module, binary or text, with fuel metering.
+/// Compiles any module, binary or text, with a counter of instructions if it is binary.
 ///
 /// # Panics
 /// When it is not valid.
 #[must_use]
 pub fn compile(wasm: &[u8]) -> Module {
     let mut config = Config::default();
+    // Only so that what hangs comes to an end: see `meter`.
     config.consume_fuel(true);
-    // Translated ahead, so that no request pays for it in fuel.
     config.compilation_mode(wasmi::CompilationMode::Eager);
     let engine = Engine::new(&config);
-    Module::new(&engine, wasm).unwrap_or_else(|error| panic!("the module: {error}"))
+    let metered = wasm.starts_with(b"\0asm").then(|| metered(wasm));
+    let metered = metered.transpose();
+    let metered = metered.unwrap_or_else(|error| panic!("the module: {error}"));
+    Module::new(&engine, metered.as_deref().unwrap_or(wasm))
+        .unwrap_or_else(|error| panic!("the module: {error}"))
 }

@@ -85,7 +85,7 @@ pub struct HostCall {
     pub about: String,
     /// What the host answered.
     pub status: i32,
-    /// Fuel that the callback had used up when it made the call.
+    /// How many instructions the callback had executed when it made the call.
     pub fuel: u64,
 }
 
@@ -102,7 +102,7 @@ pub struct Record {
     pub fetches: Vec<Call>,
     /// Counters by name and what was added.
     pub metrics: BTreeMap<String, i64>,
-    /// Instructions, in the interpreter's fuel.
+    /// How many instructions were executed.
     pub fuel: u64,
 }
 

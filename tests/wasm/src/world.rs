@@ -108,6 +108,8 @@ pub struct World {
     pub large_header_buffers: bool,
     /// What is being recorded.
     pub record: Record,
+    /// How many instructions were executed before the callback that runs.
+    pub executed_before: u64,
     /// Plugin configuration by root context.
     pub configurations: BTreeMap<u32, Vec<u8>>,
     /// Streams by context.
@@ -177,6 +179,7 @@ impl World {
             redirects: false,
             large_header_buffers: false,
             record: Record::default(),
+            executed_before: 0,
             configurations: BTreeMap::new(),
             streams: BTreeMap::new(),
             context: 0,

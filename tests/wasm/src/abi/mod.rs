@@ -7,10 +7,10 @@ mod headers;
 mod other;
 mod stream;
 
-use wasmi::{Caller, Error, Linker};
+use wasmi::{Caller, Error, Extern, Linker};
 
-use crate::gateway::FUEL;
 use crate::guest::crash;
+use crate::meter;
 use crate::profile::Crash;
 use crate::world::World;
 
@@ -36,8 +36,12 @@ pub fn call(
     body: impl FnOnce(&mut Caller<'_, World>) -> Result<i32, Error>,
 ) -> Result<i32, Error> {
     let index = caller.data_mut().begin(name);
-    let left = caller.get_fuel().unwrap_or_default();
-    caller.data_mut().record.calls[index].fuel = FUEL.saturating_sub(left);
+    let counter = caller
+        .get_export(meter::COUNTER)
+        .and_then(Extern::into_global);
+    let executed = meter::read(counter.map(|counter| counter.get(&*caller)));
+    let before = caller.data().executed_before;
+    caller.data_mut().record.calls[index].fuel = executed - before;
     let context = caller.data().context;
     caller.data_mut().recorder.host(name, arguments, context);
     let answer = match caller.data().refusal(index, name) {

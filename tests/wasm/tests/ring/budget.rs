@@ -1,4 +1,4 @@
-//! What a request costs: host calls, and fuel, which no busy machine changes.
+//! What a request costs: host calls, and fuel: executed instructions, which no busy machine changes.
 
 use std::path::PathBuf;
 
