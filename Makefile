@@ -1,7 +1,7 @@
 # ollama-gate. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e bench lint docs clean
+.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e bench lint docs book clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ lint: ## formatting, clippy on both targets, Python, shell, dependencies
 
 docs: ## write the generated parts of docs/ anew
 	UPDATE_DOCS=1 cargo test --locked --test native documents:: -- --test-threads=1
+
+book: ## build the documentation as a book into target/book; a link that leads nowhere is an error
+	@sh scripts/book.sh
+	@echo "target/book/index.html"
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist .venv .run

