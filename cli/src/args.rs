@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Checks configurations of ollama-gate, explains its decisions, makes its keys.
+/// Makes and runs a gate before Ollama, checks its configuration, explains its decisions, makes its keys.
 ///
 /// It is built on the engine of the filter: same parser, same decisions. It needs no network unless a
 /// command says so.

@@ -22,6 +22,7 @@ mod authority;
 mod commands;
 mod document;
 mod environment;
+mod envoy;
 mod import;
 mod input;
 mod keys;
@@ -30,8 +31,11 @@ mod output;
 mod reading;
 mod render;
 mod review;
+mod service;
 mod simulation;
+mod site;
 mod smoke;
+mod stop;
 
 use std::process::ExitCode;
 

@@ -4,13 +4,16 @@ pub mod check;
 pub mod completions;
 pub mod explain;
 pub mod import;
+pub mod init;
 pub mod key;
 pub mod man;
 pub mod render;
 pub mod smoke;
+pub mod up;
 
 use crate::output::{Failure, Report};
 use clap::Subcommand;
+use std::path::{Path, PathBuf};
 
 /// What is asked for.
 #[derive(Debug, Subcommand)]
@@ -21,8 +24,10 @@ pub enum Command {
     Completions(completions::Options),
     Man(man::Options),
     Import(import::Options),
+    Init(init::Options),
     Render(render::Options),
     Smoke(smoke::Options),
+    Up(up::Options),
 }
 
 impl Command {
@@ -37,8 +42,10 @@ impl Command {
             Self::Key(options) => key::run(options),
             Self::Completions(options) => completions::run(options).map(boxed),
             Self::Man(options) => man::run(options).map(boxed),
+            Self::Init(options) => init::run(options).map(boxed),
             Self::Import(options) => import::run(options).map(boxed),
             Self::Render(options) => render::run(options).map(boxed),
+            Self::Up(options) => up::run(options).map(boxed),
             Self::Smoke(options) => smoke::run(options).map(boxed),
         }
     }
@@ -46,4 +53,26 @@ impl Command {
 
 fn boxed<R: Report + 'static>(report: R) -> Box<dyn Report> {
     Box::new(report)
+}
+
+/// In: the directory that was given, if any. Out: the directory of the site.
+///
+/// # Errors
+/// None was given, and there is no home to have the default in.
+fn site_folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(folder) = given {
+        return Ok(folder.to_owned());
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/opt/ollama-gate"));
+    }
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let data = set("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(set("HOME")?).join(".local/share"));
+    let data = data.or_else(home).ok_or_else(|| {
+        Failure::new(
+            "the variable HOME is not set: give the directory of the gate, such as `./gate`",
+        )
+    })?;
+    Ok(data.join("ollama-gate"))
 }

@@ -137,6 +137,9 @@ fn envoy(template: &mut Template, file: &File, settings: &Settings) -> Result<()
             &address,
         )?;
     }
+    if let Some(port) = settings.admin {
+        template.replace("port_value: 9901", &format!("port_value: {port}"))?;
+    }
     if let Some((certificate, key)) = &settings.tls {
         template.replace(
             "{ filename: .run/tls/cert.pem }",

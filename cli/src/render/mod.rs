@@ -138,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<(String, String)>,
     /// the path of the module, or the image with it
     pub(crate) module: Option<String>,
+    /// the port of Envoy's admin interface
+    pub(crate) admin: Option<u16>,
 }
 
 /// In: a gateway, one file of its pack or the main ones, the gate's configuration, and what differs from the

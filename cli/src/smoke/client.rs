@@ -4,6 +4,7 @@
 //! one repairs nothing, follows nothing, asks once per connection, and reads no more than it needs.
 
 use super::Target;
+use super::pinned;
 use super::wire::{Answer, Request, bytes, parse};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -85,6 +86,28 @@ impl Client {
         Ok(Self {
             target,
             addresses,
+            tls,
+        })
+    }
+
+    /// In: a deployment on this machine, where it listens, and the certificate that it has to show. Out: a
+    /// client that trusts nothing else.
+    pub(crate) fn of_this_machine(
+        target: Target,
+        address: SocketAddr,
+        certificate: Option<CertificateDer<'static>>,
+    ) -> Result<Self, String> {
+        let tls = match certificate {
+            None => None,
+            Some(certificate) => {
+                let name = ServerName::try_from(target.host().to_owned())
+                    .map_err(|_| format!("`{}` is no name of a server", target.host()))?;
+                Some((Arc::new(pinned::configuration(certificate)?), name))
+            }
+        };
+        Ok(Self {
+            target,
+            addresses: vec![address],
             tls,
         })
     }

@@ -7,6 +7,7 @@
 mod answer;
 mod client;
 mod key;
+mod pinned;
 mod ports;
 mod report;
 mod route;
@@ -18,7 +19,7 @@ pub(crate) use client::Client;
 pub(crate) use ports::Own;
 pub(crate) use report::{Finding, Report, Verdict};
 pub(crate) use target::Target;
-use wire::Request;
+pub(crate) use wire::Request;
 
 use std::time::{Duration, Instant};
 

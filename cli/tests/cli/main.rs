@@ -6,9 +6,11 @@
 mod check;
 mod explain;
 mod import;
+mod init;
 mod input;
 mod key;
 mod render;
 mod smoke;
 mod support;
+mod up;
 mod usage;
