@@ -5,10 +5,14 @@ pub mod completions;
 pub mod explain;
 pub mod import;
 pub mod init;
+pub mod install;
 pub mod key;
+pub mod logs;
 pub mod man;
 pub mod render;
 pub mod smoke;
+pub mod status;
+pub mod uninstall;
 pub mod up;
 
 use crate::output::{Failure, Report};
@@ -28,6 +32,10 @@ pub enum Command {
     Render(render::Options),
     Smoke(smoke::Options),
     Up(up::Options),
+    Install(install::Options),
+    Uninstall(uninstall::Options),
+    Status(status::Options),
+    Logs(logs::Options),
 }
 
 impl Command {
@@ -46,6 +54,10 @@ impl Command {
             Self::Import(options) => import::run(options).map(boxed),
             Self::Render(options) => render::run(options).map(boxed),
             Self::Up(options) => up::run(options).map(boxed),
+            Self::Install(options) => install::run(options).map(boxed),
+            Self::Uninstall(options) => uninstall::run(options).map(boxed),
+            Self::Status(options) => status::run(options).map(boxed),
+            Self::Logs(options) => logs::run(options).map(boxed),
             Self::Smoke(options) => smoke::run(options).map(boxed),
         }
     }

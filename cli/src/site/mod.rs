@@ -5,6 +5,7 @@
 mod certificate;
 mod configuration;
 mod draft;
+mod expiry;
 mod module;
 mod plan;
 mod probe;
@@ -15,6 +16,7 @@ mod write;
 
 pub(crate) use configuration::render;
 pub(crate) use draft::{Owner, put};
+pub(crate) use expiry::{Expiry, expiries};
 pub(crate) use plan::{KeyWish, Plan, TlsWish, Wishes, host_and_port, key, listen, name, tls};
 pub(crate) use probe::{Health, health, ollama_listens};
 pub(crate) use questions::ask;
