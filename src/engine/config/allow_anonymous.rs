@@ -11,7 +11,7 @@ table! {
     pub(super) ALLOW_ANONYMOUS => AllowAnonymousSection {
         scopes: Field::required(
             Shape::Filled(&Shape::Word(Scope::names)),
-            "what they may do. There is no default: what is open to everybody is named",
+            "what they may do. There is no default: name what is open to everybody",
         ),
         models: MODELS,
         limits: LIMITS_FIELD,

@@ -16,20 +16,19 @@ use crate::ollama::Scope;
 use std::collections::HashSet;
 
 /// Whose a key is, of whatever kind it is.
-pub(super) const SUBJECT: Field =
-    Field::optional(Shape::Name, "whose key it is. Default: the `id`");
+pub(super) const SUBJECT: Field = Field::optional(
+    Shape::Name,
+    "the person or program that the key belongs to. Default: the `id`",
+);
 
 /// What a key may do, of whatever kind it is.
 pub(super) const SCOPES: Field = Field::optional(
     Shape::List(&Shape::Word(Scope::names)),
-    "what it may do. Default: `[\"read\", \"inference\"]`; `[]` is nothing",
+    "what it may do. `[]` means nothing. Default: `[\"read\", \"inference\"]`",
 );
 
 /// How long a key may be used, of whatever kind it is.
-pub(super) const EXPIRES_AT: Field = Field::optional(
-    Shape::Time,
-    "the first moment at which it is no longer valid",
-);
+pub(super) const EXPIRES_AT: Field = Field::optional(Shape::Time, "when it expires");
 
 table! {
     pub(super) API_KEYS => ApiKeysSection {
@@ -41,7 +40,8 @@ table! {
     pub(super) KEY => KeySection {
         id: Field::required(
             Shape::Name,
-            "its name in logs, unique; it outlives the secret. 1 to 128 characters of visible ASCII",
+            "the name of the key in logs. It must be unique, and stays the same when the secret is rotated. 1 to \
+             128 characters of visible ASCII",
         ),
         sha256: Field::one_of(
             Shape::Pattern("^[0-9a-fA-F]{64}$"),
@@ -49,20 +49,22 @@ table! {
         ),
         key: Field::one_of(
             Shape::Secret(SECRET),
-            "the key itself, best as `{\"env\": \"NAME\"}`: 16 or more characters of visible ASCII, no comma",
+            "the key itself, preferably as `{\"env\": \"NAME\"}`: at least 16 characters of visible ASCII, without \
+             a comma",
         ),
         subject: SUBJECT,
         scopes: SCOPES,
-        not_before: Field::optional(Shape::Time, "the first moment at which it is valid"),
+        not_before: Field::optional(Shape::Time, "when it becomes valid"),
         expires_at: EXPIRES_AT,
         users: Field::optional(
             Shape::Name,
-            "the `name` of the issuer in `jwt`, one with a `header`, whose tokens name the user behind this key. \
-             Default: the key speaks for its `subject` alone",
+            "the `name` of an issuer in `jwt` that has a `header`: its tokens identify the user behind this key. \
+             Default: the key stands for its `subject` alone",
         ),
         allow_from: Field::optional(
             RANGES,
-            "the networks that it may be used from, beside the rules of `network`; `[]` is none. Default: all",
+            "the networks from which it may be used, in addition to the rules of `network`; `[]` means none. \
+             Default: all",
         ),
         models: MODELS,
         limits: LIMITS_FIELD,

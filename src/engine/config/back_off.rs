@@ -9,15 +9,15 @@ table! {
     pub(super) BACK_OFF => BackOffSection {
         after: Field::optional(
             Shape::Whole(1, MAX_FAILURES),
-            "how many wrong tries for one name from one address hold both back. Default: `10`",
+            "how many failed attempts for one name from one address trigger the back-off. Default: `10`",
         ),
         within: Field::optional(
             TIME,
-            "the time in which they count, `1s` to `1h`. Default: `\"1m\"`",
+            "the period in which they are counted, `1s` to `1h`. Default: `\"1m\"`",
         ),
         hold as "for": Field::optional(
             TIME,
-            "for how long nothing is looked at then, `1s` to `1h`. Default: `\"30s\"`",
+            "how long further attempts are refused without being checked, `1s` to `1h`. Default: `\"30s\"`",
         ),
     }
 }

@@ -18,26 +18,27 @@ table! {
         users: Field::any_of(Shape::List(&Shape::Object(USER)), "the list of users"),
         htpasswd: Field::any_of(
             Shape::Secret(SECRET),
-            "the text of an htpasswd file, with its line breaks; best as `{\"env\": \"NAME\"}`. An entry of `users` \
-             without a `password_hash` says what one of its users may do",
+            "the text of an htpasswd file, including its line breaks; preferably as `{\"env\": \"NAME\"}`. An entry \
+             of `users` without a `password_hash` sets the permissions of a user in this file",
         ),
         scopes: Field::optional(
             Shape::List(&Shape::Word(Scope::names)),
-            "what a user may do who has no `scopes` of its own, of the file or of `users`. Default: \
-             `[\"read\", \"inference\"]`; `[]` is nothing",
+            "what users of the file and of `users` may do unless they have `scopes` of their own. `[]` means \
+             nothing. Default: `[\"read\", \"inference\"]`",
         ),
         models: Field::optional(
             MODELS.shape,
-            "the models of a user who has no `models` of its own, of the file or of `users`. Default: all",
+            "the models that users of the file and of `users` may use unless they have `models` of their own. \
+             Default: all",
         ),
         limits: Field::optional(
             LIMITS_FIELD.shape,
-            "the limits of a user who has no `limits` of its own, of the file or of `users`. Default: none",
+            "the limits of users of the file and of `users` unless they have `limits` of their own. Default: none",
         ),
         danger_allow_slow_hash: Field::optional(
             Shape::Boolean,
-            "`true` takes hashes that block a worker for more than some 25 ms at each new login: bcrypt of cost 9 to \
-             12, SHA-crypt of more than 12800 rounds",
+            "`true` accepts hashes that block a worker for more than about 25 ms at each new login: bcrypt with \
+             cost 9 to 12, SHA-crypt with more than 12800 rounds",
         ),
     }
 }
@@ -46,26 +47,26 @@ table! {
     pub(super) USER => UserSection {
         name: Field::required(
             Shape::Name,
-            "the name that the user logs in with, and the name in logs, unique; without a colon",
+            "the login name, which is also the name in logs. It must be unique and contain no colon",
         ),
         password_hash: Field::optional(
             Shape::Secret(SECRET),
-            "what follows the name and the colon in a line of `htpasswd -nB -C 5`. bcrypt (`$2y$`, `$2b$`, `$2a$`) of \
-             cost 4 to 8, what `openssl passwd` makes (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` of old files. Left \
-             out for a user of the `htpasswd` file, and for no other",
+            "the part after the colon of a line printed by `htpasswd -nB -C 5`: bcrypt (`$2y$`, `$2b$`, `$2a$`) \
+             with cost 4 to 8, a hash of `openssl passwd` (`$6$`, `$5$`, `$apr1$`, `$1$`), or `{SHA}` from an old \
+             file. Required unless the user is in the `htpasswd` file",
         ),
-        subject: Field::optional(Shape::Name, "who that is. Default: the `name`"),
+        subject: Field::optional(Shape::Name, "the person or program. Default: the `name`"),
         scopes: Field::optional(
             Shape::List(&Shape::Word(Scope::names)),
-            "what the user may do. Default: the `scopes` of `basic`; `[]` is nothing",
+            "what the user may do. `[]` means nothing. Default: the `scopes` of `basic`",
         ),
         models: Field::optional(
             MODELS.shape,
-            "the models that the user may use, in the place of those of `basic`; `[]` is none",
+            "the models that the user may use, instead of the `models` of `basic`; `[]` means none",
         ),
         limits: Field::optional(
             LIMITS_FIELD.shape,
-            "how much the user's requests may ask for, in the place of all `limits` of `basic`",
+            "limits on the user's requests, instead of all `limits` of `basic`",
         ),
     }
 }

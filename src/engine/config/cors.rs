@@ -14,13 +14,13 @@ table! {
     pub(super) CORS => CorsSection {
         allow_origins: Field::optional(
             Shape::List(&Shape::Pattern("^[a-z][a-z0-9+.-]*://[a-z0-9._:\\[\\]-]+$")),
-            "the sites whose pages may use the gate with a credential of their own, each as browsers write it: \
-             `https://app.example.com`, `http://localhost:3000`. No patterns. Default: none",
+            "the origins whose pages may use the gate with a credential of their own, as browsers write them: \
+             `https://app.example.com`, `http://localhost:3000`. Wildcards are not supported. Default: none",
         ),
         allow_headers: Field::optional(
             Shape::List(&HEADER),
-            "headers that these pages may send beside those that they always may, such as `X-Title` or `HTTP-Referer`. \
-             No patterns. Default: none",
+            "additional headers that these pages may send, such as `X-Title` or `HTTP-Referer`. Wildcards are not \
+             supported. Default: none",
         ),
     }
 }

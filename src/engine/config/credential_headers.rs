@@ -12,11 +12,13 @@ table! {
     pub(super) CREDENTIAL_HEADER => CredentialHeaderSection {
         name: Field::required(
             HEADER,
-            "its name, such as `X-Forwarded-Authorization`; `Authorization` takes the `scheme` beside `Bearer` and `Basic`",
+            "the name of the header, such as `X-Forwarded-Authorization`; with `Authorization`, the `scheme` is \
+             accepted in addition to `Bearer` and `Basic`",
         ),
         scheme: Field::required(
             Shape::Pattern("^[A-Za-z0-9-]{1,32}$"),
-            "the word that may stand before the key or token, such as `Token`; in either case",
+            "the word before the key or token, such as `Token`. It is optional in the request and compared without \
+             regard to case",
         ),
     }
 }

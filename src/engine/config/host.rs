@@ -11,27 +11,35 @@ table! {
     pub(super) HOST => HostSection {
         name: Field::required(
             Shape::Word(HostName::names),
-            "`envoy`, `istio`, `apisix` or `kong`. If it is another one than the gateway proves to be, the configuration is refused",
+            "`envoy`, `istio`, `apisix` or `kong`. The configuration is refused if the gateway turns out to be a \
+             different one",
         ),
         hold_head: Field::optional(
             Shape::Boolean,
-            "on Envoy: the head waits until a body that a rule looks into was read, so that nothing of a refused request reaches Ollama. Needs `allow_on_headers_stop_iteration: true` in the filter's own configuration; without that such requests hang. Default: `false`, and the head goes on before the body",
+            "Envoy only: hold the request head until a body that a rule inspects has been read, so that no part of \
+             a refused request reaches Ollama. Requires `allow_on_headers_stop_iteration: true` in the filter's own \
+             configuration; without it such requests hang. Default: `false`, the head is forwarded before the body",
         ),
         body_limit: Field::optional(
             Shape::Size(MAX_BODY),
-            "how large a body may be that a rule looks into, such as `64MiB`; the gateway's own limit has to be as high. Default: `1MiB` on Envoy and Istio, `32MiB` on APISIX, `8KiB` elsewhere",
+            "the maximum size of a body that a rule inspects, such as `64MiB`; the gateway's own limit must be at \
+             least as high. Default: `1MiB` on Envoy and Istio, `32MiB` on APISIX, `8KiB` elsewhere",
         ),
         held_limit: Field::optional(
             Shape::Size(MAX_HELD),
-            "how much of bodies one worker holds at a time, such as `256MiB`, for all requests that wait for the rest of theirs together; one that would go over it is a 503. Default: `256MiB`",
+            "the maximum size of all bodies that one worker holds at a time, such as `256MiB`; a request that would \
+             exceed it is answered with 503. Default: `256MiB`",
         ),
         held_for: Field::optional(
             Shape::Duration(1, MAX_HELD_FOR),
-            "on Envoy and Istio: how long a body is held for a rule that looks into it, up to an hour; one that has not ended by then is a 408. Elsewhere nginx's `client_body_timeout` ends the wait. Default: `\"10m\"`",
+            "Envoy and Istio only: the maximum time for which a body is held for inspection, up to an hour; a body \
+             that is still incomplete then is answered with 408. Elsewhere nginx's `client_body_timeout` applies. \
+             Default: `\"10m\"`",
         ),
         held_idle: Field::optional(
             Shape::Duration(1, MAX_HELD_FOR),
-            "on Envoy and Istio: how long a body is held of which nothing more comes. Default: `\"60s\"`",
+            "Envoy and Istio only: the maximum time for which a body is held while no more of it arrives. Default: \
+             `\"60s\"`",
         ),
     }
 }

@@ -8,13 +8,13 @@ table! {
     pub(super) LOG => LogSection {
         allowed: Field::optional(
             Shape::Boolean,
-            "whether allowed requests are logged. Default: `true`. Refusals always are",
+            "whether allowed requests are logged. Refusals always are. Default: `true`",
         ),
         fields: Field::optional(
             Shape::List(&Shape::Word(names)),
-            "what the lines of allowed requests hold beside who and what: `address`, the client's address, \
-             which costs a call of the gateway; `model`, where it is in the path or a rule looks into the body. \
-             Refusals hold both where they are known. Default: none",
+            "additional fields in the log lines of allowed requests: `address`, the client's address, which costs \
+             one call to the gateway; `model`, if it is in the path or a rule inspects the body. Refusals always \
+             have both if they are known. Default: none",
         ),
     }
 }

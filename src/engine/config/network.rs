@@ -15,17 +15,17 @@ table! {
     pub(super) NETWORK => NetworkSection, or "`\"allow\": []` lets nobody in" {
         allow: Field::any_of(
             RANGES,
-            "the networks that may come in, such as `192.168.1.0/24`, `2001:db8::/32` or one address; `[]` is none. \
-             Default: all",
+            "the networks from which requests are accepted, such as `192.168.1.0/24`, `2001:db8::/32` or a single \
+             address; `[]` means none. Default: all",
         ),
         deny: Field::any_of(
             RANGES,
-            "the networks that may not, whatever `allow` says. Default: none",
+            "the networks from which requests are refused, even if `allow` includes them. Default: none",
         ),
         trusted_proxies: Field::any_of(
             Shape::Whole(0, MAX_PROXIES),
-            "how many proxies stand before the gateway, each of which adds the address that it sees to \
-             `X-Forwarded-For`. Default: `0`, the header is not looked at",
+            "the number of proxies in front of the gateway, each of which appends the address that it sees to \
+             `X-Forwarded-For`. Default: `0`, the header is ignored",
         ),
     }
 }

@@ -17,15 +17,18 @@ table! {
     pub(super) OLLAMA_CLI => OllamaCliSection {
         authorized_keys: Field::required(
             Shape::List(&Shape::TextOr(KEY)),
-            "the public keys: each a line as in an authorized_keys file, `ssh-ed25519 AAAA… name`, or an object with that line in it",
+            "the public keys, each as a line of an authorized_keys file, `ssh-ed25519 AAAA… name`, or as an object \
+             that contains such a line",
         ),
         window: Field::optional(
             Shape::Duration(1, 300),
-            "how far the time of a signature may be from the gate's, either way: `\"1s\"` to `\"5m\"`. Default: `\"30s\"`",
+            "the accepted difference between the signed time and the gate's clock, in either direction: `\"1s\"` to \
+             `\"5m\"`. Default: `\"30s\"`",
         ),
         replay_window: Field::optional(
             Shape::Duration(1, 10),
-            "for how long after it first came the same signature may come again: `\"1s\"` to `\"10s\"`. Default: `\"1s\"`",
+            "how long the same signature is accepted again after its first use: `\"1s\"` to `\"10s\"`. Default: \
+             `\"1s\"`",
         ),
     }
 }
@@ -34,9 +37,9 @@ table! {
     pub(super) KEY => KeySection {
         key: Field::required(
             Shape::Text,
-            "the line: `ssh-ed25519`, the key in base64, and a comment if there is one",
+            "the line: `ssh-ed25519`, the key in base64, and optionally a comment",
         ),
-        id: Field::optional(Shape::Name, "its name in logs, unique. Default: the line's comment"),
+        id: Field::optional(Shape::Name, "the name of the key in logs. It must be unique. Default: the line's comment"),
         subject: SUBJECT,
         scopes: SCOPES,
         expires_at: EXPIRES_AT,

@@ -10,11 +10,13 @@ table! {
     pub(super) REQUIRE => RequireSection {
         at_least: Field::required(
             Shape::Whole(1, MAX_METHODS),
-            "how many of `of` have to be good; with `network` among them 2 or more, since a network alone names nobody",
+            "how many of the methods in `of` are required. With `network` among them at least 2, since a network \
+             alone identifies nobody",
         ),
         of: Field::required(
             Shape::Filled(&Shape::Word(names)),
-            "the methods that count, in the order in which they are tried: `network`, and the credentials that are configured",
+            "the methods that count, in the order in which they are tried: `network`, and kinds of credentials that \
+             are configured",
         ),
     }
 }

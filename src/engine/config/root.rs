@@ -23,7 +23,7 @@ table! {
     pub(super) ROOT => RootSection, or "without any, nobody could come in" {
         schema as "$schema": Field::optional(
             Shape::Text,
-            "for editors; the gate passes over it",
+            "for editors; the gate ignores it",
         ),
         api_keys: Field::any_of(Shape::Object(api_keys::API_KEYS), "static API keys"),
         jwt: Field::any_of(Shape::List(&Shape::Object(jwt::ISSUER)), "the list of token issuers"),
@@ -34,70 +34,73 @@ table! {
         ),
         credential_headers: Field::optional(
             Shape::List(&Shape::TextOr(credential_headers::CREDENTIAL_HEADER)),
-            "headers in which a key or a token may come too, beside `Authorization`, `X-Api-Key`, `Api-Key` and \
-             `X-Ollama-Token`: names such as `apikey` or `X-Goog-Api-Key`, or objects with a scheme. None of them reaches \
-             Ollama. Default: none",
+            "additional headers from which a key or a token is accepted, besides `Authorization`, `X-Api-Key`, \
+             `Api-Key` and `X-Ollama-Token`: names such as `apikey` or `X-Goog-Api-Key`, or objects with a scheme. \
+             None of them reaches Ollama. Default: none",
         ),
         allow_anonymous: Field::any_of(
             Shape::Object(allow_anonymous::ALLOW_ANONYMOUS),
-            "lets in whoever brings no credential, for the scopes in it. Default: nobody",
+            "lets in requests without a credential, for the scopes listed in it. Default: such requests are refused",
         ),
         network: Field::optional(
             Shape::Object(network::NETWORK),
-            "where requests may come from. It restricts every request, the public ones too",
+            "where requests may come from. It restricts every request, including those on public routes",
         ),
         require: Field::optional(
             Shape::TextOr(require::REQUIRE),
-            "how many methods have to prove a caller: `\"any\"` credential, `\"all\"` kinds that are configured, or \
-             so many of those that are named, as an object. Default: `\"any\"`",
+            "how many proofs of identity are required: `\"any\"` credential, `\"all\"` kinds that are configured, \
+             or an object with a number and the methods that count. Default: `\"any\"`",
         ),
         public: Field::optional(
             Shape::List(&Shape::Word(|| vec![Scope::Health.name()])),
-            "scopes open to anybody; here `[\"health\"]` at the most. Default: none",
+            "scopes that need no credential; only `[\"health\"]` is accepted. Default: none",
         ),
         hosts: Field::optional(
             Shape::Filled(&Shape::Pattern("^(https://)?([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]*)?$")),
-            "the names and addresses that clients reach the gate by, such as `gate.example.com`, `localhost:11435` or `[::1]`: \
-             a request for any other is refused before anything else. With a port, for that one alone; with `https://`, \
-             only pages over TLS are the gate's own. Required with `allow_anonymous`, `basic`, `jwt[].cookie`, \
-             `jwt[].assertion_header` and `network` \
-             in `require`. Default: any name",
+            "the names and addresses by which clients reach the gate, such as `gate.example.com`, `localhost:11435` \
+             or `[::1]`. A request for any other is refused before anything else is checked. A name with a port \
+             stands for that port only; with `https://`, only pages loaded over TLS are same-origin. Required with \
+             `allow_anonymous`, `basic`, `jwt[].cookie`, `jwt[].assertion_header` and `network` in `require`. \
+             Default: any name",
         ),
         cors: Field::optional(
             Shape::Object(cors::CORS),
-            "the pages of other sites that may use the gate. Default: none",
+            "pages of other sites that may use the gate. Default: none",
         ),
         upstream: Field::optional(Shape::Object(upstream::UPSTREAM), "what Ollama sees"),
         path_prefix: Field::optional(
             Shape::Pattern("^(/[A-Za-z0-9._~-]+)+$"),
-            "where the gate is mounted, such as `/ollama`. The gate reads past it; the gateway's own rewrite takes it off",
+            "the path under which the gate is mounted, such as `/ollama`. The gate skips it when it reads a path; \
+             the gateway's own rewrite removes it",
         ),
         routes: Field::optional(
             Shape::List(&Shape::Object(routes::ROUTE)),
-            "routes that the gate does not know of itself, each with the scope that it needs. Default: none",
+            "additional routes that the gate does not know, each with the scope that it requires. Default: none",
         ),
         signin_url: Field::optional(
             Shape::Pattern("^https?://[!-~]*$"),
-            "where a person gets a credential; part of every 401, and the `ollama` CLI shows it",
+            "a page where a person can get a credential. It is part of every 401, and the `ollama` CLI shows it",
         ),
         log: Field::optional(Shape::Object(log::LOG), "what is logged"),
         mode: Field::optional(
             Shape::Word(modes),
-            "`enforce` or `report`: decisions are logged and counted, and every request goes on as it came. Default: `\"enforce\"`",
+            "`enforce`, or `report`: decisions are logged and counted, but every request is forwarded unchanged. \
+             Default: `\"enforce\"`",
         ),
-        host: Field::optional(Shape::Object(host::HOST), "the gateway; written by the host packs"),
+        host: Field::optional(Shape::Object(host::HOST), "the gateway; set by the host packs"),
         back_off: Field::optional(
             Shape::Object(back_off::BACK_OFF),
-            "whoever is wrong again and again is not looked at for a while. Default: nobody is held back",
+            "repeated failed attempts are refused for a while without being checked. Default: no back-off",
         ),
         share_identity: Field::optional(
             Shape::Boolean,
-            "on Envoy and Istio: whether the gateway's other filters and its access log are told who calls, as filter state. Default: `false`",
+            "Envoy and Istio only: whether the caller's identity is passed to the gateway's other filters and its \
+             access log, as filter state. Default: `false`",
         ),
         filter_lists: Field::optional(
             Shape::Boolean,
-            "on Envoy and Istio: whether `/api/tags`, `/api/ps` and `/v1/models` show a caller with a rule for models only \
-             those that it may use. Default: `false`, and they show all",
+            "Envoy and Istio only: whether `/api/tags`, `/api/ps` and `/v1/models` show callers with a model rule \
+             only the models that they may use. Default: `false`, they show all",
         ),
     } later ["login"]
 }

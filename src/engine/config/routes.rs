@@ -10,19 +10,19 @@ table! {
     pub(super) ROUTE => RouteSection {
         path: Field::one_of(
             PATH,
-            "the whole decoded path, such as `/api/new`, without a slash at its end",
+            "the whole decoded path, such as `/api/new`, without a trailing slash",
         ),
         prefix: Field::one_of(
             PATH,
-            "this path and every one below it: `/api/new` and `/api/new/…`, not `/api/newer`",
+            "this path and everything below it: `/api/new` and `/api/new/…`, but not `/api/newer`",
         ),
         methods: Field::required(
             Shape::Filled(&Shape::Word(methods)),
-            "the methods, each by its name: `GET` does not mean `HEAD`",
+            "the HTTP methods; `GET` does not include `HEAD`",
         ),
         scope: Field::required(
             Shape::Word(scopes),
-            "the scope that it needs: `read`, `inference`, `manage` or `cloud`",
+            "the scope that it requires: `read`, `inference`, `manage` or `cloud`",
         ),
     }
 }

@@ -10,40 +10,41 @@ use std::rc::Rc;
 /// The field `models`, wherever it stands.
 pub(super) const MODELS: Field = Field::optional(
     Shape::List(&Shape::Text),
-    "the models that it may use: names such as `llama3.2`, which is `llama3.2:latest`, or patterns such as \
-     `qwen3:*`, `team/*` and `*`; `[]` is none. Default: all, and no request is read for it",
+    "the models that it may use: names such as `llama3.2`, which means `llama3.2:latest`, or patterns such as \
+     `qwen3:*`, `team/*` and `*`; `[]` means none. Default: all, and request bodies are not inspected",
 );
 
 /// The field `limits`, wherever it stands.
 pub(super) const LIMITS_FIELD: Field = Field::optional(
     Shape::Object(LIMITS),
-    "how much its requests may ask for. Default: as much as they like",
+    "limits on what its requests may ask for. Default: none",
 );
 
 table! {
     pub(super) LIMITS => LimitsSection {
         keep_alive: Field::any_of(
             Shape::Duration(0, MAX_KEEP_ALIVE),
-            "the longest `keep_alive`, such as `\"10m\"`, up to 30 days; a negative one, which is for ever, is refused then",
+            "the maximum `keep_alive`, such as `\"10m\"`, up to 30 days. Negative values, which mean forever, are \
+             refused then",
         ),
         num_ctx: Field::any_of(
             COUNT,
-            "the greatest `options.num_ctx`, and `parameters.num_ctx` of a model to create",
+            "the maximum `options.num_ctx`, and `parameters.num_ctx` when a model is created",
         ),
         num_predict: Field::any_of(
             COUNT,
-            "the most tokens that a request may have predicted. It must then say how many: in `options.num_predict`, \
-             and under `/v1` in `max_tokens`, or in `max_output_tokens` for `/v1/responses`",
+            "the maximum number of tokens to predict. A request must then state a number: in `options.num_predict`, \
+             under `/v1` in `max_tokens`, for `/v1/responses` in `max_output_tokens`",
         ),
         raw: Field::any_of(
             Shape::Boolean,
-            "`false` refuses `raw`, which passes over the model's template, and a `template` that takes its place",
+            "`false` refuses `raw`, which bypasses the model's template, and `template`, which replaces it",
         ),
         debug_render_only: Field::any_of(
             Shape::Boolean,
-            "`false` refuses `_debug_render_only`, which shows what the template makes",
+            "`false` refuses `_debug_render_only`, which reveals the rendered template",
         ),
-        request_bytes: Field::any_of(COUNT, "the longest body, in bytes"),
+        request_bytes: Field::any_of(COUNT, "the maximum body size in bytes"),
     }
 }
 

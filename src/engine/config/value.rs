@@ -25,11 +25,12 @@ table! {
     pub(super) SECRET => SecretSection {
         env: Field::required(
             Shape::Pattern("^[A-Z0-9_]{1,64}$"),
-            "the environment variable that holds the secret; its name has A to Z, 0 to 9 and `_` only, so that a secret pasted here is not taken for one",
+            "the environment variable that holds the secret. Its name may contain A to Z, 0 to 9 and `_` only, so \
+             that a secret pasted here by mistake is refused",
         ),
         optional: Field::optional(
             Shape::Boolean,
-            "`true`: the variable may be unset, such as that of a previous secret",
+            "`true`: the variable may be unset, for instance that of a previous secret",
         ),
     }
 }
@@ -40,8 +41,8 @@ const NOTHING: RangeInclusive<u64> = RangeInclusive::new(1, 0);
 /// In every section with secrets that the caller presents or signs with.
 pub(super) const ALLOW_PLACEHOLDER: Field = Field::optional(
     Shape::Boolean,
-    "`true` takes a secret that is an example or can be guessed, with a warning at each start; a reference that was \
-     not resolved is never taken",
+    "`true` accepts a secret that is an example or can be guessed, with a warning at startup. An unresolved \
+     reference is never accepted",
 );
 
 impl Reader<'_> {

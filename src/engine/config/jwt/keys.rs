@@ -23,14 +23,14 @@ table! {
         ),
         kty: Field::one_of(
             Shape::Text,
-            "its type: `RSA`, `EC` or `OKP`. This and what follows is a JWK (RFC 7517); members that are not \
-             listed here are passed over",
+            "the key type: `RSA`, `EC` or `OKP`. This and the following fields are a JWK (RFC 7517); members that \
+             are not listed here are ignored",
         ),
         kid: Field::optional(
             Shape::Text,
-            "the name by which tokens ask for it; if any key has one, a token that names another is refused",
+            "the key ID that tokens refer to. If any key has one, tokens with an unknown `kid` are refused",
         ),
-        alg: Field::optional(Shape::Text, "the only algorithm it is for"),
+        alg: Field::optional(Shape::Text, "the only algorithm that the key may be used with"),
     } read by key_of_jwk {
         "use": Field::optional(Shape::Text, "`sig`"),
         "n": Field::optional(Shape::Text, "RSA: the modulus, of 2048 to 8192 bits"),
@@ -45,29 +45,29 @@ table! {
     pub(in crate::config) JWKS => JwksSection {
         upstream: Field::required(
             Shape::Text,
-            "the gateway's name for the server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
+            "the gateway's name for the key server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
         ),
         url: Field::optional(
             Shape::Pattern("^https?://[!-~]+$"),
-            "the address of the JWKS. Default: found by OpenID Connect discovery from `issuer`",
+            "the URL of the JWKS. Default: discovered from `issuer` by OpenID Connect discovery",
         ),
         headers: Field::optional(
             Shape::Map(&Shape::Secret(SECRET)),
-            "header fields that the server wants to see, such as `{\"X-Api-Key\": {\"env\": \"SSO_KEY\"}}`: strings or \
-             `{\"env\": \"NAME\"}`, which reach no log. Default: none",
+            "headers that the server requires, such as `{\"X-Api-Key\": {\"env\": \"SSO_KEY\"}}`: strings or \
+             `{\"env\": \"NAME\"}`. Their values are never logged. Default: none",
         ),
         every: Field::optional(
             Shape::Duration(10, DAY),
-            "how often it is fetched, 10 seconds to a day. Default: `\"10m\"`",
+            "how often the keys are fetched, 10 seconds to a day. Default: `\"10m\"`",
         ),
         max_stale: Field::optional(
             Shape::Duration(10, 30 * DAY),
-            "how long keys hold while the server does not answer, up to 30 days. Default: `\"24h\"`",
+            "how long the keys remain in use while the server does not answer, up to 30 days. Default: `\"24h\"`",
         ),
         cool_down: Field::optional(
             Shape::Duration(1, 300),
-            "how long after a fetch for an unknown `kid` or a bad signature no other is made for one, 1 second to \
-             5 minutes. Default: `\"10s\"`",
+            "the minimum time between two fetches caused by an unknown `kid` or a bad signature, 1 second to 5 \
+             minutes. Default: `\"10s\"`",
         ),
         timeout: Field::optional(
             Shape::Duration(1, 30),

@@ -23,17 +23,18 @@ use std::collections::HashSet;
 
 table! {
     pub(super) ISSUER => IssuerSection {
-        name: Field::required(Shape::Name, "its name in logs, unique"),
+        name: Field::required(Shape::Name, "the name of the issuer in logs. It must be unique"),
         algorithms: Field::required(
             Shape::Filled(&Shape::Word(Algorithm::names)),
             "the accepted algorithms: `HS256`, `HS384`, `HS512` with `secrets`; `RS256`, `RS384`, `RS512`, `PS256`, \
-             `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`, also called `Ed25519`, with `keys` or `jwks`. The token's own \
-             `alg` never chooses",
+             `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA` (also called `Ed25519`) with `keys` or `jwks`. A token's \
+             `alg` never selects an algorithm that is not listed",
         ),
         secrets: Field::one_of(
             Shape::Filled(&Shape::Secret(SECRET)),
-            "the HMAC secrets, the current one first, each at least as long as the hash (32, 48 or 64 bytes): strings \
-             or `{\"env\": \"NAME\"}`, with `encoding` where bytes are written as text. A previous one lets its tokens work until they expire",
+            "the HMAC secrets, the current one first, each at least as long as the hash (32, 48 or 64 bytes): \
+             strings or `{\"env\": \"NAME\"}`, with `encoding` if bytes are written as text. Tokens signed with a \
+             previous secret remain valid until they expire",
         ),
         keys: Field::one_of(
             Shape::Filled(&Shape::Open(KEY)),
@@ -41,36 +42,37 @@ table! {
         ),
         jwks: Field::one_of(
             Shape::Object(JWKS),
-            "where the issuer publishes its keys. Needs `issuer` and `audiences`",
+            "where the issuer publishes its keys. Requires `issuer` and `audiences`",
         ),
         header: Field::optional(
             HEADER,
-            "the header in which its tokens come beside an API key that names this issuer in `users`. They name the \
-             user of that key, and prove nothing by themselves",
+            "the header that carries this issuer's tokens next to an API key whose `users` names this issuer. They \
+             identify the user of that key, and prove nothing by themselves",
         ),
         cookie: Field::optional(
             COOKIE,
-            "the name of a cookie in which its tokens come too, such as Open WebUI's `token`. Read only where no \
-             credential header is sent, and from no page of another site",
+            "a cookie from which tokens are accepted too, such as Open WebUI's `token`. It is read only if the \
+             request has no credential header, and never from pages of other sites",
         ),
         assertion_header: Field::optional(
             HEADER,
-            "the header in which a proxy before the gateway sends its tokens for whoever is signed in there, such as \
-             `Cf-Access-Jwt-Assertion` or `X-Goog-Iap-Jwt-Assertion`. Read as `cookie` is: only where no credential header \
-             is sent, and from no page of another site",
+            "the header in which a proxy in front of the gateway sends the token of the signed-in user, such as \
+             `Cf-Access-Jwt-Assertion` or `X-Goog-Iap-Jwt-Assertion`. Like `cookie`, it is read only if the request \
+             has no credential header, and never from pages of other sites",
         ),
         issuer: Field::optional(Shape::Text, "the only accepted `iss`. Default: any"),
         audiences: Field::optional(
             Shape::Filled(&Shape::Text),
-            "the accepted `aud`, one of which a token must name. Default: a token must name none",
+            "the accepted audiences; a token's `aud` must name one of them. Default: tokens with an `aud` are \
+             refused",
         ),
         danger_allow_any_audience: Field::optional(
             Shape::Boolean,
-            "`true` takes tokens for whomever they are: every service that gets one can use it here",
+            "`true` accepts tokens for any audience: every service that receives one can use it here",
         ),
         subject_claim: Field::optional(
             Shape::Name,
-            "the claim that names the caller. This and every other claim is a name, or a JSON Pointer such as \
+            "the claim that identifies the caller. Like every claim here, it is a name or a JSON Pointer such as \
              `/realm_access/roles`. Default: `sub`",
         ),
         numeric_subject: Field::optional(
@@ -80,57 +82,57 @@ table! {
         ),
         scopes_claim: Field::optional(
             Shape::Name,
-            "the claim that holds the scopes: a string with spaces, a list of which each item is one, or an object \
-             whose members are named so; unknown names in it are passed over. \
-             Default: every token gets `read` and `inference`",
+            "the claim that holds the scopes: a space-separated string, a list, or an object whose member names are \
+             the scopes. Unknown names are ignored. Default: every token gets `read` and `inference`",
         ),
         scope_map: Field::optional(
             Shape::Map(&Shape::List(&Shape::Word(Scope::names))),
-            "what the values of `scopes_claim` mean here: from a value, such as a group or `ollama/read`, to the scopes \
-             that it grants. Only what is in the map counts then. Default: the values are the gate's own scopes",
+            "maps values of `scopes_claim`, such as a group or `ollama/read`, to the scopes that they grant. Values \
+             that are not in the map grant nothing. Default: the values are the gate's own scopes",
         ),
         scopes: Field::optional(
             Shape::List(&Shape::Word(Scope::names)),
-            "what every token of this issuer may do, in the place of `scopes_claim`; `[]` is nothing. Default: `read` and \
-             `inference`",
+            "what every token of this issuer may do, instead of `scopes_claim`; `[]` means nothing. Default: `read` \
+             and `inference`",
         ),
         models: MODELS,
         models_claim: Field::optional(
             Shape::Name,
-            "the claim that holds the models that a token may use, written as in `models`: a string with spaces or a \
-             list. Both have to allow a model; a token without the claim may use none, and one whose claim cannot be \
-             read is refused. Default: no claim",
+            "the claim that lists the models that a token may use, written as in `models`: a space-separated string \
+             or a list. A model must be allowed by both. A token without the claim may use no model; a token whose \
+             claim is malformed is refused. Default: no claim",
         ),
         limits: LIMITS_FIELD,
         required_claims: Field::optional(
             Shape::Map(&Shape::Claim),
-            "what other claims have to be: a value; `{\"word\": …}`, one of the words between spaces; `{\"prefix\": …}` or \
-             `{\"suffix\": …}`, such as `@example.com`; `{\"member\": …}`, a member of an object; a list of these, of which \
-             one must fit; or `{\"absent\": true}`",
+            "conditions on other claims: a value; `{\"word\": …}`, one of the space-separated words; `{\"prefix\": \
+             …}` or `{\"suffix\": …}`, such as `@example.com`; `{\"member\": …}`, a member of an object; a list of \
+             these, one of which must match; or `{\"absent\": true}`",
         ),
         typ: Field::optional(
             Shape::Filled(&Shape::Text),
-            "the accepted types in a token's header; a token must then name one. Default: `JWT` and `at+jwt`, or none",
+            "the accepted values of `typ` in a token's header; a token must then have one of them. Default: `JWT`, \
+             `at+jwt`, or no `typ`",
         ),
         require_expiry: Field::optional(
             Shape::Boolean,
-            "whether a token must have `exp`. Default: `true`",
+            "whether `exp` is required. Default: `true`",
         ),
         leeway: Field::optional(
             Shape::Duration(0, 300),
-            "how far the clocks may be apart, up to 5 minutes. Default: `\"60s\"`",
+            "the accepted difference between clocks, up to 5 minutes. Default: `\"60s\"`",
         ),
         max_age: Field::optional(
             AGE,
-            "the longest time since `iat`, which a token must then have. Default: any",
+            "the maximum time since `iat`, which is then required. Default: any",
         ),
         max_lifetime: Field::optional(
             AGE,
-            "the longest time from `iat` to `exp`, both of which a token must then have. Default: any",
+            "the maximum time from `iat` to `exp`, both of which are then required. Default: any",
         ),
         danger_allow_short_secret: Field::optional(
             Shape::Boolean,
-            "`true` takes secrets of 12 bytes or more, which can be guessed from one token",
+            "`true` accepts secrets of 12 bytes or more, which can be guessed offline by anybody who has one token",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
     }

@@ -11,17 +11,17 @@ table! {
     pub(in crate::config) SECRET => SecretSection {
         env: Field::one_of(
             Shape::Pattern("^[A-Z0-9_]{1,64}$"),
-            "the environment variable that holds the secret, as of other secrets",
+            "the environment variable that holds the secret",
         ),
-        value: Field::one_of(Shape::Text, "the secret, where `encoding` says how it is written"),
+        value: Field::one_of(Shape::Text, "the secret itself, written as `encoding` says"),
         optional: Field::optional(
             Shape::Boolean,
-            "`true`: the variable may be unset, such as that of a previous secret",
+            "`true`: the variable may be unset, for instance that of a previous secret",
         ),
         encoding: Field::optional(
             Shape::Word(encodings),
-            "how the bytes of the secret are written: `base64`, `base64url` or `hex`; padding may be left out, and \
-             white space is passed over. Default: the text is the secret",
+            "how the bytes of the secret are written: `base64`, `base64url` or `hex`. Padding is optional, and \
+             white space is ignored. Default: the text itself is the secret",
         ),
     }
 }

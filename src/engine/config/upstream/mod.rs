@@ -16,18 +16,18 @@ table! {
     pub(super) UPSTREAM => UpstreamSection {
         host: Field::optional(
             Shape::Pattern(r"^[A-Za-z0-9._:\[\]-]{1,255}$"),
-            "the Host that Ollama is asked with; bound to loopback, it refuses foreign names. \
-             Default: `localhost:11434`. Refused on Kong, which takes it from the service's `url`",
+            "the `Host` header that Ollama receives. An Ollama bound to loopback refuses other names. Default: \
+             `localhost:11434`. Refused on Kong, which takes it from the service's `url`",
         ),
         identity_headers: Field::optional(
             Shape::Object(IDENTITY_HEADERS),
-            "headers that tell Ollama, or a program before it, who is calling. Default: none. Ollama passes \
-             headers on to ollama.com for cloud models",
+            "headers that tell Ollama, or a program in front of it, who is calling. Ollama forwards headers to \
+             ollama.com for cloud models. Default: none",
         ),
         proof: Field::optional(
             Shape::Object(PROOF),
-            "a header with a secret that every request which the gate lets on carries, so that a guard behind it in \
-             the gateway can refuse what has not come through the gate. Default: none",
+            "a header with a secret that the gate adds to every request that it forwards, so that a guard behind it \
+             in the gateway can refuse requests that bypassed the gate. Default: none",
         ),
         credential: Field::optional(
             Shape::Object(credential::CREDENTIAL),
@@ -35,8 +35,8 @@ table! {
         ),
         remove_headers: Field::optional(
             Shape::List(&Shape::Pattern(r"^[A-Za-z0-9-]{1,64}\*?$")),
-            "headers that Ollama does not see, beside those that it never sees: names such as `X-Team-Secret`, or \
-             with `*` at the end what they begin with, such as `x-corp-*`. Default: none",
+            "additional headers to remove before Ollama: names such as `X-Team-Secret`, or prefixes with `*` at the \
+             end, such as `x-corp-*`. Default: none",
         ),
     }
 }
@@ -45,11 +45,11 @@ table! {
     pub(super) PROOF => ProofSection {
         header: Field::required(
             HEADER,
-            "its name, such as `X-Ollama-Gate-Proof`. What a client sends under it is taken out",
+            "the name of the header, such as `X-Ollama-Gate-Proof`. The client's own header of that name is removed",
         ),
         secret: Field::required(
             Shape::Secret(SECRET),
-            "its value, known to the gate and to the guard alone: 32 or more characters of visible ASCII",
+            "its value, known only to the gate and the guard: at least 32 characters of visible ASCII",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
     }
@@ -67,8 +67,9 @@ table! {
         ),
         claims: Field::optional(
             Shape::Map(&Shape::Name),
-            "headers for claims of the token, each with the claim: `{\"X-User-Email\": \"email\"}`. A list is joined by \
-             commas; `%`, commas, spaces at the ends and what is not ASCII are percent-encoded",
+            "headers for claims of the token, each with the name of its claim: `{\"X-User-Email\": \"email\"}`. \
+             Lists are joined by commas; `%`, commas, leading and trailing spaces, and non-ASCII characters are \
+             percent-encoded",
         ),
     }
 }
