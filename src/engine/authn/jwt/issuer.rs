@@ -66,7 +66,8 @@ impl Issuer {
         self.judge(place, token, forwarded, checker)
             .map_err(|unproved| match unproved {
                 Unproved::Rejected(refused) => Unproved::Rejected(self.explain(refused, token)),
-                other => other,
+                Unproved::Doubted(refused) => Unproved::Doubted(self.explain(refused, token)),
+                other @ (Unproved::Held(_) | Unproved::Needs(_)) => other,
             })
     }
 

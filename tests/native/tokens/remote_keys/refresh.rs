@@ -77,6 +77,18 @@ fn a_token_that_was_forged_is_judged_anew_by_other_keys() {
 }
 
 #[test]
+fn the_log_has_whose_a_forged_token_claims_to_be() {
+    let world = filled();
+    let forged = refused(401, "invalid_signature");
+    assert_eq!(world.ask(&token(2, "k1")).answer(200, &one_key()), forged);
+    let lines = world.lines_with("invalid_signature");
+    assert!(
+        lines[0].contains(r#""claimed_subject":"alice""#),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn a_very_long_name_of_a_key_asks_for_nothing() {
     let world = filled();
     for length in [257, 8_000] {
