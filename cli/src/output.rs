@@ -104,6 +104,12 @@ pub fn finish(result: Result<Box<dyn Report>, Failure>, format: Format) -> ExitC
     }
 }
 
+/// So many of what is called `noun`, whose plural ends in `s`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{end}")
+}
+
 fn lines(value: &Value) -> String {
     format!("{value:#}\n")
 }

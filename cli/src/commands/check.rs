@@ -4,7 +4,7 @@ use crate::document::Document;
 use crate::environment::EnvironmentOptions;
 use crate::input::Input;
 use crate::moment;
-use crate::output::{Failure, Report, Verdict};
+use crate::output::{Failure, Report, Verdict, counted};
 use crate::review::{self, Finding, Rules, Weight};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -87,7 +87,10 @@ impl Report for Checked {
         let (errors, warnings) = (self.count(Weight::Error), self.count(Weight::Warning));
         text.push_str(&match (errors, warnings) {
             (0, 0) => format!("{}: no errors, no warnings\n", self.name),
-            _ => format!("{}: {errors} errors, {warnings} warnings\n", self.name),
+            _ => {
+                let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+                format!("{}: {errors}, {warnings}\n", self.name)
+            }
         });
         text
     }

@@ -46,7 +46,7 @@ impl Command {
     pub fn run(&self) -> Result<Box<dyn Report>, Failure> {
         match self {
             Self::Check(options) => check::run(options).map(boxed),
-            Self::Explain(options) => explain::run(options).map(boxed),
+            Self::Explain(options) => explain::run(options),
             Self::Key(options) => key::run(options),
             Self::Completions(options) => completions::run(options).map(boxed),
             Self::Man(options) => man::run(options).map(boxed),

@@ -11,6 +11,10 @@ pub struct Decision {
     pub allowed: bool,
     /// the names of the places where the client put a credential
     presented: Vec<String>,
+    /// the path as the gateway writes it for the filter, where that is another
+    path_seen: Option<String>,
+    /// whether the gateway answers by itself, and the filter sees nothing
+    by_gateway: bool,
     /// what the gate logs: decision, code, cause, route, scope, credential, id, subject, model
     record: Map<String, Value>,
     /// what is done to the head
@@ -46,6 +50,8 @@ impl Decision {
         let mut decision = Self {
             allowed: true,
             presented: presented(request),
+            path_seen: None,
+            by_gateway: false,
             record: record.unwrap_or_default(),
             edits,
             read_body: false,
@@ -62,8 +68,34 @@ impl Decision {
         decision
     }
 
+    /// That of a gateway which answers `request` by itself, and why.
+    pub fn of_gateway(request: &Request, why: &str) -> Self {
+        Self {
+            allowed: false,
+            presented: presented(request),
+            path_seen: None,
+            by_gateway: true,
+            record: Map::from_iter([("cause".to_owned(), json!(why))]),
+            edits: Vec::new(),
+            read_body: false,
+            reports_only: false,
+            status: Some(400),
+            headers: Vec::new(),
+            message: None,
+        }
+    }
+
+    /// Notes that the gateway wrote `seen` for the path of the client, if it did.
+    pub fn seen_as(&mut self, path: &str, seen: &str) {
+        if path != seen {
+            let seen = seen.split('?').next().unwrap_or_default();
+            self.path_seen = Some(seen.to_owned());
+        }
+    }
+
     fn refuse(&mut self, reply: &Reply) {
-        self.allowed = false;
+        // A browser's preflight is answered by the gate, and that is no refusal.
+        self.allowed = reply.status < 300;
         self.edits.clear();
         self.status = Some(reply.status);
         let headers = reply.headers.iter();
@@ -86,6 +118,9 @@ impl Decision {
         } else {
             line("presented", &format!("in {}", self.presented.join(", ")))
         }
+        if let Some(path) = &self.path_seen {
+            line("path", &format!("{path}, as the gateway writes it"));
+        }
         for name in STEPS {
             if let Some(value) = self.field(name) {
                 line(name.strip_suffix("ed_subject").unwrap_or(name), value);
@@ -99,14 +134,16 @@ impl Decision {
         }
         match self.status {
             None => line("decision", "allowed"),
+            Some(status) if self.allowed => {
+                line("decision", &format!("answered by the gate, {status}"));
+            }
             Some(status) => {
-                line(
-                    "decision",
-                    &format!(
-                        "refused, {status} {}",
-                        self.field("code").unwrap_or_default()
-                    ),
-                );
+                let by = match self.field("code") {
+                    Some(code) => code,
+                    None if self.by_gateway => "by the gateway itself, before the gate sees it",
+                    None => "",
+                };
+                line("decision", &format!("refused, {status} {by}"));
                 if let Some(cause) = self.field("cause") {
                     line("cause", cause);
                 }
@@ -124,14 +161,45 @@ impl Decision {
         text
     }
 
+    /// The decision on one line.
+    pub fn sentence(&self) -> String {
+        let who = match (self.field("credential"), self.field("id")) {
+            (Some(credential), Some(id)) => format!("  {credential} {id}"),
+            _ => String::new(),
+        };
+        let Some(status) = self.status else {
+            return format!("allowed{who}");
+        };
+        if self.allowed {
+            return format!("answered by the gate, {status}");
+        }
+        let by = if self.by_gateway {
+            "by the gateway itself"
+        } else {
+            ""
+        };
+        let code = self.field("code").unwrap_or(by);
+        match self.field("cause") {
+            Some(cause) => format!("refused, {status} {code}{who}: {cause}"),
+            None => format!("refused, {status} {code}{who}"),
+        }
+    }
+
     /// The decision for a program.
-    pub fn json(&self) -> Value {
+    pub fn json(&self) -> Map<String, Value> {
         let mut report = Map::new();
         report.insert(
             "decision".into(),
-            json!(if self.allowed { "allowed" } else { "denied" }),
+            json!(match self.status {
+                None => "allowed",
+                Some(_) if self.allowed => "answered",
+                Some(_) => "denied",
+            }),
         );
         report.insert("presented".into(), json!(self.presented));
+        report.insert("path_seen".into(), json!(self.path_seen));
+        let by = if self.by_gateway { "gateway" } else { "gate" };
+        report.insert("decided_by".into(), json!(by));
         report.insert("body_read".into(), json!(self.read_body));
         report.insert("enforced".into(), json!(!self.reports_only));
         report.insert("edits".into(), json!(self.edits));
@@ -148,7 +216,7 @@ impl Decision {
                 self.record.get(name).cloned().unwrap_or_default(),
             );
         }
-        Value::Object(report)
+        report
     }
 }
 

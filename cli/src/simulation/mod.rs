@@ -1,10 +1,13 @@
 //! The gate without a gateway: one configuration, the engine of the filter, and requests of our own.
 
 mod decision;
+mod front;
 mod keys;
+mod line;
 
 pub use decision::Decision;
 pub use keys::jwks;
+pub use line::{header, read as read_line, target};
 
 use crate::document::{Kind, Plugin};
 use crate::environment::Variables;
@@ -144,6 +147,21 @@ impl Gate {
     /// # Errors
     /// The decision needs keys that would have to be fetched.
     pub fn decide(&self, request: &Request) -> Result<Decision, Failure> {
+        if self.kind != Kind::Envoy {
+            return self.judge(request);
+        }
+        match front::envoy(request) {
+            Ok(seen) => {
+                let mut decision = self.judge(&seen)?;
+                decision.seen_as(&request.path, &seen.path);
+                Ok(decision)
+            }
+            Err(why) => Ok(Decision::of_gateway(request, why)),
+        }
+    }
+
+    /// What the filter does with `request`, as it sees it.
+    fn judge(&self, request: &Request) -> Result<Decision, Failure> {
         let world = World {
             at: request.at,
             from: request.from,

@@ -63,9 +63,9 @@ fn a_request_that_comes_in_is_told_step_by_step() {
         report,
         json!({
             "at": "2026-06-01T00:00:00Z", "body_read": true, "cause": null, "claimed_subject": null, "code": null,
-            "address": null, "credential": "api_key", "decision": "allowed", "enforced": true, "headers": [],
+            "address": null, "credential": "api_key", "decided_by": "gate", "decision": "allowed", "enforced": true, "headers": [],
             "edits": ["remove authorization"],
-            "host": "envoy", "id": "laptop", "message": null, "model": "llama3.2",
+            "host": "envoy", "id": "laptop", "message": null, "path_seen": null, "model": "llama3.2",
             "presented": ["authorization"], "request": { "method": "POST", "path": "/api/chat" },
             "route": "/api/chat", "scope": "inference", "secret": null, "status": null, "subject": "alice",
             "unset": [],
@@ -153,7 +153,7 @@ fn each_refusal_names_the_rule_and_what_the_client_gets() {
             "office",
         ),
         (
-            "--request GET /api/../tags",
+            "--request GET /api/tags%3f",
             &bearer,
             "",
             400,
@@ -325,7 +325,7 @@ fn what_cannot_be_decided_on_is_one_sentence() {
     for (arguments, why) in [
         (
             vec!["explain", "gate.json", "--request", "/api/chat"],
-            "takes a method and a path",
+            "--request: expected a method and a path",
         ),
         (
             vec![
@@ -336,7 +336,7 @@ fn what_cannot_be_decided_on_is_one_sentence() {
                 "--header",
                 "sk-secret",
             ],
-            "number 1 is not 'Name: value'",
+            "number 1: expected 'Name: value'",
         ),
         (
             vec!["explain", "gate.json", "--request", "GET /", "--at", "noon"],

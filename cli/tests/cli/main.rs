@@ -10,6 +10,7 @@ mod init;
 mod input;
 mod key;
 mod render;
+mod requests;
 mod service;
 mod smoke;
 mod support;

@@ -39,8 +39,8 @@ class Answer:
 class Connection:
     """One connection, read with a time limit and a size limit."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS, source_address=(source, 0))
         self._buffer = b""
 
     def __enter__(self) -> Self:
