@@ -51,6 +51,7 @@ test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/need.sh htpasswd apache2-utils "the tests with files of htpasswd" || [ $$? = 3 ]
 	@sh scripts/need.sh promtool prometheus "the check of the counters' names" || [ $$? = 3 ]
 	@sh scripts/need.sh lua5.1 lua5.1 "the run of APISIX's guard" || [ $$? = 3 ]
+	@sh scripts/need.sh systemd-nspawn systemd-container "the run of the service under a real systemd" || [ $$? = 3 ]
 	.venv/bin/python -m pytest tests/e2e
 
 bench: ## measure the filter on a real Envoy beside others (ten minutes); quickly: make bench BENCH=--quick
