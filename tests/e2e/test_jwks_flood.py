@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from typing import Any
 
@@ -12,8 +11,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.oidc import WORKERS, RawServer, saying, start
+from support.threads import Threads
 from support.world import Gate, World, eventually
-from typing_extensions import Self
 
 ISSUER = "https://flooded.example"
 URL = "http://flooded.example/certs"
@@ -54,32 +53,21 @@ def gate_of(world: World, name: str, server: RawServer) -> Gate:
     return start(world, name, [issuer], {"flooded": server.port}, log={"allowed": False})
 
 
-class Strangers:
+class Strangers(Threads):
     """Threads that each send a forged token of an unheard-of key, wait a little, and hang up."""
 
     def __init__(self, world: World, port: int, rate: int) -> None:
+        super().__init__(max(1, rate // 20))
         _, claims, signature = token(world, FORGER, "k").split(".")
         self._rest = f"{claims}.{signature}"
         self._port, self._pause = port, max(1, rate // 20) / rate
-        self._stop = threading.Event()
-        count = max(1, rate // 20)
-        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(count)]
         self.sent = 0
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _run(self, number: int) -> None:
+    def run(self, number: int) -> None:
+        """Sends one after the other, and hangs up on each after a while."""
         count = 0
         held: list[tuple[float, socket.socket]] = []
-        while not self._stop.wait(self._pause):
+        while not self.stop.wait(self._pause):
             count += 1
             header = jwt.utils.base64url_encode(json.dumps({"alg": "ES256", "kid": f"{number}-{count}"}).encode())
             head = f"GET /api/tags HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {header.decode()}.{self._rest}\r\n\r\n"

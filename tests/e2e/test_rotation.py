@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 from demo import credentials
 from demo.pack import Pack
+from support.threads import Threads
 from support.world import Gate, World, eventually
-from typing_extensions import Self
 
 THREADS = 4
 REQUESTS_PER_CONNECTION = 25
@@ -20,35 +19,25 @@ LOAD_SECONDS = 60.0
 FRESH_CONNECTIONS = 12
 
 
-class Load:
+class Load(Threads):
     """Threads that ask for the model list with one key until they are told to stop, and note every failure."""
 
     def __init__(self, gate: Gate, key: str) -> None:
+        super().__init__(THREADS)
         self._gate = gate
         self._headers = {"Authorization": f"Bearer {key}"}
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(THREADS)]
         self.failures: list[str] = []
         self.done = 0
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
 
     def more(self, count: int) -> None:
         """In: how many. Returns when so many more requests are through."""
         goal = self.done + count
         eventually(lambda: self.done >= goal or self.failures, what=f"{count} more requests")
 
-    def _run(self) -> None:
+    def run(self, number: int) -> None:
+        """Asks until it is stopped."""
         deadline = time.monotonic() + LOAD_SECONDS
-        while not self._stop.is_set() and time.monotonic() < deadline:
+        while not self.stop.is_set() and time.monotonic() < deadline:
             # New connections again and again, so that both workers of Envoy are asked.
             connection = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=15)
             try:
