@@ -8,13 +8,14 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from demo.pack import mappings
 from support.oidc import cluster
+from support.threads import Threads
 from support.wire import build
 from support.world import CHAT, Gate, StandIn, World, eventually
 
@@ -120,6 +121,33 @@ def test_connections_that_ask_for_nothing_go_and_others_get_in(world: World, fir
     print(f"{len(opened)} connections: the first good answer after {time.monotonic() - start:.1f} s")
     for connection in opened:
         connection.close()
+
+
+class Reconnecting(Threads):
+    """Clients that open one connection after the other, ask or do not ask, and are gone."""
+
+    def __init__(self, port: int, first: bytes) -> None:
+        super().__init__(8)
+        self._port, self._first, self.opened = port, first, 0
+
+    def run(self, number: int) -> None:
+        """Opens and closes until it is stopped."""
+        while not self.stop.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=2) as connection:
+                connection.sendall(self._first)
+                self.opened += 1
+
+
+@pytest.mark.parametrize("first", [b"", build("GET", "/api/tags", [])], ids=["silent", "with a request"])
+def test_clients_that_reconnect_without_end_lock_nobody_out(world: World, first: bytes) -> None:
+    gate = world.start_gate(f"reconnecting-{len(first)}")
+    with Reconnecting(gate.port, first) as strangers:
+        eventually(lambda: strangers.opened > 500, what="the flood")
+        for _ in range(50):
+            assert gate.get("/api/tags", key=world.keys.read).status == 200
+        eventually(lambda: strangers.opened > 2000, what="more of it")
+        assert gate.get("/api/tags", key=world.keys.read).status == 200
+    gate.envoy.stop()
 
 
 def test_bodies_with_forged_tokens_are_not_held_while_keys_are_looked_for(world: World) -> None:
