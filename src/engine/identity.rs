@@ -5,6 +5,8 @@ use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::network::{ClientAddress, Ranges};
 use crate::time::{Clock, Timestamp};
+use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// How an identity was proved.
@@ -80,13 +82,70 @@ impl Expiry {
     }
 }
 
+/// The name of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialId<'e> {
+    /// that stands in the configuration
+    Configured(&'e str),
+    /// of a record that another may take the place of while the request lasts
+    OfRecord(Rc<str>),
+}
+
+impl CredentialId<'_> {
+    /// The name, to be kept.
+    pub(crate) fn shared(&self) -> Rc<str> {
+        match self {
+            Self::Configured(name) => Rc::from(*name),
+            Self::OfRecord(name) => Rc::clone(name),
+        }
+    }
+}
+
+impl Deref for CredentialId<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Configured(name) => name,
+            Self::OfRecord(name) => name,
+        }
+    }
+}
+
+/// What has proved somebody, and may be taken back while the request lasts.
+pub trait Standing: fmt::Debug {
+    /// Whether it was.
+    fn is_withdrawn(&self) -> bool;
+}
+
+/// A record that was fetched, and what log lines say of it.
+#[derive(Clone, Debug)]
+pub struct FetchedRecord {
+    /// what logs call the document that it is from
+    pub source: Rc<str>,
+    /// how often that had changed
+    pub generation: u64,
+    /// whether it still counts
+    pub standing: Rc<dyn Standing>,
+}
+
+impl PartialEq for FetchedRecord {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+            && self.generation == other.generation
+            && Rc::ptr_eq(&self.standing, &other.standing)
+    }
+}
+
+impl Eq for FetchedRecord {}
+
 /// Who is calling, proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity<'e> {
     /// how it was proved
     pub method: Method,
     /// the configured name of the key or the issuer
-    pub id: &'e str,
+    pub id: CredentialId<'e>,
     /// the person or program
     pub subject: Rc<str>,
     /// what it may do
@@ -102,7 +161,11 @@ pub struct Identity<'e> {
     /// when that is no proof any more
     pub expiry: Option<Expiry>,
     /// where it may come from, beside the rules for everybody; of a key only
-    pub allow_from: Option<&'e Ranges>,
+    pub allow_from: Option<Rc<Ranges>>,
+    /// the record that it was proved by, if that was fetched
+    pub fetched: Option<FetchedRecord>,
+    /// what the operator has noted of the credential, for log lines; of a key only
+    pub labels: Option<Rc<str>>,
     /// which models it may use, and how much it may ask for
     pub rules: RuleSet,
 }
@@ -113,8 +176,8 @@ impl Identity<'_> {
     /// # Errors
     /// As of [`ClientAddress::check`], with the name of the credential.
     pub fn check_network(&self, client: &ClientAddress<'_>) -> Result<(), Denial> {
-        let checked = client.check(self.allow_from);
-        checked.map_err(|denial| denial.of(self.id))
+        let checked = client.check(self.allow_from.as_deref());
+        checked.map_err(|denial| denial.of(&self.id))
     }
 }
 
@@ -137,7 +200,7 @@ mod tests {
         let only = Ranges::read(["10.0.0.0/8"]).unwrap();
         let mut identity = Identity {
             method: Method::ApiKey,
-            id: "laptop",
+            id: CredentialId::Configured("laptop"),
             subject: "alice".into(),
             scopes: ScopeSet::DEFAULT,
             unmapped: None,
@@ -145,7 +208,9 @@ mod tests {
             by_previous_secret: false,
             by_browser: None,
             expiry: None,
-            allow_from: Some(&only),
+            allow_from: Some(only.into()),
+            fetched: None,
+            labels: None,
             rules: RuleSet::default(),
         };
         let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", b"h")];

@@ -135,6 +135,7 @@ pub use exchange::{
     Record, Reply, RequestStep, ResponseStep, Rest, Shared, Unread, Watched,
 };
 pub use http::{Coding, HeadError, RequestHead, Url};
+pub use identity::Method;
 pub use json::Json;
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;

@@ -1,6 +1,8 @@
 //! Moments, and the clock as a port: who decides asks, the host reads.
 
 use crate::denial::{Denial, Reason};
+use std::fmt;
+use time::OffsetDateTime;
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, without leap seconds (RFC 7519 section 2,
 /// NumericDate). Rules speak of seconds; fractions are for what is measured out in them.
@@ -50,6 +52,22 @@ impl Timestamp {
     #[must_use]
     pub const fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(MILLISECONDS)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// As of RFC 3339, in UTC, without fractions of a second.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(time) = OffsetDateTime::from_unix_timestamp(self.seconds()) else {
+            return write!(f, "{}", self.seconds());
+        };
+        let (year, month, day) = time.to_calendar_date();
+        let (hour, minute, second) = time.to_hms();
+        let month = u8::from(month);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
     }
 }
 
@@ -138,6 +156,14 @@ mod tests {
         assert_eq!(later.milliseconds_since(whole), 250);
         assert_eq!(whole.milliseconds_since(later), 0);
         assert_eq!(Timestamp(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn a_moment_is_shown_as_of_rfc_3339() {
+        let shown = |seconds| Timestamp::from_seconds(seconds).to_string();
+        assert_eq!(shown(1_767_225_600), "2026-01-01T00:00:00Z");
+        assert_eq!(shown(951_825_599), "2000-02-29T11:59:59Z");
+        assert!(!shown(i64::MAX).is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The counters of one configuration.
 
 use crate::{Counter, Host};
-use ollama_gate_engine::{Mode, Reason, Record};
+use ollama_gate_engine::{Method, Mode, Reason, Record};
 use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.
@@ -14,7 +14,8 @@ pub(crate) struct Counters {
     ticks: Cell<bool>,
     /// in the order of [`Reason::ALL`]
     denied: Vec<Counter>,
-    by_previous_secret: Option<Counter>,
+    by_previous_token_secret: Option<Counter>,
+    by_previous_key: Option<Counter>,
     fetched: Option<Counter>,
     fetch_failed: Option<Counter>,
 }
@@ -39,7 +40,8 @@ impl Counters {
             ticks: Cell::new(false),
             denied: denied.unwrap_or_default(),
             allowed: define("allowed").ok(),
-            by_previous_secret: define("jwt_previous_secret").ok(),
+            by_previous_token_secret: define("jwt_previous_secret").ok(),
+            by_previous_key: define("key_previous_secret").ok(),
             fetched: define("fetch_succeeded").ok(),
             fetch_failed: define("fetch_failed").ok(),
         }
@@ -60,9 +62,11 @@ impl Counters {
                 .position(|other| *other == reason)
                 .and_then(|place| self.denied.get(place).copied()),
         };
-        let previous = self
-            .by_previous_secret
-            .filter(|_| record.by_previous_secret);
+        let previous = match record.by_previous_secret {
+            None => None,
+            Some(Method::ApiKey) => self.by_previous_key,
+            Some(_) => self.by_previous_token_secret,
+        };
         for counter in [decision, previous].into_iter().flatten() {
             host.count(counter, 1);
         }

@@ -4,7 +4,7 @@ use crate::credential::Presented;
 use crate::denial::Reason;
 use crate::grant::ScopeSet;
 use crate::grant::{BodyRules, RuleSet};
-use crate::identity::{Identity, Method, SentByBrowser};
+use crate::identity::{CredentialId, Identity, Method, SentByBrowser};
 use crate::ollama::Route;
 use crate::source::Refusal;
 use std::rc::Rc;
@@ -54,7 +54,7 @@ impl Anonymous {
         let open = route.is_some_and(|route| self.scopes.grants(route.scope()));
         (without && presented.is_empty() && open).then(|| Identity {
             method: Method::Anonymous,
-            id: NAME,
+            id: CredentialId::Configured(NAME),
             subject: Rc::clone(&self.subject),
             scopes: self.scopes,
             unmapped: None,
@@ -62,6 +62,8 @@ impl Anonymous {
             by_previous_secret: false,
             by_browser: Some(SentByBrowser::Nothing),
             allow_from: None,
+            fetched: None,
+            labels: None,
             expiry: None,
             rules: RuleSet::own(&self.rules),
         })

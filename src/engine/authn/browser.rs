@@ -10,7 +10,7 @@ use crate::credential::{Flaw, MAX_CREDENTIAL, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::{FieldKind, RequestHead, cookie, is_visible_ascii};
-use crate::identity::{Identity, Method, SentByBrowser};
+use crate::identity::{CredentialId, Identity, Method, SentByBrowser};
 use crate::source::Refusal;
 use std::rc::Rc;
 
@@ -176,12 +176,12 @@ impl Authenticators {
         };
         let mut unknown_key = None;
         if let Some(key) = login.key().filter(|_| !self.keys.is_empty()) {
-            match self.keys.verify(key, asking.clock) {
-                Ok(key) => return self.behind_key(key, head, asking),
-                Err(denial) if denial.reason() == Reason::UnknownKey => {
+            match self.keys.verify(key, asking.clock, asking.tried) {
+                Ok(secret) => return self.behind_key(&secret, head, asking),
+                Err(Refusal::Denied(denial)) if denial.reason() == Reason::UnknownKey => {
                     unknown_key = Some(denial);
                 }
-                Err(denial) => return Err(denial.into()),
+                Err(refusal) => return Err(refusal),
             }
         }
         if self.users.is_empty() {
@@ -199,7 +199,7 @@ impl Authenticators {
         };
         Ok(Identity {
             method: Method::Basic,
-            id: &user.name,
+            id: CredentialId::Configured(&user.name),
             subject: Rc::clone(&user.subject),
             scopes: user.scopes,
             unmapped: None,
@@ -207,6 +207,8 @@ impl Authenticators {
             by_previous_secret: false,
             by_browser: Some(SentByBrowser::Password),
             allow_from: None,
+            fetched: None,
+            labels: None,
             expiry: None,
             rules: RuleSet::own(&user.rules),
         })

@@ -21,13 +21,13 @@ use crate::credential::{CredentialHeader, Presented};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::http::RequestHead;
-use crate::identity::{Expiry, Identity, Method};
+use crate::identity::{CredentialId, Expiry, FetchedRecord, Identity, Method, Standing};
 use crate::network::ClientAddress;
 use crate::source::{News, Refusal, Tried};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use absent::Advice;
 pub(crate) use anonymous::Anonymous;
-use api_key::{ApiKey, KeyRing};
+use api_key::{KeyRing, KeySecret};
 use basic::Users;
 use browser::BrowserCredential;
 use jwt::{Context, TokenUse, Tokens, Verifier};
@@ -85,9 +85,12 @@ impl Authenticators {
         self.tokens.cookies().map(|(_, name)| name)
     }
 
-    /// Forgets what is remembered of tokens: there are other keys.
-    pub(crate) fn forget_tokens(&self) {
-        self.tokens.forget();
+    /// The document that a request or a tick has `tried` to fetch is another one: what is remembered of the
+    /// credentials that it decides about is forgotten.
+    pub(crate) fn note_change(&self, tried: Tried, now: Timestamp) {
+        if !self.keys.note_change(tried, now) {
+            self.tokens.forget();
+        }
     }
 
     /// How often the keys of tokens have changed.
@@ -98,6 +101,7 @@ impl Authenticators {
     /// What there is to log since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<News> {
         let mut news = self.tokens.take_news();
+        news.extend(self.keys.take_news());
         news.extend(self.back_off.as_ref().and_then(BackOff::take_news));
         news
     }
@@ -126,9 +130,10 @@ impl Authenticators {
         }
         let mut refusal = None;
         if let Some(key) = presented.api_key {
-            match self.keys.verify(key, asking.clock) {
-                Ok(key) => return self.behind_key(key, head, asking),
-                Err(denial) => refusal = Some(denial),
+            match self.keys.verify(key, asking.clock, asking.tried) {
+                Ok(secret) => return self.behind_key(&secret, head, asking),
+                Err(Refusal::Denied(denial)) => refusal = Some(denial),
+                Err(pending) => return Err(pending),
             }
         }
         if let Some(token) = presented.token {
@@ -181,7 +186,7 @@ impl Authenticators {
         let signer = signers.verify(signature, signed, asking)?;
         Ok(Identity {
             method: Method::OllamaCli,
-            id: &signer.id,
+            id: CredentialId::Configured(&signer.id),
             subject: Rc::clone(&signer.subject),
             scopes: signer.scopes,
             unmapped: None,
@@ -189,6 +194,8 @@ impl Authenticators {
             by_previous_secret: false,
             by_browser: None,
             allow_from: None,
+            fetched: None,
+            labels: None,
             expiry: signer.expiry(),
             rules: RuleSet::own(&signer.rules),
         })
@@ -204,7 +211,7 @@ impl Authenticators {
         let issuer = self.tokens.issuer(token.issuer());
         Ok(Identity {
             method: Method::Jwt,
-            id: issuer.map_or("", |issuer| &issuer.name),
+            id: CredentialId::Configured(issuer.map_or("", |issuer| &issuer.name)),
             subject: Rc::clone(token.subject()),
             scopes: token.scopes(),
             unmapped: token.unmapped().clone(),
@@ -212,29 +219,34 @@ impl Authenticators {
             by_previous_secret: token.by_a_previous_secret(),
             by_browser: None,
             allow_from: None,
+            fetched: None,
+            labels: None,
             expiry: self.tokens.expiry(&token),
             rules: RuleSet::own(token.rules()),
         })
     }
 
-    /// The owner of `key`, or the user that it speaks for.
+    /// The owner of the key with this secret, or the user that it speaks for.
     fn behind_key<'e>(
         &'e self,
-        key: &'e ApiKey,
+        secret: &Rc<KeySecret>,
         head: &RequestHead<'_>,
         asking: Asking<'_>,
     ) -> Result<Identity<'e>, Refusal> {
+        let key = &secret.key;
         let mut identity = Identity {
             method: Method::ApiKey,
-            id: &key.id,
+            id: CredentialId::OfRecord(Rc::clone(&key.id)),
             subject: Rc::clone(&key.subject),
             scopes: key.scopes,
             unmapped: None,
             claims: None,
-            by_previous_secret: false,
+            by_previous_secret: secret.until.is_some(),
             by_browser: None,
-            allow_from: key.allow_from.as_ref(),
-            expiry: key.expiry(),
+            allow_from: key.allow_from.clone(),
+            fetched: self.fetched(secret),
+            labels: key.labels.clone(),
+            expiry: secret.expiry(),
             rules: RuleSet::own(&key.rules),
         };
         let Some(issuer) = key.users else {
@@ -257,13 +269,26 @@ impl Authenticators {
         };
         identity.subject = Rc::clone(user.subject());
         identity.claims = Some(Rc::clone(user.forwarded()));
-        identity.by_previous_secret = user.by_a_previous_secret();
+        identity.by_previous_secret |= user.by_a_previous_secret();
         identity.expiry = Expiry::first(identity.expiry, self.tokens.expiry(&user));
         // The user's token can take away, never give.
         identity.scopes = key.scopes.and(user.scopes());
         identity.unmapped = user.unmapped().clone();
         identity.rules = identity.rules.and(RuleSet::own(user.rules()));
         Ok(identity)
+    }
+}
+
+impl Authenticators {
+    /// What can be told of the document that `secret` is from, if it was fetched.
+    fn fetched(&self, secret: &Rc<KeySecret>) -> Option<FetchedRecord> {
+        let (source, generation) = self.keys.origin(secret)?;
+        let standing: Rc<dyn Standing> = Rc::<KeySecret>::clone(secret);
+        Some(FetchedRecord {
+            source: Rc::clone(source),
+            generation,
+            standing,
+        })
     }
 }
 

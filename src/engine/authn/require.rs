@@ -112,7 +112,7 @@ impl Requirement {
                     identity.check_network(asking.client)?;
                     let inside = *network
                         && (asking.client.rules().prove()
-                            || identity.allow_from.is_some_and(proves));
+                            || identity.allow_from.as_deref().is_some_and(proves));
                     proved = Some(match proved.take() {
                         None => Proved {
                             identity,
@@ -133,7 +133,7 @@ impl Requirement {
         match (proved, refusal) {
             (Some(proved), _) if proved.count() >= *count => Ok(proved.identity),
             (_, Some(denial)) => Err(denial.into()),
-            (Some(proved), None) => Err(too_few().of(proved.identity.id).into()),
+            (Some(proved), None) => Err(too_few().of(&proved.identity.id).into()),
             (None, None) => Err(too_few().into()),
         }
     }
@@ -211,6 +211,8 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         by_browser,
         expiry,
         allow_from,
+        fetched,
+        labels,
         rules,
     } = second;
     if subject != first.subject {
@@ -219,7 +221,7 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
             first.method.name(),
             method.name()
         );
-        return Err(Denial::new(Reason::SubjectMismatch, advice).of(first.id));
+        return Err(Denial::new(Reason::SubjectMismatch, advice).of(&first.id));
     }
     Ok(Identity {
         scopes: first.scopes.and(scopes),
@@ -229,6 +231,8 @@ fn joined<'e>(first: Identity<'e>, second: Identity<'e>) -> Result<Identity<'e>,
         by_browser: first.by_browser.or(by_browser),
         expiry: Expiry::first(first.expiry, expiry),
         allow_from: first.allow_from.or(allow_from),
+        fetched: first.fetched.or(fetched),
+        labels: first.labels.or(labels),
         rules: first.rules.and(rules),
         ..first
     })

@@ -32,7 +32,7 @@ impl Credentials {
         section: &RootSection<'_>,
     ) -> Self {
         let keys = match section.api_keys.node() {
-            Some(node) => api_keys::read(reader, &node, &section.jwt),
+            Some(node) => api_keys::read(reader, sources, &node, &section.jwt),
             None => KeyRing::default(),
         };
         let issuers = match section.jwt.node() {

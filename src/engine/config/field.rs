@@ -55,6 +55,8 @@ pub(crate) enum Shape {
     Claim,
     /// a list that may be empty
     List(&'static Shape),
+    /// a section of its own, or a list of such
+    OneOrList(&'static [Field]),
     /// a list of one item or more
     Filled(&'static Shape),
 }

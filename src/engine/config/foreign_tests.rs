@@ -20,7 +20,8 @@ fn below(shape: Shape) -> Option<&'static [Field]> {
         Shape::Object(fields)
         | Shape::Open(fields)
         | Shape::Secret(fields)
-        | Shape::TextOr(fields) => Some(fields),
+        | Shape::TextOr(fields)
+        | Shape::OneOrList(fields) => Some(fields),
         Shape::List(item) | Shape::Filled(item) => below(*item),
         _ => None,
     }

@@ -1,10 +1,12 @@
 //! `host`, and what follows from it for the rest of the document.
 
+use super::api_keys::{ApiKeysSection, SourceSection};
 use super::field::{Field, Shape};
 use super::jwt::{IssuerSection, JwksSection};
 use super::reader::{Node, Reader};
 use super::table::Member;
 use super::upstream::UpstreamSection;
+use super::value;
 use std::net::{IpAddr, Ipv6Addr};
 
 table! {
@@ -81,6 +83,9 @@ const DEFAULT_HELD: u64 = 256 << 20;
 /// No worker holds more than this, in bytes.
 const MAX_HELD: u64 = 64 << 30;
 
+/// The largest document of keys where a request waits until it is read, in bytes.
+const MAX_KEYS_BYTES: u64 = 1 << 20;
+
 /// No host holds more of a body than this, in bytes: the module's memory ends at 4 GiB.
 const MAX_BODY: u64 = 1 << 30;
 
@@ -123,6 +128,7 @@ pub(super) fn read(
     node: &Node<'_>,
     upstream: &Member<'_>,
     jwt: &Member<'_>,
+    api_keys: &Member<'_>,
 ) -> Option<(HostName, Holding)> {
     let host = reader.section::<HostSection>(node)?;
     let name = host.name.read(reader, |reader, node| {
@@ -152,7 +158,13 @@ pub(super) fn read(
     if matches!(name, HostName::Kong | HostName::Apisix) {
         let issuers = jwt.node().map(|node| node.items());
         for issuer in issuers.iter().flatten().filter_map(Node::peek) {
-            check_server(reader, &issuer);
+            check_issuer(reader, &issuer);
+        }
+        let keys = api_keys.node().and_then(|node| node.peek());
+        let source = keys.and_then(|keys: ApiKeysSection<'_>| keys.source.node());
+        let sources = source.map(|node| node.one_or_items());
+        for source in sources.iter().flatten().filter_map(Node::peek) {
+            check_source(reader, &source);
         }
     }
     Some((name, holding))
@@ -185,14 +197,39 @@ fn held(reader: &mut Reader<'_>, member: &Member<'_>, name: HostName) -> Option<
     u64::try_from(seconds?).ok()
 }
 
+fn check_issuer(reader: &mut Reader<'_>, issuer: &IssuerSection<'_>) {
+    let jwks = issuer.jwks.node().and_then(|node| node.peek());
+    if let Some(JwksSection { upstream, url, .. }) = jwks {
+        check_server(
+            reader,
+            &upstream,
+            url.node().or_else(|| issuer.issuer.node()),
+        );
+    }
+}
+
+/// On gateways of nginx a document of keys is read while a request waits for it, so it has to be a short one.
+fn check_source(reader: &mut Reader<'_>, source: &SourceSection<'_>) {
+    check_server(reader, &source.upstream, source.url.node());
+    // What is wrong with it in any case is told where it is read.
+    let given = source.max_bytes.node();
+    let bytes = given
+        .as_ref()
+        .and_then(|node| value::bytes(node.json.text()?));
+    if let Some(node) = given
+        && bytes.is_some_and(|bytes| bytes > MAX_KEYS_BYTES)
+    {
+        reader.refuse(
+            &node,
+            "is over 1 MiB, which a request would have to wait for here: on Envoy and Istio it may be more",
+        );
+    }
+}
+
 /// On gateways of nginx an upstream for keys is a server. Kong traps at one that is none, within the
 /// request that asks for it. Over TLS the server needs a name: its certificate is held against what
 /// stands here, and no certificate of a provider is for an IP address.
-fn check_server(reader: &mut Reader<'_>, issuer: &IssuerSection<'_>) {
-    let jwks = issuer.jwks.node().and_then(|node| node.peek());
-    let Some(JwksSection { upstream, url, .. }) = jwks else {
-        return;
-    };
+fn check_server(reader: &mut Reader<'_>, upstream: &Member<'_>, address: Option<Node<'_>>) {
     let Some(node) = upstream.node() else {
         return;
     };
@@ -206,7 +243,6 @@ fn check_server(reader: &mut Reader<'_>, issuer: &IssuerSection<'_>) {
         );
         return;
     };
-    let address = url.node().or_else(|| issuer.issuer.node());
     let tls = address.is_some_and(|address| {
         let text = address.json.text();
         text.is_some_and(|text| text.starts_with("https://"))

@@ -33,6 +33,7 @@ mod root;
 mod routes;
 mod rules;
 mod schema;
+mod server;
 mod share;
 mod upstream;
 mod value;

@@ -42,7 +42,7 @@ pub(super) fn read(
     others_ask: bool,
     host: Option<HostName>,
 ) -> NetworkRules {
-    let of_keys = keys.keys().any(|key| key.allow_from.is_some());
+    let of_keys = keys.configured().any(|key| key.allow_from.is_some());
     let section = node.and_then(|node| reader.section::<NetworkSection>(node));
     let (allow, deny, proxies) = match &section {
         Some(section) => (
@@ -60,7 +60,8 @@ pub(super) fn read(
         trusted_proxies: proxies.unwrap_or_default(),
     };
     if let Some(section) = &section {
-        check(reader, section, of_keys || back_off || others_ask);
+        let asks = of_keys || keys.fetches() || back_off || others_ask;
+        check(reader, section, asks);
     }
     if restricts && !back_off && host.is_none() {
         let root = "host.name";
@@ -116,9 +117,10 @@ pub(super) fn ranges(reader: &mut Reader<'_>, node: &Node<'_>) -> Ranges {
 /// Whether a network can count as a method: one is named that is not everybody's.
 pub(super) fn counts(rules: &NetworkRules, keys: &KeyRing) -> bool {
     rules.prove()
+        || keys.fetches()
         || keys
-            .keys()
-            .any(|key| key.allow_from.as_ref().is_some_and(proves))
+            .configured()
+            .any(|key| key.allow_from.as_deref().is_some_and(proves))
 }
 
 /// What the log says at the start of ranges that are everybody's.
@@ -134,9 +136,9 @@ pub(super) fn warnings(rules: &NetworkRules, keys: &KeyRing) -> Vec<String> {
     }
     let open = |allow: &Ranges| !proves(allow);
     let mut ids: Vec<_> = keys
-        .keys()
-        .filter(|key| key.allow_from.as_ref().is_some_and(open))
-        .map(|key| key.id.as_str())
+        .configured()
+        .filter(|key| key.allow_from.as_deref().is_some_and(open))
+        .map(|key| &*key.id)
         .collect();
     ids.sort_unstable();
     lines.extend(

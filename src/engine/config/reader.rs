@@ -67,6 +67,14 @@ impl<'j> Node<'j> {
             .collect()
     }
 
+    /// The items of a list; of anything else itself.
+    pub(crate) fn one_or_items(&self) -> Vec<Self> {
+        match self.json {
+            Json::List(_) => self.items(),
+            _ => vec![self.clone()],
+        }
+    }
+
     /// The section that is here, nothing in it checked; none if this is no object.
     pub(crate) fn peek<T: Table<'j>>(&self) -> Option<T> {
         match self.json {

@@ -110,6 +110,11 @@ pub(super) const TABLES: &[Table] = &[
     ("", ROOT),
     ("api_keys", api_keys::API_KEYS),
     ("api_keys.keys[]", api_keys::KEY),
+    ("api_keys.keys[].previous[]", api_keys::PREVIOUS),
+    (
+        "api_keys.source, or each in a list of them",
+        api_keys::SOURCE,
+    ),
     ("jwt[]", jwt::ISSUER),
     ("jwt[].secrets[] as objects", jwt::SECRET),
     ("jwt[].keys[]", jwt::KEY),
@@ -119,7 +124,7 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, api_keys.source.token and headers, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (
@@ -260,7 +265,13 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let signin_url = section.signin_url.read(reader, read_signin_url);
     let log = log::read(reader, section.log.node().as_ref());
     let host = section.host.read(reader, |reader, node| {
-        host::read(reader, node, &section.upstream, &section.jwt)
+        host::read(
+            reader,
+            node,
+            &section.upstream,
+            &section.jwt,
+            &section.api_keys,
+        )
     });
     let (host, holding) = host.unzip();
     let holding = holding.unwrap_or_default();

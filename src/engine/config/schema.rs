@@ -118,6 +118,15 @@ fn shape(shape: Shape) -> Members {
             vec![member("type", texts(&kinds))]
         }
         Shape::Secret(fields) | Shape::TextOr(fields) => text_or(fields),
+        // Of a list the keywords of objects say nothing, and the other way round.
+        Shape::OneOrList(fields) => {
+            let mut members = section(fields);
+            members.retain(|(name, _)| name != "type");
+            members.insert(0, member("type", texts(&["object", "array"])));
+            members.push(member("minItems", number(1)));
+            members.push(member("items", Json::Object(section(fields))));
+            members
+        }
         Shape::List(item) => {
             // The other face of an empty section: an empty object stands for an empty list.
             vec![

@@ -187,16 +187,7 @@ impl Reader<'_> {
             range.end()
         );
         self.parsed(&member.node()?, &expected, |text| {
-            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-            let (number, unit) = text.split_at_checked(digits)?;
-            let scale = match unit.strip_prefix(' ').unwrap_or(unit) {
-                "B" => 1,
-                "KiB" => 1 << 10,
-                "MiB" => 1 << 20,
-                "GiB" => 1 << 30,
-                _ => return None,
-            };
-            let bytes = number.parse::<u64>().ok()?.checked_mul(scale)?;
+            let bytes = bytes(text)?;
             range.contains(&bytes).then_some(bytes)
         })
     }
@@ -343,6 +334,20 @@ impl Reader<'_> {
         }
         allowed
     }
+}
+
+/// The number of bytes that `text` says, such as `64MiB`.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let scale = match unit.strip_prefix(' ').unwrap_or(unit) {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(scale)
 }
 
 /// Upper-case, as variables that hold secrets are: a secret pasted in its place is none.

@@ -30,6 +30,7 @@ pub enum Reason {
     UnknownKey,
     ExpiredKey,
     KeyNotYetValid,
+    DisabledKey,
     WrongPassword,
     MalformedToken,
     UnsupportedAlgorithm,
@@ -77,7 +78,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 59] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -93,6 +94,7 @@ impl Reason {
         Self::UnknownKey,
         Self::ExpiredKey,
         Self::KeyNotYetValid,
+        Self::DisabledKey,
         Self::WrongPassword,
         Self::MalformedToken,
         Self::UnsupportedAlgorithm,
@@ -183,6 +185,7 @@ impl Reason {
             Self::UnknownKey => (401, "unknown_key", "the API key is not known"),
             Self::ExpiredKey => (401, "expired_key", "the API key has expired"),
             Self::KeyNotYetValid => (401, "key_not_yet_valid", "the API key is not valid yet"),
+            Self::DisabledKey => (401, "disabled_key", "the API key is disabled"),
             Self::WrongPassword => (
                 401,
                 "wrong_password",
@@ -294,12 +297,12 @@ impl Reason {
             Self::KeysUnavailable => (
                 503,
                 "keys_unavailable",
-                "the issuer's keys could not be fetched",
+                "the keys that would decide could not be fetched",
             ),
             Self::KeysPending => (
                 503,
                 "keys_pending",
-                "the issuer's keys have not been fetched yet",
+                "the keys that would decide have not been fetched yet",
             ),
             Self::DecodersBusy => (
                 503,

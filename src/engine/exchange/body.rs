@@ -9,7 +9,7 @@ use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
-use crate::identity::{Expiry, Identity, Method, SentByBrowser};
+use crate::identity::{CredentialId, Expiry, FetchedRecord, Identity, Method, SentByBrowser};
 use crate::network::ClientAddress;
 use crate::ollama::Named;
 use crate::ollama::body::{BodyKind, CodedReader, Reader, reads_none};
@@ -55,7 +55,7 @@ pub(super) struct HeldRequest {
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
     method: Method,
-    id: String,
+    id: Rc<str>,
     subject: Rc<str>,
     scopes: ScopeSet,
     by_previous_secret: bool,
@@ -63,19 +63,24 @@ pub(super) struct Owner {
     expiry: Option<Expiry>,
     /// whether a token is what proves it, or a part of that
     by_token: bool,
+    /// the record that proves it, if that was fetched
+    fetched: Option<FetchedRecord>,
+    labels: Option<Rc<str>>,
 }
 
 impl Owner {
     pub(crate) fn of(identity: &Identity<'_>) -> Self {
         Self {
             method: identity.method,
-            id: identity.id.to_owned(),
+            id: identity.id.shared(),
             subject: Rc::clone(&identity.subject),
             scopes: identity.scopes,
             by_previous_secret: identity.by_previous_secret,
             by_browser: identity.by_browser,
             expiry: identity.expiry,
             by_token: identity.claims.is_some(),
+            fetched: identity.fetched.clone(),
+            labels: identity.labels.clone(),
         }
     }
 
@@ -83,7 +88,7 @@ impl Owner {
     pub(crate) fn identity(&self) -> Identity<'_> {
         Identity {
             method: self.method,
-            id: &self.id,
+            id: CredentialId::Configured(&self.id),
             subject: Rc::clone(&self.subject),
             scopes: self.scopes,
             unmapped: None,
@@ -92,6 +97,8 @@ impl Owner {
             by_browser: self.by_browser,
             expiry: self.expiry,
             allow_from: None,
+            fetched: self.fetched.clone(),
+            labels: self.labels.clone(),
             rules: RuleSet::default(),
         }
     }
@@ -185,6 +192,10 @@ impl HeldRequest {
             expiry
                 .check(clock)
                 .map_err(|denial| denial.of(&self.owner.id))?;
+        }
+        let fetched = self.owner.fetched.as_ref();
+        if fetched.is_some_and(|fetched| fetched.standing.is_withdrawn()) {
+            return Err(outdated());
         }
         if self.owner.by_token && engine.authenticators.changes_of_keys() != self.changes_of_keys {
             return Err(outdated());

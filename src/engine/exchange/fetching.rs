@@ -42,8 +42,12 @@ impl Engine {
     /// The answer to a call has come: what to do next.
     pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
         let answered = self.sources.answer(pending, response, now);
-        if let Answered::Done { changed: true, .. } = answered {
-            self.authenticators.forget_tokens();
+        if let Answered::Done {
+            changed: true,
+            tried,
+        } = answered
+        {
+            self.authenticators.note_change(tried, now);
         }
         answered
     }

@@ -5,7 +5,7 @@ use super::{Engine, Mode};
 use crate::credential::Copies;
 use crate::denial::{Denial, Level, Reason};
 use crate::http::{FieldKind, RequestHead, has_pair, is_visible_ascii, without_query};
-use crate::identity::Identity;
+use crate::identity::{Identity, Method};
 use crate::json::ObjectWriter;
 use crate::ollama::Route;
 use std::borrow::Cow;
@@ -36,8 +36,8 @@ pub struct Record {
     pub level: Level,
     /// one JSON object on one line, without any secret; none if it is not to be logged
     pub line: Option<String>,
-    /// whether a previous secret still opened the gate
-    pub by_previous_secret: bool,
+    /// the method of the caller whom a previous secret still let in
+    pub by_previous_secret: Option<Method>,
 }
 
 /// What is known of the request when it was decided.
@@ -94,7 +94,8 @@ impl Record {
             by_previous_secret: facts
                 .identity
                 .as_ref()
-                .is_some_and(|identity| identity.by_previous_secret),
+                .filter(|identity| identity.by_previous_secret)
+                .map(|identity| identity.method),
         }
     }
 
@@ -104,7 +105,7 @@ impl Record {
             reason: Some(denial.reason()),
             level: denial.reason().level(),
             line: Some(line(facts, Some(denial), mode)),
-            by_previous_secret: false,
+            by_previous_secret: None,
         }
     }
 }
@@ -156,10 +157,17 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     }
     if let Some(identity) = &facts.identity {
         line.text("credential", identity.method.name())
-            .text("id", identity.id)
+            .text("id", &identity.id)
             .text("subject", &truncated(&identity.subject, MAX_VALUE_BYTES));
         if identity.by_previous_secret {
             line.text("secret", "previous");
+        }
+        if let Some(fetched) = &identity.fetched {
+            line.text("source", &fetched.source)
+                .number("generation", fetched.generation);
+        }
+        if let Some(labels) = &identity.labels {
+            line.text("labels", labels);
         }
     } else if let Some(denial) = denial {
         write_whose(&mut line, denial);

@@ -20,7 +20,7 @@ impl Shared {
         if let Some(identity) = &facts.identity {
             let told = [
                 ("ollama_gate.method", identity.method.name()),
-                ("ollama_gate.credential_id", identity.id),
+                ("ollama_gate.credential_id", &*identity.id),
                 ("ollama_gate.subject", &identity.subject),
             ];
             pairs.extend(told.map(|(name, value)| (name, plain(value).into_owned())));

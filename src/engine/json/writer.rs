@@ -47,10 +47,29 @@ impl ObjectWriter {
     }
 
     /// Adds a whole number.
-    pub(crate) fn number(&mut self, name: &'static str, value: u16) -> &mut Self {
+    pub(crate) fn number(&mut self, name: &'static str, value: impl Into<u64>) -> &mut Self {
+        let value: u64 = value.into();
         self.name(name);
         // Writing to a String does not fail.
         let _ = write!(self.text, "{value}");
+        self
+    }
+
+    /// Adds a list of strings.
+    pub(crate) fn texts<'t>(
+        &mut self,
+        name: &'static str,
+        values: impl Iterator<Item = &'t &'t str>,
+    ) -> &mut Self {
+        self.name(name);
+        self.text.push('[');
+        for value in values {
+            if !self.text.ends_with('[') {
+                self.text.push(',');
+            }
+            self.quoted(value);
+        }
+        self.text.push(']');
         self
     }
 
@@ -134,7 +153,7 @@ mod tests {
         let mut object = ObjectWriter::new();
         object
             .text("z", "{\"\\\n\u{0}\u{7f}\u{9b}\u{2028}é\u{1f999}{")
-            .number("a", 401)
+            .number("a", 401_u16)
             .display("at", std::net::Ipv4Addr::LOCALHOST)
             .object("in", |inner| {
                 inner.text_or_null("none", None).text("b", "{");

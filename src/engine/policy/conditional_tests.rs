@@ -2,6 +2,7 @@ use super::*;
 use crate::denial::Reason;
 use crate::grant::{BodyRules, ModelRule, RequestLimits};
 use crate::http::{RequestHead, RequestLine};
+use crate::identity::CredentialId;
 use crate::identity::Method;
 use crate::network::{ClientAddress, Connection, NetworkRules, Peer};
 use crate::ollama::{ModelPattern, ROUTES, Scope};
@@ -30,7 +31,7 @@ fn short(bytes: u64) -> Option<Rc<BodyRules>> {
 fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Identity<'static> {
     Identity {
         method: Method::ApiKey,
-        id: "id",
+        id: CredentialId::Configured("id"),
         subject: "alice".into(),
         scopes: ScopeSet::EVERY,
         unmapped: None,
@@ -38,6 +39,8 @@ fn identity(own: Option<Rc<BodyRules>>, of_user: Option<Rc<BodyRules>>) -> Ident
         by_previous_secret: false,
         by_browser: None,
         allow_from: None,
+        fetched: None,
+        labels: None,
         expiry: None,
         rules: RuleSet::own(&own).and(RuleSet::own(&of_user)),
     }

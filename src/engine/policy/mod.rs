@@ -104,14 +104,14 @@ pub(crate) fn decide<'p, 'e>(
 mod tests {
     use super::*;
     use crate::grant::RuleSet;
-    use crate::identity::SentByBrowser;
+    use crate::identity::{CredentialId, SentByBrowser};
     use crate::network::{Connection, NetworkRules, Peer};
     use crate::ollama::{ROUTES, Scope};
 
     fn identity(scopes: ScopeSet) -> Identity<'static> {
         Identity {
             method: Method::ApiKey,
-            id: "id",
+            id: CredentialId::Configured("id"),
             subject: "alice".into(),
             scopes,
             unmapped: None,
@@ -119,6 +119,8 @@ mod tests {
             by_previous_secret: false,
             by_browser: None,
             allow_from: None,
+            fetched: None,
+            labels: None,
             expiry: None,
             rules: RuleSet::default(),
         }

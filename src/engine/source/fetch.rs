@@ -127,6 +127,16 @@ impl<D: Document> Source<D> {
         }
     }
 
+    /// What it is a source of.
+    pub(crate) const fn document(&self) -> &D {
+        &self.document
+    }
+
+    /// For how many seconds the server is left alone at `now`, at least one.
+    pub(crate) fn seconds_to_wait(&self, now: Timestamp) -> i64 {
+        self.state.borrow().retry.left(now).unwrap_or(1)
+    }
+
     /// What there is at `now`.
     pub(crate) fn held(&self, now: Timestamp) -> Cached<D::Value> {
         let mut state = self.state.borrow_mut();

@@ -100,6 +100,16 @@ impl<D: Document> SourceHandle<D> {
         Ok((Pending { source, fetch }, call))
     }
 
+    /// Whether it is of this one that something was `tried`.
+    pub(crate) fn is_of(&self, tried: Tried) -> bool {
+        tried.source == self.id
+    }
+
+    /// Whether nobody but requests fetches it.
+    pub(crate) fn is_left_to_requests(&self) -> bool {
+        !self.by_ticks.get()
+    }
+
     /// Whether a request may fetch anew what is stale: ticks do not, nobody else does, and the server
     /// has not just failed.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {

@@ -121,7 +121,7 @@ fn edits<'a>(
             set(name, subject.into_owned().into())?;
         }
         if let Some(name) = &rules.credential_id_header {
-            set(name, identity.id.into())?;
+            set(name, identity.id.to_string().into())?;
         }
         let claims = identity.claims.iter().flat_map(|claims| claims.iter());
         for (name, claim) in rules.claim_headers.iter().zip(claims) {

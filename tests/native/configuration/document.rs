@@ -69,15 +69,9 @@ fn nothing_is_an_open_door() {
 }
 
 #[test]
-fn fields_of_later_work_are_refused_by_name() {
-    for (path, value) in [("/login", json!({})), ("/api_keys/source", json!({}))] {
-        let dotted = path[1..].replace("/0", "[0]").replace('/', ".");
-        assert_eq!(
-            error(path, value.clone()),
-            format!("{dotted}: is not supported yet"),
-            "{path}, {value}"
-        );
-    }
+fn a_field_of_later_work_is_refused_by_name() {
+    let found = error("/login", json!({}));
+    assert_eq!(found, "login: is not supported yet");
 }
 
 #[test]

@@ -5,5 +5,6 @@ mod basic;
 mod basic_rights;
 mod configured_headers;
 mod cookies;
+mod key_sources;
 mod ollama_cli;
 mod users_of_keys;

@@ -2,16 +2,15 @@
 
 use super::super::field::{Field, Shape};
 use super::super::reader::{Node, Reader};
+use super::super::server;
 use super::super::value::SECRET;
 use super::IssuerSection;
 use super::secrets::{self, TokenSecret};
 use crate::authn::jwt::{
     Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
 };
-use crate::http::{Url, is_value};
-use crate::secret::Secret;
+use crate::http::Url;
 use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
-use crate::upstream::FRAMING;
 use std::time::Duration;
 
 table! {
@@ -78,8 +77,6 @@ table! {
 
 /// No setting takes a shorter secret.
 const SHORTEST: usize = 12;
-/// The longest value of a header for the key server.
-const LONGEST_HEADER: usize = 4096;
 /// How many fetches of one issuer's keys a worker has under way at the most: what comes in within
 /// one answer's time at some hundred requests a second.
 const MAX_IN_FLIGHT: u32 = 32;
@@ -253,38 +250,6 @@ fn read_key(reader: &mut Reader<'_>, item: &Node<'_>) -> Option<Key> {
     }
 }
 
-/// Header fields for the key server. A redirection is never followed, and metadata can name no other
-/// server, so nobody else gets them.
-fn read_headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<(String, Secret<String>)> {
-    let mut found: Vec<(String, Secret<String>)> = Vec::new();
-    for (name, node) in reader.entries(node) {
-        let lower = name.to_ascii_lowercase();
-        if !is_sendable(&lower) {
-            reader.refuse(&node, "is not the name of a header that the gate may send");
-            continue;
-        }
-        if found.iter().any(|other| other.0 == lower) {
-            reader.refuse(&node, "is there in another spelling too");
-        }
-        // A value with a space at an end or a line break in it is refused there.
-        let Some(value) = reader.secret(&node) else {
-            continue;
-        };
-        if value.expose().len() > LONGEST_HEADER || !is_value(value.expose()) {
-            reader.refuse(&node, "expected up to 4096 bytes of printable ASCII");
-        }
-        found.push((lower, value));
-    }
-    found
-}
-
-/// Whether a call may have a header of this name, in lower case: none that frames or routes it.
-fn is_sendable(name: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let fit = (1..=64).contains(&name.len()) && name.bytes().all(token);
-    fit && name != "host" && name != "accept-encoding" && !FRAMING.contains(&name)
-}
-
 fn read_jwks(
     reader: &mut Reader<'_>,
     sources: &mut Sources,
@@ -318,7 +283,7 @@ fn read_jwks(
     };
     let headers = jwks
         .headers
-        .read(reader, |reader, node| Some(read_headers(reader, node)));
+        .read(reader, |reader, node| Some(server::headers(reader, node)));
     let every = reader.seconds(&jwks.every).unwrap_or(600);
     let max_stale = reader.seconds(&jwks.max_stale).unwrap_or(86_400);
     let cool_down = reader.seconds(&jwks.cool_down).unwrap_or(10);

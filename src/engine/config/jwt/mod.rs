@@ -144,17 +144,16 @@ const AGE: Shape = Shape::Duration(1, 3650 * 24 * 3600);
 /// The name of a cookie (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
 const COOKIE: Shape = Shape::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$");
 
-/// The place of the issuer called `name` in the list `jwt`, if its tokens come in a header of their
-/// own: an API key may name it in `users`. Looks at names only, since keys are read before issuers.
-pub(super) fn place_of_users(jwt: &Member<'_>, name: &str) -> Option<usize> {
-    let issuers = jwt.node()?.items();
-    issuers.iter().position(|issuer| {
-        let issuer: Option<IssuerSection<'_>> = issuer.peek();
-        issuer.is_some_and(|issuer| {
-            let own = issuer.name.node();
-            issuer.header.is_given() && own.and_then(|own| own.json.text()) == Some(name)
-        })
-    })
+/// The issuers in the list `jwt` whose tokens come in headers of their own, each with its place: an API key may
+/// name one in `users`. Looks at names only, since keys are read before issuers.
+pub(super) fn issuers_of_users(jwt: &Member<'_>) -> Vec<(String, usize)> {
+    let issuers = jwt.node().map(|node| node.items()).unwrap_or_default();
+    let named = issuers.iter().enumerate().filter_map(|(place, issuer)| {
+        let issuer: IssuerSection<'_> = issuer.peek()?;
+        let name = issuer.name.node()?.json.text()?;
+        issuer.header.is_given().then(|| (name.to_owned(), place))
+    });
+    named.collect()
 }
 
 /// The issuers. Where keys are fetched, their source is added to `sources`; the headers of tokens are then
