@@ -267,6 +267,11 @@ def _answered(program: Path, folder: Path, answers: list[str]) -> tuple[int, str
     return os.waitpid(child, 0)[1], shown
 
 
+def client_authority(gate: Path) -> str:
+    """Out: what clients are told to trust."""
+    return (gate / "tls" / "ca.pem").read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_what_runs_in_the_foreground_and_its_envoy(
     program: Path, standin: StandIn, envoy: str, tmp_path: Path, number: int
@@ -278,17 +283,27 @@ def test_a_signal_ends_what_runs_in_the_foreground_and_its_envoy(
     log = tmp_path / "log"
     for _ in range(2):
         with open(log, "wb") as output:
-            up = subprocess.Popen([program, "up", gate], stdout=subprocess.DEVNULL, stderr=output)
+            up = subprocess.Popen([program, "up", gate, "--json"], stdout=subprocess.PIPE, stderr=output)
         try:
             eventually(lambda up=up: "The gate is up" in log.read_text() or up.poll() is not None, SECONDS, "the gate")
-            client = Client(port, (gate / "tls" / "ca.pem").read_text())
+            client = Client(port, client_authority(gate))
             assert client.ask(keys["alice"])[0] == 200
             second = subprocess.run([program, "up", gate], capture_output=True, text=True, check=False)
             assert second.returncode == 2
             assert f"runs already (process {up.pid})" in second.stderr
+            # Only the certificate of the directory is believed to be the gate's.
+            certificate = gate / "tls" / "cert.pem"
+            own = certificate.read_text()
+            for text, code, words in [(own, 0, "asks for a key"), (client_authority(gate), 1, "another certificate")]:
+                certificate.write_text(text)
+                told = subprocess.run([program, "status", gate], capture_output=True, text=True, check=False)
+                assert (told.returncode, words in told.stdout) == (code, True), told
+            certificate.write_text(own)
         finally:
             up.send_signal(number)
-        assert up.wait(30) == 0, log.read_text()
+        ended, _ = up.communicate(timeout=30)
+        assert up.returncode == 0, log.read_text()
+        assert json.loads(ended) == {"url": f"https://{NAME}:{port}", "ended_by": signal.Signals(number).name}
         with pytest.raises(ConnectionRefusedError):
             client.ask(keys["alice"])
     logs = subprocess.run([program, "logs", gate, "--json"], capture_output=True, text=True, check=True)

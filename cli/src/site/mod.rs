@@ -82,6 +82,12 @@ impl Site {
                 shown(folder)
             )));
         }
+        // A pipe in their place would be waited for without end.
+        for file in [&file, &folder.join("gate.json")] {
+            if fs::metadata(file).is_ok_and(|file| !file.is_file() && !file.is_dir()) {
+                return Err(Failure::new(format!("{} is no regular file", shown(file))));
+            }
+        }
         let input = Input::read(&file)?;
         let failed = |error: std::io::Error| {
             Failure::new(format!("{} {}", shown(folder), crate::input::why(&error)))

@@ -1,7 +1,7 @@
 //! Whether the gate of a site answers, asked as a client on this machine would.
 
 use super::{Site, certificate};
-use crate::smoke::{Client, Request, Target};
+use crate::smoke::{Client, Request, Target, Unanswered};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ pub(crate) fn health(site: &Site) -> Health {
         Err(why) => return Health::Silent(why),
     };
     match client.send(&Request::get("/api/tags")) {
+        Err(Unanswered::Tls(why)) if why.contains("invalid peer certificate") => Health::Silent(
+            "it shows another certificate than the one in the directory: restart it".to_owned(),
+        ),
         Err(failure) => Health::Silent(failure.to_string()),
         Ok(answer) => {
             let asks = answer.field("www-authenticate").unwrap_or_default();

