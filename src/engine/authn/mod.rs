@@ -305,6 +305,8 @@ pub(crate) struct Asking<'c> {
     pub client: &'c ClientAddress<'c>,
     /// path and query as sent, without the prefix that the gate is mounted at
     pub target: &'c [u8],
+    /// whether this very request was let in before, and is only judged anew after it has waited
+    pub is_repeated: bool,
 }
 
 /// Of two refusals the one that is told: the first, unless a later one was not looked at. Of what was

@@ -6,6 +6,8 @@ use super::jwt::{IssuerSection, JwksSection};
 use super::reader::{Node, Reader};
 use super::table::Member;
 use super::upstream::UpstreamSection;
+use super::upstream::credential::CredentialSection;
+use super::upstream::fetched::{CredentialSourceSection, GrantSection};
 use super::value;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -166,6 +168,12 @@ pub(super) fn read(
         for source in sources.iter().flatten().filter_map(Node::peek) {
             check_source(reader, &source);
         }
+        let upstream = upstream.node().and_then(|node| node.peek());
+        let credential =
+            upstream.and_then(|upstream: UpstreamSection<'_>| upstream.credential.node());
+        if let Some(credential) = credential {
+            check_credential(reader, &credential);
+        }
     }
     Some((name, holding))
 }
@@ -223,6 +231,26 @@ fn check_source(reader: &mut Reader<'_>, source: &SourceSection<'_>) {
             &node,
             "is over 1 MiB, which a request would have to wait for here: on Envoy and Istio it may be more",
         );
+    }
+}
+
+fn check_credential(reader: &mut Reader<'_>, credential: &Node<'_>) {
+    let Some(section) = credential.peek::<CredentialSection<'_>>() else {
+        return;
+    };
+    let source = section.source.node().and_then(|node| node.peek());
+    if let Some(CredentialSourceSection { upstream, url, .. }) = source {
+        check_server(reader, &upstream, url.node());
+    }
+    let grant = section.client_credentials.node();
+    let grant = grant.and_then(|node| node.peek());
+    if let Some(GrantSection {
+        upstream,
+        token_url,
+        ..
+    }) = grant
+    {
+        check_server(reader, &upstream, token_url.node());
     }
 }
 

@@ -124,7 +124,7 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, api_keys.source.token and headers, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, api_keys.source.token and headers, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, upstream.credential.source.headers, upstream.credential.client_credentials.client_secret, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (
@@ -145,6 +145,14 @@ pub(super) const TABLES: &[Table] = &[
     ("upstream.identity_headers", upstream::IDENTITY_HEADERS),
     ("upstream.proof", upstream::PROOF),
     ("upstream.credential", upstream::credential::CREDENTIAL),
+    (
+        "upstream.credential.source",
+        upstream::fetched::CREDENTIAL_SOURCE,
+    ),
+    (
+        "upstream.credential.client_credentials",
+        upstream::fetched::GRANT,
+    ),
     ("log", log::LOG),
     ("host", host::HOST),
 ];
@@ -249,8 +257,12 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         Some(node) => reader.scopes(&node, &[Scope::Health]),
         None => ScopeSet::NONE,
     };
-    let (mut upstream, claims) =
-        upstream::read(reader, &mut taken, section.upstream.node().as_ref());
+    let (mut upstream, claims) = upstream::read(
+        reader,
+        &mut sources,
+        &mut taken,
+        section.upstream.node().as_ref(),
+    );
     let issuers = &credentials.issuers;
     let headers = issuers
         .iter()

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Documents that hold and in which, together, every field of every table is given. A new field goes
 /// in here.
-const DOCUMENTS: [&str; 2] = [
+const DOCUMENTS: [&str; 5] = [
     r#"{
     "$schema": "https://example.com/plugin.schema.json",
     "api_keys": { "keys": [
@@ -77,6 +77,15 @@ const DOCUMENTS: [&str; 2] = [
     "share_identity": true,
     "filter_lists": true
 }"#,
+    r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "upstream": { "credential": { "source": {
+        "upstream": "vault", "url": "https://vault.example/token", "headers": { "X-Vault-Token": "x" }, "pointer": "/data",
+        "expires_at": "/end", "every": "1m", "max_stale": "1h", "cool_down": "30s", "timeout": "5s" } } } }"#,
+    r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "upstream": { "credential": { "client_credentials": {
+        "upstream": "sso", "token_url": "https://sso.example/token", "client_id": "gate", "client_secret": { "env": "SECRET" },
+        "auth": "client_secret_post", "scope": "a b", "audience": "c", "resource": "urn:d", "refresh_before": "60s",
+        "lifetime": "5m", "cool_down": "30s", "timeout": "5s" } } } }"#,
+    r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "upstream": { "credential": { "source": {
+        "upstream": "vault", "url": "https://vault.example/token", "pointer": "/data", "expires_in": "/lease" } } } }"#,
     // An empty list is an empty section, on gateways that confuse the two.
     r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "log": [], "cors": [], "upstream": [] }"#,
 ];

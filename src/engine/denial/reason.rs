@@ -68,6 +68,7 @@ pub enum Reason {
     HostFailure,
     UnreadableList,
     UpstreamCredentialRefused,
+    UpstreamCredentialUnavailable,
     ClockUnavailable,
     KeysUnavailable,
     KeysPending,
@@ -78,7 +79,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 60] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -132,6 +133,7 @@ impl Reason {
         Self::HostFailure,
         Self::UnreadableList,
         Self::UpstreamCredentialRefused,
+        Self::UpstreamCredentialUnavailable,
         Self::ClockUnavailable,
         Self::KeysUnavailable,
         Self::KeysPending,
@@ -292,6 +294,11 @@ impl Reason {
                 502,
                 "upstream_credential_refused",
                 "the server in front of Ollama refused the gate's own credential",
+            ),
+            Self::UpstreamCredentialUnavailable => (
+                503,
+                "upstream_credential_unavailable",
+                "the gate has no credential of its own for the server in front of Ollama",
             ),
             Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
             Self::KeysUnavailable => (

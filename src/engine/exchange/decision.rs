@@ -10,9 +10,9 @@ use crate::http::RequestHead;
 use crate::identity::Identity;
 use crate::network::ClientAddress;
 use crate::ollama::body::Members;
-use crate::policy::{self, Pages, Verdict};
+use crate::policy::{self, Caller, Pages, Verdict};
 use crate::source::{Refusal, Tried};
-use crate::upstream::{self, Admitted, OwnField, Prepared, TakenOut};
+use crate::upstream::{self, Admitted, Asker, OwnField, Prepared, TakenOut};
 
 /// What the head came to.
 pub(super) enum Decided<'a> {
@@ -59,6 +59,7 @@ impl Engine {
             tried,
             client,
             target: self.local_target(head.path()),
+            is_repeated: self.has_awaited_own(tried),
         };
         let pages = Pages {
             cors: self.cors.as_ref(),
@@ -67,7 +68,7 @@ impl Engine {
         match policy::public(self.public, route, head, client, pages) {
             Some(Ok(permit)) => {
                 self.check_meant(presented, head, asking)?;
-                let own = self.own_credential();
+                let own = self.own_credential(permit.caller(), asking)?;
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream, own)?;
                 return Ok(Decided::Forward(admitted));
             }
@@ -91,7 +92,7 @@ impl Engine {
         let found = route.ok_or_else(|| request.unfound());
         match policy::decide(identity, found, head, client, pages)?.judge(request.line())? {
             Verdict::Permitted(permit) => {
-                let own = self.own_credential();
+                let own = self.own_credential(permit.caller(), asking)?;
                 let admitted = upstream::admit(&permit, head, taken_out, &self.upstream, own)?;
                 Ok(Decided::Forward(admitted))
             }
@@ -99,13 +100,13 @@ impl Engine {
                 let condition = conditional.condition().clone();
                 if body::is_absent(condition.kind(), head, ports.body)? {
                     let permit = conditional.decide(&Members::default())?;
-                    let own = self.own_credential();
+                    let own = self.own_credential(permit.caller(), asking)?;
                     let admitted = upstream::admit(&permit, head, taken_out, &self.upstream, own)?;
                     return Ok(Decided::Forward(admitted));
                 }
                 let held =
                     HeldRequest::new(self, condition, identity, client.known(), head, ports.body)?;
-                let own = self.own_credential();
+                let own = self.own_credential(conditional.caller(), asking)?;
                 let rules = &self.upstream;
                 let prepared = upstream::prepare(&conditional, head, taken_out, rules, own)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
@@ -113,12 +114,32 @@ impl Engine {
         }
     }
 
-    /// The gate's own credential for Ollama's front, for a request that is permitted. In report mode a request
-    /// goes on as it came, with the client's credentials in it, and whether it is permitted or not: none of
-    /// them gets the gate's.
-    fn own_credential(&self) -> Option<OwnField<'_>> {
-        let credential = self.upstream.credential.as_ref()?;
-        (self.mode == Mode::Enforce).then(|| credential.field())
+    /// Whether the request has passed every rule before, and then waited for the gate's own credential.
+    fn has_awaited_own(&self, tried: &[Tried]) -> bool {
+        let own = self.upstream.credential.as_ref();
+        !tried.is_empty() && own.is_some_and(|own| own.was_awaited(tried))
+    }
+
+    /// The gate's own credential for Ollama's front, for a request of `caller` that is permitted. In report mode a
+    /// request goes on as it came, with the client's credentials in it, and whether it is permitted or not: none
+    /// of them gets the gate's.
+    fn own_credential(
+        &self,
+        caller: Caller<'_, '_>,
+        asking: Asking<'_>,
+    ) -> Result<Option<OwnField<'_>>, Refusal> {
+        let Some(credential) = &self.upstream.credential else {
+            return Ok(None);
+        };
+        if self.mode == Mode::Report {
+            return Ok(None);
+        }
+        let asker = Asker {
+            clock: asking.clock,
+            tried: asking.tried,
+            is_known: matches!(caller, Caller::Known(_)),
+        };
+        credential.field(asker).map(Some)
     }
 
     /// Passes what a client sends of its own accord on a public route, unless it is wrong: Open WebUI

@@ -36,7 +36,13 @@ impl Engine {
     /// # Ok::<(), ollama_gate_engine::ConfigErrors>(())
     /// ```
     pub fn due(&self, now: Timestamp) -> Vec<(Pending, Call)> {
-        self.sources.due(now)
+        let mut due = self.sources.due(now);
+        if let Some(own) = &self.upstream.credential {
+            // What is fetched anyway is not fetched for a doubt too.
+            let is_fetched = due.iter().any(|(pending, _)| own.is_awaited(pending));
+            due.extend(own.due(now, is_fetched));
+        }
+        due
     }
 
     /// The answer to a call has come: what to do next.
@@ -47,7 +53,10 @@ impl Engine {
             tried,
         } = answered
         {
-            self.authenticators.note_change(tried, now);
+            match &self.upstream.credential {
+                Some(own) if own.is_of(tried) => own.note_change(now),
+                _ => self.authenticators.note_change(tried, now),
+            }
         }
         answered
     }
@@ -56,6 +65,9 @@ impl Engine {
     pub fn take_news(&self) -> Vec<News> {
         let mut news = self.sources.take_news();
         news.extend(self.authenticators.take_news());
+        if let Some(own) = &self.upstream.credential {
+            news.extend(own.take_news());
+        }
         news
     }
 

@@ -2,10 +2,11 @@
 
 use super::record::Facts;
 use super::request::Request;
-use super::{Engine, Exchange, Outcome};
+use super::{Engine, Exchange, Mode, Outcome};
 use crate::cors::{self, ResponseEdit};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
+use crate::identity::Method;
 
 /// What the host has to do with the head of a response. It goes on either way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +21,39 @@ pub enum ResponseStep<'a> {
 /// client would take for its own (RFC 9110 sections 11.6.1 and 11.7.1).
 pub const CHALLENGES: [&str; 2] = ["www-authenticate", "proxy-authenticate"];
 
+/// The gate's own credential in a request that went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Carried {
+    /// which it was
+    generation: u64,
+    /// whether its refusal is a reason to fetch it anew: strangers have no such say
+    counts: bool,
+}
+
+impl Carried {
+    /// Of a request that goes on. In report mode it carries none.
+    #[inline(never)] // or those who have none pay for it
+    pub(super) fn of(facts: &Facts<'_, '_>) -> Option<Self> {
+        let engine = facts.engine.filter(|engine| engine.mode == Mode::Enforce)?;
+        let own = engine.upstream.credential.as_ref()?;
+        let identity = facts.identity.as_ref();
+        Some(Self {
+            generation: own.generation(),
+            counts: identity.is_some_and(|identity| identity.method != Method::Anonymous),
+        })
+    }
+}
+
 impl Exchange {
     /// Whether the head of the response says something to the gate itself.
     pub const fn reads_response(&self) -> bool {
-        self.carries_own || self.list.is_some()
+        self.carried.is_some() || self.list.is_some()
     }
 
     /// Whether the gate's own credential went with the request, so that the status of the response says whether
     /// Ollama's front took it.
     pub const fn carries_own_credential(&self) -> bool {
-        self.carries_own
+        self.carried.is_some()
     }
 
     /// The response to the request with `head`, which carried the gate's own credential, has this status, if the
@@ -43,8 +67,15 @@ impl Exchange {
         head: Option<&RequestHead<'a>>,
         status: Option<u16>,
     ) -> Option<Outcome<'a>> {
-        if !std::mem::take(&mut self.carries_own) || !matches!(status, None | Some(401 | 407)) {
+        let carried = self.carried.take()?;
+        if !matches!(status, None | Some(401 | 407)) {
             return None;
+        }
+        if let Some(own) = engine.upstream.credential.as_ref()
+            && carried.counts
+            && status.is_some()
+        {
+            own.doubt(carried.generation);
         }
         let denial = Denial::new(
             Reason::UpstreamCredentialRefused,

@@ -5,6 +5,7 @@ use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record};
 use super::request::Request;
+use super::response::Carried;
 use super::share::Shared;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
@@ -90,8 +91,8 @@ pub struct Exchange {
     shared: Option<Box<Shared>>,
     /// the list in the response, where its caller is shown a part of it
     pub(super) list: Option<Box<List>>,
-    /// whether the gate's own credential went with it, so that the response says whether that is good
-    pub(super) carries_own: bool,
+    /// the gate's own credential that went with it, so that the response says whether that is good
+    pub(super) carried: Option<Carried>,
 }
 
 /// What stays the same over all events of one request.
@@ -146,9 +147,9 @@ impl Exchange {
         {
             self.expect_list(engine.mode, &facts, decided);
         }
-        self.carries_own = engine.upstream.credential.is_some()
-            && engine.mode.watched().is_none()
-            && decided.is_ok();
+        if engine.upstream.credential.is_some() {
+            self.carried = decided.is_ok().then(|| Carried::of(&facts)).flatten();
+        }
         match decided {
             Ok(Decided::Forward(admitted)) => {
                 self.forwarded = true;
@@ -218,6 +219,10 @@ impl Exchange {
             Excess::Together => Denial::new(
                 Reason::TooMuchHeld,
                 "send it again later; the operator can raise `host.held_limit`",
+            ),
+            Excess::BeforeKeys if self.awaits_own(engine) => Denial::new(
+                Reason::UpstreamCredentialUnavailable,
+                "its body is too large to be held until it is fetched, send it again",
             ),
             Excess::BeforeKeys => Denial::new(
                 Reason::KeysPending,
@@ -294,6 +299,14 @@ impl Exchange {
         self.shared.take()
     }
 
+    /// Whether it waits for the gate's own credential.
+    fn awaits_own(&self, engine: &Engine) -> bool {
+        let own = engine.upstream.credential.as_ref();
+        let pending = self.pending.as_ref();
+        own.zip(pending)
+            .is_some_and(|(own, pending)| own.is_awaited(pending))
+    }
+
     fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
         self.pending = Some(pending);
         Outcome {
@@ -368,7 +381,7 @@ impl Exchange {
         self.forwarded = watched.is_some();
         self.pending = None;
         self.held = None;
-        self.carries_own = false;
+        self.carried = None;
         let record = Some(Record::denied(facts, denial, mode));
         if let Some(watched) = watched {
             let step = RequestStep::Watch(watched);

@@ -5,8 +5,10 @@
 //! not have any, so the tree here keeps them for the caller to refuse.
 
 mod number;
+mod pointer;
 mod writer;
 
+pub(crate) use pointer::Pointer;
 pub(crate) use writer::ObjectWriter;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};

@@ -137,6 +137,13 @@ impl<D: Document> Source<D> {
         self.state.borrow().retry.left(now).unwrap_or(1)
     }
 
+    /// The moment from which what is held is used no longer, unless it is fetched anew.
+    pub(crate) fn used_until(&self) -> Option<Timestamp> {
+        let state = self.state.borrow();
+        let held = state.held.as_ref()?;
+        Some(held.since.plus(held.lifetime.used))
+    }
+
     /// What there is at `now`.
     pub(crate) fn held(&self, now: Timestamp) -> Cached<D::Value> {
         let mut state = self.state.borrow_mut();

@@ -105,6 +105,11 @@ impl<D: Document> SourceHandle<D> {
         tried.source == self.id
     }
 
+    /// Whether it is of this one that something is `pending`.
+    pub(crate) fn is_awaited(&self, pending: &Pending) -> bool {
+        pending.source == self.id
+    }
+
     /// Whether nobody but requests fetches it.
     pub(crate) fn is_left_to_requests(&self) -> bool {
         !self.by_ticks.get()

@@ -5,7 +5,10 @@ mod credential;
 mod rules;
 mod taken_out;
 
-pub(crate) use credential::{MAX_VALUE_BYTES, OwnCredential, OwnField};
+pub(crate) use credential::{
+    Asker, ClientAuthentication, CredentialDocument, Expiry, Grant, Kind, MAX_VALUE_BYTES,
+    OwnCredential, OwnField, TextSource,
+};
 pub(crate) use rules::{FRAMING, NamePattern, Proof, UpstreamRules};
 pub(crate) use taken_out::TakenOut;
 

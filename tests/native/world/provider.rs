@@ -167,6 +167,11 @@ impl World {
 }
 
 impl Request {
+    /// The response to it has come, whose head the gateway shows.
+    pub(crate) fn response_head(mut self) {
+        self.filter.response_head(true);
+    }
+
     /// Its call is answered.
     pub(crate) fn answer(&mut self, status: u16, body: &[u8]) -> (u16, String) {
         self.answer_of_size(Some(status), body, body.len())

@@ -191,6 +191,8 @@ impl Signers {
             .borrow_mut()
             .note(presented.time, digest, now, self.windows);
         match noted {
+            // It is the request that was noted.
+            Err(Unfit::Replayed) if asking.is_repeated => Ok(signer),
             // One that comes again is a stranger's, for all that is known.
             Ok(()) => {
                 paid.give_back();

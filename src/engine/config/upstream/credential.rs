@@ -4,16 +4,28 @@ use super::super::field::{Field, Shape};
 use super::super::headers::HeaderNames;
 use super::super::reader::{Node, Reader};
 use super::super::value::{ALLOW_PLACEHOLDER, SECRET};
-use super::HEADER;
+use super::{HEADER, fetched};
 use crate::exchange::Mode;
 use crate::http::{FieldKind, is_value, is_visible_ascii};
-use crate::upstream::{FRAMING, MAX_VALUE_BYTES, OwnCredential};
+use crate::secret::Secret;
+use crate::source::{Source, Sources};
+use crate::upstream::{CredentialDocument, FRAMING, MAX_VALUE_BYTES, OwnCredential};
 
 table! {
     pub(in crate::config) CREDENTIAL => CredentialSection {
         value: Field::one_of(
             Shape::Secret(SECRET),
             "the credential itself, up to 8192 characters of visible ASCII: a string, or `{\"env\": \"NAME\"}`",
+        ),
+        source: Field::one_of(
+            Shape::Object(fetched::CREDENTIAL_SOURCE),
+            "where somebody else keeps it, such as a file that a job rewrites or a secret store: it is fetched there, and \
+             replaced without a gap",
+        ),
+        client_credentials: Field::one_of(
+            Shape::Object(fetched::GRANT),
+            "the token endpoint that issues it: an OAuth 2.0 client credentials grant (RFC 6749 section 4.4), with a refresh \
+             before each token's end",
         ),
         header: Field::optional(
             HEADER,
@@ -36,6 +48,7 @@ const MAX_PREFIX: usize = 64;
 /// The credential, in a header that is none of those `taken`.
 pub(super) fn read(
     reader: &mut Reader<'_>,
+    sources: &mut Sources,
     taken: &mut HeaderNames,
     node: &Node<'_>,
 ) -> Option<OwnCredential> {
@@ -55,18 +68,45 @@ pub(super) fn read(
     };
     let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
     let secret = section.value.read(reader, |reader, node| {
-        let secret = reader.secret(node)?;
-        let bytes = secret.expose().as_bytes();
-        if bytes.len() > MAX_VALUE_BYTES || !is_visible_ascii(bytes) {
-            let message = format!("expected up to {MAX_VALUE_BYTES} characters of visible ASCII");
-            reader.refuse(node, message);
-            return None;
-        }
-        reader
-            .check_drawn(node, secret.expose(), allowed)
-            .then_some(secret)
+        drawn(reader, node, MAX_VALUE_BYTES, allowed)
     });
-    Some(OwnCredential::fixed(header?, prefix?, &secret?))
+    let source = section.source.read(reader, fetched::source);
+    let grant = section
+        .client_credentials
+        .read(reader, |reader, node| fetched::grant(reader, node, allowed));
+    let (header, prefix) = (header?, prefix?);
+    match (secret, source.or(grant)) {
+        (Some(secret), None) => Some(OwnCredential::fixed(header, prefix, &secret)),
+        (None, Some((kind, rules))) => {
+            let prefix = prefix.to_owned();
+            let document = CredentialDocument { prefix, kind };
+            let name = "upstream.credential".to_owned();
+            let source = Source::new(name, document, rules, reader.seed);
+            Some(OwnCredential::fetched(header, sources.add(source)))
+        }
+        _ => None,
+    }
+}
+
+/// A secret of visible ASCII, of up to `max` bytes, that is no example, unless such are `allowed`.
+pub(super) fn drawn(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    max: usize,
+    allowed: bool,
+) -> Option<Secret<String>> {
+    let secret = reader.secret(node)?;
+    let bytes = secret.expose().as_bytes();
+    if bytes.len() > max || !is_visible_ascii(bytes) {
+        reader.refuse(
+            node,
+            format!("expected up to {max} characters of visible ASCII"),
+        );
+        return None;
+    }
+    reader
+        .check_drawn(node, secret.expose(), allowed)
+        .then_some(secret)
 }
 
 /// What is told at the start of a credential that no request will carry.

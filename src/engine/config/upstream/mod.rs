@@ -1,6 +1,7 @@
 //! `upstream`, `path_prefix`
 
 pub(super) mod credential;
+pub(super) mod fetched;
 
 use super::field::{Field, Shape};
 use super::headers::HeaderNames;
@@ -10,6 +11,7 @@ use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::ForwardedClaim;
 use crate::http::{FieldKind, PathPrefix, is_visible_ascii};
+use crate::source::Sources;
 use crate::upstream::{FRAMING, NamePattern, Proof, UpstreamRules};
 
 table! {
@@ -83,6 +85,7 @@ const DEFAULT_HOST: &str = "localhost:11434";
 /// of those that are `taken`.
 pub(super) fn read(
     reader: &mut Reader<'_>,
+    sources: &mut Sources,
     taken: &mut HeaderNames,
     node: Option<&Node<'_>>,
 ) -> (UpstreamRules, Vec<ForwardedClaim>) {
@@ -128,7 +131,7 @@ pub(super) fn read(
     let proof = section.and_then(|section| section.proof.node());
     let proof = proof.and_then(|node| read_proof(reader, taken, &node));
     let credential = section.and_then(|section| section.credential.node());
-    let credential = credential.and_then(|node| credential::read(reader, taken, &node));
+    let credential = credential.and_then(|node| credential::read(reader, sources, taken, &node));
     let rules = UpstreamRules {
         proof,
         credential,

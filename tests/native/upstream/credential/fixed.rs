@@ -190,7 +190,7 @@ fn what_cannot_be_sent_and_what_was_to_be_replaced_is_refused_where_it_stands() 
     }
     assert_eq!(
         errors(&with_credential(json!({}))),
-        ["upstream.credential: expected exactly one of `value`"]
+        ["upstream.credential: expected exactly one of `value`, `source` and `client_credentials`"]
     );
     let mut taken = fixed();
     taken["upstream"]["credential"]["header"] = json!("X-Proof");

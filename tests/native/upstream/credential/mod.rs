@@ -1,6 +1,9 @@
 //! `upstream.credential`: the gate's own credential for the server in front of Ollama.
 
+mod fetched;
 mod fixed;
+mod grant;
+mod kinds;
 mod refused;
 
 use crate::world::{World, configuration};
