@@ -306,6 +306,8 @@ def test_a_signal_ends_what_runs_in_the_foreground_and_its_envoy(
         assert json.loads(ended) == {"url": f"https://{NAME}:{port}", "ended_by": signal.Signals(number).name}
         with pytest.raises(ConnectionRefusedError):
             client.ask(keys["alice"])
+    shown = log.read_text().partition("What the gate decides:")[2]
+    assert any("allowed" in line and "POST /api/chat" in line and "as alice" in line for line in shown.splitlines())
     logs = subprocess.run([program, "logs", gate, "--json"], capture_output=True, text=True, check=True)
     assert any('"decision":"allowed"' in line for line in json.loads(logs.stdout)["lines"])
 

@@ -67,6 +67,7 @@ fn serve(site: &Site, own: Option<&Path>, stop: &Stop) -> Result<(), Failure> {
     wait(site, &mut envoy, stop)?;
     notify::send("READY=1");
     print(&greeting(site), false);
+    log.show();
     loop {
         if stop.signal().is_some() {
             envoy.end();
@@ -109,7 +110,7 @@ fn greeting(site: &Site) -> String {
             "Nothing takes connections at {host}:{port} yet, where Ollama should be.\n"
         ));
     }
-    text.push_str("What the gate decides is shown below. Ctrl-C ends it.\n\n");
+    text.push_str("Ctrl-C ends it. What the gate decides:\n\n");
     text
 }
 

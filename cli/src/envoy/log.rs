@@ -1,5 +1,7 @@
-//! Where Envoy's lines go: to the error output, and of a run in the foreground to a file as well.
+//! Where Envoy's lines go: of a service to the error output, which the journal keeps; of a run in the foreground
+//! to a file, and the gate's decisions to the terminal.
 
+use super::decision;
 use crate::output::print;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -15,6 +17,8 @@ const MAX_BYTES: u64 = 16 << 20;
 pub(crate) struct Log(Option<Arc<Mutex<State>>>);
 
 struct State {
+    /// the decisions are shown
+    shows: bool,
     path: Option<PathBuf>,
     file: Option<File>,
     bytes: u64,
@@ -26,15 +30,23 @@ impl Log {
         Self(None)
     }
 
-    /// To the error output, and to the file at `path`.
+    /// To the file at `path`; without one, to the error output.
     pub(crate) fn new(path: Option<&Path>) -> Self {
         let mut state = State {
+            shows: false,
             path: path.map(Path::to_owned),
             file: None,
             bytes: 0,
         };
         state.turn();
         Self(Some(Arc::new(Mutex::new(state))))
+    }
+
+    /// From here on the gate's decisions are shown beside the file.
+    pub(crate) fn show(&self) {
+        if let Some(state) = &self.0 {
+            state.lock().unwrap_or_else(PoisonError::into_inner).shows = true;
+        }
     }
 
     pub(super) fn write(&self, line: &str) {
@@ -49,17 +61,23 @@ impl Log {
                     sign
                 }
             })
-            .chain(['\n'])
             .collect();
-        print(&line, false);
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = match (&state.path, state.shows) {
+            (None, _) => Some(line.clone()),
+            (Some(_), true) => decision::shown(&line),
+            (Some(_), false) => None,
+        };
+        if let Some(row) = row {
+            print(&format!("{row}\n"), false);
+        }
         if state.bytes > MAX_BYTES {
             state.turn();
         }
-        state.bytes += u64::try_from(line.len()).unwrap_or_default();
+        state.bytes += u64::try_from(line.len()).unwrap_or_default() + 1;
         // A full disk costs lines of the log, and not the gate.
         if let Some(file) = &mut state.file {
-            drop(file.write_all(line.as_bytes()));
+            drop(writeln!(file, "{line}"));
         }
     }
 }

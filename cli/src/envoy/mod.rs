@@ -1,5 +1,6 @@
 //! Envoy: where it comes from, how it is run, what it says when it ends.
 
+mod decision;
 mod find;
 mod log;
 mod process;
