@@ -34,9 +34,12 @@ def say(text: str) -> None:
 
 def run(*command: str, **environment: str) -> str:
     """In: a command. Out: what it printed; where it fails, the whole build ends."""
-    result = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=False
-    )
+    try:
+        result = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise SystemExit(f"dist: there is no `{command[0]}` here: git and Rust are required") from None
     if result.returncode:
         raise SystemExit(f"dist: `{' '.join(command)}` failed with status {result.returncode}")
     return result.stdout
@@ -126,4 +129,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(f"dist: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -104,6 +105,13 @@ def test_an_older_engine_finds_the_image_too(folder: Path) -> None:
     contents = gzip.decompress((folder / "image" / layer).read_bytes())
     assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(contents).hexdigest()}"]
     assert config["os"] == "linux"
+
+
+def test_without_rust_it_says_so_in_one_sentence_and_writes_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "artefacts.py")]
+    result = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "dist: there is no `cargo` here: git and Rust are required\n"
 
 
 # Bills of materials
