@@ -27,8 +27,7 @@ const FIRST_TICK: Duration = Duration::from_millis(50);
 const FEWER: &str = "needs the callbacks for responses, which `ollama_gate_envoy.wasm` leaves out: load \
                      `ollama_gate.wasm` in its place";
 
-const REPORT: &str =
-    "ollama-gate: mode is `report`: NOTHING IS ENFORCED, every request goes to Ollama as it came";
+const REPORT: &str = "ollama-gate: mode is `report`: NOTHING IS ENFORCED, every request is forwarded to Ollama unchanged";
 
 /// One configuration in force, and what the gateway offers it.
 #[derive(Debug)]

@@ -309,7 +309,7 @@ def test_a_line_of_another_kind_is_refused_by_its_number_and_user(world: World, 
     hashed = line.partition(":")[2]
     world.secrets.append(hashed)
     lines = refusals(world, f"bad{option}", {"htpasswd": f"# users\n{line}\n"})
-    assert "basic.htpasswd: line 2: the hash of `person` is of a kind that is not taken" in "".join(lines), kind
+    assert "basic.htpasswd: line 2: the hash of `person` is of an unsupported kind" in "".join(lines), kind
     assert not [line for line in lines if hashed in line]
 
 

@@ -108,12 +108,12 @@ BROKEN = {
     "compressed": (saying(gzip.compress(jwks(GOOD_KEY)), "200 OK", "Content-Encoding: gzip"), "is not JSON"),
     "nested": (saying(b'{"keys":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "is not JSON"),
     "another-document": (saying(json.dumps(METADATA).encode()), "no list `keys`"),
-    "no-keys": (saying(jwks()), "no key that can be used"),
+    "no-keys": (saying(jwks()), "no usable key"),
     "large": (saying(b" " * (10 << 20)), f"the answer has {10 << 20} bytes, over {MOST_BODY}"),
     "ten-thousand-keys": (saying(jwks(*[GOOD_KEY] * 10_000)), f"bytes, over {MOST_BODY}"),
-    "ten-thousand-tiny-keys": (saying(jwks(*TINY_KEYS)), "no key that can be used (key 0 of the JWKS is skipped"),
-    "private": (saying(jwks(PRIVATE_KEY)), "no key that can be used (key 0 of the JWKS is skipped: it is a private"),
-    "unknown-types": (saying(jwks(*UNKNOWN_KEYS)), "no key that can be used"),
+    "ten-thousand-tiny-keys": (saying(jwks(*TINY_KEYS)), "no usable key (key 0 of the JWKS is skipped"),
+    "private": (saying(jwks(PRIVATE_KEY)), "no usable key (key 0 of the JWKS is skipped: it is a private"),
+    "unknown-types": (saying(jwks(*UNKNOWN_KEYS)), "no usable key"),
 }
 REDIRECTS = [301, 302, 303, 307, 308]
 # Sets with a good key in them, how many are skipped, and a warning that says why.

@@ -173,8 +173,8 @@ impl<'c> Attempts<'c> {
         let left = known.and_then(|failures| back_off.left(&failures, now));
         left.map_or(Ok(()), |seconds| {
             let advice = format!(
-                "this name was tried from this address too often, and nothing was looked at, try \
-                 again in {seconds} seconds"
+                "there were too many attempts for this name from this address, so this one was not \
+                 checked: try again in {seconds} seconds"
             );
             Err(Denial::new(Reason::TooManyFailures, advice).retry_after(seconds))
         })

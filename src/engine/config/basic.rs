@@ -175,7 +175,10 @@ impl<'j> Found<'j> {
         let name = section.name.read(reader, |reader, node| {
             let name = reader.name(node)?;
             if name.contains(':') {
-                reader.refuse(node, "holds a colon, which ends the name when it is sent");
+                reader.refuse(
+                    node,
+                    "contains a colon, which would end the name when it is sent",
+                );
                 return None;
             }
             Some(name)

@@ -105,9 +105,7 @@ pub(super) fn warning(cors: Option<&Cors>, host: Option<HostName>) -> Option<Str
 fn read_origin<'j>(reader: &mut Reader<'_>, node: &Node<'j>) -> Option<&'j str> {
     let why_not = match node.json.text() {
         Some("null") => "is the origin of every page that hides its own, and cannot be listed",
-        Some(text) if text.contains('*') => {
-            "stands for sites that nobody has listed, write out each origin"
-        }
+        Some(text) if text.contains('*') => "is a wildcard: list each origin",
         _ => {
             let expected = "an origin as browsers write it, such as \"https://app.example.com\": in lower case, \
                             without a slash or a path behind it, and without the scheme's own port";

@@ -127,7 +127,7 @@ fn read_name(reader: &mut Reader<'_>, node: &Node<'_>, added: bool) -> Option<St
         FieldKind::Credential(Place::Authorization) if added => return Some(lower),
         FieldKind::Credential(_) => "holds credentials anyway",
         _ if of_proxy => {
-            "is filled in by a proxy for whatever page a browser shows: `jwt[].assertion_header` takes such tokens, from pages of this site alone"
+            "is added by a proxy to requests of any page in the browser: use `jwt[].assertion_header`, which accepts such tokens from pages of this site only"
         }
         _ => return reader.parsed(node, NAME, |text| is_free(text).then_some(lower)),
     };

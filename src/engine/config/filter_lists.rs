@@ -10,10 +10,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>, host: Option<HostNa
     let message = match host {
         Some(HostName::Envoy | HostName::Istio) => return filters,
         Some(HostName::Kong) => {
-            "cannot be had on Kong, which shows a response in parts and lets its head go before, so that a list that cannot be read could not be held back; leave it out here"
+            "is not supported on Kong, which shows a response in parts after sending its head, so that a list that cannot be read could not be withheld: remove it here"
         }
         Some(HostName::Apisix) => {
-            "cannot be had on APISIX, which shows the body of a response and lets nobody change it; leave it out here"
+            "is not supported on APISIX, where a filter cannot change the body of a response: remove it here"
         }
         None => {
             "needs `host.name`: of the gateways only Envoy and Istio are known to let the body of a response be changed"

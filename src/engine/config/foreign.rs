@@ -197,8 +197,8 @@ pub(super) const TABLE: &[Foreign] = &[
     // Answers, and Ollama
     word(&["realm", "rejected_code", "rejected_msg", "response_code", "error_message"], &[TOP, KEYS, JWT, BASIC, NETWORK],
         LeaveOut("refusals have a status and a code of their own; `signin_url` adds where to get a credential")),
-    word(&["proxy_pass", "backend", "target", "upstream_url"], &[TOP], LeaveOut("the gateway's route says where Ollama is; `upstream.host` is the Host that it is asked with")),
-    word(&["url", "nodes", "target", "upstream_host"], &[UPSTREAM], LeaveOut("the gateway's route says where Ollama is; `upstream.host` is the Host that it is asked with")),
+    word(&["proxy_pass", "backend", "target", "upstream_url"], &[TOP], LeaveOut("the gateway's route says where Ollama is; `upstream.host` is the `Host` header that Ollama receives")),
+    word(&["url", "nodes", "target", "upstream_host"], &[UPSTREAM], LeaveOut("the gateway's route says where Ollama is; `upstream.host` is the `Host` header that Ollama receives")),
     word(&["ssh_keys", "authorized_keys"], &[TOP], Use("ollama_cli.authorized_keys", "")),
 ];
 

@@ -128,7 +128,7 @@ pub(super) fn warnings(rules: &NetworkRules, keys: &KeyRing) -> Vec<String> {
     let mut lines = Vec::new();
     let line = |place: &str| {
         format!(
-            "{place} holds 0.0.0.0/0, ::/0 or as much: it keeps nobody on the internet out, and is no method"
+            "{place} includes everybody (0.0.0.0/0, ::/0 or equivalent): it keeps nobody on the internet out, and does not count as a method"
         )
     };
     if rules.allow.as_ref().is_some_and(|allow| !proves(allow)) {

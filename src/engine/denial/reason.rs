@@ -155,7 +155,7 @@ impl Reason {
                 "the body can be read in more than one way",
             ),
             Self::BodyTooLarge => (413, "body_too_large", "the body is too large"),
-            Self::BodyTimeout => (408, "body_timeout", "the body did not come in time"),
+            Self::BodyTimeout => (408, "body_timeout", "the body did not arrive in time"),
             Self::AmbiguousCredential => (
                 400,
                 "ambiguous_credential",
@@ -164,7 +164,7 @@ impl Reason {
             Self::ExposedCredential => (
                 400,
                 "exposed_credential",
-                "the credential stands where it would not stay with the gate",
+                "the credential is in a place where others would see it",
             ),
             Self::MissingCredential => (
                 401,
@@ -256,7 +256,7 @@ impl Reason {
             Self::MethodNotAllowed => (
                 405,
                 "method_not_allowed",
-                "the route does not take this method",
+                "the route does not accept this method",
             ),
             Self::ScopeDenied => (403, "scope_denied", "the credential lacks the scope"),
             Self::ModelDenied => (403, "model_denied", "the credential may not use the model"),
@@ -281,7 +281,7 @@ impl Reason {
             Self::TooManySignatures => (
                 429,
                 "too_many_signatures",
-                "too many signatures are to be verified",
+                "too many signatures are waiting to be verified",
             ),
             Self::Misconfigured => (500, "misconfigured", "the gate is misconfigured"),
             Self::HostFailure => (
@@ -319,12 +319,12 @@ impl Reason {
             Self::ConfigurationChanged => (
                 503,
                 "configuration_changed",
-                "what decides on the request has changed while it waited",
+                "the configuration or the issuer's keys changed while the request waited",
             ),
             Self::TooMuchHeld => (
                 503,
                 "too_much_held",
-                "the gate holds as much of bodies as it may",
+                "the gate holds the maximum amount of request bodies",
             ),
         }
     }

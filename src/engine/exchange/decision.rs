@@ -47,8 +47,7 @@ impl Engine {
         let (head, route) = (request.head, request.route);
         request.check_path()?;
         if asks_for_websocket(head) {
-            let advice =
-                "it asks for a WebSocket, and Ollama has none: set your client to plain HTTP";
+            let advice = "it is a WebSocket upgrade, which Ollama does not support: use plain HTTP in your client";
             return Err(Denial::new(Reason::MalformedRequest, advice).into());
         }
         let presented = request.presented()?;

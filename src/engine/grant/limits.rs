@@ -188,7 +188,7 @@ fn check_number(name: &str, asked: Number, max: u64) -> Result<(), Denial> {
 }
 
 fn unbounded() -> Denial {
-    let advice = "this route takes no bound for what is predicted, and this credential needs one";
+    let advice = "this route has no limit for predicted tokens, and this credential requires one";
     exceeded(advice.to_owned())
 }
 

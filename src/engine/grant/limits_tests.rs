@@ -193,7 +193,7 @@ fn every_route_that_predicts_is_bounded_or_refused() {
     let body = r#"{"max_tokens": 5, "options": {"num_predict": 5}}"#;
     let body = members(&route, body);
     let denial = limits.check(&route, &body).unwrap_err();
-    assert!(denial.message().contains("takes no bound"));
+    assert!(denial.message().contains("has no limit"));
     let route = Route::mapped(vec!["POST"], "/v1/more", false, Scope::Read);
     assert_eq!(limits.check(&route, &body), Ok(()));
 }

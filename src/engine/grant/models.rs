@@ -38,7 +38,7 @@ impl ModelRule {
         if self.allows(name) {
             return Ok(());
         }
-        Err(denied(format!("`{name}` is none of its models, {self}")))
+        Err(denied(format!("`{name}` is not one of its models, {self}")))
     }
 }
 
@@ -151,9 +151,7 @@ fn lacks_cloud(what: &str, scopes: ScopeSet) -> Denial {
 }
 
 fn no_name(place: &str) -> Denial {
-    denied(format!(
-        "what stands in `{place}` is no name that Ollama takes"
-    ))
+    denied(format!("`{place}` is not a name that Ollama accepts"))
 }
 
 fn denied(advice: String) -> Denial {

@@ -210,27 +210,27 @@ fn a_refusal_says_what_is_allowed_and_quotes_no_nonsense() {
         (
             &["a", "team/*"][..],
             r#"{"model": "C"}"#,
-            "`c:latest` is none of its models, which are `a:latest`, `team/*:*`",
+            "`c:latest` is not one of its models, which are `a:latest`, `team/*:*`",
         ),
         (
             &[],
             r#"{"model": "c"}"#,
-            "`c:latest` is none of its models, it has none",
+            "`c:latest` is not one of its models, it has none",
         ),
         (
             &["1", "2", "3", "4", "5"],
             r#"{"model": "c"}"#,
-            "`c:latest` is none of its models, which are `1:latest`, `2:latest`, `3:latest`, `4:latest`, `5:latest`",
+            "`c:latest` is not one of its models, which are `1:latest`, `2:latest`, `3:latest`, `4:latest`, `5:latest`",
         ),
         (
             &["1", "2", "3", "4", "5", "6", "7"],
             r#"{"model": "c"}"#,
-            "`c:latest` is none of its models, which are `1:latest`, `2:latest`, `3:latest`, `4:latest`, `5:latest` and 2 more",
+            "`c:latest` is not one of its models, which are `1:latest`, `2:latest`, `3:latest`, `4:latest`, `5:latest` and 2 more",
         ),
         (
             &["*"],
             r#"{"model": "a\r\nX: y"}"#,
-            "what stands in `model` is no name that Ollama takes",
+            "`model` is not a name that Ollama accepts",
         ),
         (&["*"], "{}", "the request has to name one, as `model`"),
     ] {

@@ -14,18 +14,16 @@ use crate::identity::SentByBrowser;
 const fn advice(sent: SentByBrowser) -> &'static str {
     match sent {
         SentByBrowser::Password => {
-            "a page from elsewhere may not use the password that the browser sends by itself, let it \
-             send a key of its own"
+            "a page of another site may not use the password that the browser sends by itself: let it send a key of its own"
         }
         SentByBrowser::Cookie => {
-            "a page from elsewhere may not use the cookie that the browser sends by itself, let it send \
-             a key of its own"
+            "a page of another site may not use the cookie that the browser sends by itself: let it send a key of its own"
         }
         SentByBrowser::ProxyHeader => {
-            "a page from elsewhere may not use the token that a proxy adds to what the browser sends, \
+            "a page of another site may not use the token that a proxy adds to what the browser sends, \
              let it send a key of its own"
         }
-        SentByBrowser::Nothing => "a page from elsewhere may ask only with a credential of its own",
+        SentByBrowser::Nothing => "a page of another site needs a credential of its own",
     }
 }
 

@@ -26,8 +26,8 @@ impl<'a> TakenOut<'a> {
     ) -> Result<Self, Denial> {
         // Kong and APISIX cannot change it, and what is in it reaches logs on the way.
         if copies.are_in(head.path()) {
-            let advice = "it is in the path or the query too, send it in its header alone, and have it \
-                          replaced: addresses are logged";
+            let advice = "it is also in the path or the query: send it in its header only, and have it \
+                          replaced, since URLs are logged";
             return Err(Denial::new(Reason::ExposedCredential, advice));
         }
         let own: Vec<&str> = rules.own_headers().collect();
@@ -61,7 +61,7 @@ fn check_removable(head: &RequestHead<'_>, field: &HeaderField<'_>) -> Result<()
         .iter()
         .find(|own| resembles(field.name, own.as_bytes()))
     {
-        let advice = format!("`{name}` holds it too, send it in its own header alone");
+        let advice = format!("`{name}` contains it too: send it in its own header only");
         return Err(Denial::new(Reason::ExposedCredential, advice));
     }
     let same = head.fields().iter();

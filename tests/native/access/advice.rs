@@ -105,5 +105,5 @@ fn a_page_of_another_site_is_told_what_its_browser_sent() {
     }
     let open = json!({ "scopes": ["read"] });
     let told = told(&of(&[("allow_anonymous", open)]), &[foreign]);
-    assert!(told.contains("only with a credential of its own"), "{told}");
+    assert!(told.contains("needs a credential of its own"), "{told}");
 }

@@ -70,7 +70,7 @@ fn another_kind_is_refused_with_the_name_of_its_user_and_without_the_hash() {
         if !other.is_empty() {
             let told = refused(other);
             assert!(
-                told.starts_with("is of a kind that is not taken"),
+                told.starts_with("is of an unsupported kind"),
                 "{other:?}: {told}"
             );
             assert!(
@@ -79,7 +79,7 @@ fn another_kind_is_refused_with_the_name_of_its_user_and_without_the_hash() {
             );
         }
         let told = refused_file(&format!("alice:{HASH}\nbob:{other}\n"));
-        let expected = "line 2: the hash of `bob` is of a kind that is not taken, expected one of `htpasswd -B`, of \
+        let expected = "line 2: the hash of `bob` is of an unsupported kind, expected one of `htpasswd -B`, of \
                         `openssl passwd` with `-6`, `-5`, `-apr1` or `-1`, or `{SHA}`";
         assert_eq!(told, expected, "{other:?}");
     }
@@ -152,7 +152,7 @@ fn every_bad_line_of_a_file_is_named_at_once() {
     );
     let told = refused_file(&text);
     let name = "begins with no name of 1 to 128 characters of visible ASCII";
-    let kind = "is of a kind that is not taken, expected one of `htpasswd -B`, of `openssl passwd` with `-6`, `-5`, \
+    let kind = "is of an unsupported kind, expected one of `htpasswd -B`, of `openssl passwd` with `-6`, `-5`, \
                 `-apr1` or `-1`, or `{SHA}`";
     let expected = [
         "line 4: has no colon".to_owned(),
@@ -188,7 +188,7 @@ fn users_have_one_name_each_without_a_colon() {
     );
     assert_eq!(
         error("/basic", json!({ "users": [user("a:b", HASH)] })),
-        "basic.users[0].name: holds a colon, which ends the name when it is sent"
+        "basic.users[0].name: contains a colon, which would end the name when it is sent"
     );
     for bad in [
         json!(""),
@@ -248,7 +248,9 @@ fn a_user_without_a_hash_has_a_line_in_the_file() {
         "/basic",
         json!({ "users": [bob, carol], "htpasswd": "bob:plain" }),
     ));
-    assert!(told[0].starts_with("basic.htpasswd: line 1: the hash of `bob` is of a kind"));
+    assert!(
+        told[0].starts_with("basic.htpasswd: line 1: the hash of `bob` is of an unsupported kind")
+    );
     assert_eq!(told[1], no_line.replace("users[0]", "users[1]").as_str());
     assert_eq!(told.len(), 2);
 }
@@ -371,7 +373,7 @@ fn hashes_and_files_come_from_the_environment_too() {
         json!({ "users": [{ "name": "bob", "password_hash": { "env": "WEBUI_SECRET_KEY" } }] }),
     ));
     assert!(
-        told[0].contains("the hash of `bob` is of a kind"),
+        told[0].contains("the hash of `bob` is of an unsupported kind"),
         "{told:?}"
     );
     assert!(!told[0].contains(SECRET));

@@ -70,7 +70,7 @@ fn a_key_that_is_none_is_refused_with_what_it_is() {
     for (key, message) in [
         (
             but("kty", json!("oct")),
-            "is a shared secret, which stands in `secrets`",
+            "is a shared secret: put it into `secrets`",
         ),
         (
             but("kty", json!("EC")),
@@ -90,11 +90,11 @@ fn a_key_that_is_none_is_refused_with_what_it_is() {
         ),
         (
             but("d", json!("c2VjcmV0LXNlY3JldC1zZWNyZXQ")),
-            "is a private key (it has `d`): leave out what is private in it, and hold it to be known",
+            "is a private key (it has `d`): remove its private members, and treat it as compromised",
         ),
         (
             but("k", json!("c2VjcmV0LXNlY3JldC1zZWNyZXQ")),
-            "is a private key (it has `k`): leave out what is private in it, and hold it to be known",
+            "is a private key (it has `k`): remove its private members, and treat it as compromised",
         ),
         (
             but("use", json!("enc")),
@@ -137,7 +137,7 @@ fn a_key_that_is_none_is_refused_with_what_it_is() {
         ),
         (
             json!({ "pem": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0LXNlY3JldC1zZWNyZXQ=\n-----END PRIVATE KEY-----" }),
-            "is a private key: take its public one (`openssl pkey -pubout`), and hold this one to be known",
+            "is a private key: use its public key (`openssl pkey -pubout`), and treat this one as compromised",
         ),
         (
             json!({ "pem": "-----BEGIN CERTIFICATE-----\nAQAB\n-----END CERTIFICATE-----" }),

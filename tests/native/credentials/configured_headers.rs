@@ -128,8 +128,8 @@ fn only_a_free_header_that_no_proxy_fills_in_is_a_place() {
         (json!("Content-Type"), "free to carry a credential"),
         (json!("Accept-Encoding"), "free to carry a credential"),
         (json!(""), "free to carry a credential"),
-        (json!("Cf-Access-Jwt-Assertion"), "is filled in by a proxy"),
-        (json!("X-Goog-Iap-Jwt-Assertion"), "is filled in by a proxy"),
+        (json!("Cf-Access-Jwt-Assertion"), "is added by a proxy"),
+        (json!("X-Goog-Iap-Jwt-Assertion"), "is added by a proxy"),
         (
             json!({ "name": "Authorization", "scheme": "bearer" }),
             "is accepted in `Authorization` anyway",

@@ -111,7 +111,7 @@ fn ranges_that_hold_everybody_are_told_loudly_at_the_start() {
     };
     let line = |place| {
         format!(
-            "ollama-gate: {place} holds 0.0.0.0/0, ::/0 or as much: it keeps nobody on the internet out, and is no method"
+            "ollama-gate: {place} includes everybody (0.0.0.0/0, ::/0 or equivalent): it keeps nobody on the internet out, and does not count as a method"
         )
     };
     for everybody in [

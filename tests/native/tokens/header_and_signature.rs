@@ -263,7 +263,7 @@ fn a_refused_header_is_told_what_was_found_in_it() {
         (
             "crit",
             json!(["exp", "b64"]),
-            "its header's `crit` asks for `exp`, `b64`, which this gate does not know",
+            "its header's `crit` asks for `exp`, `b64`, which this gate does not support",
         ),
         (
             "crit",

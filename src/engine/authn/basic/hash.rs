@@ -73,7 +73,7 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Kind => {
-                "is of a kind that is not taken, expected one of `htpasswd -B`, of `openssl passwd` \
+                "is of an unsupported kind, expected one of `htpasswd -B`, of `openssl passwd` \
                  with `-6`, `-5`, `-apr1` or `-1`, or `{SHA}`"
             }
             Self::Line => "is a whole line, expected what follows the colon",

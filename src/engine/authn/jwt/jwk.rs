@@ -47,11 +47,11 @@ pub fn key(json: &Json) -> Result<Key, String> {
     };
     let kind = text("kty")?.ok_or("has no `kty`")?;
     if kind == "oct" {
-        return Err("is a shared secret, which stands in `secrets`".to_owned());
+        return Err("is a shared secret: put it into `secrets`".to_owned());
     }
     if let Some(name) = PRIVATE.iter().find(|name| member(json, name).is_some()) {
         return Err(format!(
-            "is a private key (it has `{name}`): leave out what is private in it, and hold it to be known"
+            "is a private key (it has `{name}`): remove its private members, and treat it as compromised"
         ));
     }
     check_purpose(json)?;

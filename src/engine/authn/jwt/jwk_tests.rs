@@ -82,7 +82,8 @@ fn private_and_shared_keys_are_refused_without_being_quoted() {
                 json!([null]),
             ] {
                 let why = read(&with(jwk.clone(), name, value.clone())).unwrap_err();
-                let start = format!("is a private key (it has `{name}`): leave out");
+                let start =
+                    format!("is a private key (it has `{name}`): remove its private members");
                 assert!(why.starts_with(&start), "{name}: {why}");
                 assert!(!why.contains("c2VjcmV0"), "{jwk}, {name}, {value}");
             }
@@ -90,7 +91,7 @@ fn private_and_shared_keys_are_refused_without_being_quoted() {
     }
     for k in [json!("c2VjcmV0"), json!(null)] {
         let why = read(&with(json!({ "kty": "oct" }), "k", k.clone())).unwrap_err();
-        assert_eq!(why, "is a shared secret, which stands in `secrets`", "{k}");
+        assert_eq!(why, "is a shared secret: put it into `secrets`", "{k}");
     }
 }
 

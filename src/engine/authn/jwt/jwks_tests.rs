@@ -36,7 +36,7 @@ fn what_cannot_be_used_is_skipped_with_a_warning_each() {
         warnings,
         [
             "key 1 of the JWKS is skipped: it is an RSA key of 17 bits, expected 2048 to 8192",
-            "key 3 of the JWKS is skipped: it is a shared secret, which stands in `secrets`",
+            "key 3 of the JWKS is skipped: it is a shared secret: put it into `secrets`",
             "key 4 of the JWKS is skipped: it is not for signatures (`use` is not `sig`)",
             "key 5 of the JWKS is skipped: it is not a JSON object",
         ]

@@ -29,7 +29,7 @@ impl PublicKey {
             &unescaped
         };
         if text.contains("PRIVATE KEY") {
-            return Err("is a private key: take its public one (`openssl pkey -pubout`), and hold this one to be known".to_owned());
+            return Err("is a private key: use its public key (`openssl pkey -pubout`), and treat this one as compromised".to_owned());
         }
         if text.contains("BEGIN CERTIFICATE") {
             return Err(

@@ -76,7 +76,7 @@ fn pem_that_is_no_public_key_is_refused_with_a_way_out() {
     ] {
         let why = PublicKey::from_pem(&in_pem(label, &[0x30, 0])).unwrap_err();
         assert!(
-            why.starts_with("is a private key: take its public one"),
+            why.starts_with("is a private key: use its public key"),
             "{label}: {why}"
         );
     }

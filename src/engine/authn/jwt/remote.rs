@@ -93,7 +93,7 @@ impl Document for Jwks {
                 if value.is_empty() {
                     let why = warnings.first().map(|why| format!(" ({why})"));
                     let why = why.unwrap_or_default();
-                    return Err(format!("the JWKS has no key that can be used{why}"));
+                    return Err(format!("the JWKS has no usable key{why}"));
                 }
                 Ok(Read::Value {
                     value,

@@ -343,8 +343,9 @@ impl TokenRules {
         let patterns = names()
             .map(ModelPattern::parse)
             .collect::<Result<Vec<_>, _>>();
-        let patterns = patterns
-            .map_err(|_| unreadable("holds something that is no name of a model and no pattern"))?;
+        let patterns = patterns.map_err(|_| {
+            unreadable("contains something that is neither a model name nor a pattern")
+        })?;
         let mut rules = self.body_rules.as_deref().cloned().unwrap_or_default();
         rules.models.push(ModelRule::new(patterns));
         Ok(Some(Rc::new(rules)))

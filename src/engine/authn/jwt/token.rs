@@ -118,7 +118,7 @@ fn check_extensions(header: &Json) -> Result<(), Denial> {
         let advice = match named.as_slice() {
             [] => "its header has a `crit` that is no list of names".to_owned(),
             named => format!(
-                "its header's `crit` asks for {}, which this gate does not know",
+                "its header's `crit` asks for {}, which this gate does not support",
                 named.join(", ")
             ),
         };

@@ -38,7 +38,7 @@ impl CliSignature {
     pub(crate) fn read(presented: &str, signed: SignedRequest<'_>) -> Result<Self, Denial> {
         if is_other_ssh_key(presented) {
             return Err(malformed(
-                "only ssh-ed25519 keys are taken, such as the CLI makes in ~/.ollama/id_ed25519",
+                "only ssh-ed25519 keys are accepted, such as the one that the CLI creates in ~/.ollama/id_ed25519",
             ));
         }
         let (key, signature) = parts(presented).ok_or_else(|| {

@@ -184,7 +184,7 @@ fn removed_headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<NamePattern>
         if let Some(needed) = needed {
             reader.refuse(
                 item,
-                format!("would take out `{needed}`, without which no request goes on"),
+                format!("would remove `{needed}`, without which no request works"),
             );
         }
         Some(pattern)

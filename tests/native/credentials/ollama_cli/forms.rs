@@ -123,8 +123,7 @@ fn a_key_of_another_type_is_told_so() {
         let seen = send(&world(), "GET", &format!("/api/tags?ts={NOW}"), &header);
         assert_eq!(
             seen.body()["error"],
-            "the signature of the ollama CLI is malformed: only ssh-ed25519 keys are taken, such as \
-             the CLI makes in ~/.ollama/id_ed25519",
+            "the signature of the ollama CLI is malformed: only ssh-ed25519 keys are accepted, such as the one that the CLI creates in ~/.ollama/id_ed25519",
             "{kind}, {length}"
         );
     }

@@ -227,11 +227,11 @@ fn gateways_that_cannot_do_it_refuse_the_configuration_with_the_reason() {
     for (host, reason) in [
         (
             Some("kong"),
-            "cannot be had on Kong, which shows a response in parts",
+            "is not supported on Kong, which shows a response in parts",
         ),
         (
             Some("apisix"),
-            "cannot be had on APISIX, which shows the body of a response and lets nobody change it",
+            "is not supported on APISIX, where a filter cannot change the body of a response",
         ),
         (None, "needs `host.name`"),
     ] {

@@ -224,7 +224,7 @@ pub fn a_file_with_a_line_of_another_kind_is_refused_and_denies_everything() {
         ));
         assert!(!configured.accepted, "{}", lab.host);
         let told = configured.record.everything();
-        let expected = "basic.htpasswd: line 9: the hash of `carol` is of a kind that is not taken";
+        let expected = "basic.htpasswd: line 9: the hash of `carol` is of an unsupported kind";
         assert!(told.contains(expected), "{told}");
         let request = basic(format!("sha:{PASSWORD}"));
         lab.denied(&request, 500, "misconfigured");

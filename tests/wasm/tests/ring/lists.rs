@@ -219,8 +219,8 @@ pub fn memory_is_flat_after_many_lists() {
 #[test]
 pub fn gateways_and_files_that_cannot_do_it_refuse_it() {
     for (host, reason) in [
-        (APISIX, "lets nobody change it"),
-        (KONG, "lets its head go before"),
+        (APISIX, "cannot change the body of a response"),
+        (KONG, "after sending its head"),
     ] {
         let mut lab = Lab::loading(Build::Every, HOSTS[host]());
         let json = filtering(lab.host, false);
@@ -228,7 +228,7 @@ pub fn gateways_and_files_that_cannot_do_it_refuse_it() {
         assert!(!configured.accepted, "{}", lab.host);
         let said = configured.record.everything();
         assert!(
-            said.contains("filter_lists: cannot be had") && said.contains(reason),
+            said.contains("filter_lists: is not supported") && said.contains(reason),
             "{said}"
         );
     }

@@ -37,7 +37,7 @@ impl fmt::Display for ZstdError {
             ),
             Self::Window => write!(
                 f,
-                "send zstd with a window of at most {} MiB, which is what Ollama takes",
+                "send zstd with a window of at most {} MiB, which is Ollama's own limit",
                 MAX_WINDOW >> 20
             ),
             Self::Dictionary => f.write_str("send zstd without a dictionary"),
