@@ -12,16 +12,18 @@ mod probe;
 mod questions;
 mod running;
 mod trust;
+mod words;
 mod write;
 
 pub(crate) use configuration::render;
 pub(crate) use draft::{Owner, put};
 pub(crate) use expiry::{Expiry, expiries};
-pub(crate) use plan::{KeyWish, Plan, TlsWish, Wishes, host_and_port, key, listen, name, tls};
+pub(crate) use plan::{KeyWish, Plan, TlsWish, Wishes};
 pub(crate) use probe::{Health, health, ollama_listens};
 pub(crate) use questions::ask;
 pub(crate) use running::{Watch, port_is_free};
 pub(crate) use trust::quoted;
+pub(crate) use words::{host_and_port, key, listen, name, tls};
 pub(crate) use write::{Made, free, make};
 
 use crate::authority;
@@ -202,7 +204,7 @@ impl Record {
         let listen = word("listen").and_then(|text| text.parse().ok());
         let listen =
             listen.ok_or("`listen`: expected an address and a port, such as `0.0.0.0:11443`")?;
-        let upstream = plan::host_and_port(word("upstream").unwrap_or_default())
+        let upstream = words::host_and_port(word("upstream").unwrap_or_default())
             .map_err(|why| format!("`upstream`: {why}"))?;
         let names = value.get("names").and_then(Value::as_array);
         let names: Option<Vec<String>> = names.and_then(|names| {

@@ -1,7 +1,6 @@
 //! The few questions of `init`, on a terminal.
 
-use super::plan::{self, Wishes};
-use super::{KeyWish, TlsWish};
+use super::{KeyWish, TlsWish, Wishes, plan, words};
 use crate::output::{Failure, print};
 use std::io::{self, BufRead, IsTerminal};
 use std::net::SocketAddr;
@@ -17,7 +16,7 @@ pub(crate) fn ask(mut wishes: Wishes) -> Result<Wishes, Failure> {
     }
     print("Enter takes what is in brackets.\n", false);
     if wishes.upstream.is_none() {
-        let answer = question("Where is Ollama?", "127.0.0.1:11434", plan::host_and_port)?;
+        let answer = question("Where is Ollama?", "127.0.0.1:11434", words::host_and_port)?;
         wishes.upstream = Some(answer);
     }
     if wishes.tls.is_none() {
@@ -28,7 +27,7 @@ pub(crate) fn ask(mut wishes: Wishes) -> Result<Wishes, Failure> {
         let answer = question(
             "TLS: self-signed, CERT,KEY (two paths), or off (this machine only)?",
             default,
-            plan::tls,
+            words::tls,
         )?;
         wishes.tls = Some(answer);
     }
@@ -42,7 +41,7 @@ pub(crate) fn ask(mut wishes: Wishes) -> Result<Wishes, Failure> {
         wishes.listen = Some(question(
             "Where does the gate listen?",
             default,
-            plan::listen,
+            words::listen,
         )?);
     }
     if wishes.names.is_empty()
@@ -54,7 +53,7 @@ pub(crate) fn ask(mut wishes: Wishes) -> Result<Wishes, Failure> {
             "By which names and addresses do clients reach it?",
             &default,
             |text| {
-                let names = text.split(',').map(|name| plan::name(name.trim()));
+                let names = text.split(',').map(|name| words::name(name.trim()));
                 names.collect()
             },
         )?;
@@ -65,7 +64,7 @@ pub(crate) fn ask(mut wishes: Wishes) -> Result<Wishes, Failure> {
             "first",
             |text| {
                 let keys: Result<Vec<KeyWish>, _> =
-                    text.split_whitespace().map(plan::key).collect();
+                    text.split_whitespace().map(words::key).collect();
                 keys
             },
         )?;
