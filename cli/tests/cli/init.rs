@@ -93,7 +93,7 @@ fn a_gate_is_one_directory_that_only_its_owner_reads() {
 }
 
 #[test]
-fn the_decision_about_each_key_is_as_asked_for() {
+fn the_decision_about_each_key_is_as_asked_for_on_envoy_and_apisix() {
     let folder = Folder::new();
     let made = init(
         &folder,
@@ -101,13 +101,23 @@ fn the_decision_about_each_key_is_as_asked_for() {
     )
     .json();
     folder.write("other.json", r#"{ "model": "qwen3" }"#);
-    for (place, code) in [(0, 0), (1, 1)] {
+    // The same on APISIX, from the file that it loads.
+    let rendered = folder.run(words("render apisix gate/gate.json"));
+    folder.write("apisix.yaml", rendered.output);
+    let checked = folder.run(words("check apisix.yaml --strict"));
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    for (file, place, code) in [
+        ("gate/envoy.yaml", 0, 0),
+        ("gate/envoy.yaml", 1, 1),
+        ("apisix.yaml", 0, 0),
+        ("apisix.yaml", 1, 1),
+    ] {
         let key = made["keys"][place]["key"].as_str().unwrap();
         let header = format!("Authorization: Bearer {key}");
         let host = "Host: gate.example";
         let ran = folder.run([
             "explain",
-            "gate/gate.json",
+            file,
             "--request",
             "POST /api/chat",
             "--header",
@@ -117,7 +127,7 @@ fn the_decision_about_each_key_is_as_asked_for() {
             "--body",
             "other.json",
         ]);
-        assert_eq!(ran.code, Some(code), "{place}: {ran:?}");
+        assert_eq!(ran.code, Some(code), "{file} {place}: {ran:?}");
     }
 }
 
