@@ -24,6 +24,11 @@ impl Kept {
         self.high = None;
     }
 
+    /// Whether anything is kept of what is being read.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
     /// Adds bytes as they stand in the body.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if !self.is_wanted || bytes.is_empty() {

@@ -1,5 +1,8 @@
 //! Passing over bytes that mean nothing, many at once.
 
+#[cfg(target_feature = "simd128")]
+use std::arch::wasm32::{u8x16_eq, u8x16_lt, u8x16_splat, v128, v128_or};
+
 /// What ends a run of bytes that mean nothing.
 pub(crate) trait Stop {
     /// Whether `byte` ends it.
@@ -7,6 +10,9 @@ pub(crate) trait Stop {
     /// For eight bytes, the first the lowest: the highest bit of each that ends it. Behind the first
     /// of them others may be marked that do not.
     fn marks(bytes: u64) -> u64;
+    /// For sixteen bytes: all bits of each that ends it.
+    #[cfg(target_feature = "simd128")]
+    fn marks_of_vector(bytes: v128) -> v128;
 }
 
 /// The end of plain text inside a JSON string: a quote, a backslash, a control character.
@@ -33,6 +39,15 @@ impl Stop for InText {
     fn marks(bytes: u64) -> u64 {
         below(bytes, 0x20) | below(bytes ^ eight(b'"'), 1) | below(bytes ^ eight(b'\\'), 1)
     }
+
+    #[cfg(target_feature = "simd128")]
+    #[inline]
+    fn marks_of_vector(bytes: v128) -> v128 {
+        let control = u8x16_lt(bytes, u8x16_splat(0x20));
+        let quote = u8x16_eq(bytes, u8x16_splat(b'"'));
+        let backslash = u8x16_eq(bytes, u8x16_splat(b'\\'));
+        v128_or(control, v128_or(quote, backslash))
+    }
 }
 
 impl Stop for Break {
@@ -43,29 +58,57 @@ impl Stop for Break {
     fn marks(bytes: u64) -> u64 {
         below(bytes ^ eight(b'\r'), 1)
     }
+
+    #[cfg(target_feature = "simd128")]
+    #[inline]
+    fn marks_of_vector(bytes: v128) -> v128 {
+        u8x16_eq(bytes, u8x16_splat(b'\r'))
+    }
 }
 
 /// How many bytes of `bytes` stand before the first that is a stop.
 #[inline]
 pub(crate) fn length_before<S: Stop>(bytes: &[u8]) -> usize {
-    /// Most names and many texts end within these.
-    const SHORT: usize = 32;
+    /// Most names and lines end within these.
+    const SHORT: usize = 64;
     let Some((short, long)) = bytes.split_at_checked(SHORT) else {
-        return in_words::<S>(bytes);
+        return in_short::<S>(bytes);
     };
-    match in_words::<S>(short) {
+    match in_short::<S>(short) {
         SHORT => {
             let clean = clean_blocks::<S>(long);
             let rest = long.get(clean..).unwrap_or_default();
             SHORT
                 .saturating_add(clean)
-                .saturating_add(in_words::<S>(rest))
+                .saturating_add(in_short::<S>(rest))
         }
         length => length,
     }
 }
 
-/// The same for few bytes, by eight.
+/// The same for few bytes, by sixteen where there are vectors.
+#[inline]
+fn in_short<S: Stop>(bytes: &[u8]) -> usize {
+    #[cfg(target_feature = "simd128")]
+    {
+        let (vectors, tail) = bytes.as_chunks::<16>();
+        let mut marks = 0;
+        let clean = vectors.iter().position(|vector| {
+            marks = vector::marks::<S>(vector);
+            marks != 0
+        });
+        let place = match clean {
+            Some(_) => usize::try_from(marks.trailing_zeros()).unwrap_or_default(),
+            None => in_words::<S>(tail),
+        };
+        let clean = clean.unwrap_or(vectors.len());
+        clean.wrapping_mul(16).wrapping_add(place)
+    }
+    #[cfg(not(target_feature = "simd128"))]
+    in_words::<S>(bytes)
+}
+
+/// The same, by eight.
 #[inline]
 fn in_words<S: Stop>(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
@@ -93,6 +136,21 @@ fn clean_blocks<S: Stop>(bytes: &[u8]) -> usize {
         |block: &[u8; BLOCK]| block.iter().fold(false, |found, byte| found | S::is(*byte));
     let clean = blocks.iter().take_while(|block| !has_stop(block)).count();
     clean.saturating_mul(BLOCK)
+}
+
+/// Sixteen bytes at once, as WebAssembly has it.
+#[cfg(target_feature = "simd128")]
+mod vector {
+    use super::Stop;
+    use std::arch::wasm32::{i8x16_bitmask, u64x2};
+
+    /// A bit for each of `bytes` that is a stop, the first the lowest.
+    #[inline]
+    pub(super) fn marks<S: Stop>(bytes: &[u8; 16]) -> u16 {
+        let [low, high] = [bytes.first_chunk(), bytes.last_chunk()];
+        let [low, high] = [low, high].map(|word| word.map_or(0, |word| u64::from_le_bytes(*word)));
+        i8x16_bitmask(S::marks_of_vector(u64x2(low, high)))
+    }
 }
 
 #[cfg(test)]

@@ -44,10 +44,14 @@ impl Text {
         loop {
             if matches!(self.inside, Inside::Plain) {
                 // Images of tens of megabytes pass here.
-                let plain = length_before::<InText>(bytes);
-                let (run, rest) = bytes.split_at_checked(plain).unwrap_or((bytes, &[]));
-                self.kept.push(run);
-                bytes = rest;
+                if self.kept.is_wanted() {
+                    let plain = length_before::<InText>(bytes);
+                    let (run, rest) = bytes.split_at_checked(plain).unwrap_or((bytes, &[]));
+                    self.kept.push(run);
+                    bytes = rest;
+                } else {
+                    bytes = behind_escapes(bytes);
+                }
             }
             let Some((byte, rest)) = bytes.split_first() else {
                 return Ok(None);
@@ -91,6 +95,32 @@ impl Text {
             left => Ok(Inside::Unit { left, value }),
         }
     }
+}
+
+/// What is left of `bytes`, the inside of a string that nobody wants, where its state is needed again: at its
+/// end, at an error, at an escape that is cut.
+fn behind_escapes(mut bytes: &[u8]) -> &[u8] {
+    loop {
+        let plain = length_before::<InText>(bytes);
+        let rest = bytes.get(plain..).unwrap_or_default();
+        bytes = match rest {
+            [b'\\', letter, after @ ..] if is_whole_escape(*letter) => after,
+            [b'\\', b'u', a, b, c, d, after @ ..]
+                if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) =>
+            {
+                after
+            }
+            _ => return rest,
+        };
+    }
+}
+
+/// Whether `letter` behind a backslash is an escape by itself.
+const fn is_whole_escape(letter: u8) -> bool {
+    matches!(
+        letter,
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'
+    )
 }
 
 #[cfg(test)]
@@ -165,5 +195,36 @@ mod tests {
             read("\u{212a}\"".as_bytes(), 1).unwrap().unwrap(),
             "\u{212a}"
         );
+    }
+
+    /// Where the string ends, if it does, in chunks of `size`.
+    fn end(body: &[u8], size: usize, is_wanted: bool) -> Result<Option<usize>, BodyError> {
+        let mut text = Text::default();
+        text.begin(is_wanted);
+        for (place, chunk) in body.chunks(size).enumerate() {
+            if let Some(rest) = text.feed(chunk)? {
+                return Ok(Some(place * size + chunk.len() - rest.len()));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn what_nobody_wants_ends_where_it_would_if_it_were_wanted() {
+        let prose = r#"a line of fifty letters or so, and then the next \n"#.repeat(4);
+        let escapes = r#"\"\\\/\b\f\n\r\t\u006d\u00E9\ud83d"#;
+        let mut bodies = Vec::new();
+        for wrong in ["", r"\x", r"\u00g0", r"\u12", "\u{1}", r"\", "\u{e9}"] {
+            bodies.push(format!("{prose}{escapes}{wrong}{prose}\"{prose}"));
+            bodies.push(format!("{escapes}{wrong}\""));
+        }
+        bodies.push(prose.clone());
+        for body in &bodies {
+            for size in (1..70).chain([body.len()]) {
+                let [wanted, passed] =
+                    [true, false].map(|is_wanted| end(body.as_bytes(), size, is_wanted));
+                assert_eq!(passed, wanted, "{body} in chunks of {size}");
+            }
+        }
     }
 }

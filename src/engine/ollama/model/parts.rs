@@ -68,8 +68,11 @@ impl<'t> Parts<'t> {
             && fits(namespace, b"")
             && fits(self.model, b".")
             && fits(tag, b".");
-        let text = || format!("{host}/{namespace}/{}:{tag}", self.model).to_ascii_lowercase();
-        fit.then(|| text().into())
+        fit.then(|| {
+            let mut text = [host, "/", namespace, "/", self.model, ":", tag].concat();
+            text.make_ascii_lowercase();
+            text.into()
+        })
     }
 
     /// The parts of what [`Parts::canonical`] made.
