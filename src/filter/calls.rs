@@ -323,7 +323,7 @@ impl Host for Gateway {
     }
 
     fn clear_request_trailers(&self) -> Result<(), Status> {
-        let none = serialize(&[]).unwrap_or_default();
+        let none = serialize([].into_iter()).unwrap_or_default();
         // SAFETY: `none` outlives the call.
         check(unsafe { proxy_set_header_map_pairs(REQUEST_TRAILERS, none.as_ptr(), none.len()) })
     }
@@ -353,12 +353,9 @@ impl Host for Gateway {
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), Status> {
-        let headers: Vec<(&str, &str)> = reply
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let headers = serialize(&headers).unwrap_or_default();
+        let headers = reply.headers.iter();
+        let headers = headers.map(|(name, value)| (*name, value.as_str()));
+        let headers = serialize(headers).unwrap_or_default();
         // SAFETY: body and headers outlive the call; the details are empty.
         check(unsafe {
             proxy_send_local_response(

@@ -61,22 +61,26 @@ fn size(bytes: [u8; 4]) -> Option<usize> {
 }
 
 /// The wire form of `pairs`; `None` if one is over 4 GB.
-pub fn serialize(pairs: &[(&str, &str)]) -> Option<Vec<u8>> {
+pub fn serialize<'p>(
+    pairs: impl ExactSizeIterator<Item = (&'p str, &'p str)> + Clone,
+) -> Option<Vec<u8>> {
     let size = |length: usize| u32::try_from(length).map(u32::to_le_bytes).ok();
-    let bytes = pairs.iter().fold(4_usize, |bytes, (name, value)| {
+    let bytes = pairs.clone().fold(4_usize, |bytes, (name, value)| {
         // Two sizes of four bytes, two NULs.
         let both = name.len().saturating_add(value.len());
         bytes.saturating_add(both).saturating_add(10)
     });
     let mut map = Vec::with_capacity(bytes);
-    map.extend(size(pairs.len())?);
-    for (name, value) in pairs {
-        map.extend(size(name.len())?);
-        map.extend(size(value.len())?);
+    map.extend_from_slice(&size(pairs.len())?);
+    for (name, value) in pairs.clone() {
+        map.extend_from_slice(&size(name.len())?);
+        map.extend_from_slice(&size(value.len())?);
     }
-    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        map.extend(text.as_bytes());
-        map.push(0);
+    for (name, value) in pairs {
+        for text in [name, value] {
+            map.extend_from_slice(text.as_bytes());
+            map.push(0);
+        }
     }
     Some(map)
 }
@@ -93,16 +97,16 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let map = serialize(&[("a", "1"), ("b", ""), (":path", "/x")]).unwrap();
+        let map = serialize([("a", "1"), ("b", ""), (":path", "/x")].into_iter()).unwrap();
         let pairs: [Pair; 3] = [(b"a", b"1"), (b"b", b""), (b":path", b"/x")];
         assert_eq!(parse(&map).unwrap(), pairs);
         assert_eq!(parse(b""), Ok(Vec::new()));
-        assert_eq!(parse(&serialize(&[]).unwrap()), Ok(Vec::new()));
+        assert_eq!(parse(&serialize([].into_iter()).unwrap()), Ok(Vec::new()));
     }
 
     #[test]
     fn a_map_that_does_not_add_up_is_refused_whole() {
-        let good = serialize(&[("name", "value"), ("other", "x")]).unwrap();
+        let good = serialize([("name", "value"), ("other", "x")].into_iter()).unwrap();
         for cut in 1..good.len() {
             assert_eq!(parse(&good[..cut]), Err(WireError), "cut at {cut}");
         }

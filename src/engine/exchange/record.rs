@@ -133,20 +133,20 @@ fn resembles_credential(text: &[u8]) -> bool {
 
 fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
     let mut line = ObjectWriter::new();
-    line.text("gate", "ollama-gate");
+    line.word("gate", "ollama-gate");
     if mode == Mode::Report {
-        line.text("mode", "report");
+        line.word("mode", "report");
     }
     match denial {
-        None => drop(line.text("decision", "allowed")),
+        None => drop(line.word("decision", "allowed")),
         Some(denial) => write_denial(&mut line, denial),
     }
     if let Some(request) = facts.request {
-        line.text("method", method(request.head.method()));
+        line.word("method", method(request.head.method()));
         match request.route {
             Some(route) => {
                 line.text("route", route.pattern())
-                    .text("scope", route.scope().name());
+                    .word("scope", route.scope().name());
             }
             // The path of an unknown route is what somebody has to see to know what was tried.
             None => {
@@ -156,11 +156,11 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         }
     }
     if let Some(identity) = &facts.identity {
-        line.text("credential", identity.method.name())
+        line.word("credential", identity.method.name())
             .text("id", &identity.id)
             .text("subject", &truncated(&identity.subject, MAX_VALUE_BYTES));
         if identity.by_previous_secret {
-            line.text("secret", "previous");
+            line.word("secret", "previous");
         }
         if let Some(fetched) = &identity.fetched {
             line.text("source", &fetched.source)
@@ -176,7 +176,7 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
         line.text("model", &truncated(model, MAX_VALUE_BYTES));
     }
     if let Some(address) = facts.address {
-        line.display("address", address);
+        line.address("address", address);
     }
     if let Some(id) = facts.request_id() {
         line.text("request_id", id);
@@ -187,9 +187,9 @@ fn line(facts: &Facts<'_, '_>, denial: Option<&Denial>, mode: Mode) -> String {
 /// Why it was refused.
 #[inline(never)] // or the lines of those who come in pay for it
 fn write_denial(line: &mut ObjectWriter, denial: &Denial) {
-    line.text("decision", "denied")
+    line.word("decision", "denied")
         .number("status", denial.reason().status())
-        .text("code", denial.reason().code())
+        .word("code", denial.reason().code())
         .text("cause", &truncated(denial.cause(), MAX_CAUSE));
 }
 

@@ -80,12 +80,10 @@ impl Reply {
 /// RFC 6750 section 3: no error code where no credential was sent.
 fn challenge(reason: Reason) -> String {
     let realm = r#"Bearer realm="ollama-gate""#;
+    let error = r#", error="invalid_token", error_description=""#;
     match reason {
         Reason::MissingCredential => realm.to_owned(),
-        _ => format!(
-            r#"{realm}, error="invalid_token", error_description="{}""#,
-            reason.summary()
-        ),
+        _ => [realm, error, reason.summary(), "\""].concat(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes one JSON object, members in the order in which they are put.
 
 use std::fmt::{Display, Write as _};
+use std::net::IpAddr;
 
 /// An object being written, on one line of printable ASCII whatever it holds (RFC 8259 section 7).
 #[derive(Debug)]
@@ -35,6 +36,36 @@ impl ObjectWriter {
         }
     }
 
+    /// Adds a string that is the program's own word.
+    pub(crate) fn word(&mut self, name: &'static str, value: &'static str) -> &mut Self {
+        debug_assert!(is_plain_text(value.as_bytes()), "{value}");
+        self.name(name);
+        self.text.push('"');
+        self.text.push_str(value);
+        self.text.push('"');
+        self
+    }
+
+    /// Adds an address, as a string.
+    pub(crate) fn address(&mut self, name: &'static str, address: IpAddr) -> &mut Self {
+        self.name(name);
+        self.text.push('"');
+        match address {
+            IpAddr::V4(address) => {
+                let [first, others @ ..] = address.octets();
+                self.digits(first.into());
+                for octet in others {
+                    self.text.push('.');
+                    self.digits(octet.into());
+                }
+            }
+            // Writing to a String does not fail.
+            IpAddr::V6(address) => drop(write!(self.text, "{address}")),
+        }
+        self.text.push('"');
+        self
+    }
+
     /// Adds a string: what `value` shows, which needs no escaping.
     pub(crate) fn display(&mut self, name: &'static str, value: impl Display) -> &mut Self {
         self.name(name);
@@ -50,9 +81,18 @@ impl ObjectWriter {
     pub(crate) fn number(&mut self, name: &'static str, value: impl Into<u64>) -> &mut Self {
         let value: u64 = value.into();
         self.name(name);
-        // Writing to a String does not fail.
-        let _ = write!(self.text, "{value}");
+        self.digits(value);
         self
+    }
+
+    /// Without the machinery of `write!`, which takes some hundred instructions.
+    fn digits(&mut self, number: u64) {
+        if number >= 10 {
+            self.digits(number.wrapping_div(10));
+        }
+        let digit = u32::try_from(number.wrapping_rem(10)).ok();
+        let digit = digit.and_then(|digit| char::from_digit(digit, 10));
+        self.text.extend(digit);
     }
 
     /// Adds a list of strings.
@@ -91,25 +131,19 @@ impl ObjectWriter {
     /// Names are the program's own words.
     fn name(&mut self, name: &'static str) {
         debug_assert!(name.bytes().all(is_plain), "{name}");
-        let before = if self.text.ends_with('{') {
-            "\""
-        } else {
-            ",\""
-        };
-        for part in [before, name, "\":"] {
-            self.text.push_str(part);
+        if !self.text.ends_with('{') {
+            self.text.push(',');
         }
+        self.text.push('"');
+        self.text.push_str(name);
+        self.text.push_str("\":");
     }
 
     /// Escapes everything but printable ASCII, so that no byte of it means anything to a terminal
     /// or to a reader of lines.
     fn quoted(&mut self, value: &str) {
         self.text.push('"');
-        // Without an early end, so that it is done many bytes at a time.
-        if value
-            .bytes()
-            .fold(true, |plain, byte| plain & is_plain(byte))
-        {
+        if is_plain_text(value.as_bytes()) {
             self.text.push_str(value);
         } else {
             for character in value.chars() {
@@ -138,6 +172,32 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\')
 }
 
+/// Whether every byte of `text` is plain. Most texts are short: eight bytes at a time are enough.
+fn is_plain_text(text: &[u8]) -> bool {
+    let (words, tail) = text.as_chunks::<8>();
+    words
+        .iter()
+        .all(|word| is_plain_word(u64::from_le_bytes(*word)))
+        && tail.iter().all(|byte| is_plain(*byte))
+}
+
+/// Whether each of the eight bytes of `word` is plain.
+const fn is_plain_word(word: u64) -> bool {
+    const fn eight(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    // The highest bit of each byte that is below `limit`, and perhaps of others behind it.
+    const fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(eight(limit)) & !word
+    }
+    let odd = below(word, 0x20)
+        | below(word ^ eight(b'"'), 1)
+        | below(word ^ eight(b'\\'), 1)
+        | below(word ^ eight(0x7f), 1)
+        | word;
+    odd & eight(0x80) == 0
+}
+
 impl Default for ObjectWriter {
     fn default() -> Self {
         Self::new()
@@ -154,7 +214,9 @@ mod tests {
         object
             .text("z", "{\"\\\n\u{0}\u{7f}\u{9b}\u{2028}é\u{1f999}{")
             .number("a", 401_u16)
-            .display("at", std::net::Ipv4Addr::LOCALHOST)
+            .address("at", IpAddr::from([127, 0, 20, 255]))
+            .address("from", IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]))
+            .word("own", "word")
             .object("in", |inner| {
                 inner.text_or_null("none", None).text("b", "{");
             })
@@ -162,12 +224,35 @@ mod tests {
         let text = object.finish();
         let escaped = r#"{\"\\\u000a\u0000\u007f\u009b\u2028\u00e9\ud83e\udd99{"#;
         let expected = format!(
-            r#"{{"z":"{escaped}","a":401,"at":"127.0.0.1","in":{{"none":null,"b":"{{"}},"last":""}}"#
+            r#"{{"z":"{escaped}","a":401,"at":"127.0.20.255","from":"2001:db8::1","own":"word","in":{{"none":null,"b":"{{"}},"last":""}}"#
         );
         assert_eq!(text, expected);
         let read = crate::json::Json::parse(text.as_bytes()).unwrap();
         let z = read.member("z").and_then(crate::json::Json::text);
         assert_eq!(z, Some("{\"\\\n\u{0}\u{7f}\u{9b}\u{2028}é\u{1f999}{"));
+    }
+
+    #[test]
+    fn numbers_are_written_as_anywhere_else() {
+        for number in 0..=u16::MAX {
+            let mut object = ObjectWriter::new();
+            object.number("n", number);
+            assert_eq!(object.finish(), format!("{{\"n\":{number}}}"));
+        }
+    }
+
+    #[test]
+    fn eight_bytes_are_plain_where_each_is() {
+        for first in 0..=255 {
+            for second in 0..=255 {
+                let bytes = [b'a', first, second, b'~', b' ', b'z', b'0', b'!'];
+                let each = bytes.iter().all(|byte| is_plain(*byte));
+                assert_eq!(is_plain_text(&bytes), each, "{bytes:?}");
+            }
+        }
+        assert!(
+            is_plain_text(b"") && is_plain_text(b"a longer one") && !is_plain_text(b"12345678\n")
+        );
     }
 
     #[test]

@@ -56,21 +56,21 @@ impl Dialect {
         let signin_url = extra.signin_url.filter(|_| denial.reason().status() == 401);
         let mut body = ObjectWriter::new();
         match self {
-            Self::Ollama => body.text("error", &message).text("code", code),
+            Self::Ollama => body.text("error", &message).word("code", code),
             Self::OpenAi => body.object("error", |error| {
                 error
                     .text("message", &message)
-                    .text("type", kind)
+                    .word("type", kind)
                     .text_or_null("param", None)
-                    .text("code", code);
+                    .word("code", code);
             }),
             Self::Anthropic => body
-                .text("type", "error")
+                .word("type", "error")
                 .object("error", |error| {
                     error
-                        .text("type", kind)
+                        .word("type", kind)
                         .text("message", &message)
-                        .text("code", code);
+                        .word("code", code);
                 })
                 .text_or_null("request_id", extra.request_id),
         };

@@ -121,11 +121,8 @@ impl Host for Gateway {
     fn request_headers(&self) -> Result<Vec<u8>, Status> {
         self.0.call("request_headers")?;
         let headers = self.0.headers.borrow();
-        let pairs: Vec<_> = headers
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
-        Ok(serialize(&pairs).unwrap())
+        let pairs = headers.iter();
+        Ok(serialize(pairs.map(|(n, v)| (n.as_str(), v.as_str()))).unwrap())
     }
 
     fn request_header(&self, name: &str) -> Result<Option<Vec<u8>>, Status> {
