@@ -30,6 +30,9 @@ const PLACEHOLDERS: [&str; 14] = [
     "sk-no-key-required",
 ];
 
+/// No placeholder is longer, in bytes.
+const MAX_PLACEHOLDER: usize = 18;
+
 /// How the `ollama` CLI's own signature begins: an ssh-ed25519 key blob in base64.
 const SSH_ED25519: &str = "AAAAC3NzaC1lZDI1NTE5";
 
@@ -348,9 +351,10 @@ enum Shape {
 /// Tells an API key from a token by its shape alone. A JWS has three parts (RFC 7515 section 7.1),
 /// a JWE five (RFC 7516), and both begin with the `{"` of a JSON header.
 fn shape(text: &str) -> Shape {
-    if let Some(known) = PLACEHOLDERS
-        .into_iter()
-        .find(|known| text.eq_ignore_ascii_case(known))
+    if text.len() <= MAX_PLACEHOLDER
+        && let Some(known) = PLACEHOLDERS
+            .into_iter()
+            .find(|known| text.eq_ignore_ascii_case(known))
     {
         return Shape::Other(Leftover::Placeholder(known));
     }

@@ -241,3 +241,9 @@ fn name_and_password_are_found_in_authorization_alone() {
 fn names_with_underscores_hold_no_credential() {
     assert_eq!(collect(&[("x_api_key", b"sk-1")]), Ok(Presented::default()));
 }
+
+#[test]
+fn no_placeholder_is_longer_than_the_bound() {
+    let longest = PLACEHOLDERS.iter().map(|known| known.len()).max();
+    assert_eq!(longest, Some(MAX_PLACEHOLDER));
+}

@@ -61,7 +61,7 @@ impl<'h, 'a> Request<'h, 'a> {
         RequestLine {
             method: self.head.method(),
             path: self.local_path().unwrap_or_default(),
-            has_query: self.head.path().contains(&b'?'),
+            has_query: self.path.as_ref().is_ok_and(DecodedPath::has_query),
         }
     }
 

@@ -34,6 +34,35 @@ pub struct RequestHead<'a> {
     scheme: Option<&'a [u8]>,
     one_host: bool,
     fields: Vec<HeaderField<'a>>,
+    /// the kinds of the fields
+    kinds: Kinds,
+}
+
+/// Some kinds of fields, a bit for each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kinds(u16);
+
+impl Kinds {
+    const fn of(kind: FieldKind) -> Self {
+        Self(match kind {
+            FieldKind::Other => 1,
+            FieldKind::Private => 1 << 1,
+            FieldKind::Cookie => 1 << 2,
+            FieldKind::Origin => 1 << 3,
+            FieldKind::Host => 1 << 4,
+            FieldKind::RequestId => 1 << 5,
+            FieldKind::Credential(_) => 1 << 6,
+            FieldKind::Method | FieldKind::Path | FieldKind::Scheme => 1 << 7,
+        })
+    }
+
+    const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 /// The first line of a request, as far as rules look at it (RFC 9112 section 3).
@@ -104,6 +133,7 @@ impl<'a> RequestHead<'a> {
         let (mut method, mut path, mut authority, mut host) = (None, None, None, None);
         let mut scheme = None;
         let mut fields = Vec::with_capacity(24);
+        let mut kinds = Kinds::of(FieldKind::Other);
         for (name, value) in pairs {
             let kind = FieldKind::of(name);
             let pseudo = name.first() == Some(&b':');
@@ -112,6 +142,9 @@ impl<'a> RequestHead<'a> {
             }
             if kind == FieldKind::Other {
                 continue;
+            }
+            if !pseudo {
+                kinds = kinds.with(Kinds::of(kind));
             }
             let slot = match kind {
                 FieldKind::Method => &mut method,
@@ -140,6 +173,7 @@ impl<'a> RequestHead<'a> {
             scheme,
             one_host: host.is_none() || authority.is_none() || host == authority,
             fields,
+            kinds,
         })
     }
 
@@ -222,7 +256,13 @@ impl<'a> RequestHead<'a> {
 
     /// The values of every field of `kind`, in order.
     pub(crate) fn values(&self, kind: FieldKind) -> impl Iterator<Item = &'a [u8]> {
-        self.fields
+        // Nearly every request has none of most kinds.
+        let fields = if self.kinds.has(Kinds::of(kind)) {
+            self.fields.as_slice()
+        } else {
+            &[]
+        };
+        fields
             .iter()
             .filter(move |field| field.kind == kind)
             .map(|field| field.value)

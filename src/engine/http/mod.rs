@@ -13,7 +13,7 @@ mod value;
 pub(crate) use authority::Authority;
 pub use coding::Coding;
 pub(crate) use cookie::cookie;
-pub(crate) use field::{FieldKind, begins, resembles};
+pub(crate) use field::{FieldKind, begins, is_same, resembles};
 pub use field::{Place, names_taken_out};
 pub use head::{HeadError, RequestHead};
 pub(crate) use head::{HeaderField, RequestLine};

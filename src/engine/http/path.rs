@@ -1,14 +1,17 @@
 //! The path as Ollama's router will see it: decoded once, and refused where two readers could
 //! differ about it.
 
-use super::hex_digit;
+use super::{has_pair, hex_digit};
 use std::borrow::Cow;
 use std::fmt;
 
 /// A path that every reader understands alike: absolute, decoded once, no empty or dot segment,
 /// printable ASCII, no query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DecodedPath<'a>(Cow<'a, str>);
+pub(crate) struct DecodedPath<'a> {
+    text: Cow<'a, str>,
+    has_query: bool,
+}
 
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +76,16 @@ impl<'a> DecodedPath<'a> {
     /// The first defect found.
     pub(crate) fn read(target: &'a [u8]) -> Result<Self, PathError> {
         let raw = without_query(target);
+        let has_query = raw.len() < target.len();
         if !raw.starts_with(b"/") {
             return Err(PathError::NotAbsolute);
         }
         if is_plain(raw) {
             let text = std::str::from_utf8(raw).map_err(|_| PathError::UnsafeByte)?;
-            return Ok(Self(Cow::Borrowed(text)));
+            return Ok(Self {
+                text: Cow::Borrowed(text),
+                has_query,
+            });
         }
         let decoded = decode(raw)?;
         // The path begins with `/`, so what stands before the first one is empty; what stands
@@ -95,56 +102,31 @@ impl<'a> DecodedPath<'a> {
                 _ => {}
             }
         }
-        Ok(Self(Cow::Owned(decoded)))
+        Ok(Self {
+            text: Cow::Owned(decoded),
+            has_query,
+        })
+    }
+
+    /// Whether a query follows it, an empty one too.
+    pub(crate) const fn has_query(&self) -> bool {
+        self.has_query
     }
 
     /// The decoded path, beginning with `/`.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
-
-/// What a byte of a path is at first sight.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Plain,
-    Slash,
-    Dot,
-    Odd,
-}
-
-/// Of each byte.
-#[allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions
-)] // a panic here fails the build; `byte` is below 256
-const SEEN: [Seen; 256] = {
-    let mut seen = [Seen::Odd; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        seen[byte] = match byte as u8 {
-            b'/' => Seen::Slash,
-            b'.' => Seen::Dot,
-            b'%' | b'\\' | b'#' => Seen::Odd,
-            0x21..=0x7e => Seen::Plain,
-            _ => Seen::Odd,
-        };
-        byte += 1;
-    }
-    seen
-};
 
 /// Whether `raw`, which begins with `/`, is sound at first sight: nothing encoded, no byte that is
 /// refused, no segment that is empty or begins with a dot. Nearly every path is.
 fn is_plain(raw: &[u8]) -> bool {
-    let mut before = Seen::Plain;
-    raw.iter().all(|byte| {
-        let seen = SEEN.get(usize::from(*byte)).copied().unwrap_or(Seen::Odd);
-        let begins_segment = before == Seen::Slash;
-        before = seen;
-        seen == Seen::Plain || (seen != Seen::Odd && !begins_segment)
-    })
+    // Without an early end, so that it is done many bytes at a time.
+    let fit = |fit, byte: &u8| {
+        fit & byte.is_ascii_graphic() & (*byte != b'%') & (*byte != b'\\') & (*byte != b'#')
+    };
+    raw.iter().fold(true, fit) && !has_pair(raw, [*b"//", *b"/."])
 }
 
 fn decode(raw: &[u8]) -> Result<String, PathError> {

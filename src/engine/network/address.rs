@@ -19,6 +19,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// ```
 pub fn read_address(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
     let text = std::str::from_utf8(text).ok()?;
+    // As Envoy writes it, which is asked most often.
+    if let Some((address, rest)) = text.split_once(':')
+        && let Ok(address) = address.parse::<Ipv4Addr>()
+    {
+        return Some((IpAddr::V4(address), Some(port(rest)?)));
+    }
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some((address.to_canonical(), None));
     }
@@ -31,9 +37,7 @@ pub fn read_address(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
         };
         return Some((address.to_canonical(), port));
     }
-    let (address, rest) = text.split_once(':')?;
-    let address = IpAddr::V4(address.parse::<Ipv4Addr>().ok()?);
-    Some((address, Some(port(rest)?)))
+    None
 }
 
 fn port(text: &str) -> Option<u16> {

@@ -2,6 +2,7 @@
 
 use super::naming::Naming;
 use super::scope::Scope;
+use crate::http::is_same;
 use std::borrow::Cow;
 
 /// One route of Ollama's, or one that the configuration maps.
@@ -145,7 +146,8 @@ impl Route {
 
     /// Whether `method` on the decoded `path` is this route.
     pub fn serves(&self, method: &[u8], path: &str) -> bool {
-        self.matches(path) && self.methods.iter().any(|own| own.as_bytes() == method)
+        let mut methods = self.methods.iter();
+        self.matches(path) && methods.any(|own| is_same(own.as_bytes(), method))
     }
 
     /// Whether some request could be both this route, a mapped one, and `known`.
@@ -215,7 +217,7 @@ impl Route {
             Some((before, _)) if self.below => path
                 .strip_prefix(before)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-            Some((before, "")) => before == path,
+            Some((before, "")) => is_same(before.as_bytes(), path.as_bytes()),
             Some((before, _)) => path
                 .strip_prefix(before)
                 .is_some_and(|parameter| !parameter.is_empty() && !parameter.contains('/')),

@@ -13,7 +13,7 @@ pub(crate) use rules::{FRAMING, NamePattern, Proof, UpstreamRules};
 pub(crate) use taken_out::TakenOut;
 
 use crate::denial::{Denial, Reason};
-use crate::http::{ControlCharacter, RequestHead, encoded_value, is_value};
+use crate::http::{ControlCharacter, RequestHead, encoded_value, is_same, is_value};
 use crate::policy::{Caller, ConditionalPermit, Permit};
 use std::borrow::Cow;
 use taken_out::is_of;
@@ -143,7 +143,8 @@ fn edits<'a>(
         edits.push(own.edit());
     }
     // Asking with the Host that stands there already is no change, and a call less.
-    if head.only_host() != Some(rules.host.as_bytes()) {
+    let is_own = |host| is_same(host, rules.host.as_bytes());
+    if !head.only_host().is_some_and(is_own) {
         edits.push(Edit::Host(&rules.host));
     }
     Ok(edits)
