@@ -53,6 +53,25 @@ def build() -> tuple[Modules, Path]:
     return modules, ROOT / "target" / "release" / "bench-load"
 
 
+def build_commit(commit: str) -> Path:
+    """In: a commit. Out: the filter for Envoy as it was then."""
+    short = subprocess.run(
+        ["git", "rev-parse", "--short", commit], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    name = short.stdout.strip()
+    kept = FOLDER / f"{name}.wasm"
+    if not kept.is_file():
+        tree = FOLDER / "tree"
+        subprocess.run(["git", "worktree", "add", "--force", "--detach", str(tree), name], cwd=ROOT, check=True)
+        try:
+            environment = {**os.environ, "WASM_BUILD": str(ROOT / "target" / "wasm")}
+            subprocess.run(["sh", "scripts/wasm.sh"], cwd=tree, env=environment, check=True)
+            kept.write_bytes((tree / "dist" / "ollama_gate_envoy.wasm").read_bytes())
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=True)
+    return kept
+
+
 class Load:
     """The load generator, with the prepared requests of each contender."""
 
@@ -151,15 +170,19 @@ def main() -> None:
     )
     parser.add_argument("--no-memory", action="store_true", help="leave out the million requests")
     parser.add_argument(
-        "--beside", metavar="FILE", type=Path, help="another build of the filter, measured in the same run as beside-*"
+        "--beside",
+        metavar="BUILD",
+        help="another build of the filter, a file or a commit such as HEAD, measured in the same run as beside-*",
     )
     given = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
     if given.quick:
         given.rounds, given.tokens, given.no_memory = 8, 5000, True
-    if given.beside and not given.beside.is_file():
-        parser.error(f"--beside: there is no file {given.beside}")
+    beside = given.beside and Path(given.beside).resolve()
+    if beside and not beside.is_file():
+        beside = build_commit(given.beside)
     modules, program = build()
-    modules.beside = given.beside and given.beside.resolve()
+    modules.beside = beside
     binary = os.environ.get("ENVOY") or str(ROOT / ".venv" / "bin" / "envoy")
     made = Credentials(FOLDER, given.tokens)
     counts = KEY_COUNTS[:2] if given.quick else KEY_COUNTS

@@ -179,8 +179,10 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
             add(other, kind, _gate(other, modules.beside, logged, **sections), status, repeated)
 
     add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
+    add("reply-wasm", "nothing", _wasm(empty, "reply-wasm", {}), 401)
     add_gate("gate-key", "key", api_keys=_keys(3))
     add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
+    add_gate("gate-key-shared", "key", api_keys=_keys(3), share_identity=True)
     add_gate("gate-key-host", "key", api_keys=_keys(3), upstream={"host": "ollama.internal:11434"})
     add_gate("gate-key-scopes", "key", api_keys=_keys(3, scopes=["read", "inference", "manage", "cloud"]))
     add_gate("gate-key-network", "key", api_keys=_keys(3), network={"allow": NETWORKS, "deny": ["10.6.6.0/24"]})

@@ -31,6 +31,7 @@ class Result:
     lower: float
     upper: float
     ratio: float
+    samples: list[float]
 
     @classmethod
     def of(cls, contender: Contender, empty: Contender) -> Result:
@@ -38,7 +39,21 @@ class Result:
         own = contender.samples
         lower, middle, upper = quantiles(own, n=4)
         ratio = middle / median(empty.samples)
-        return cls(contender.name, middle, min(own), max(own), lower, upper, ratio)
+        return cls(contender.name, middle, min(own), max(own), lower, upper, ratio, own)
+
+
+def compared(one: Result, other: Result) -> str:
+    """In: a contender under two builds. Out: how many times the time of `other` it takes, and what that means.
+
+    Two samples of one number are from the same rounds, so what slowed the machine down is in both. Where three
+    quarters of these pairs say the same, it is no noise.
+    """
+    ratios = [own / its for own, its in zip(one.samples, other.samples, strict=True) if its > 0]
+    if len(ratios) < 2:
+        return "not known"
+    lower, middle, upper = quantiles(ratios, n=4)
+    verdict = "slower" if lower > 1 else "faster" if upper < 1 else "within noise"
+    return f"{middle:.2f}, {lower:.2f} to {upper:.2f}: {verdict}"
 
 
 def table(results: list[Result]) -> str:
@@ -56,7 +71,7 @@ def table(results: list[Result]) -> str:
         line = f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} |"
         if builds:
             other = by_name.get(one.name.replace("gate-", "beside-", 1))
-            line += f" {one.median / other.median:.2f} |" if other and other is not one else " |"
+            line += f" {compared(one, other)} |" if other and other is not one else " |"
         lines.append(line)
     return "\n".join(lines) + "\n"
 

@@ -6,7 +6,8 @@
 # Two ways, and the last line says which was taken:
 #   rustup   rustup's wasm32-wasip1 target, added if it is missing (tried first)
 #   debian   Debian's packages, the standard library built from source, where rustup cannot add it
-# WASM_TOOLCHAIN=rustup|debian forces one. WASM_PACKAGE=name builds another package of the workspace.
+# WASM_TOOLCHAIN=rustup|debian forces one. WASM_PACKAGE=name builds another package of the workspace,
+# WASM_BUILD=folder in another folder than target/wasm.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +16,7 @@ PACKAGES="rustc-web cargo-web rust-web-src wasi-libc lld"
 PACKAGE=${WASM_PACKAGE:-ollama-gate}
 NAME=$(echo "$PACKAGE" | tr - _)
 OUT=dist/$NAME.wasm
-BUILD=target/wasm
+BUILD=${WASM_BUILD:-target/wasm}
 
 say() { printf 'wasm: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }

@@ -91,8 +91,22 @@ fn signed(algorithm: &'static str, owner: Owner) -> (String, Value) {
 /// What is measured: a name, a configuration, a request.
 fn measures() -> Vec<(String, Value, ClientRequest)> {
     let nobody = ClientRequest::post("/v1/chat/completions").like_the_openai_sdk();
+    let without_line = with(plain(), json!({"log": {"allowed": false}}));
     let mut all = vec![
         ("key".to_owned(), plain(), typical(ALICE)),
+        (
+            "key, without its line".to_owned(),
+            without_line.clone(),
+            typical(ALICE),
+        ),
+        (
+            "key, network rule".to_owned(),
+            with(
+                without_line,
+                json!({"network": {"deny": ["10.66.0.0/16", "fc00::/7"]}}),
+            ),
+            typical(ALICE),
+        ),
         (
             "session of Open WebUI, warm".to_owned(),
             plain(),
@@ -101,6 +115,28 @@ fn measures() -> Vec<(String, Value, ClientRequest)> {
         ("no credential".to_owned(), plain(), nobody),
         ("unknown key".to_owned(), plain(), typical(STRANGER)),
     ];
+    for (what, text) in [
+        ("prose", "The quick brown fox jumps over the lazy dog.\n"),
+        ("an image", "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"),
+        (
+            "escaped letters",
+            "\u{5feb}\u{901f}\u{7684}\u{68d5}\u{8272}\u{72d0}\u{72f8}",
+        ),
+    ] {
+        let key = json!({"id": "alice-laptop", "key": ALICE, "models": ["llama3.2"]});
+        // Kong shows no body of more than 8 kB.
+        let content = text.repeat(6000 / in_ascii(text).len());
+        let body = json!({"messages": [{"role": "user", "content": content}], "model": "llama3.2"});
+        let body = in_ascii(&body.to_string());
+        all.push((
+            format!("{} bytes of {what}, rule for models", body.len()),
+            with(
+                plain(),
+                json!({"log": {"allowed": false}, "api_keys": {"keys": [key]}}),
+            ),
+            typical(ALICE).with_body(body),
+        ));
+    }
     for algorithm in ["HS256", "RS256", "ES256", "EdDSA"] {
         for (owner, what) in [
             (Owner::Current, "warm"),
@@ -117,14 +153,29 @@ fn measures() -> Vec<(String, Value, ClientRequest)> {
     all
 }
 
+/// The same JSON with escapes for what is not ASCII, as Python's clients send it.
+fn in_ascii(json: &str) -> String {
+    let mut text = String::new();
+    for letter in json.chars() {
+        match letter.is_ascii() {
+            true => text.push(letter),
+            false => text.push_str(&format!("\\u{:04x}", u32::from(letter))),
+        }
+    }
+    text
+}
+
 #[test]
 pub fn fuel_per_request_is_the_recorded_one() {
+    let path = recorded();
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let before: Value = serde_json::from_str(&before).unwrap_or_default();
     let mut measured = json!({});
     for host in HOSTS {
         for (what, configuration, request) in measures() {
             let mut lab = Lab::new(host(), &configuration);
             let outcome = third(&mut lab, &request);
-            let denied = ["credential", "unknown", "forged"];
+            let denied = ["no credential", "unknown", "forged"];
             let denied = denied.iter().any(|word| what.contains(word));
             assert_eq!(
                 outcome.forwarded(),
@@ -133,18 +184,21 @@ pub fn fuel_per_request_is_the_recorded_one() {
                 lab.host
             );
             let fuel = outcome.record.fuel;
-            println!("{}, {what}: {fuel} fuel", lab.host);
+            let change = before[lab.host][&what].as_f64();
+            let change = change.map_or(0.0, |before| (fuel as f64 / before - 1.0) * 100.0);
+            println!("{}, {what}: {fuel} fuel, {change:+.1} %", lab.host);
             measured[lab.host][what] = json!(fuel);
         }
     }
-    let path = recorded();
     if std::env::var_os("RECORD_FUEL").is_some() {
         let text = serde_json::to_string_pretty(&measured).expect("JSON") + "\n";
         std::fs::write(&path, text).expect("the figures written");
         return;
     }
-    let text = std::fs::read_to_string(&path).expect("fuel.json; make it with RECORD_FUEL=1");
-    let before: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(
+        before.is_object(),
+        "no fuel.json: make it with RECORD_FUEL=1"
+    );
     let mut wrong = Vec::new();
     for (host, figures) in measured.as_object().expect("hosts") {
         let figures = figures.as_object().expect("figures");
