@@ -1,7 +1,7 @@
 # ollama-gate. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e bench lint docs book clean
+.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e clients bench lint docs book clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/need.sh lua5.1 lua5.1 "the run of APISIX's guard" || [ $$? = 3 ]
 	@sh scripts/need.sh systemd-nspawn systemd-container "the run of the service under a real systemd" || [ $$? = 3 ]
 	.venv/bin/python -m pytest tests/e2e
+
+clients: wasm ## ask by the clients of docs/clients.md, in their newest versions (a quarter of an hour; not in CI)
+	@sh scripts/python-env.sh test
+	@sh scripts/clients-env.sh
+	.venv/bin/python -m pytest tests/clients -s
 
 bench: ## measure the filter on a real Envoy beside others (ten minutes); quickly: make bench BENCH=--quick
 	@sh scripts/python-env.sh test

@@ -9,7 +9,7 @@ from typing import Any
 from . import catalog
 from .message import Answer, Reply, Request, Stream
 
-VERSION = "0.12.0"
+VERSION = "0.13.4"
 WORDS = ("Hello", " from", " the", " stand-in", ":", " no", " model", " is", " here", ".")
 PROMPT_TOKENS = 11
 VECTOR = [0.010071, -0.001759, 0.050072, 0.046929]
