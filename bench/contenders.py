@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import zstandard
 
 from .credentials import ALGORITHMS, API_KEY, AUDIENCE, ISSUER, SECRET, Credentials, basic, htpasswd, jwks, secret_jwk
 
@@ -30,7 +33,11 @@ HEADERS = [
 
 # The sizes of the bodies that a rule looks into, in kB.
 BODIES = (1, 16, 256)
+ZSTD = "body-zstd-16k"
 NETWORKS = ["192.168.0.0/16", "172.16.0.0/12", "127.0.0.0/8", "fd00::/8"]
+# The packs' own, with the name of the requests among them; places and fields that requests do not have cost most.
+HOSTS = ["localhost", "127.0.0.1", "[::1]", "host.docker.internal"]
+PLACES = ["apikey", "X-Goog-Api-Key", {"name": "Authorization", "scheme": "Token"}]
 
 
 @dataclass
@@ -63,6 +70,8 @@ class Contender:
             if self.body:
                 fields[0] = (":method", "POST")
                 fields[3] = (":path", "/v1/chat/completions")
+            if self.traffic == ZSTD:
+                fields.append(("content-encoding", "zstd"))
             block = b"".join(_literal(name, value) for name, value in fields)
             parts.append(f"{len(block)} {len(self.body)}\n".encode() + block + self.body)
         return b"".join(parts)
@@ -111,10 +120,11 @@ def _wasm(module: Path, vm: str, configuration: dict[str, Any] | None) -> dict[s
     return {"name": vm, "typed_config": {"@type": f"{TYPES}.wasm.v3.Wasm", "config": config}}
 
 
-def _gate(name: str, module: Path, logged: bool, **sections: Any) -> dict[str, Any]:
+def _gate(name: str, module: Path, logged: bool, fields: list[str] | None = None, **sections: Any) -> dict[str, Any]:
     # Heads are held as in the packs: the router here answers a head at once, and nobody would read the body.
     host = {"name": "envoy", "hold_head": True}
-    gate = _wasm(module, name, {**sections, "host": host, "log": {"allowed": logged}})
+    log = {"allowed": logged, **({"fields": fields} if fields else {})}
+    gate = _wasm(module, name, {**sections, "host": host, "log": log})
     gate["typed_config"]["config"]["allow_on_headers_stop_iteration"] = True
     return gate
 
@@ -124,11 +134,16 @@ def _issuer(algorithm: str, **keys: Any) -> list[dict[str, Any]]:
     return [{"name": "bench", "algorithms": [ALGORITHMS[algorithm]], **rules, **keys}]
 
 
-def _chat(size: int) -> bytes:
+def _chat(size: int, prose: str = "The quick brown fox jumps over the lazy dog.\n") -> bytes:
     """Out: a chat of about so many bytes, most of them prose, and the model at its end."""
-    prose = "The quick brown fox jumps over the lazy dog.\n"
     content = prose * (size // (len(prose) + 1))
     return json.dumps({"messages": [{"role": "user", "content": content}], "model": "llama3.2"}).encode()
+
+
+def _words() -> str:
+    """Out: 16 kB that compress about as well as prose does, where a line that repeats would shrink to nothing."""
+    words = random.Random(16)
+    return " ".join(f"{words.getrandbits(16):x}" for _ in range(3300))[: 16 * 1024 - 100]
 
 
 def _keys(count: int, **rules: Any) -> dict[str, Any]:
@@ -160,6 +175,7 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
     traffic |= {"key": [f"Bearer {API_KEY}"], "nothing": [""], "password": [basic()]}
     traffic |= {"forged": [f"Bearer {made.forged}"]}
     bodies = {f"body-{size}k": _chat(size * 1024) for size in BODIES}
+    bodies[ZSTD] = zstandard.compress(_chat(16 * 1024, _words()))
     traffic |= {kind: traffic["key"] for kind in bodies}
     found = [
         Contender(f"none-{kind}", kind, None, credentials, body=bodies.get(kind, b""))
@@ -172,7 +188,7 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
 
     def add_gate(
         name: str, kind: str, status: int = 200, logged: bool = False, repeated: bool = False, **sections: Any
-    ):
+    ) -> None:
         add(name, kind, _gate(name, gate, logged, **sections), status, repeated)
         if modules.beside:
             other = name.replace("gate-", "beside-", 1)
@@ -185,6 +201,10 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
     add_gate("gate-key-shared", "key", api_keys=_keys(3), share_identity=True)
     add_gate("gate-key-host", "key", api_keys=_keys(3), upstream={"host": "ollama.internal:11434"})
     add_gate("gate-key-scopes", "key", api_keys=_keys(3, scopes=["read", "inference", "manage", "cloud"]))
+    # What a request costs more where the configuration has these. The requests are those of `gate-key`.
+    add_gate("gate-key-hosts", "key", api_keys=_keys(3), hosts=HOSTS)
+    add_gate("gate-key-places", "key", api_keys=_keys(3), credential_headers=PLACES)
+    add_gate("gate-key-fields", "key", logged=True, fields=["address", "model"], api_keys=_keys(3))
     add_gate("gate-key-network", "key", api_keys=_keys(3), network={"allow": NETWORKS, "deny": ["10.6.6.0/24"]})
     # A rule for models, and a request without a body; then with one of 1 kB and more.
     models = _keys(3, models=["llama3.2", "qwen3:*"])
