@@ -6,8 +6,7 @@ mod yaml;
 
 pub use find::plugins as plugins_in;
 pub use json::to_text;
-#[cfg(test)]
-pub(crate) use yaml::read as read_yaml;
+pub use yaml::read as yaml;
 
 use crate::input::Input;
 use crate::output::Failure;

@@ -236,7 +236,7 @@ mod tests {
         let text = json(&value).join("\n");
         assert_eq!(Json::parse(text.as_bytes()).expect("JSON"), value);
         let text = yaml(&value).join("\n");
-        let read = crate::document::read_yaml(&text).expect("YAML");
+        let read = crate::document::yaml(&text).expect("YAML");
         assert_eq!(read, [value], "{text}");
     }
 }

@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod input;
 mod key;
+mod recipes;
 mod render;
 mod requests;
 mod service;

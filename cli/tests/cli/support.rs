@@ -124,6 +124,24 @@ pub fn of_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
+/// Holds `report` against the whole of what was recorded as `cli/tests/snapshots/NAME.json`. A program that reads the
+/// `--json` of a command may rely on it: members are added, and none changes or goes.
+///
+/// `UPDATE_SNAPSHOTS=1` records anew.
+pub fn snapshot(name: &str, report: &Value) {
+    let path = of_repository(&format!("cli/tests/snapshots/{name}.json"));
+    let text = format!("{report:#}\n");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, text).unwrap();
+        return;
+    }
+    let recorded = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        recorded == text,
+        "`--json` of {name} is another than recorded (UPDATE_SNAPSHOTS=1 records it):\n{text}"
+    );
+}
+
 /// The line of arguments in `text`, separated by spaces.
 pub fn words(text: &str) -> Vec<&str> {
     text.split(' ').collect()
