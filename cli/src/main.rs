@@ -32,6 +32,7 @@ mod reading;
 mod render;
 mod review;
 mod service;
+mod signing;
 mod simulation;
 mod site;
 mod smoke;

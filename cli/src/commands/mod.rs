@@ -6,12 +6,14 @@ pub mod explain;
 pub mod import;
 pub mod init;
 pub mod install;
+pub mod jwks;
 pub mod key;
 pub mod logs;
 pub mod man;
 pub mod render;
 pub mod smoke;
 pub mod status;
+pub mod token;
 pub mod uninstall;
 pub mod up;
 
@@ -25,6 +27,8 @@ pub enum Command {
     Check(check::Options),
     Explain(explain::Options),
     Key(key::Options),
+    Token(token::Options),
+    Jwks(jwks::Options),
     Completions(completions::Options),
     Man(man::Options),
     Import(import::Options),
@@ -48,6 +52,8 @@ impl Command {
             Self::Check(options) => check::run(options).map(boxed),
             Self::Explain(options) => explain::run(options),
             Self::Key(options) => key::run(options),
+            Self::Token(options) => token::run(options),
+            Self::Jwks(options) => jwks::run(options),
             Self::Completions(options) => completions::run(options).map(boxed),
             Self::Man(options) => man::run(options).map(boxed),
             Self::Init(options) => init::run(options).map(boxed),

@@ -109,6 +109,16 @@ impl Decision {
         self.record.get(name).and_then(Value::as_str)
     }
 
+    /// The code of the refusal, if it is one of the gate.
+    pub fn code(&self) -> Option<&str> {
+        self.field("code")
+    }
+
+    /// The status of the refusal, if it is one.
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+
     /// The decision for a person, a line a step.
     pub fn text(&self) -> String {
         let mut text = String::new();

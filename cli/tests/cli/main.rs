@@ -15,5 +15,6 @@ mod requests;
 mod service;
 mod smoke;
 mod support;
+mod token;
 mod up;
 mod usage;

@@ -1,6 +1,6 @@
 //! Runs the program in a folder of its own.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -122,6 +122,26 @@ pub fn on_a_small_disk(folder: &Folder, size: &str, script: &str) -> Option<Ran>
 /// A file of the repository.
 pub fn of_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// Masks what is drawn or depends on the day, so that the rest can be compared whole.
+pub fn masked(mut report: Value, names: &[&str]) -> Value {
+    match &mut report {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if names.contains(&name.as_str()) && !value.is_null() {
+                    *value = json!(format!("<{name}>"));
+                } else {
+                    *value = masked(value.take(), names);
+                }
+            }
+        }
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| *item = masked(item.take(), names)),
+        _ => {}
+    }
+    report
 }
 
 /// Holds `report` against the whole of what was recorded as `cli/tests/snapshots/NAME.json`. A program that reads the
