@@ -4,6 +4,7 @@
 #![allow(unreachable_pub)]
 
 mod check;
+mod contract;
 mod explain;
 mod import;
 mod init;
