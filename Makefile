@@ -30,7 +30,9 @@ NO_SETTING = $(strip $(foreach name,$(filter-out ID SUBJECT SCOPES DAYS,$(.VARIA
 key: ## make a new sk- key: the key once, and the record to paste
 	@if [ -n "$(NO_SETTING)" ]; then \
 	echo "make key: there is no setting $(NO_SETTING): they are ID, SUBJECT, SCOPES and DAYS" >&2; exit 2; fi; \
-	python3 scripts/key.py
+	set -- key new --id "$${ID:-new-key}" --scopes "$${SCOPES:-read,inference}" --days "$${DAYS:-90}"; \
+	[ -z "$$SUBJECT" ] || set -- "$$@" --subject "$$SUBJECT"; \
+	exec cargo run --quiet --locked -p ollama-gate-cli -- "$$@"
 
 test: export MAKE := $(MAKE)
 test: ## everything that must pass: the three rings, each to its end, and what they came to
