@@ -128,6 +128,7 @@ def measure(envoy: Envoy, load: Load, contenders: list[Contender], rounds: int, 
         if number % SAMPLE_ROUNDS == 0 or number == rounds:
             for contender in others:
                 contender.samples.append(mean(found[contender.name]))
+                contender.rounds.extend(found[contender.name])
                 found[contender.name].clear()
         say(f"round {number} of {rounds}")
 

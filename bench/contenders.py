@@ -56,6 +56,7 @@ class Contender:
     body: bytes = b""
     port: int = 0
     samples: list[float] = field(default_factory=list)
+    rounds: list[float] = field(default_factory=list)
     next: int = 0
 
     def share(self, requests: int) -> int:

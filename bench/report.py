@@ -31,7 +31,7 @@ class Result:
     lower: float
     upper: float
     ratio: float
-    samples: list[float]
+    rounds: list[float]
 
     @classmethod
     def of(cls, contender: Contender, empty: Contender) -> Result:
@@ -39,17 +39,17 @@ class Result:
         own = contender.samples
         lower, middle, upper = quantiles(own, n=4)
         ratio = middle / median(empty.samples)
-        return cls(contender.name, middle, min(own), max(own), lower, upper, ratio, own)
+        return cls(contender.name, middle, min(own), max(own), lower, upper, ratio, contender.rounds)
 
 
 def compared(one: Result, other: Result) -> str:
     """In: a contender under two builds. Out: how many times the time of `other` it takes, and what that means.
 
-    Two samples of one number are from the same rounds, so what slowed the machine down is in both. Where three
-    quarters of these pairs say the same, it is no noise.
+    In each round both had their turn, so what slowed the machine down for a while is in both. Where three
+    quarters of at least eight rounds say the same, it is no noise.
     """
-    ratios = [own / its for own, its in zip(one.samples, other.samples, strict=True) if its > 0]
-    if len(ratios) < 2:
+    ratios = [own / its for own, its in zip(one.rounds, other.rounds, strict=True) if its > 0]
+    if len(ratios) < 8:
         return "not known"
     lower, middle, upper = quantiles(ratios, n=4)
     verdict = "slower" if lower > 1 else "faster" if upper < 1 else "within noise"
