@@ -27,7 +27,7 @@ pub(super) enum Material {
     Rsa(Box<RsaPublicKey>),
     P256(Box<p256::ecdsa::VerifyingKey>),
     P384(Box<p384::ecdsa::VerifyingKey>),
-    Ed25519(ed25519_compact::PublicKey),
+    Ed25519(Box<ed25519_dalek::VerifyingKey>),
 }
 
 impl PublicKey {
@@ -97,11 +97,16 @@ impl PublicKey {
     /// It has another length, is no point, or one of small order, under which anything verifies.
     pub fn ed25519(bytes: &[u8]) -> Result<Self, String> {
         let wrong = "is no usable Ed25519 key";
+        // Which other encodings there are of a point is a question that the two answer differently.
         let key = ed25519_compact::PublicKey::from_slice(bytes).map_err(|_| wrong)?;
         key.validate().map_err(|_| wrong)?;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&key).map_err(|_| wrong)?;
+        if key.is_weak() {
+            return Err(wrong.to_owned());
+        }
         Ok(Self {
             spki: [&ED25519_SPKI[..], bytes].concat(),
-            material: Material::Ed25519(key),
+            material: Material::Ed25519(Box::new(key)),
         })
     }
 
