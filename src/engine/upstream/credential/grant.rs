@@ -1,7 +1,7 @@
 //! The client credentials grant (RFC 6749 section 4.4): a token endpoint issues the credential.
 
 use super::document::Issued;
-use super::value::{checked, expiry_of_jwt, lifetime, seconds};
+use super::value::{checked, counted, expiry_of_jwt, lifetime, seconds};
 use crate::http::Url;
 use crate::json::Json;
 use crate::secret::Secret;
@@ -117,7 +117,7 @@ impl Grant {
             Some(json) => Some(seconds(json).ok_or("`expires_in` is not a number of seconds")?),
         };
         let of_jwt = expiry_of_jwt(token).map(|end| end.since(now));
-        let left = [named, of_jwt].into_iter().flatten().min();
+        let left = [named, of_jwt].into_iter().flatten().min().map(counted);
         Ok(Issued {
             value: Secret::new(token.to_owned()),
             lifetime: lifetime(left.unwrap_or(self.lifetime), self.refresh_before, DAY)?,

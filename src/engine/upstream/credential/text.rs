@@ -1,7 +1,7 @@
 //! A credential that somebody else keeps: a file that a job rewrites, a secret store.
 
 use super::document::Issued;
-use super::value::{checked, expiry_of_jwt, lifetime, seconds};
+use super::value::{checked, counted, expiry_of_jwt, lifetime, seconds};
 use crate::http::Url;
 use crate::json::{Json, Pointer};
 use crate::secret::Secret;
@@ -85,7 +85,7 @@ impl TextSource {
             _ => None,
         };
         let of_jwt = expiry_of_jwt(value).map(|end| end.since(now));
-        let ends = [named, of_jwt].into_iter().flatten().min();
+        let ends = [named, of_jwt].into_iter().flatten().min().map(counted);
         let left = ends.map_or(self.max_stale, |left| left.min(self.max_stale));
         // What names no end is looked for each time, and used until `max_stale`.
         let before = ends.map_or(0, |_| BEFORE);

@@ -64,6 +64,12 @@ pub(super) fn seconds(json: &Json) -> Option<i64> {
     }
 }
 
+/// How many of the `left` seconds that a server names count: a tenth less, 5 at the most, since it counts from when
+/// it answered, and the server in front of Ollama reads the credential later than the gate sets it.
+pub(super) fn counted(left: i64) -> i64 {
+    left.saturating_sub((left / 10).clamp(0, 5))
+}
+
 /// For how long what ends in `left` seconds is used, and when it is fetched anew: `before` its end, or after half
 /// of its time where that is later, and after `every` at the latest.
 ///
@@ -126,6 +132,21 @@ mod tests {
         }
         for other in ["abc", "a.b", "a.b.c", "a.b.c.d", "..", "sk-a.b.c"] {
             assert_eq!(expiry_of_jwt(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn it_is_used_no_longer_than_the_server_counts() {
+        for (left, used) in [
+            (3600, 3595),
+            (100, 95),
+            (20, 18),
+            (9, 9),
+            (1, 1),
+            (0, 0),
+            (-20, -20),
+        ] {
+            assert_eq!(counted(left), used, "{left}");
         }
     }
 

@@ -189,7 +189,8 @@ fn it_is_used_until_it_has_ended_then_503_says_so_and_it_recovers_by_itself() {
     for kind in KINDS {
         let mut world = filled(&kind, &(kind.ending)(OWN, 100));
         let first = carried(&world);
-        for second in 1..100 {
+        // A tenth of it, five seconds at the most, is for the way to the front.
+        for second in 1..95 {
             world.wait(1);
             let before = world.call_count();
             world.tick();
