@@ -1,15 +1,18 @@
-"""The alert rules of `examples/monitoring/`: promtool takes them, and each fires for what it is about."""
+"""The alert rules of `examples/monitoring/`: promtool takes them, Envoy has what they ask for, and they fire."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from support.world import Gate
 from test_metrics import PROMTOOL, needs_promtool
 
 RULES = Path(__file__).resolve().parents[2] / "examples" / "monitoring" / "alerts.yaml"
+NAME = re.compile(r"ollama_gate_\w+_total")
 
 
 def promtool(*arguments: str) -> str:
@@ -23,6 +26,13 @@ def promtool(*arguments: str) -> str:
 @needs_promtool
 def test_promtool_takes_the_rules() -> None:
     assert "5 rules found" in promtool("check", "rules", str(RULES))
+
+
+def test_each_counter_that_a_rule_asks_for_is_one_of_a_running_gate(gate: Gate) -> None:
+    exposed = set(NAME.findall(gate.envoy.admin("/stats/prometheus")[1]))
+    asked = set(NAME.findall(RULES.read_text(encoding="utf-8")))
+    assert asked
+    assert asked <= exposed
 
 
 @needs_promtool

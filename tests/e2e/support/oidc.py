@@ -47,7 +47,7 @@ def cluster(name: str, port: int) -> dict[str, Any]:
     }
 
 
-def start(world: World, name: str, issuers: list[dict[str, Any]], servers: dict[str, int], **other: Any) -> Gate:
+def start(world: World, name: str, issuers: list[dict[str, Any]] | None, servers: dict[str, int], **other: Any) -> Gate:
     """In: the issuers, and the servers of their keys by cluster; None leaves out a section. Out: the gate."""
     plugin = {"jwt": issuers, "public": ["health"], "host": {"name": "envoy"}, **other}
     plugin = {name: value for name, value in plugin.items() if value is not None}
