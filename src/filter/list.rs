@@ -58,9 +58,10 @@ impl<H: Host> Filter<H> {
             let text = String::from_utf8(value?).ok()?;
             text.trim().parse::<usize>().ok()
         };
+        let status = self.response_status()?;
         let coding = value("content-encoding")?;
         Ok(ListHead {
-            status: self.response_status()?,
+            status,
             length: number(value("content-length")?),
             coding: Coding::of(coding.as_deref()),
             ends,
