@@ -33,7 +33,9 @@ table! {
         ),
         credential: Field::optional(
             Shape::Object(credential::CREDENTIAL),
-            "what the server in front of Ollama wants to see of the gate itself, such as a hosted Ollama or a company's              proxy. It is set on every request that goes on, the public ones too, and on nothing in report mode.              Default: none",
+            "what the server in front of Ollama wants to see of the gate itself, such as a hosted Ollama or a company's \
+             proxy. It is set on every request that goes on, the public ones too, and on nothing in report mode. \
+             Default: none",
         ),
         remove_headers: Field::optional(
             Shape::List(&Shape::Pattern(r"^[A-Za-z0-9-]{1,64}\*?$")),
