@@ -217,6 +217,10 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
         add(f"native-buffer-{kind}", kind, {"name": "buffer", "typed_config": buffer})
     every = _gate("gate-key-every", modules.gate_for_every_gateway, False, api_keys=_keys(3))
     add("gate-key-every", "key", every)
+    # Its credential goes in the header that the client's came in: against `gate-key-every`.
+    own = {"credential": {"value": "front-8c1d5f20b7e94a36d2c1"}}
+    own = _gate("gate-key-own", modules.gate_for_every_gateway, False, api_keys=_keys(3), upstream=own)
+    add("gate-key-own", "key", own)
     for name in ALGORITHMS:
         keys = {"secrets": [SECRET]} if name == "hs256" else {"keys": [made.jwk(name)]}
         issuer = _issuer(name, **keys)

@@ -4,7 +4,7 @@
 //
 // The resource `urn:ollama:RS256` is a token for the audience `ollama`, signed with RS256; so with other
 // names and algorithms. Below /control/ is what a test may do with it: rotate its keys (`?keep=1` leaves the
-// old ones published), add a delay to each of its answers, ask what was asked. Keys live in memory: a
+// old ones published), add a delay to each of its answers, set how long tokens are good, ask what was asked. Keys live in memory: a
 // restart has new ones.
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair } from "jose";
@@ -23,6 +23,7 @@ const COUNTED = { "/.well-known/openid-configuration": "discovery", "/jwks": "jw
 const counts = { discovery: 0, jwks: 0, token: 0 };
 let generation = 0;
 let delay = 0;
+let lifetime = 3600;
 let keys = [];
 // Who waits for a provider asks as soon as the port is open, which is before its keys are made.
 let serve = (_, response) => {
@@ -61,7 +62,7 @@ async function rotate(keep) {
         enabled: true,
         getResourceServerInfo(_, resource) {
           const [, audience, alg] = resource.split(":");
-          return { scope: "", audience, accessTokenFormat: "jwt", accessTokenTTL: 3600, jwt: { sign: { alg } } };
+          return { scope: "", audience, accessTokenFormat: "jwt", accessTokenTTL: lifetime, jwt: { sign: { alg } } };
         },
       },
     },
@@ -75,6 +76,9 @@ const controls = {
   },
   async "/control/delay"(query) {
     delay = Number(query.get("ms"));
+  },
+  async "/control/lifetime"(query) {
+    lifetime = Number(query.get("s"));
   },
   async "/control/counts"() {},
 };

@@ -68,13 +68,13 @@ def port_to_keep() -> int:
 class Provider:
     """npm's `oidc-provider` in a process of its own."""
 
-    def __init__(self, world: World, port: int = 0, issuer: str | None = None) -> None:
+    def __init__(self, world: World, port: int = 0, issuer: str | None = None, secret: str | None = None) -> None:
         node.install()
         self._world = world
-        self._secret = secrets.token_urlsafe(32)
-        world.secrets.append(self._secret)
+        self.secret = secret or secrets.token_urlsafe(32)
+        world.secrets.append(self.secret)
         other = [issuer] if issuer else []
-        self._child = Child(["node", "provider.mjs", str(port or port_to_keep()), self._secret, *other], node.FOLDER)
+        self._child = Child(["node", "provider.mjs", str(port or port_to_keep()), self.secret, *other], node.FOLDER)
         line = eventually(
             lambda: next((line for line in self._child.lines if line.startswith("listening on ")), None),
             START_SECONDS,
@@ -85,7 +85,7 @@ class Provider:
 
     def token(self, algorithm: str = "RS256", audience: str = "ollama") -> str:
         """In: how it is signed and for whom. Out: a new access token, which no output may show."""
-        credential = base64.b64encode(f"e2e:{self._secret}".encode()).decode()
+        credential = base64.b64encode(f"e2e:{self.secret}".encode()).decode()
         form = urlencode({"grant_type": "client_credentials", "resource": f"urn:{audience}:{algorithm}"})
         headers = {"Authorization": f"Basic {credential}", "Content-Type": "application/x-www-form-urlencoded"}
         token = self._ask("POST", "/token", form, headers)["access_token"]
@@ -99,6 +99,10 @@ class Provider:
     def delay(self, milliseconds: int) -> None:
         """In: by how much each answer is to be late from now on."""
         self._ask("POST", f"/control/delay?ms={milliseconds}")
+
+    def lifetime(self, seconds: int) -> None:
+        """In: for how long each token is good from now on."""
+        self._ask("POST", f"/control/lifetime?s={seconds}")
 
     def counts(self) -> Counter[str]:
         """Out: how often its discovery document, its JWKS and its tokens were asked for."""

@@ -25,8 +25,10 @@ const SOURCES: &[(&str, &str)] = &[
     ("floods", include_str!("floods.rs")),
     ("hostile", include_str!("hostile.rs")),
     ("instances", include_str!("instances.rs")),
+    ("key_sources", include_str!("key_sources.rs")),
     ("lifecycle", include_str!("lifecycle.rs")),
     ("networks", include_str!("networks.rs")),
+    ("own_credential", include_str!("own_credential.rs")),
     ("remote", include_str!("remote.rs")),
     ("rules", include_str!("rules.rs")),
     ("secrets", include_str!("secrets.rs")),
@@ -49,7 +51,9 @@ const SCENARIO_MODULES: &[&str] = &[
     "faults",
     "floods",
     "hostile",
+    "key_sources",
     "lifecycle",
+    "own_credential",
     "remote",
     "secrets",
     "structs",
@@ -62,6 +66,14 @@ const SCENARIO_MODULES: &[&str] = &[
 /// Scenarios that cannot be laid side by side, and why. They run on each
 /// gateway all the same, and assert the same.
 const NOT_COMPARED: &[(&str, &str)] = &[
+    (
+        "key_sources::a_key_that_is_taken_out_is_refused_with_the_next_fetch_whoever_makes_it",
+        "about who fetches: ticks, or a request on APISIX and Kong",
+    ),
+    (
+        "key_sources::an_unchanged_document_is_known_by_its_validator",
+        "about who fetches: ticks, or a request on APISIX and Kong",
+    ),
     (
         "basic::a_login_that_is_known_is_not_hashed_again",
         "about cost",
@@ -276,6 +288,12 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         the_scopes_of_an_issuer_are_those_of_each_of_its_tokens,
         a_required_claim_is_compared_alike_on_every_gateway,
         the_previous_secret_counts_while_it_is_set;
+    key_sources: a_key_of_a_document_comes_in_and_the_first_request_waits_for_it,
+        a_source_that_was_never_reached_is_503_and_the_configured_keys_go_on;
+    own_credential: an_allowed_request_carries_it_once_and_a_refused_one_shows_it_to_nobody,
+        a_refusal_by_the_front_is_a_502_without_its_challenge,
+        a_token_is_waited_for_used_to_its_end_and_then_it_is_a_503,
+        what_is_no_token_lets_nobody_in_and_traps_nothing;
     upstream: no_credential_cookie_origin_or_identity_of_the_clients_goes_on,
         a_copy_of_the_credential_goes_under_any_name,
         a_key_in_a_header_that_is_configured_comes_in_and_goes_no_further,
