@@ -111,7 +111,7 @@ pub fn an_unchanged_document_is_known_by_its_validator() {
         let headers = vec![(b"etag".to_vec(), b"\"1\"".to_vec())];
         lab.answer_with(CallEnd::Answered {
             status,
-            headers: headers.into(),
+            headers,
             body,
         });
         lab.allowed(&chat(FETCHED));
