@@ -1,19 +1,34 @@
 //! JSON Pointers (RFC 6901).
 
 use super::Json;
+use std::fmt;
 
-/// A place in a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place in a document; the whole of it by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pointer(Vec<String>);
 
 impl Pointer {
     /// `None` if `text` is no pointer.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
-            return Some(Self(Vec::new()));
+            return Some(Self::default());
         }
         let tokens = text.strip_prefix('/')?.split('/');
         tokens.map(unescaped).collect::<Option<_>>().map(Self)
+    }
+
+    /// The names of members and the places of items on the way, from the outermost.
+    pub(crate) fn tokens(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|token| {
+            let token = token.replace('~', "~0").replace('/', "~1");
+            write!(f, "/{token}")
+        })
     }
 }
 
@@ -61,14 +76,13 @@ mod tests {
             ("/m~0n", "8"),
             ("/k/~01", "9"),
         ] {
-            let at = json.at(&Pointer::parse(pointer).unwrap());
-            assert_eq!(
-                at,
-                Some(&Json::parse(found.as_bytes()).unwrap()),
-                "{pointer}"
-            );
+            let read = Pointer::parse(pointer).unwrap();
+            let found = Json::parse(found.as_bytes()).unwrap();
+            assert_eq!(json.at(&read), Some(&found), "{pointer}");
+            assert_eq!(read.to_string(), pointer, "{pointer}");
         }
-        assert_eq!(json.at(&Pointer::parse("").unwrap()), Some(&json));
+        assert_eq!(json.at(&Pointer::default()), Some(&json));
+        assert_eq!(Pointer::parse(""), Some(Pointer::default()));
         for nothing in [
             "/foo/2", "/foo/00", "/foo/-", "/foo/+0", "/x", "/foo/0/a", "/a/b",
         ] {

@@ -10,7 +10,7 @@ mod record;
 mod set;
 
 pub(crate) use document::{DocumentRules, KeyDocument, ReadRecord, Roster};
-pub(crate) use envelope::{Envelope, Pointer};
+pub(crate) use envelope::Envelope;
 pub(crate) use record::{ApiKey, KeyDigest, KeySecret, NewKey};
 pub(crate) use set::{KeySet, Taken};
 

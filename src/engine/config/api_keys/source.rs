@@ -6,11 +6,9 @@ use super::super::server;
 use super::super::table::Member;
 use super::super::value::SECRET;
 use super::record::DocumentReader;
-use crate::authn::api_key::{
-    DocumentRules, Envelope, KeyDocument, KeyRing, Pointer, ReadRecord, Roster,
-};
+use crate::authn::api_key::{DocumentRules, Envelope, KeyDocument, KeyRing, ReadRecord, Roster};
 use crate::http::{Url, is_value};
-use crate::json::ObjectWriter;
+use crate::json::{ObjectWriter, Pointer};
 use crate::secret::Secret;
 use crate::source::{
     CONTENT_ENCODING, Call, ETAG, FetchRules, MAX_BACK_OFF_SECONDS, RETRY_AFTER, Source as Fetched,
