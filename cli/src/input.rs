@@ -1,6 +1,7 @@
 //! Reading a file of somebody else's: whatever it is, the answer is its text or one sentence.
 
 use crate::output::Failure;
+use serde_json::Value;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,17 @@ impl Input {
         Ok(Self {
             path: Some(path.to_owned()),
             text,
+        })
+    }
+
+    /// It as JSON.
+    ///
+    /// # Errors
+    /// It is none: the line, and nothing of its text, which may hold a secret.
+    pub fn json(&self) -> Result<Value, Failure> {
+        serde_json::from_str(&self.text).map_err(|error| {
+            let line = error.line();
+            Failure::new(format!("{} is not JSON: line {line}", self.name()))
         })
     }
 

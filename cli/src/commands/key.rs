@@ -328,13 +328,7 @@ struct Listed(Vec<Value>);
 
 fn list(options: &List) -> Result<Box<dyn Report>, Failure> {
     let input = Input::read(&options.file)?;
-    let json: Value = serde_json::from_str(&input.text).map_err(|error| {
-        Failure::new(format!(
-            "{} is not JSON: line {}",
-            input.name(),
-            error.line()
-        ))
-    })?;
+    let json = input.json()?;
     let records = json.pointer("/api_keys/keys").and_then(Value::as_array);
     let now = moment::now();
     let told = |record: &Value| {

@@ -151,7 +151,7 @@ fn credentials(
         match plugin.name {
             "key-auth" => key_auth(plugin.settings, &allowed, draft, imported),
             "jwt-auth" => jwt_auth(plugin.settings, &allowed, draft, imported),
-            "basic-auth" => basic_auth(&allowed, draft, imported),
+            "basic-auth" => consumers::users(&allowed, draft, imported),
             _ => {}
         }
     }
@@ -301,32 +301,10 @@ fn issuer(
     draft.issuer(&consumer.name, rules);
 }
 
-fn basic_auth(consumers: &[&Consumer<'_>], draft: &mut Draft, imported: &mut Imported) {
-    for consumer in consumers {
-        for credential in consumer.of("basic-auth") {
-            let name = word(credential, "username").unwrap_or_else(|| consumer.name.clone());
-            draft.users.push(name);
-        }
-    }
-    if draft.users.is_empty() {
-        imported.note(
-            "no consumer in the file has `basic-auth`: put an htpasswd file into OLLAMA_HTPASSWD",
-        );
-        draft.htpasswd = true;
-    }
-}
-
 /// What else holds for `route`, and what only seemed to. `asks` says whether any route asks for a credential.
 fn around(route: &Route<'_>, asks: bool, draft: &mut Draft, imported: &mut Imported) {
-    let own = route
-        .plugins
-        .iter()
-        .any(|plugin| AUTH.contains(&plugin.name));
-    if asks && !own {
-        imported.note(format!(
-            "the route for {} asked for no credential; the gate asks for one there too",
-            route.paths().join(", ")
-        ));
+    if asks {
+        consumers::note_open(&route.plugins, &AUTH, &route.paths(), imported);
     }
     for plugin in &route.plugins {
         match plugin.name {

@@ -55,6 +55,44 @@ pub(super) fn keys(
     taken
 }
 
+/// Takes over the names that `consumers` have with `basic-auth`; their passwords are in an htpasswd file of the
+/// operator's.
+pub(super) fn users(consumers: &[&Consumer<'_>], draft: &mut Draft, imported: &mut Imported) {
+    for consumer in consumers {
+        let names = consumer.of("basic-auth").map(|credential| {
+            word(credential, "username").unwrap_or_else(|| consumer.name.clone())
+        });
+        draft.users.extend(names);
+    }
+    if draft.users.is_empty() {
+        imported.note(
+            "no consumer in the file has `basic-auth`: put an htpasswd file into OLLAMA_HTPASSWD",
+        );
+        draft.htpasswd = true;
+    }
+}
+
+/// Says that a route for `paths`, none being every path, asked for no credential, where its `plugins` have none of
+/// `auth`.
+pub(super) fn note_open(
+    plugins: &[Plugin<'_>],
+    auth: &[&str],
+    paths: &[String],
+    imported: &mut Imported,
+) {
+    if plugins.iter().any(|plugin| auth.contains(&plugin.name)) {
+        return;
+    }
+    let paths = if paths.is_empty() {
+        "every path".to_owned()
+    } else {
+        paths.join(", ")
+    };
+    imported.note(format!(
+        "the route for {paths} asked for no credential; the gate asks for one there too"
+    ));
+}
+
 /// The member of an issuer that holds the keys of the tokens of `consumer`; none where the gate knows none of the
 /// kind.
 pub(super) fn key_of_tokens(

@@ -228,7 +228,7 @@ fn credentials(
         match plugin.name {
             "key-auth" => key_auth(plugin.settings, &allowed, draft, imported),
             "jwt" => jwt(plugin.settings, &allowed, draft, imported),
-            _ => basic_auth(&allowed, draft, imported),
+            _ => consumers::users(&allowed, draft, imported),
         }
     }
     !asked.is_empty()
@@ -336,38 +336,10 @@ fn jwt(settings: &Json, consumers: &[&Consumer<'_>], draft: &mut Draft, imported
     }
 }
 
-fn basic_auth(consumers: &[&Consumer<'_>], draft: &mut Draft, imported: &mut Imported) {
-    for consumer in consumers {
-        let names = consumer
-            .of("basic-auth")
-            .filter_map(|credential| word(credential, "username"));
-        draft.users.extend(names);
-    }
-    if draft.users.is_empty() {
-        imported.note(
-            "no consumer in the file has `basic-auth`: put an htpasswd file into OLLAMA_HTPASSWD",
-        );
-        draft.htpasswd = true;
-    }
-}
-
 /// What else holds for `route`, and what only seemed to. `asks` says whether any route asks for a credential.
 fn around(route: &Route<'_>, asks: bool, draft: &mut Draft, imported: &mut Imported) {
-    if asks
-        && !route
-            .plugins
-            .iter()
-            .any(|plugin| AUTH.contains(&plugin.name))
-    {
-        let paths = route.paths();
-        let paths = if paths.is_empty() {
-            "every path".to_owned()
-        } else {
-            paths.join(", ")
-        };
-        imported.note(format!(
-            "the route for {paths} asked for no credential; the gate asks for one there too"
-        ));
+    if asks {
+        consumers::note_open(&route.plugins, &AUTH, &route.paths(), imported);
     }
     for plugin in &route.plugins {
         match plugin.name {

@@ -39,13 +39,7 @@ pub(crate) fn expiries(site: &Site) -> Result<(Option<Expiry>, Vec<Expiry>), Fai
         }
     };
     let input = Input::read(&site.path("gate.json"))?;
-    let json: Value = serde_json::from_str(&input.text).map_err(|error| {
-        Failure::new(format!(
-            "{} is not JSON: line {}",
-            input.name(),
-            error.line()
-        ))
-    })?;
+    let json = input.json()?;
     let records = json.pointer("/api_keys/keys").and_then(Value::as_array);
     let word = |record: &Value, name: &str| {
         let text = record.get(name).and_then(Value::as_str);
