@@ -1,5 +1,6 @@
 //! The gate without a gateway: one configuration, the engine of the filter, and requests of our own.
 
+mod adjusted;
 mod decision;
 mod front;
 mod keys;
@@ -15,7 +16,7 @@ use crate::output::Failure;
 use crate::reading;
 use ollama_gate_engine::{
     Appended, Clock, Configuration, Connection, Exchange, HostBody, Json, Outcome, Peer, Ports,
-    RequestHead, RequestStep, Software, Timestamp, Unread,
+    RequestHead, RequestStep, Response, ResponseBody, Software, Timestamp, Unread,
 };
 use std::net::IpAddr;
 
@@ -38,6 +39,8 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Gate {
     configuration: Configuration,
+    /// the JWKS that a gateway would fetch, as they were given
+    jwks: Vec<String>,
     kind: Kind,
     reports_only: bool,
     unset: Vec<String>,
@@ -68,7 +71,8 @@ impl Connection for World {
 }
 
 impl Gate {
-    /// The gate with `plugin`, behind `gateway` or the one whose file it is. `jwks` are the keys of issuers, by their names, which a gateway would fetch.
+    /// The gate with `plugin`, behind `gateway` or the one whose file it is. `given` are the JWKS that a gateway would
+    /// fetch, by the names of their issuers.
     ///
     /// # Errors
     /// The configuration does not hold, or an issuer of `jwks` is none whose keys are remote.
@@ -76,13 +80,13 @@ impl Gate {
         plugin: &Plugin,
         variables: &Variables,
         gateway: Option<Kind>,
-        jwks: Vec<(String, Vec<Json>)>,
+        given: Vec<(String, String)>,
     ) -> Result<Self, Failure> {
         let json = Json::parse(plugin.text.as_bytes());
         let mut json =
             json.map_err(|why| Failure::new(format!("the configuration is not JSON: {why}")))?;
         if let Some(gateway) = gateway {
-            name_host(&mut json, gateway);
+            adjusted::name_host(&mut json, gateway);
         }
         // What the file itself says has to hold, before anything of it is changed here.
         let first = reading::read_edited(plugin, variables, Some(json.clone()));
@@ -99,11 +103,13 @@ impl Gate {
         if !first.errors.is_empty() {
             return Err(failed(&first.errors));
         }
-        for (name, keys) in jwks {
-            keys::put(&mut json, &name, keys)?;
+        let mut jwks = Vec::new();
+        for (name, text) in given {
+            keys::redirect(&mut json, &name, jwks.len())?;
+            jwks.push(text);
         }
         let reports_only = json.member("mode").and_then(Json::text) == Some("report");
-        enforce_and_log(&mut json);
+        adjusted::enforce_and_log(&mut json);
         let reading = reading::read_edited(plugin, variables, Some(json));
         let unset: Vec<_> = reading.unset.iter().map(|one| one.name.clone()).collect();
         let Some(configuration) = reading.configuration else {
@@ -112,7 +118,7 @@ impl Gate {
                 errors => failed(errors),
             });
         };
-        let own = match json_host(&plugin.text).as_deref() {
+        let own = match adjusted::host_of(&plugin.text).as_deref() {
             Some("istio") => Kind::Istio,
             Some("apisix") => Kind::Apisix,
             Some("kong") => Kind::Kong,
@@ -126,6 +132,7 @@ impl Gate {
         let kind = gateway.unwrap_or(of_file);
         Ok(Self {
             configuration,
+            jwks,
             kind,
             reports_only,
             unset,
@@ -199,7 +206,22 @@ impl Gate {
                 return self.told(request, outcome, Vec::new(), false);
             }
         };
-        let outcome = exchange.request_head(ports, &head);
+        let mut outcome = exchange.request_head(ports, &head);
+        while let RequestStep::Await(call) = &outcome.step
+            && let Some(text) = keys::asked_for(&self.jwks, call)
+        {
+            let body = if text.len() <= call.expected().max_bytes {
+                ResponseBody::Bytes(text.as_bytes())
+            } else {
+                ResponseBody::TooLarge(text.len())
+            };
+            let response = Response {
+                status: Some(200),
+                headers: &[],
+                body,
+            };
+            outcome = exchange.call_done(ports, &head, &response);
+        }
         let Outcome {
             step: RequestStep::Hold(prepared),
             ..
@@ -263,52 +285,4 @@ fn head_of(request: &Request, appends_address: bool) -> Vec<(String, String)> {
         }
     }
     pairs
-}
-
-/// The gateway that the configuration names.
-fn json_host(text: &str) -> Option<String> {
-    let json = Json::parse(text.as_bytes()).ok()?;
-    json.member("host")?
-        .member("name")?
-        .text()
-        .map(str::to_owned)
-}
-
-/// Names `gateway` as the one that the configuration is for.
-fn name_host(json: &mut Json, gateway: Kind) {
-    let name = match gateway {
-        Kind::EnvoyGateway | Kind::Plugin => Kind::Envoy.name(),
-        other => other.name(),
-    };
-    let name = ("name".to_owned(), Json::Text(name.to_owned()));
-    let Json::Object(members) = json else { return };
-    match members.iter_mut().find(|(member, _)| member == "host") {
-        Some((_, Json::Object(host))) => {
-            host.retain(|(member, _)| member != "name");
-            host.push(name);
-        }
-        Some(_) => {}
-        None => members.push(("host".to_owned(), Json::Object(vec![name]))),
-    }
-}
-
-/// Has the engine decide, and say what it decided for those who come in too.
-fn enforce_and_log(json: &mut Json) {
-    let Json::Object(members) = json else { return };
-    members.retain(|(name, _)| name != "mode");
-    let place = members.iter().position(|(name, _)| name == "log");
-    let mut log = place
-        .map(|place| members.remove(place).1)
-        .unwrap_or(Json::Object(Vec::new()));
-    if let Json::Object(log) = &mut log {
-        log.retain(|(name, _)| name != "allowed");
-        log.push(("allowed".to_owned(), Json::Bool(true)));
-        let model = Json::Text("model".to_owned());
-        match log.iter_mut().find(|(name, _)| name == "fields") {
-            Some((_, Json::List(fields))) if !fields.contains(&model) => fields.push(model),
-            Some(_) => {}
-            None => log.push(("fields".to_owned(), Json::List(vec![model]))),
-        }
-    }
-    members.push(("log".to_owned(), log));
 }

@@ -222,6 +222,36 @@ fn keys_that_would_be_fetched_come_from_a_file_and_without_it_nothing_is_told() 
 }
 
 #[test]
+fn a_set_of_keys_is_what_a_fetched_one_is() {
+    let folder = issuer("EdDSA");
+    let token = changed(&folder, "EdDSA", &[], &[]);
+    let gate = |algorithms: &[&str]| {
+        let own = json!({ "name": "own", "algorithms": algorithms, "issuer": ISSUER, "audiences": ["ollama"],
+            "jwks": { "upstream": "sso", "url": "https://sso.example/keys" } });
+        let gate = json!({ "jwt": [own], "host": { "name": "envoy" } });
+        folder.write("gate.json", gate.to_string());
+    };
+    // An issuer may allow more algorithms than it has keys for today.
+    gate(&["RS256", "EdDSA"]);
+    let ran = inspect(&folder, &token, &["--jwks", "set.json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // None of its keys is for the one that is allowed, or there is none that can be used.
+    let cases = [
+        ("set.json", "RS256"),
+        ("empty.json", "EdDSA"),
+        ("large.json", "EdDSA"),
+    ];
+    folder.write("empty.json", r#"{ "keys": [] }"#);
+    let large = json!({ "keys": [], "more": "x".repeat(300_000) });
+    folder.write("large.json", large.to_string());
+    for (set, algorithm) in cases {
+        gate(&[algorithm]);
+        let ran = inspect(&folder, &token, &["--jwks", set]);
+        assert_eq!(ran.code, Some(1), "{set} {algorithm}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_secret_that_is_not_known_here_is_not_called_a_wrong_signature() {
     let folder = issuer("HS256");
     let token = changed(&folder, "HS256", &[], &[]);

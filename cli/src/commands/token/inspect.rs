@@ -8,7 +8,6 @@ use crate::output::{Failure, Report, Verdict};
 use crate::simulation::{self, Decision, Gate, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ollama_gate_engine::Json;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -163,24 +162,24 @@ fn issuers(plugin: &Plugin) -> Vec<Issuer> {
 }
 
 /// In: `[ISSUER=]FILE`. Out: the keys, for the issuer that is named or for all whose keys are remote.
-fn keys(option: &str, issuers: &[Issuer]) -> Result<Vec<(String, Vec<Json>)>, Failure> {
+fn keys(option: &str, issuers: &[Issuer]) -> Result<Vec<(String, String)>, Failure> {
     let named = option
         .split_once('=')
         .filter(|(name, _)| issuers.iter().any(|issuer| issuer.name == *name));
     if named.is_some() {
         return Ok(vec![simulation::jwks(option)?]);
     }
-    let (_, keys) = simulation::jwks(&format!("={option}"))?;
+    let (_, text) = simulation::jwks(&format!("={option}"))?;
     let remote = issuers.iter().filter(|issuer| issuer.is_remote);
     Ok(remote
-        .map(|issuer| (issuer.name.clone(), keys.clone()))
+        .map(|issuer| (issuer.name.clone(), text.clone()))
         .collect())
 }
 
 fn ask(
     plugin: &Plugin,
     variables: &Variables,
-    jwks: Vec<(String, Vec<Json>)>,
+    jwks: Vec<(String, String)>,
     token: &str,
     at: i64,
 ) -> Result<Said, Failure> {
