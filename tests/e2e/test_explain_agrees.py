@@ -73,8 +73,7 @@ def start(world: World, cast: Cast, name: str, plugin: dict[str, Any], port: int
     for node in mappings(pack.document):
         if "http_filters" in node:
             node["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log}]
-    world.keys.secret = cast.secret
-    return world.start(name, pack), notes
+    return world.start(name, pack, {"E2E_JWT_SECRET": cast.secret}), notes
 
 
 def ask(gate: Gate, request: Request) -> Answer:

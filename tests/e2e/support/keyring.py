@@ -11,7 +11,10 @@ LEEWAY = 60
 
 
 class Keyring:
-    """Fresh keys and tokens, the configuration that knows them, and the environment it refers to."""
+    """Fresh keys and tokens, the configuration that knows them, and the environment it refers to.
+
+    All tests share one, so nobody may exchange a credential in it: the tokens made before would no longer fit.
+    """
 
     SECRET_ENV = "E2E_JWT_SECRET"
     KEY_ENV = "E2E_KEY"
@@ -33,6 +36,12 @@ class Keyring:
         self.jwt = self.token()
         self.expired_jwt = self.token(exp=int(time.time()) - LEEWAY - 60)
         self.forged_jwt = self.token(secret=self.other_secret)
+        self._complete = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_complete" in vars(self):
+            raise AttributeError(f"all tests share the keyring: `{name}` cannot be changed")
+        super().__setattr__(name, value)
 
     def claims(self, **changed: Any) -> dict[str, Any]:
         """In: claims to change; None leaves one out. Out: the claims of a good token, with these."""

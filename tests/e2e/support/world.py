@@ -147,11 +147,12 @@ class World:
         pack.environment(sorted([*self.keys.environment(), "E2E_UNSET_SECRET"]))
         pack.plugin(self.keys.plugin() if plugin is None else plugin)
 
-    def start(self, name: str, pack: Pack) -> Gate:
-        """In: a name for its files and a fitted pack. Out: the running gate."""
+    def start(self, name: str, pack: Pack, environment: dict[str, str] | None = None) -> Gate:
+        """In: a name for its files, a fitted pack, variables beside the keyring's. Out: the running gate."""
         path = self.folder / f"{name}.yaml"
         pack.write(path)
-        envoy = envoys.Envoy(self.binary, path, self.keys.environment(), self.folder / f"{name}.log")
+        variables = {**self.keys.environment(), **(environment or {})}
+        envoy = envoys.Envoy(self.binary, path, variables, self.folder / f"{name}.log")
         self._envoys.append(envoy)
         envoy.wait_until_ready()
         return Gate(envoy, self.keys)
