@@ -5,6 +5,8 @@ use crate::environment::Variables;
 use crate::input::{Input, shown, why};
 use crate::output::Failure;
 use crate::reading;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -77,19 +79,50 @@ impl Store {
             };
             Failure::new(format!("{name} is as it was, {} {why}", shown(&temporary)))
         });
-        let done = done.and_then(|()| match fs::read_to_string(&self.path) {
-            Ok(now) if now == self.text => {
-                let renamed = fs::rename(&temporary, &self.path);
-                renamed.map_err(|error| Failure::new(format!("{name} {}", why(&error))))
-            }
-            _ => Err(Failure::new(format!(
-                "{name} was changed by somebody else meanwhile, try again"
-            ))),
-        });
-        if done.is_err() {
-            drop(fs::remove_file(&temporary));
-        }
+        let done = done.and_then(|()| self.put_in_place(&temporary, text));
+        // What is there now is the new text that was not wanted, or the old one.
+        drop(fs::remove_file(&temporary));
         done
+    }
+
+    /// Puts the file `temporary`, which holds `text`, in the place of what was read.
+    ///
+    /// Both files change places at once, and what comes out is compared afterwards: between a comparison and a
+    /// rename, a change by somebody else would be lost.
+    fn put_in_place(&self, temporary: &Path, text: &str) -> Result<(), Failure> {
+        let name = shown(&self.path);
+        let failed = |error: io::Error| Failure::new(format!("{name} {}", why(&error)));
+        let changed = || {
+            Failure::new(format!(
+                "{name} was changed by somebody else meanwhile, try again"
+            ))
+        };
+        match exchange(temporary, &self.path) {
+            // A file system that cannot do so, such as one on the network.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                return match fs::read_to_string(&self.path) {
+                    Ok(now) if now == self.text => {
+                        fs::rename(temporary, &self.path).map_err(failed)
+                    }
+                    _ => Err(changed()),
+                };
+            }
+            exchanged => exchanged.map_err(|error| failed(error.into()))?,
+        }
+        let mut out = fs::read(temporary).map_err(failed)?;
+        if out == self.text.as_bytes() {
+            return Ok(());
+        }
+        // It goes back. What comes out for it has to be what was put there last: else that is newer still.
+        let mut put = text.as_bytes().to_vec();
+        loop {
+            exchange(temporary, &self.path).map_err(|error| failed(error.into()))?;
+            let next = fs::read(temporary).map_err(failed)?;
+            if next == put {
+                return Err(changed());
+            }
+            put = std::mem::replace(&mut out, next);
+        }
     }
 
     fn write(&self, temporary: &Path, text: &str) -> io::Result<()> {
@@ -108,6 +141,11 @@ impl Store {
         file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
         file.sync_all()
     }
+}
+
+/// Lets two files change places, at once for everybody.
+fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
 
 /// A name beside the file that no other run uses.
@@ -132,5 +170,45 @@ pub fn check(text: &str) -> Result<(), Failure> {
         Some((path, message)) => Err(Failure::new(format!(
             "the configuration would not hold: {path}: {message}"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = r#"{ "hosts": ["a"], "allow_anonymous": { "scopes": ["read"] } }"#;
+    const NEW: &str = r#"{ "hosts": ["b"], "allow_anonymous": { "scopes": ["read"] } }"#;
+    const THEIRS: &str = r#"{ "hosts": ["c"] }"#;
+
+    #[test]
+    fn a_change_by_somebody_else_at_the_last_moment_is_not_lost() {
+        let folder = std::env::temp_dir().join(format!("gate-store-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("gate.json");
+        let temporary = folder.join("new");
+        for renamed in [false, true] {
+            fs::write(&path, OLD).unwrap();
+            let store = Store::open(&path).unwrap();
+            store.write(&temporary, NEW).unwrap();
+            // All is written, and an editor saves: into the file, or another over it.
+            let saved = if renamed {
+                folder.join("saved")
+            } else {
+                path.clone()
+            };
+            fs::write(&saved, THEIRS).unwrap();
+            fs::rename(&saved, &path).unwrap();
+            let why = store.put_in_place(&temporary, NEW).unwrap_err();
+            assert!(why.to_string().contains("by somebody else"), "{why}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), THEIRS);
+            assert_eq!(fs::read_to_string(&temporary).unwrap(), NEW);
+            fs::remove_file(&temporary).unwrap();
+        }
+        fs::write(&path, OLD).unwrap();
+        Store::open(&path).unwrap().replace(NEW).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), NEW);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
