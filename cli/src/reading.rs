@@ -2,6 +2,7 @@
 
 use crate::document::{Plugin, to_text};
 use crate::environment::Variables;
+use crate::output::counted;
 use ollama_gate_engine::{Configuration, Json};
 use std::collections::BTreeSet;
 
@@ -61,7 +62,10 @@ pub fn read_edited(plugin: &Plugin, variables: &Variables, json: Option<Json>) -
             let mut pairs: Vec<_> = pairs.collect();
             if errors.count() > pairs.len() {
                 let more = errors.count() - pairs.len();
-                pairs.push((String::new(), format!("and {more} more errors")));
+                pairs.push((
+                    String::new(),
+                    format!("and {}", counted(more, "more error")),
+                ));
             }
             (None, pairs)
         }

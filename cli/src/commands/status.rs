@@ -2,7 +2,7 @@
 
 use super::site_folder;
 use crate::moment;
-use crate::output::{Failure, Report, Verdict};
+use crate::output::{Failure, Report, Verdict, counted};
 use crate::service::ScopeOptions;
 use crate::service::systemd::{self, Manager, State};
 use crate::service::unit::Scope;
@@ -67,9 +67,12 @@ impl Status {
             None => "has no end".to_owned(),
             Some(end) if end <= self.now => format!("over since {}", moment::written(end)),
             Some(end) => format!(
-                "until {} ({} days)",
+                "until {} ({})",
                 moment::written(end),
-                (end - self.now) / 86_400
+                counted(
+                    usize::try_from((end - self.now) / 86_400).unwrap_or_default(),
+                    "day"
+                )
             ),
         }
     }
@@ -105,8 +108,12 @@ impl Status {
                     since => format!(" since {since}"),
                 };
                 format!(
-                    "{}{since}, started again {} times, {enabled} with the machine ({scope})",
-                    state.active, state.restarts
+                    "{}{since}, started again {}, {enabled} with the machine ({scope})",
+                    state.active,
+                    counted(
+                        usize::try_from(state.restarts).unwrap_or(usize::MAX),
+                        "time"
+                    )
                 )
             }
         }

@@ -12,6 +12,17 @@ pub(super) fn host_of(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// The first of the names by which clients reach the gate, as they send it in Host.
+pub(super) fn first_name(json: &Json) -> Option<String> {
+    let Json::List(names) = json.member("hosts")? else {
+        return None;
+    };
+    let name = names.first()?.text()?;
+    let schemes = ["https://", "http://"];
+    let bare = schemes.iter().find_map(|scheme| name.strip_prefix(scheme));
+    Some(bare.unwrap_or(name).to_owned())
+}
+
 /// Names `gateway` as the one that the configuration is for.
 pub(super) fn name_host(json: &mut Json, gateway: Kind) {
     let name = match gateway {

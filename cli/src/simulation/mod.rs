@@ -41,6 +41,8 @@ pub struct Gate {
     configuration: Configuration,
     /// the JWKS that a gateway would fetch, as they were given
     jwks: Vec<String>,
+    /// the Host of a request that says none
+    authority: String,
     kind: Kind,
     reports_only: bool,
     unset: Vec<String>,
@@ -50,6 +52,9 @@ pub struct Gate {
 const ENVOY_MAX_BODY_BYTES: u64 = 1 << 20;
 const APISIX_MAX_BODY_BYTES: u64 = 32 << 20;
 const KONG_MAX_BODY_BYTES: u64 = 8 << 10;
+
+/// The Host of a request that says none, where the configuration has no `hosts`.
+const DEFAULT_AUTHORITY: &str = "localhost:11434";
 
 struct World {
     at: i64,
@@ -109,6 +114,7 @@ impl Gate {
             jwks.push(text);
         }
         let reports_only = json.member("mode").and_then(Json::text) == Some("report");
+        let authority = adjusted::first_name(&json);
         adjusted::enforce_and_log(&mut json);
         let reading = reading::read_edited(plugin, variables, Some(json));
         let unset: Vec<_> = reading.unset.iter().map(|one| one.name.clone()).collect();
@@ -133,6 +139,7 @@ impl Gate {
         Ok(Self {
             configuration,
             jwks,
+            authority: authority.unwrap_or_else(|| DEFAULT_AUTHORITY.to_owned()),
             kind,
             reports_only,
             unset,
@@ -193,7 +200,11 @@ impl Gate {
                 absent: Some(request.body.is_empty()),
             },
         };
-        let pairs = head_of(request, matches!(world.appended, Appended::Last));
+        let pairs = head_of(
+            request,
+            &self.authority,
+            matches!(world.appended, Appended::Last),
+        );
         let pairs = pairs
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -260,15 +271,15 @@ impl Gate {
     }
 }
 
-/// The head of `request` as the filter gets it.
-fn head_of(request: &Request, appends_address: bool) -> Vec<(String, String)> {
+/// The head of `request` as the filter gets it; `authority` is its Host where it has none.
+fn head_of(request: &Request, authority: &str, appends_address: bool) -> Vec<(String, String)> {
     let mut pairs = vec![
         (":method".to_owned(), request.method.clone()),
         (":path".to_owned(), request.path.clone()),
     ];
     let has = |name: &str| request.headers.iter().any(|(own, _)| own == name);
     if !has("host") && !has(":authority") {
-        pairs.push((":authority".to_owned(), "localhost:11434".to_owned()));
+        pairs.push((":authority".to_owned(), authority.to_owned()));
     }
     if !request.body.is_empty() && !has("content-length") && !has("transfer-encoding") {
         pairs.push(("content-length".to_owned(), request.body.len().to_string()));

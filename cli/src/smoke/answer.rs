@@ -123,7 +123,11 @@ fn judge(
         }
     }
     unclear.unwrap_or_else(|| {
-        Finding::guarded(check, format!("{asked} of {asked} requests were refused"))
+        let found = match asked {
+            1 => "the request was refused".to_owned(),
+            _ => format!("{asked} of {asked} requests were refused"),
+        };
+        Finding::guarded(check, found)
     })
 }
 

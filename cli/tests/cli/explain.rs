@@ -397,3 +397,31 @@ fn each_pack_lets_its_key_in_and_nobody_else() {
         }
     }
 }
+
+#[test]
+fn a_request_without_a_host_is_for_the_first_name_of_the_gate() {
+    let folder = Folder::new();
+    for hosts in [
+        json!(["https://gate.example", "localhost"]),
+        json!(["gate.example:8443"]),
+        json!(["[2001:db8::7]"]),
+    ] {
+        let configuration = json!({ "allow_anonymous": { "scopes": ["read"] }, "hosts": hosts });
+        folder.write("gate.json", configuration.to_string());
+        let line = [
+            "explain",
+            "gate.json",
+            "--json",
+            "--request",
+            "GET /api/tags",
+        ];
+        let report = folder.run(line).json();
+        assert_eq!(field(&report, "decision"), "allowed", "{hosts}: {report}");
+        let other = [&line[..], &["--header", "Host: evil.example"]].concat();
+        assert_eq!(
+            field(&folder.run(other).json(), "code"),
+            "host_denied",
+            "{hosts}"
+        );
+    }
+}

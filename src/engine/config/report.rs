@@ -98,7 +98,11 @@ impl ConfigErrors {
 
     /// One line each, the last one counting those that are left out.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        let rest = (self.more > 0).then(|| format!("and {} more errors", self.more));
+        let rest = match self.more {
+            0 => None,
+            1 => Some("and 1 more error".to_owned()),
+            more => Some(format!("and {more} more errors")),
+        };
         self.errors.iter().map(ConfigError::to_string).chain(rest)
     }
 

@@ -128,13 +128,19 @@ fn a_document_that_is_no_json_is_told_where() {
 
 #[test]
 fn a_megabyte_of_nonsense_ends_in_a_hundred_lines() {
-    let keys: Vec<_> = (0..20_000)
-        .map(|number| json!({ "id": format!("k{number}"), "sha256": "no" }))
-        .collect();
-    let world = World::new(&json!({ "api_keys": { "keys": keys } }));
-    let errors = world.errors();
-    assert_eq!(errors.len(), 101);
-    assert_eq!(errors[100], "and 19900 more errors");
+    for (count, rest) in [
+        (100, None),
+        (101, Some("and 1 more error")),
+        (20_000, Some("and 19900 more errors")),
+    ] {
+        let keys: Vec<_> = (0..count)
+            .map(|number| json!({ "id": format!("k{number}"), "sha256": "no" }))
+            .collect();
+        let world = World::new(&json!({ "api_keys": { "keys": keys } }));
+        let errors = world.errors();
+        assert_eq!(errors.len(), 100 + rest.iter().count(), "{count}");
+        assert_eq!(errors.get(100).map(String::as_str), rest, "{count}");
+    }
 }
 
 #[test]
