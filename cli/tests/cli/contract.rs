@@ -1,7 +1,13 @@
 //! `--json` of each command, whole, as programs may rely on it: what differs from run to run is masked.
 
-use super::support::{Folder, Ran, masked, snapshot};
-use serde_json::json;
+use super::smoke::guarded;
+use super::support::{Folder, Ran, gate, masked, snapshot};
+use super::world::World;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const KEY: &str = "sk-4fT9wQz7Lx2VbN8m";
 const AT: &str = "2026-12-01T12:00:00Z";
@@ -151,4 +157,105 @@ fn what_is_text_in_itself_is_one_member() {
         let members: Vec<_> = report.as_object().unwrap().keys().collect();
         assert_eq!(members, ["text"], "{line:?}");
     }
+}
+
+#[test]
+fn the_json_of_a_service_is_as_recorded() {
+    let world = World::new();
+    world.folder.write("module.wasm", b"\0asm\x01\0\0\0");
+    for (name, line, code, drawn) in [
+        (
+            "init",
+            &[
+                "init",
+                "made",
+                "--module",
+                "module.wasm",
+                "--name",
+                "gate.example",
+                "--key",
+                "alice",
+                "--key",
+                "bob=llama3.2",
+            ][..],
+            0,
+            &["directory", "certificate", "authority", "key"][..],
+        ),
+        (
+            "install",
+            &["install", "gate", "--user"],
+            0,
+            &["url", "unit", "notes"],
+        ),
+        (
+            "status",
+            &["status", "gate", "--user"],
+            1,
+            &["directory", "url", "answer", "ollama_listens", "expires_at"],
+        ),
+        ("logs", &["logs", "gate", "--user"], 0, &[]),
+        ("uninstall", &["uninstall", "--user"], 0, &["removed"]),
+    ] {
+        let ran = world.run(&[&["--json"], line].concat());
+        assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
+        assert_eq!(ran.error, "", "{name}: {ran:?}");
+        snapshot(name, &masked(ran.json(), drawn));
+    }
+}
+
+#[test]
+fn the_json_of_a_run_that_was_ended_is_as_recorded() {
+    let folder = Folder::new();
+    let port = gate(&folder, "gate");
+    // It only waits: what answers in its place is below.
+    let envoy = folder.write("envoy", "#!/bin/sh\n: > begun\nexec sleep 60\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&envoy, mode).unwrap();
+    let mut up = Command::new(env!("CARGO_BIN_EXE_ollama-gate"))
+        .args(["--json", "up", "gate", "--envoy"])
+        .arg(envoy)
+        .current_dir(folder.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !folder.path("gate/begun").exists() {
+        assert!(up.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let answer = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer realm=\"ollama-gate\"\r\n\
+                          content-length: 0\r\nconnection: close\r\n\r\n";
+            let mut head = BufReader::new(&connection).lines();
+            while head
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            drop((&connection).write_all(answer.as_bytes()));
+        }
+    });
+    let lines = BufReader::new(up.stderr.take().unwrap()).lines();
+    assert!(
+        lines
+            .map_while(Result::ok)
+            .any(|line| line.contains("The gate is up"))
+    );
+    let id = up.id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(killed.success());
+    let ended = up.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    snapshot("up", &masked(report, &["url"]));
+}
+
+#[test]
+fn the_json_of_what_asks_and_what_writes_is_as_recorded() {
+    snapshot("smoke", &masked(guarded().json(), &["target", "found"]));
+    // Its text is held against the packs themselves.
+    let ran = run(&folder(), &["render", "kong", "gate.json"], "");
+    snapshot("render", &masked(ran.json(), &["text"]));
 }

@@ -19,3 +19,4 @@ mod support;
 mod token;
 mod up;
 mod usage;
+mod world;

@@ -1,89 +1,10 @@
 //! `install`, `uninstall`, `status` and `logs`, with a systemd that is a script: what is asked of it, and what
 //! is left when it fails. tests/e2e/test_install.py asks a real one.
 
-use super::support::{Folder, Ran, on_a_small_disk};
+use super::support::on_a_small_disk;
+use super::world::World;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-
-/// What systemd is asked is written down; `refuse` names the words that it refuses.
-const SYSTEMCTL: &str = r#"#!/bin/sh
-echo "$*" >> calls
-case "$*" in
-  *"$(cat refuse)"*) echo "Job for ollama-gate.service failed." >&2; exit 1 ;;
-  *ActiveState*) printf 'ActiveState=active\nUnitFileState=enabled\nNRestarts=2\nActiveEnterTimestamp=Fri\n' ;;
-esac
-"#;
-const JOURNALCTL: &str =
-    "#!/bin/sh\necho 'Starting'\necho 'ollama-gate: port 7 is taken'\necho last\n";
-
-/// A gate, and a systemd of its own.
-struct World {
-    folder: Folder,
-    path: String,
-    home: String,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = Folder::new();
-        folder.write("module.wasm", b"\0asm\x01\0\0\0");
-        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen = probe.local_addr().unwrap().to_string();
-        drop(probe);
-        let line = [
-            "init",
-            "gate",
-            "--module",
-            "module.wasm",
-            "--tls",
-            "off",
-            "--listen",
-            &listen,
-        ];
-        assert_eq!(folder.run(line).code, Some(0));
-        fs::create_dir(folder.path("path")).unwrap();
-        let (path, home) = (folder.path("path"), folder.path("home"));
-        let world = Self {
-            folder,
-            path: format!("{}:/usr/bin:/bin", path.display()),
-            home: home.display().to_string(),
-        };
-        world.program("systemctl", SYSTEMCTL);
-        world.program("journalctl", JOURNALCTL);
-        world.program("loginctl", "#!/bin/sh\necho \"$*\" >> lingers\necho no\n");
-        world.program("envoy", "#!/bin/sh\nsleep 9\n");
-        world.refuse("nothing");
-        world
-    }
-
-    fn program(&self, name: &str, script: &str) {
-        let path = self.folder.write(&format!("path/{name}"), script);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn refuse(&self, words: &str) {
-        self.folder.write("refuse", words);
-    }
-
-    fn run(&self, line: &[&str]) -> Ran {
-        let variables = [
-            ("PATH", self.path.as_str()),
-            ("XDG_CONFIG_HOME", &self.home),
-        ];
-        self.folder.run_with(line, &variables, b"")
-    }
-
-    fn unit(&self) -> Option<String> {
-        fs::read_to_string(self.folder.path("home/systemd/user/ollama-gate.service")).ok()
-    }
-
-    fn calls(&self) -> String {
-        let calls = fs::read_to_string(self.folder.path("calls")).unwrap_or_default();
-        drop(fs::remove_file(self.folder.path("calls")));
-        calls
-    }
-}
 
 #[test]
 fn a_service_is_enabled_started_and_taken_out_again() {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -96,6 +97,19 @@ impl Drop for Folder {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
     }
+}
+
+/// Makes a gate called `name` in `folder`, on a free port of loopback. Out: the port.
+pub fn gate(folder: &Folder, name: &str) -> u16 {
+    folder.write("module.wasm", b"\0asm\x01\0\0\0");
+    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = probe.local_addr().unwrap();
+    drop(probe);
+    let listen = address.to_string();
+    let made = ["init", name, "--module", "module.wasm", "--tls", "off"];
+    let ran = folder.run([&made[..], &["--listen", &listen]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    address.port()
 }
 
 /// Runs a shell script in `folder` where `small` is a file system of `size`, which is all that is left on a

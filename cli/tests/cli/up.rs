@@ -1,6 +1,6 @@
 //! `up`: what keeps a gate from running is one sentence.
 
-use super::support::{Folder, Ran, on_a_small_disk};
+use super::support::{self, Folder, Ran, on_a_small_disk};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -9,24 +9,7 @@ use std::process::{Command, Stdio};
 /// A gate on a free port of loopback.
 fn gate() -> (Folder, u16) {
     let folder = Folder::new();
-    folder.write("module.wasm", b"\0asm\x01\0\0\0");
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let listen = format!("127.0.0.1:{port}");
-    let line = [
-        "init",
-        "gate",
-        "--module",
-        "module.wasm",
-        "--tls",
-        "off",
-        "--listen",
-        &listen,
-    ];
-    assert_eq!(folder.run(line).code, Some(0));
+    let port = support::gate(&folder, "gate");
     (folder, port)
 }
 

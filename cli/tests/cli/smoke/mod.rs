@@ -58,9 +58,14 @@ fn finds(name: &str, gate: impl Fn(&Asked) -> Decision + Send + Sync + 'static, 
     );
 }
 
+/// A run against a deployment without a hole.
+pub fn guarded() -> Ran {
+    smoke(start(good), &[])
+}
+
 #[test]
 fn a_good_gate_is_guarded() {
-    let ran = smoke(start(good), &[]);
+    let ran = guarded();
     let report = ran.json();
     assert_eq!(
         (ran.code, &report["result"]),
