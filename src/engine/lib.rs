@@ -120,6 +120,8 @@ mod network;
 mod ollama;
 mod policy;
 mod secret;
+#[allow(dead_code, unused_imports)] // the sign-in with OpenID Connect will stand on it
+mod session;
 mod source;
 mod time;
 mod upstream;

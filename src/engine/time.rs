@@ -37,6 +37,11 @@ impl Timestamp {
         self.0.div_euclid(MILLISECONDS)
     }
 
+    /// Milliseconds since the epoch.
+    pub(crate) const fn milliseconds(self) -> i64 {
+        self.0
+    }
+
     /// How many milliseconds have gone by since `earlier`; none if it lies ahead.
     pub const fn milliseconds_since(self, earlier: Self) -> i64 {
         let gone = self.0.saturating_sub(earlier.0);

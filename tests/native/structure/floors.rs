@@ -8,7 +8,7 @@ use std::path::Path;
 const FLOORS: [&[&str]; 8] = [
     &["denial", "http", "json", "secret"],
     &["cors", "credential", "network", "ollama", "time"],
-    &["grant", "source"],
+    &["grant", "session", "source"],
     &["identity"],
     &["authn", "policy"],
     &["upstream"],
