@@ -116,6 +116,8 @@ mod grant;
 mod http;
 mod identity;
 mod json;
+#[allow(dead_code, unused_imports)] // as `session`
+mod login;
 mod network;
 mod ollama;
 mod policy;

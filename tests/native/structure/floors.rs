@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 8] = [
     &["grant", "session", "source"],
     &["identity"],
     &["authn", "policy"],
-    &["upstream"],
+    &["login", "upstream"],
     &["exchange"],
     &["config"],
 ];
