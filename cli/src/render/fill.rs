@@ -40,8 +40,11 @@ pub(super) fn fill(
             Host::Apisix | Host::Kong => {}
         }
     }
-    if file.host == Host::Envoy && file.name != "watched/gate.yaml" {
-        envoy(&mut template, file, settings)?;
+    match (file.host, file.name) {
+        (Host::Envoy, "watched/gate.yaml") => {}
+        (Host::Envoy, "watched/certificate.yaml") => certificate(&mut template, settings)?,
+        (Host::Envoy, _) => envoy(&mut template, file, settings)?,
+        _ => {}
     }
     Ok(template.text())
 }
@@ -51,7 +54,7 @@ fn environment(template: &mut Template, file: &File, variables: &[String]) -> Re
     let list = format!("[{}]", variables.join(", "));
     let item = format!("- name: {VARIABLE}");
     match (file.host, file.name) {
-        (Host::Envoy, "watched/envoy.yaml")
+        (Host::Envoy, "watched/envoy.yaml" | "watched/tls.yaml" | "watched/certificate.yaml")
         | (Host::Istio, "envoy-filter.yaml")
         | (Host::EnvoyGateway, "edge.yaml") => Ok(()),
         (Host::Envoy, _) | (Host::EnvoyGateway, "gate.yaml") => {
@@ -82,7 +85,7 @@ fn environment(template: &mut Template, file: &File, variables: &[String]) -> Re
 fn upstream(template: &mut Template, file: &File, host: &str, port: u16) -> Result<(), NoPlace> {
     let authority = format!("{}:{port}", crate::authority::bracketed(host));
     match (file.host, file.name) {
-        (Host::Envoy, "watched/gate.yaml") => Ok(()),
+        (Host::Envoy, "watched/gate.yaml" | "watched/certificate.yaml") => Ok(()),
         (Host::Envoy, _) => {
             if host.parse::<std::net::IpAddr>().is_err() {
                 // `localhost` is two addresses, and Ollama listens at that of IPv4.
@@ -126,7 +129,7 @@ fn upstream(template: &mut Template, file: &File, host: &str, port: u16) -> Resu
 
 fn envoy(template: &mut Template, file: &File, settings: &Settings) -> Result<(), NoPlace> {
     if let Some((host, port)) = &settings.listen {
-        let own = if file.name == "tls.yaml" {
+        let own = if file.name.ends_with("tls.yaml") {
             11443
         } else {
             11435
@@ -140,14 +143,58 @@ fn envoy(template: &mut Template, file: &File, settings: &Settings) -> Result<()
     if let Some(port) = settings.admin {
         template.replace("port_value: 9901", &format!("port_value: {port}"))?;
     }
-    if let Some((certificate, key)) = &settings.tls {
+    if let Some(watched) = &settings.watched {
+        watch(template, watched, "gate.yaml")?;
+        if file.name == "watched/tls.yaml" {
+            watch(template, watched, "certificate.yaml")?;
+        }
+    }
+    if file.name == "tls.yaml" {
+        paths(template, settings)?;
+    }
+    Ok(())
+}
+
+/// Has Envoy read the file `name` in the directory `watched`.
+fn watch(template: &mut Template, watched: &str, name: &str) -> Result<(), NoPlace> {
+    let path = text::scalar(&format!("{watched}/{name}"));
+    template.replace(
+        &format!("path: envoy/watched/{name}"),
+        &format!("path: {path}"),
+    )?;
+    let directory = text::scalar(watched);
+    template.replace(
+        "{ path: envoy/watched }",
+        &format!("{{ path: {directory} }}"),
+    )
+}
+
+/// The resource with the certificate: a file that is moved into its folder, or into `watched`, renews it.
+fn certificate(template: &mut Template, settings: &Settings) -> Result<(), NoPlace> {
+    let folder = settings.tls.as_ref().map(|(certificate, _)| {
+        let folder = certificate.rsplit_once('/').map(|(folder, _)| folder);
+        match folder {
+            None => ".",
+            Some("") => "/",
+            Some(folder) => folder,
+        }
+    });
+    if let Some(folder) = settings.watched.as_deref().or(folder) {
+        let folder = text::scalar(folder);
+        template.replace("{ path: .run/tls }", &format!("{{ path: {folder} }}"))?;
+    }
+    paths(template, settings)
+}
+
+/// Certificate and key.
+fn paths(template: &mut Template, settings: &Settings) -> Result<(), NoPlace> {
+    let Some((certificate, key)) = &settings.tls else {
+        return Ok(());
+    };
+    for (old, new) in [("cert.pem", certificate), ("key.pem", key)] {
         template.replace(
-            "{ filename: .run/tls/cert.pem }",
-            &format!("{{ filename: {} }}", text::scalar(certificate)),
-        )?;
-        template.replace(
-            "{ filename: .run/tls/key.pem }",
-            &format!("{{ filename: {} }}", text::scalar(key)),
+            &format!("{{ filename: .run/tls/{old} }}"),
+            &format!("{{ filename: {} }}", text::scalar(new)),
         )?;
     }
     Ok(())

@@ -52,7 +52,7 @@ macro_rules! file {
 }
 
 /// What is in the packs and changes with the configuration, in the order in which it is applied.
-const FILES: [File; 16] = [
+const FILES: [File; 18] = [
     file!(
         Envoy,
         "envoy",
@@ -75,6 +75,8 @@ const FILES: [File; 16] = [
         false
     ),
     file!(Envoy, "envoy", "watched/envoy.yaml", None, false),
+    file!(Envoy, "envoy", "watched/tls.yaml", None, false),
+    file!(Envoy, "envoy", "watched/certificate.yaml", None, false),
     file!(
         Envoy,
         "envoy",
@@ -140,6 +142,8 @@ pub(crate) struct Settings {
     pub(crate) module: Option<String>,
     /// the port of Envoy's admin interface
     pub(crate) admin: Option<u16>,
+    /// the directory of the files that Envoy watches
+    pub(crate) watched: Option<String>,
 }
 
 /// In: a gateway, one file of its pack or the main ones, the gate's configuration, and what differs from the

@@ -25,6 +25,17 @@ pub(super) struct Made {
     pub(super) key: String,
 }
 
+impl Made {
+    /// As files: name, mode and content.
+    pub(super) fn files(&self) -> [(&'static str, u32, &str); 3] {
+        [
+            ("ca.pem", 0o644, &self.authority),
+            ("cert.pem", 0o644, &self.certificate),
+            ("key.pem", 0o600, &self.key),
+        ]
+    }
+}
+
 /// Makes a certificate for `names`, and for this machine itself.
 ///
 /// An authority signs it, and the key of the authority is thrown away: whoever trusts the authority trusts

@@ -4,12 +4,15 @@ use super::{Plan, Record, Site, module, put};
 use crate::authority;
 use crate::document::Document;
 use crate::environment::Variables;
-use crate::input::Input;
+use crate::input::{Input, shown, why};
 use crate::keys;
 use crate::output::Failure;
 use crate::render::{self, Host, Settings};
 use ollama_gate_engine::Json;
 use serde_json::{Value, json};
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// What a key may do that `init` makes.
@@ -86,24 +89,45 @@ fn host_for_ollama(record: &Record) -> String {
     format!("{}:{port}", authority::bracketed(host))
 }
 
-/// Writes `envoy.yaml` anew from `gate.json` and `site.json`.
+/// The directory whose files Envoy watches.
+pub(super) const WATCHED: &str = "watched";
+/// The gate's configuration, as Envoy has it.
+pub(super) const GATE: &str = "watched/gate.yaml";
+/// Where Envoy finds the certificate and its key.
+pub(super) const CERTIFICATE: &str = "watched/certificate.yaml";
+
+/// Writes the files of Envoy anew from `gate.json` and `site.json`.
 ///
 /// # Errors
 /// The gate would refuse its configuration, or a variable that it refers to is not set.
 pub(crate) fn render(site: &Site) -> Result<(), Failure> {
+    let files = current(site)?;
+    let folder = site.path(WATCHED);
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(Failure::new(format!("{} {}", shown(&folder), why(&error))));
+        }
+        _ => {}
+    }
+    files
+        .iter()
+        .try_for_each(|(name, text)| put(&site.path(name), 0o600, text.as_bytes()))
+}
+
+/// The files of Envoy, by their names in the directory, as they have to be now.
+pub(super) fn current(site: &Site) -> Result<Vec<(&'static str, String)>, Failure> {
     let input = Input::read(&site.path("gate.json"))?;
-    let text = envoy(&site.folder, &site.record, &input, true)?;
-    put(&site.path("envoy.yaml"), 0o600, text.as_bytes())
+    envoy(&site.folder, &site.record, &input, true)
 }
 
 /// In: a site's directory and record, its `gate.json`, and whether the variables that it refers to have to be
-/// set. Out: the text of `envoy.yaml`.
+/// set. Out: the files of Envoy, by their names in the directory.
 pub(super) fn envoy(
     folder: &Path,
     record: &Record,
     input: &Input,
     complete: bool,
-) -> Result<String, Failure> {
+) -> Result<Vec<(&'static str, String)>, Failure> {
     let document = Document::read(input)?;
     let [plugin] = document.plugins.as_slice() else {
         return Err(Failure::new(format!(
@@ -140,8 +164,21 @@ pub(super) fn envoy(
         module: Some(text(Path::new(module::NAME))),
         // Two gates on one machine are not in each other's way.
         admin: Some(0),
+        watched: Some(text(Path::new(WATCHED))),
     };
-    render::render(Host::Envoy, None, &json, &settings)
+    // In the directory as in the pack, but for the main file.
+    let (main, certificate) = match record.tls {
+        None => ("watched/envoy.yaml", None),
+        Some(_) => ("watched/tls.yaml", Some((CERTIFICATE, CERTIFICATE))),
+    };
+    let files = [("envoy.yaml", main), (GATE, GATE)];
+    let files = files.into_iter().chain(certificate);
+    files
+        .map(|(name, of_pack)| {
+            let text = render::render(Host::Envoy, Some(of_pack), &json, &settings)?;
+            Ok((name, text))
+        })
+        .collect()
 }
 
 fn object(members: Vec<(&str, Value)>) -> Json {

@@ -1,15 +1,18 @@
 //! A site: one directory that holds a gate and everything that it needs.
 //!
-//! `gate.json` and `site.json` are what it is made of; `envoy.yaml` is written anew from them at each start.
+//! `gate.json` and `site.json` are what it is made of; the files of Envoy are written anew from them at each start,
+//! and those that Envoy watches whenever `gate.json` or the certificate changes.
 
 mod certificate;
 mod configuration;
 mod draft;
 mod expiry;
+mod live;
 mod module;
 mod plan;
 mod probe;
 mod questions;
+mod renewal;
 mod running;
 mod trust;
 mod words;
@@ -18,9 +21,11 @@ mod write;
 pub(crate) use configuration::render;
 pub(crate) use draft::{Owner, put};
 pub(crate) use expiry::{Expiry, expiries};
+pub(crate) use live::Live;
 pub(crate) use plan::{KeyWish, Plan, TlsWish, Wishes};
 pub(crate) use probe::{Health, health, ollama_listens};
 pub(crate) use questions::ask;
+pub(crate) use renewal::{BEFORE, renew};
 pub(crate) use running::{Watch, port_is_free};
 pub(crate) use trust::quoted;
 pub(crate) use words::{host_and_port, key, listen, name, tls};
@@ -45,6 +50,18 @@ pub(crate) struct Tls {
     pub(crate) key: PathBuf,
     /// what clients are told to trust; none where the certificate is one of the operator's own
     pub(crate) authority: Option<PathBuf>,
+}
+
+impl Tls {
+    /// One that `init` or `renew` makes.
+    fn made_here() -> Self {
+        let path = |name: &str| Path::new(renewal::FOLDER).join(name);
+        Self {
+            certificate: path("cert.pem"),
+            key: path("key.pem"),
+            authority: Some(path("ca.pem")),
+        }
+    }
 }
 
 /// What `site.json` holds: everything that is not in the gate's own configuration.

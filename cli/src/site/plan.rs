@@ -84,14 +84,9 @@ impl Wishes {
                 models: None,
             });
         }
-        let own = |path: &str| PathBuf::from(path);
         let paths = match &tls {
             TlsWish::Off => None,
-            TlsWish::SelfSigned => Some(Tls {
-                certificate: own("tls/cert.pem"),
-                key: own("tls/key.pem"),
-                authority: Some(own("tls/ca.pem")),
-            }),
+            TlsWish::SelfSigned => Some(Tls::made_here()),
             TlsWish::Own(certificate, key) => Some(Tls {
                 certificate: certificate.clone(),
                 key: key.clone(),

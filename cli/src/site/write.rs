@@ -2,7 +2,7 @@
 
 use super::configuration::{self, NewKey};
 use super::draft::{Draft, Owner};
-use super::{Plan, Site, TlsWish, certificate, module, plan, trust};
+use super::{Plan, Site, TlsWish, certificate, module, plan, renewal, trust};
 use crate::input::{Input, shown, why};
 use crate::output::Failure;
 use crate::service::unit;
@@ -54,14 +54,20 @@ pub(crate) fn make(
     let draft = Draft::begin(&site.folder, owner, &stop)?;
     draft.file("site.json", 0o600, site.record.text().as_bytes())?;
     draft.file("gate.json", 0o600, input.text.as_bytes())?;
-    draft.file("envoy.yaml", 0o600, envoy.as_bytes())?;
+    draft.folder(configuration::WATCHED)?;
+    for (name, text) in envoy {
+        draft.file(name, 0o600, text.as_bytes())?;
+    }
     draft.file(module::NAME, 0o644, &module)?;
     if plan.tls == TlsWish::SelfSigned {
-        let made = certificate::make(&site.record.names)?;
-        draft.folder("tls")?;
-        draft.file("tls/ca.pem", 0o644, made.authority.as_bytes())?;
-        draft.file("tls/cert.pem", 0o644, made.certificate.as_bytes())?;
-        draft.file("tls/key.pem", 0o600, made.key.as_bytes())?;
+        draft.folder(renewal::FOLDER)?;
+        for (name, mode, text) in certificate::make(&site.record.names)?.files() {
+            draft.file(
+                &format!("{}/{name}", renewal::FOLDER),
+                mode,
+                text.as_bytes(),
+            )?;
+        }
     }
     let unit = unit::text(&site, scope, owner.map(|owner| owner.uid), None)?;
     draft.file(unit::NAME, 0o644, unit.as_bytes())?;

@@ -194,6 +194,12 @@ fn the_json_of_a_service_is_as_recorded() {
             &["directory", "url", "answer", "ollama_listens", "expires_at"],
         ),
         ("logs", &["logs", "gate", "--user"], 0, &[]),
+        (
+            "renew",
+            &["renew", "made"],
+            0,
+            &["directory", "authority", "before", "expires_at"],
+        ),
         ("uninstall", &["uninstall", "--user"], 0, &["removed"]),
     ] {
         let ran = world.run(&[&["--json"], line].concat());

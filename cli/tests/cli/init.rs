@@ -59,7 +59,13 @@ fn a_gate_is_one_directory_that_only_its_owner_reads() {
     let gate = folder.path("gate");
     let mode = |name: &str| fs::metadata(gate.join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(""), 0o700);
-    for secret in ["tls/key.pem", "gate.json", "site.json", "envoy.yaml"] {
+    for secret in [
+        "tls/key.pem",
+        "gate.json",
+        "site.json",
+        "envoy.yaml",
+        "watched/gate.yaml",
+    ] {
         assert_eq!(mode(secret), 0o600, "{secret}");
     }
     // The keys are shown, and stored nowhere.
@@ -81,7 +87,7 @@ fn a_gate_is_one_directory_that_only_its_owner_reads() {
     assert_eq!(json["hosts"], serde_json::json!(names));
 
     // What is in it is what the other commands read.
-    for file in ["gate/gate.json", "gate/envoy.yaml"] {
+    for file in ["gate/gate.json", "gate/watched/gate.yaml"] {
         let ran = folder.run(["check", file, "--strict"]);
         assert_eq!(ran.code, Some(0), "{file}: {ran:?}");
     }
@@ -107,8 +113,8 @@ fn the_decision_about_each_key_is_as_asked_for_on_envoy_and_apisix() {
     let checked = folder.run(words("check apisix.yaml --strict"));
     assert_eq!(checked.code, Some(0), "{checked:?}");
     for (file, place, code) in [
-        ("gate/envoy.yaml", 0, 0),
-        ("gate/envoy.yaml", 1, 1),
+        ("gate/watched/gate.yaml", 0, 0),
+        ("gate/watched/gate.yaml", 1, 1),
         ("apisix.yaml", 0, 0),
         ("apisix.yaml", 1, 1),
     ] {
@@ -151,7 +157,7 @@ fn a_name_with_spaces_quotes_and_signs_is_a_name() {
     folder.write("module.wasm", MODULE);
     let ran = folder.run(["init", name, "--module", "module.wasm"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let yaml = folder.path(name).join("envoy.yaml");
+    let yaml = folder.path(name).join("watched/gate.yaml");
     let ran = folder.run(["check".as_ref(), yaml.as_os_str()]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }

@@ -12,6 +12,7 @@ mod input;
 mod key;
 mod recipes;
 mod render;
+mod renew;
 mod requests;
 mod service;
 mod smoke;

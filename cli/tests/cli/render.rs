@@ -3,11 +3,13 @@
 use super::support::{Folder, Ran, of_repository};
 
 /// The packs whose files change with the configuration: gateway, file, and a file with its configuration.
-const PACKS: [(&str, &str, &str); 16] = [
+const PACKS: [(&str, &str, &str); 18] = [
     ("envoy", "envoy.yaml", "envoy/envoy.yaml"),
     ("envoy", "tls.yaml", "envoy/tls.yaml"),
     ("envoy", "struct.yaml", "envoy/struct.yaml"),
     ("envoy", "watched/envoy.yaml", "envoy/envoy.yaml"),
+    ("envoy", "watched/tls.yaml", "envoy/envoy.yaml"),
+    ("envoy", "watched/certificate.yaml", "envoy/envoy.yaml"),
     ("envoy", "watched/gate.yaml", "envoy/watched/gate.yaml"),
     ("istio", "wasm-plugin.yaml", "istio/wasm-plugin.yaml"),
     (
@@ -61,6 +63,8 @@ fn what_is_made_holds_the_configuration_that_went_in() {
         let text = written(&[host, "plugin.json", "--file", file]);
         if [
             "watched/envoy.yaml",
+            "watched/tls.yaml",
+            "watched/certificate.yaml",
             "envoy-filter.yaml",
             "gateway.yaml",
             "edge.yaml",
