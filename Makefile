@@ -22,6 +22,7 @@ dist-check: ## build them in two clean clones and compare every byte (two builds
 run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentials
 	@sh scripts/python-env.sh run
 	@sh scripts/wasm.sh
+	@cargo build --locked -p ollama-gate-cli
 	@.venv/bin/python scripts/run.py
 
 # What was given on the command line and is no setting of `make key`: `SCOPE=read` would give more rights than asked.

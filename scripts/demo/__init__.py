@@ -1,1 +1,1 @@
-"""The parts of `make run`; the end-to-end tests use the same ones."""
+"""The parts of `make run`, and of the end-to-end tests."""

@@ -9,7 +9,6 @@ import json
 import secrets
 import string
 import zlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -67,79 +66,3 @@ def token(secret: str, claims: dict[str, Any], header: dict[str, Any] | None = N
     head = _part(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode())
     text = f"{head}.{_part(json.dumps(claims).encode())}"
     return f"{text}.{_part(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())}"
-
-
-@dataclass(frozen=True)
-class Demo:
-    """The credentials of one run. `plugin` tells the gate about them without holding a secret."""
-
-    api_key: str
-    read_key: str
-    expired_key: str
-    jwt: str
-    expired_jwt: str
-    jwt_secret: str
-
-    SECRET_ENV = "OLLAMA_GATE_JWT_SECRET"
-    ISSUER = "ollama-gate-demo"
-    AUDIENCE = "ollama"
-
-    @classmethod
-    def mint(cls) -> Demo:
-        """Out: fresh ones; the valid ones live 24 hours, the expired ones ended an hour ago."""
-        secret = new_secret()
-        now = int(datetime.now(timezone.utc).timestamp())
-        claims = {"iss": cls.ISSUER, "aud": cls.AUDIENCE, "sub": "demo-jwt", "iat": now}
-        return cls(
-            api_key=new_key(),
-            read_key=new_key(),
-            expired_key=new_key(),
-            jwt=token(secret, {**claims, "exp": now + 86400}),
-            expired_jwt=token(secret, {**claims, "iat": now - 7200, "exp": now - 3600}),
-            jwt_secret=secret,
-        )
-
-    def secrets(self) -> list[str]:
-        """Out: everything that no log may show."""
-        return [self.api_key, self.read_key, self.expired_key, self.jwt, self.expired_jwt, self.jwt_secret]
-
-    def plugin(self, upstream_host: str) -> dict[str, Any]:
-        """In: the Host that Ollama is to see. Out: the gate's configuration."""
-        day = from_now(hours=24)
-        return {
-            "api_keys": {
-                "keys": [
-                    record(self.api_key, "demo", ["read", "inference"], day),
-                    record(self.read_key, "demo-read", ["read"], day),
-                    record(self.expired_key, "demo-expired", ["read", "inference"], from_now(hours=-1)),
-                ]
-            },
-            "jwt": [
-                {
-                    "name": "demo-jwt",
-                    "algorithms": ["HS256"],
-                    "secrets": [{"env": self.SECRET_ENV}],
-                    "issuer": self.ISSUER,
-                    "audiences": [self.AUDIENCE],
-                }
-            ],
-            "public": ["health"],
-            "upstream": {"host": upstream_host},
-            "log": {"allowed": True},
-            "host": {"name": "envoy", "hold_head": True, "body_limit": "64MiB"},
-        }
-
-    def environment(self) -> dict[str, str]:
-        """Out: the variables that Envoy needs so that the gate finds its secret."""
-        return {self.SECRET_ENV: self.jwt_secret}
-
-    def variables(self, url: str) -> dict[str, str]:
-        """In: the gate's address. Out: the variables for people and clients, as in `.run/demo.env`."""
-        return {
-            "OLLAMA_HOST": url,
-            "OLLAMA_API_KEY": self.api_key,
-            "OLLAMA_JWT": self.jwt,
-            "READ_KEY": self.read_key,
-            "EXPIRED_KEY": self.expired_key,
-            "EXPIRED_JWT": self.expired_jwt,
-        }

@@ -1,4 +1,4 @@
-"""The flow of `make run`: checks, upstream, credentials, Envoy, then the gate's decisions until Ctrl-C."""
+"""The flow of `make run`: checks, the upstream, a gate of `ollama-gate`, then its decisions until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from . import envoy, show, upstream
-from .credentials import Demo
-from .envoy import Envoy, EnvoyFailed
-from .pack import ROOT, Pack
+from . import envoy, gate, show, upstream
+from .envoy import EnvoyFailed
+from .gate import Gate, Refused
+from .pack import ROOT
 from .process import Child
 from .upstream import LOOPBACK, Unusable, Upstream
 
@@ -26,7 +26,8 @@ STANDIN = ROOT / "tests" / "standin"
 STANDIN_SECONDS = 20.0
 
 DESCRIPTION = """\
-Starts a real Envoy with the gate in front of Ollama, with fresh credentials.
+Starts a real Envoy with the gate in front of Ollama, with fresh credentials: `ollama-gate init` makes
+it in .run/gate, and `ollama-gate up` runs it.
 
 In front of UPSTREAM, else of the Ollama on 127.0.0.1:11434 if one answers, else of a stand-in
 that it starts and names as such. Writes .run/demo.env (readable by you only) with OLLAMA_HOST,
@@ -120,20 +121,6 @@ def write_env(path: Path, variables: dict[str, str]) -> None:
         file.writelines(f"export {name}='{value}'\n" for name, value in variables.items())
 
 
-def build_config(found: Upstream, port: int, demo: Demo) -> Path:
-    """In: the upstream, the gate's port, the credentials. Out: the path of the pack, made to fit them."""
-    pack = Pack("envoy/envoy.yaml")
-    pack.listen(port)
-    pack.admin()
-    pack.upstream(found.address, found.port)
-    pack.module(WASM)
-    pack.environment(sorted(demo.environment()))
-    pack.plugin(demo.plugin(found.host))
-    path = RUN / "envoy.yaml"
-    pack.write(path)
-    return path
-
-
 class Run:
     """One run: what it started, in the order in which it is ended again."""
 
@@ -141,16 +128,18 @@ class Run:
         self._options = options
         self._env_file = RUN / "demo.env"
         self._standin: Child | None = None
-        self._envoy: Envoy | None = None
+        self._gate: Child | None = None
         self._lock: int | None = None
-        self._serving = False
+        self._serving = threading.Event()
         self.stopping = threading.Event()
 
     def start(self) -> None:
-        """Brings everything up and prints how to use it. Raises InTheWay, Unusable or EnvoyFailed."""
+        """Brings everything up and prints how to use it. Raises InTheWay, Unusable, EnvoyFailed or Refused."""
         options = self._options
         if not WASM.is_file():
             raise InTheWay("dist/ollama_gate_envoy.wasm is not there: `make wasm` builds it.")
+        if not gate.program().is_file():
+            raise InTheWay(f"{gate.program()} is not there: `make run` builds it.")
         binary = envoy.find(options.envoy)
         self._lock = lock()
         found = upstream.choose(options.upstream, options.port)
@@ -159,16 +148,17 @@ class Run:
         found = self._announce(found) if found else self._stand_in()
 
         self._go_on()
-        demo = Demo.mint()
-        url = f"http://{LOOPBACK}:{options.port}"
+        made = Gate(RUN / "gate", options.port, found.authority(), WASM)
         print(f"Envoy {envoy.version(binary)} is starting …", flush=True)
-        config = build_config(found, options.port, demo)
-        self._envoy = Envoy(binary, config, demo.environment(), RUN / "envoy.log", self._show)
-        self._envoy.wait_until_ready(cancelled=self.stopping.is_set)
         self._go_on()
-        write_env(self._env_file, demo.variables(url))
-        self._serving = True
-        print("\n".join(show.greeting(url, ".run/demo.env", found.model or "llama3.2")), flush=True)
+        self._gate = made.start(binary, self._show)
+        while not self._serving.wait(0.05):
+            self._go_on()
+            if not self._gate.running():
+                self._gate.exit_code(1.0)
+                raise Refused(gate.reason(self._gate.lines))
+        write_env(self._env_file, made.variables)
+        print("\n".join(show.greeting(made.url, ".run/demo.env", found.model or "llama3.2")), flush=True)
 
     def _go_on(self) -> None:
         # The signal handler only takes a note: raised out of it, an exception could come between
@@ -197,18 +187,18 @@ class Run:
         return found
 
     def _show(self, text: str) -> None:
-        # Until it is ready, `explain` words what goes wrong; at the end Envoy's farewell is noise.
-        if self._serving and not self.stopping.is_set():
-            shown = show.line(text)
-            if shown:
-                print(shown, flush=True)
+        # What it prints until it is up is said here in other words, or is the reason why it did not come up.
+        if text.endswith(gate.UP):
+            self._serving.set()
+        elif self._serving.is_set() and text and not self.stopping.is_set():
+            print(text, flush=True)
 
     def wait(self) -> int:
         """Out: the exit code, once a signal came (0) or something ended by itself (1)."""
-        assert self._envoy is not None
+        assert self._gate is not None
         while not self.stopping.wait(0.2):
-            if not self._envoy.child.running():
-                print(f"run: {envoy.explain(self._envoy.child.lines)}", file=sys.stderr)
+            if not self._gate.running():
+                print(f"run: {gate.reason(self._gate.lines)}", file=sys.stderr)
                 return 1
             if self._standin is not None and not self._standin.running():
                 print("run: the stand-in ended.", file=sys.stderr)
@@ -218,8 +208,8 @@ class Run:
     def stop(self) -> None:
         """Ends what was started; the credentials go with the gate that knew them."""
         self.stopping.set()
-        if self._envoy is not None:
-            self._envoy.stop()
+        if self._gate is not None:
+            self._gate.stop(gate.END_SECONDS)
         if self._standin is not None:
             self._standin.stop()
         if self._lock is not None:
@@ -250,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     except Interrupted:
         return 0
-    except (InTheWay, Unusable, EnvoyFailed) as error:
+    except (InTheWay, Unusable, EnvoyFailed, Refused) as error:
         print(f"run: {error}", file=sys.stderr)
         return 1
     finally:

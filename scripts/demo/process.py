@@ -63,11 +63,11 @@ class Child:
         """Out: everything it has written."""
         return "\n".join(self.lines)
 
-    def stop(self) -> None:
-        """Ends it: politely first, then by force."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """In: how long it may take. Ends it: politely first, then by force."""
         if self.running():
             self._process.terminate()
-            if self.exit_code(STOP_SECONDS) is None:
+            if self.exit_code(seconds) is None:
                 self._process.kill()
                 self._process.wait()
         self._reader.join(STOP_SECONDS)

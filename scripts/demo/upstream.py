@@ -20,13 +20,20 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Upstream:
-    """An Ollama that answered. `address` is what Envoy connects to, `host` what Ollama sees as Host."""
+    """An Ollama that answered at `address`. `host` is what it is to see as Host."""
 
     address: str
     port: int
     host: str
     version: str
     model: str | None
+
+    def authority(self) -> str:
+        """Out: where the gate reaches it."""
+        if not is_local(self.address):
+            return self.host
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{address}:{self.port}"
 
 
 def parse(text: str) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo import show, upstream
+from demo import upstream
 from demo.pack import ROOT
 from support.world import CHAT, StandIn, World, eventually
 
@@ -25,12 +25,18 @@ SHELL = (
 SECONDS = 90
 
 
+@pytest.fixture(scope="session", autouse=True)
+def program() -> None:
+    """Builds the companion, as `make run` does."""
+    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what `make run` uses, so that a run of the person's own in this checkout is not in the way."""
     for name in ("scripts", "envoy", "tests/standin"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dist", ".venv"):
+    for name in ("dist", ".venv", "target"):
         if (ROOT / name).exists():
             (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
@@ -339,11 +345,3 @@ def test_what_closes_the_way_around_does_not_cut_off_the_gate() -> None:
     there = upstream.way_around(upstream.Upstream("192.0.2.7", 11434, "x:11434", "0", None), "192.0.2.7")
     assert "127.0.0.1" not in there
     assert "firewall there let in this machine alone on port 11434" in there
-
-
-def test_what_a_client_sent_cannot_drive_the_terminal() -> None:
-    event = {"gate": "ollama-gate", "decision": "allowed", "method": "GET", "route": "/\x1b[2J", "id": "a\nb"}
-    shown = show.line(f"[info][wasm] wasm log ollama-gate: {json.dumps(event)}")
-    assert shown is not None
-    assert shown.isprintable()
-    assert show.line("[warning] something of Envoy's own") is None

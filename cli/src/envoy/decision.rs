@@ -28,10 +28,17 @@ pub(super) fn shown(line: &str) -> Option<String> {
             clock(line),
             verdict.trim_end()
         );
-        return Some(row.trim_end().to_owned());
+        return Some(row.trim_end().chars().map(seen).collect());
     }
     let trouble = TROUBLE.iter().any(|mark| line.contains(mark));
     trouble.then(|| line.to_owned())
+}
+
+/// A character as a terminal shows it. What a client or an issuer wrote is within the JSON, behind escapes.
+fn seen(sign: char) -> char {
+    let obeyed = sign.is_control()
+        || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if obeyed { '\u{fffd}' } else { sign }
 }
 
 /// The decision in a line, if there is one.
@@ -57,6 +64,15 @@ mod tests {
 
     const START: &str =
         "[2026-11-27 14:25:11.777][131][warning][wasm] [context.cc:1154] wasm log ollama-gate: ";
+
+    #[test]
+    fn what_a_client_sent_cannot_drive_the_terminal() {
+        let line = r#"{"gate":"ollama-gate","decision":"allowed","method":"GET","route":"/\u001b[2J","id":"a\nb\u202ec"}"#;
+        let row = shown(&format!("{START}{line}")).unwrap();
+        assert!(!row.contains(char::is_control), "{row:?}");
+        assert!(row.contains("/\u{fffd}[2J"), "{row:?}");
+        assert!(row.contains("as a\u{fffd}b\u{fffd}c"), "{row:?}");
+    }
 
     #[test]
     fn a_decision_is_one_row_and_the_rest_of_envoy_is_silent() {
