@@ -269,21 +269,23 @@ impl Lab {
     }
 }
 
+/// Where a request may carry a credential.
+const PRESENTED: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "x-ollama-token",
+    "cookie",
+];
+
 /// The credentials and the query string that a request carries: none of it may
 /// turn up in a log line, a counter or a reply.
 fn presented(request: &ClientRequest) -> Vec<String> {
-    let places = [
-        "authorization",
-        "proxy-authorization",
-        "x-api-key",
-        "api-key",
-        "x-ollama-token",
-        "cookie",
-    ];
     let mut all = Vec::new();
     for (name, value) in &request.headers {
         let name = String::from_utf8_lossy(name).to_lowercase();
-        if places.contains(&name.as_str()) {
+        if PRESENTED.contains(&name.as_str()) {
             let value = String::from_utf8_lossy(value);
             all.extend(value.split([' ', ',', ';', '=']).map(str::to_owned));
         }
