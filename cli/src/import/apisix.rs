@@ -37,13 +37,7 @@ pub(super) fn import(file: &str) -> Result<Imported, String> {
         let shared = word(json, "plugin_config_id").and_then(|id| named("plugin_configs", &id));
         let sources = [Some(json), shared, service];
         let own = sources.into_iter().flatten().flat_map(plugins);
-        let mut plugins: Vec<Plugin<'_>> = Vec::new();
-        // What is nearer to the route takes the place of what is further away.
-        for plugin in own.chain(global.iter().copied()) {
-            if !plugins.iter().any(|known| known.name == plugin.name) {
-                plugins.push(plugin);
-            }
-        }
+        let plugins = consumers::nearest(own.chain(global.iter().copied()));
         let upstream = sources.into_iter().flatten().find_map(|place| {
             let by_id = || word(place, "upstream_id").and_then(|id| named("upstreams", &id));
             place.member("upstream").or_else(by_id)

@@ -31,6 +31,18 @@ impl<'j> Consumer<'j> {
     }
 }
 
+/// The plugins that hold, of `plugins` from the nearest place to the furthest: what is nearer to the route takes the
+/// place of what has the same name further away.
+pub(super) fn nearest<'j>(plugins: impl IntoIterator<Item = Plugin<'j>>) -> Vec<Plugin<'j>> {
+    let mut held: Vec<Plugin<'j>> = Vec::new();
+    for plugin in plugins {
+        if !held.iter().any(|known| known.name == plugin.name) {
+            held.push(plugin);
+        }
+    }
+    held
+}
+
 /// Takes over the API keys of `consumers` for `plugin`. Out: whether there are any.
 pub(super) fn keys(
     consumers: &[&Consumer<'_>],

@@ -135,21 +135,12 @@ fn routes(root: &Json) -> Vec<Route<'_>> {
             routes
         };
         for json in routes {
-            let mut held: Vec<Plugin<'_>> = Vec::new();
-            let own = json.map(plugins).unwrap_or_default();
-            for plugin in own
-                .into_iter()
-                .chain(plugins(service))
-                .chain(at_top(service, json))
-            {
-                if !held.iter().any(|known| known.name == plugin.name) {
-                    held.push(plugin);
-                }
-            }
+            let own = json.map(plugins).unwrap_or_default().into_iter();
+            let further = plugins(service).into_iter().chain(at_top(service, json));
             found.push(Route {
                 json,
                 service,
-                plugins: held,
+                plugins: consumers::nearest(own.chain(further)),
             });
         }
     }
