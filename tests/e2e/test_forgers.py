@@ -25,7 +25,7 @@ PROGRAM = Path(__file__).parent / "support" / "forger.py"
 SECONDS, CONNECTIONS = 4.0, 16
 PAUSE = 0.01
 # What docs/tokens.md says of a worker: of each second, and saved up.
-SHARE_SECONDS, SAVED_SECONDS = 0.2, 0.05
+SHARE_SECONDS, SAVED_SECONDS = 0.2, 0.02
 
 
 def encoded(number: int, size: int) -> str:

@@ -9,7 +9,7 @@ const PARTS: u8 = 16;
 /// What each of them is.
 const PART: Share = Share {
     per_millisecond: 3,
-    max_saved: 1_250,
+    max_saved: 625,
 };
 /// For how many seconds the same callers fall into one part.
 const DEALT_FOR: i64 = 60;
@@ -87,7 +87,7 @@ mod tests {
         let own = |caller: u32| shares.payers(Some(caller), None, NOW)[1].unwrap();
         assert_eq!(
             flood(&shares, 0, NOW),
-            40 + 3,
+            40 + 2,
             "what is common, and its part"
         );
         let served = (1..1_000).filter(|caller| !std::ptr::eq(own(0), own(*caller)));
@@ -116,7 +116,7 @@ mod tests {
     fn all_callers_together_take_no_more_than_all_parts_and_what_is_common() {
         let shares = Shares::new(COMMON);
         let spent: usize = (0..10_000).map(|caller| flood(&shares, caller, NOW)).sum();
-        assert_eq!(spent, 40 + 3 * usize::from(PARTS));
+        assert_eq!(spent, 40 + 2 * usize::from(PARTS));
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn a_forgery_forgets_no_good_token() {
     assert_eq!(gate.ask(&known), ("", 1));
     for number in 0..300 {
         // There is time for so many of them.
-        gate.now.set(NOW + i64::from(number) / 50);
+        gate.now.set(NOW + i64::from(number) / 40);
         assert_eq!(
             gate.ask(&forged(number)),
             ("invalid_signature", 1),
@@ -197,8 +197,8 @@ fn forged_tokens_take_a_fifth_of_a_worker_and_whoever_is_known_waits_for_none() 
         }
         assert_eq!(gate.ask(&known), ("", 0), "{number}");
     }
-    // 50 ms, and a fifth of the 2,500 that go by, 258 µs each.
-    let all = (50_000 + 2_500 * 200) / 258;
+    // 20 ms, and a fifth of the 2,500 that go by, 258 µs each.
+    let all = (20_000 + 2_500 * 200) / 258;
     assert!(
         (all * 9 / 10..=all + 18).contains(&computed),
         "{computed} of {all}"
@@ -222,7 +222,7 @@ fn flood(gate: &Gate, from: u32, count: u32) -> u32 {
 fn a_flood_from_one_address_leaves_new_callers_from_others_their_time() {
     let gate = Gate::with_keys();
     let computed = flood(&gate, 1, 500);
-    assert_eq!(computed, 59 + 5, "what is common, and its own part");
+    assert_eq!(computed, 20 + 3, "what is common, and its own part");
     // Of 8 addresses one at least is in another part than the flood, but for one case in 16^8.
     let mut good_ones = (2..10_u32).map(|from| {
         gate.come_from(from);

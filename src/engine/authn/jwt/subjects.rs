@@ -12,7 +12,7 @@ const MAX_SUBJECTS: usize = 4096;
 /// Time for the next tokens of subjects that are known: a twentieth of a worker's.
 const OF_KNOWN: Share = Share {
     per_millisecond: 50,
-    max_saved: 15_000,
+    max_saved: 5_000,
 };
 
 /// Subjects that have proved themselves on this worker, and time for their next token.

@@ -72,7 +72,7 @@ struct Known {
 /// fifth of its time.
 const COMMON: Share = Share {
     per_millisecond: 152,
-    max_saved: 30_000,
+    max_saved: 10_000,
 };
 
 /// What of a request is signed.

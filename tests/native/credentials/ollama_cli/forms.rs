@@ -17,7 +17,7 @@ fn every_flipped_bit_is_seen() {
         let mut wrong = good;
         wrong[bit / 8] ^= 1 << (bit % 8);
         // There is time for so many signatures of one key.
-        let second = i64::try_from(bit / 100).unwrap();
+        let second = i64::try_from(bit / 40).unwrap();
         world.gateway.0.seconds.set(NOW + second);
         let header = format!("{}:{}", alice().blob(), STANDARD.encode(wrong));
         let seen = send(&world, "GET", &target, &header);
