@@ -9,7 +9,7 @@ use crate::deadline::{Deadline, Deadlines};
 use crate::linger::{Late, Lingering};
 use crate::response::{self, Answered};
 use crate::root::Ready;
-use crate::{CallToken, Host, Pairs, Status, WireError};
+use crate::{CallToken, Host, Pairs, WireError};
 use ollama_gate_engine::{
     Connection as _, Exchange, Expected, HeadError, HostBody, Level, Peer, Ports, RequestHead,
     RequestStep, Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
@@ -175,12 +175,8 @@ impl<H: Host> Filter<H> {
     }
 
     fn resume(&self) {
-        if let Err(Status(status)) = self.host.resume() {
-            let line = format!(
-                "ollama-gate: could not resume the request: host call failed with \
-                 status {status}"
-            );
-            self.host.log(Level::Error, &line);
+        if let Err(status) = self.host.resume() {
+            status.tell(&self.host, Level::Error, "resume the request", "");
         }
     }
 
@@ -202,12 +198,8 @@ impl<H: Host> Filter<H> {
                 ResponseEdit::Set(name, value) => self.host.set_response_header(name, value),
                 ResponseEdit::Add(name, value) => self.host.add_response_header(name, value),
             });
-            if let Err(Status(status)) = done {
-                let line = format!(
-                    "ollama-gate: could not change the response: host call failed with \
-                     status {status}"
-                );
-                self.host.log(Level::Error, &line);
+            if let Err(status) = done {
+                status.tell(&self.host, Level::Error, "change the response", "");
             }
         }
     }

@@ -46,7 +46,7 @@ impl<'h, H: Host> HostCrypto<'h, H> {
         } else {
             (
                 Level::Warn,
-                "ollama-gate: the gateway's crypto did not prove itself, signatures are verified in the module",
+                "ollama-gate: the gateway's crypto failed the self-test, signatures are verified in the module",
             )
         };
         self.host.log(level, line);

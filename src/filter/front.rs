@@ -57,12 +57,9 @@ impl<H: Host> Filter<H> {
         let hidden = challenges
             .try_for_each(|name| self.host.remove_response_header(name))
             .and_then(|()| self.host.set_response_header(":status", &status));
-        if let Err(Status(status)) = hidden {
-            let line = format!(
-                "ollama-gate: could not hide the refusal of the gate's own credential: host call failed with \
-                 status {status}"
-            );
-            self.host.log(Level::Error, &line);
+        if let Err(status) = hidden {
+            let what = "hide the refusal of the gate's own credential";
+            status.tell(&self.host, Level::Error, what, "");
         }
     }
 

@@ -67,6 +67,14 @@ impl Status {
     pub const BAD_ARGUMENT: Self = Self(2);
     /// The gateway does not have this call.
     pub const UNIMPLEMENTED: Self = Self(12);
+
+    /// Says in the log that the gateway did not do `what`, and what comes of it.
+    fn tell(self, host: &impl Host, level: Level, what: &str, so: &str) {
+        let Self(status) = self;
+        let line =
+            format!("ollama-gate: could not {what}: host call failed with status {status}{so}");
+        host.log(level, &line);
+    }
 }
 
 /// The handle of a call that is under way.

@@ -47,10 +47,7 @@ impl Answered {
 }
 
 /// Says that the gateway does not make a call at all, which only a person can mend.
-pub(crate) fn tell_refused(host: &impl Host, call: &Call, Status(status): Status) {
-    let line = format!(
-        "ollama-gate: the gateway makes no call to upstream `{}` (status {status}), is there one of that name?",
-        call.upstream()
-    );
-    host.log(Level::Error, &line);
+pub(crate) fn tell_refused(host: &impl Host, call: &Call, status: Status) {
+    let what = format!("call the upstream `{}`", call.upstream());
+    status.tell(host, Level::Error, &what, ", is there one of that name?");
 }

@@ -56,13 +56,11 @@ impl Ready {
     /// Tells those that still run under another configuration that there is this one.
     fn announce(&self, host: &impl Host) {
         if self.capabilities.shares_data
-            && let Err(Status(status)) = host.set_shared_data(NEWEST, &self.digest)
+            && let Err(status) = host.set_shared_data(NEWEST, &self.digest)
         {
-            let line = format!(
-                "ollama-gate: could not announce the configuration: host call failed with status \
-                 {status}, requests that are held during a reload end under the one that they began with"
-            );
-            host.log(Level::Warn, &line);
+            let so =
+                ", requests that are held during a reload end under the one that they began with";
+            status.tell(host, Level::Warn, "announce the configuration", so);
         }
     }
 
@@ -159,7 +157,7 @@ impl<H: Host + Clone> Root<H> {
                 let closed = if refuses {
                     ""
                 } else {
-                    ": until it is right, every request is answered with 500"
+                    ": until it is corrected, every request gets 500"
                 };
                 let title =
                     format!("ollama-gate: configuration refused, {count} error{plural}{closed}");
@@ -175,7 +173,9 @@ impl<H: Host + Clone> Root<H> {
 
     fn read(&self, shown: Shown) -> Result<Ready, ConfigErrors> {
         let document = self.host.configuration().map_err(|Status(status)| {
-            ConfigErrors::of_document(format!("cannot be read, the gateway says status {status}"))
+            ConfigErrors::of_document(format!(
+                "could not be read: host call failed with status {status}"
+            ))
         })?;
         let environment = |name: &str| self.host.environment(name);
         let configuration = Configuration::read(&document, &environment, self.host.entropy())?;
@@ -263,9 +263,8 @@ impl<H: Host + Clone> Root<H> {
             if !ready.capabilities.calls_in_first_tick() {
                 return;
             }
-            if let Err(Status(status)) = self.host.set_tick(TICK) {
-                let line = format!("ollama-gate: the gateway sets no tick (status {status})");
-                self.host.log(Level::Error, &line);
+            if let Err(status) = self.host.set_tick(TICK) {
+                status.tell(&self.host, Level::Error, "set the timer", "");
             }
         }
         for (ready, pending, call) in std::mem::take(&mut self.following) {

@@ -137,11 +137,9 @@ impl<H: Host> Filter<H> {
                 headers: Vec::new(),
                 ..reply.clone()
             };
-            if self.host.reply(&bare).is_err() {
-                self.host.log(
-                    Level::Error,
-                    "ollama-gate: the gateway took no answer, the request is held",
-                );
+            if let Err(status) = self.host.reply(&bare) {
+                let so = ", the request stays paused";
+                status.tell(&self.host, Level::Error, "send the response", so);
             }
         }
         Flow::Pause

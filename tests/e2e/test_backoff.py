@@ -239,8 +239,8 @@ def test_without_an_address_nobody_is_held_back_and_the_log_says_so(world: World
         for number in range(AFTER * 3)
     ]
     assert verdicts == [WRONG] * (AFTER * 3)
-    eventually(lambda: "so nobody is held back" in gate.envoy.child.output(), what="the warning")
-    assert gate.envoy.child.output().count("so nobody is held back") == 1
+    eventually(lambda: "back_off has no effect" in gate.envoy.child.output(), what="the warning")
+    assert gate.envoy.child.output().count("back_off has no effect") == 1
 
 
 def test_a_configuration_with_nothing_to_hold_back_is_refused(world: World) -> None:

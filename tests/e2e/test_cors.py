@@ -161,7 +161,7 @@ def test_who_brings_no_credential_gets_what_is_open_and_a_foreign_page_does_not(
     gate = world.start(
         "anonymous", full(world, allow_anonymous={"scopes": ["read"]}, hosts=["gate.example.com", "127.0.0.1"])
     )
-    assert "ANYBODY MAY COME IN WITHOUT A CREDENTIAL, and has `read`" in gate.envoy.child.output()
+    assert "ANYONE IS LET IN WITHOUT A CREDENTIAL, with the scopes `read`" in gate.envoy.child.output()
     assert ask(gate, "GET", "/api/tags", {})[0] == 200
     assert ask(gate, "GET", "/api/tags", {"Origin": APP})[0] == 200
     for origin in FOREIGN:

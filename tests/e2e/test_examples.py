@@ -263,6 +263,6 @@ def test_an_upstream_that_no_cluster_has_is_told_in_the_log(world: World, provid
     gate = start(world, "provider-nowhere", {}, {}, world.pack(plugin=plugin_of_the_example()))
     refused = gate.get("/api/tags", key=provider.token(world))
     assert (refused.status, refused.code) == (503, "keys_unavailable")
-    line = "the gateway makes no call to upstream `sso` (status 2), is there one of that name?"
+    line = "could not call the upstream `sso`: host call failed with status 2, is there one of that name?"
     eventually(lambda: line in gate.envoy.child.output(), what="the line in the log")
     assert line in (ROOT / "docs/hosts/envoy.md").read_text(encoding="utf-8")

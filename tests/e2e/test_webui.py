@@ -232,7 +232,7 @@ def test_log_and_counter_say_how_many_still_use_the_previous_secret(
     assert {event["subject"] for event in by_old} == {ALICE["id"]}
     eventually(lambda: gate.envoy.counter("ollama_gate_allowed_total") == 11, what="the counters")
     eventually(lambda: gate.envoy.counter(COUNTER) == 8, what="the counter")
-    mark = "jwt `open-webui`: 1 so far are signed with a previous secret"
+    mark = "jwt `open-webui`: tokens signed with a previous secret so far: 1"
     assert mark in gate.envoy.child.output()
 
 

@@ -74,7 +74,7 @@ impl BackOff {
             return None;
         }
         self.blind.set(Blind::Told);
-        let line = "ollama-gate: back_off: the gateway does not tell the client's address, so nobody is held back";
+        let line = "ollama-gate: back_off has no effect: the gateway does not provide the client's address";
         Some(News {
             level: Level::Warn,
             line: line.to_owned(),

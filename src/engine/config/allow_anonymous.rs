@@ -34,7 +34,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Anonymous
 /// What is said at the start, so that nobody has this open without knowing.
 pub(super) fn warning(anonymous: &Anonymous) -> String {
     format!(
-        "allow_anonymous: ANYBODY MAY COME IN WITHOUT A CREDENTIAL, and has {}",
+        "allow_anonymous: ANYONE IS LET IN WITHOUT A CREDENTIAL, with the scopes {}",
         anonymous.scopes()
     )
 }

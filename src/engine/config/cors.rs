@@ -96,8 +96,8 @@ fn why_not(name: &str) -> Option<&'static str> {
 pub(super) fn warning(cors: Option<&Cors>, host: Option<HostName>) -> Option<String> {
     let warned = cors.is_some() && host == Some(HostName::Apisix);
     warned.then(|| {
-        "cors: do not use the plugin `proxy-buffering` on this route: APISIX then forgets the request before its \
-         response comes, and no page of another site can read it. Streams do not need that plugin"
+        "cors: has no effect with the plugin `proxy-buffering` on this route: APISIX then discards the request before \
+         its response arrives. Remove the plugin, streams do not need it"
             .to_owned()
     })
 }

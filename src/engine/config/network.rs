@@ -128,7 +128,7 @@ pub(super) fn warnings(rules: &NetworkRules, keys: &KeyRing) -> Vec<String> {
     let mut lines = Vec::new();
     let line = |place: &str| {
         format!(
-            "{place} includes everybody (0.0.0.0/0, ::/0 or equivalent): it keeps nobody on the internet out, and does not count as a method"
+            "{place} covers every address (0.0.0.0/0, ::/0 or equivalent): it restricts nobody on the internet, and does not count as a method"
         )
     };
     if rules.allow.as_ref().is_some_and(|allow| !proves(allow)) {

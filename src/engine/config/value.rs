@@ -323,7 +323,7 @@ impl Reader<'_> {
     pub(crate) fn check_allowed(&mut self, node: &Node<'_>, problem: &str, allowed: bool) -> bool {
         if allowed {
             let place = node.path();
-            let line = format!("{place}: ANYBODY CAN GUESS THIS SECRET: it {problem}");
+            let line = format!("{place}: ANYONE CAN GUESS THIS SECRET: it {problem}");
             self.warnings.push(line);
         } else {
             let message = format!(

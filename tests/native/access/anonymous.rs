@@ -224,10 +224,10 @@ fn ollama_is_told_of_no_identity_and_the_log_says_anonymous() {
 fn it_is_said_loudly_at_the_start() {
     let said = |world: &World| {
         let lines = world.gateway.0.lines.borrow();
-        let line = lines.iter().find(|line| line.1.contains("ANYBODY"));
+        let line = lines.iter().find(|line| line.1.contains("ANYONE"));
         line.cloned()
     };
-    let line = "ollama-gate: allow_anonymous: ANYBODY MAY COME IN WITHOUT A CREDENTIAL, and has `read`, `cloud`";
+    let line = "ollama-gate: allow_anonymous: ANYONE IS LET IN WITHOUT A CREDENTIAL, with the scopes `read`, `cloud`";
     let world = World::new(&allowing(&["cloud", "read"]));
     assert_eq!(said(&world), Some((Level::Warn, line.to_owned())));
     assert_eq!(said(&World::new(&configuration())), None);

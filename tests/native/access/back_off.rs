@@ -303,13 +303,13 @@ fn where_no_address_is_told_nobody_is_held_back_and_the_log_says_so() {
         let first = login(&world, "alice:guess 0");
         assert_eq!(first.verdict(), wrong(), "{address}");
         assert_eq!(
-            world.lines_with("nobody is held back").len(),
+            world.lines_with("back_off has no effect").len(),
             1,
             "{address}"
         );
         assert_eq!(tries(&world, "alice", 1, 9), vec![wrong(); 9], "{address}");
         assert_eq!(
-            world.lines_with("nobody is held back").len(),
+            world.lines_with("back_off has no effect").len(),
             0,
             "once: {address}"
         );

@@ -161,7 +161,7 @@ fn who_insists_gets_an_example_with_a_warning_and_never_a_reference() {
     assert!(world.configured);
     let lines = world.gateway.0.lines.borrow().clone();
     let warned = lines.iter().filter(|(_, line)| {
-        line.starts_with("ollama-gate: api_keys.keys[0].key: ANYBODY CAN GUESS THIS SECRET: it is")
+        line.starts_with("ollama-gate: api_keys.keys[0].key: ANYONE CAN GUESS THIS SECRET: it is")
     });
     assert_eq!(warned.count(), 1, "{lines:?}");
     let verdict = world

@@ -111,7 +111,7 @@ fn ranges_that_hold_everybody_are_told_loudly_at_the_start() {
     };
     let line = |place| {
         format!(
-            "ollama-gate: {place} includes everybody (0.0.0.0/0, ::/0 or equivalent): it keeps nobody on the internet out, and does not count as a method"
+            "ollama-gate: {place} covers every address (0.0.0.0/0, ::/0 or equivalent): it restricts nobody on the internet, and does not count as a method"
         )
     };
     for everybody in [

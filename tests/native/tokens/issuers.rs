@@ -211,7 +211,7 @@ fn who_still_uses_a_previous_secret_is_counted_and_told() {
     let told = |count: u64| {
         let lines = world.lines_with("previous secret");
         let wanted = format!(
-            "ollama-gate: jwt `open-webui`: {count} so far are signed with a previous secret"
+            "ollama-gate: jwt `open-webui`: tokens signed with a previous secret so far: {count}"
         );
         lines == [wanted]
     };

@@ -330,7 +330,7 @@ impl Tokens {
             if count.is_power_of_two() {
                 let name = self.issuers.get(token.issuer()).map(|issuer| &issuer.name);
                 let line = format!(
-                    "ollama-gate: jwt `{}`: {count} so far are signed with a previous secret",
+                    "ollama-gate: jwt `{}`: tokens signed with a previous secret so far: {count}",
                     name.map_or("", String::as_str)
                 );
                 self.tell(Level::Info, line);

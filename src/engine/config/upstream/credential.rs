@@ -112,8 +112,8 @@ pub(super) fn drawn(
 /// What is told at the start of a credential that no request will carry.
 pub(in crate::config) fn warning(credential: Option<&OwnCredential>, mode: Mode) -> Option<String> {
     credential.filter(|_| mode == Mode::Report)?;
-    let line = "upstream.credential: is on no request in report mode, where each goes on as it came: the server \
-             in front of Ollama sees what clients send";
+    let line = "upstream.credential: is not sent in report mode, where requests are forwarded unchanged: the server \
+             in front of Ollama receives what clients send";
     Some(line.to_owned())
 }
 

@@ -213,7 +213,10 @@ fn a_call_that_a_tick_cannot_make_is_a_failure_and_tried_again() {
     world.tick();
     world.tick();
     assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
-    assert_eq!(world.lines_with("makes no call to upstream `sso`").len(), 1);
+    assert_eq!(
+        world.lines_with("could not call the upstream `sso`").len(),
+        1
+    );
     world.tick();
     assert_eq!(world.counted("ollama_gate_fetch_failed_total"), 1);
     world.gateway.0.failing.borrow_mut().clear();

@@ -126,7 +126,8 @@ fn a_call_that_cannot_be_made_is_a_failure() {
         .insert("http_call", fails);
     let request = world.ask(&good());
     assert_eq!(request.verdict(), refused(503, "keys_unavailable"));
-    let lines = world.lines_with("the gateway makes no call to upstream `sso` (status 2)");
+    let lines =
+        world.lines_with("could not call the upstream `sso`: host call failed with status 2");
     assert_eq!(lines.len(), 1);
     world.gateway.0.failing.borrow_mut().clear();
     let soon = world.ask(&good());

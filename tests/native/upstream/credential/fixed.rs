@@ -121,7 +121,7 @@ fn in_report_mode_no_request_carries_it_and_a_warning_says_so() {
     let mut reporting = fixed();
     reporting["mode"] = json!("report");
     let world = World::new(&reporting);
-    let warned = world.lines_with("upstream.credential: is on no request in report mode");
+    let warned = world.lines_with("upstream.credential: is not sent in report mode");
     assert_eq!(warned.len(), 1);
     for fields in [
         &[("x-api-key", KEY)][..],
