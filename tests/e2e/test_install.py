@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pty
+import shlex
 import signal
 import socket
 import ssl
@@ -265,6 +266,22 @@ def _answered(program: Path, folder: Path, answers: list[str]) -> tuple[int, str
             os.write(terminal, answer.encode() if answer == "\x03" else f"{answer}\n".encode())
     os.close(terminal)
     return os.waitpid(child, 0)[1], shown
+
+
+def test_from_a_clone_to_a_gate_is_less_than_ten_commands_and_no_editor(program: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    block = text.partition("all of it is")[2].partition("```\n")[2].partition("```")[0]
+    commands = [shlex.split(line.removeprefix("$ ").removeprefix("sudo ")) for line in block.splitlines()]
+    assert len(commands) < 10
+    assert not {"vi", "nano", "ed", "sed", "$EDITOR"} & {word for command in commands for word in command}
+    (init,) = (command[2:] for command in commands if command[:2] == ["ollama-gate", "init"])
+    line = [str(tmp_path / "gate") if word == "/opt/ollama-gate" else word for word in init]
+    keys = made(
+        subprocess.run([program, "--json", "init", *line], cwd=ROOT, capture_output=True, text=True, check=False)
+    )
+    assert list(keys) == ["alice", "bob", "carol"]
+    gate = json.loads((tmp_path / "gate" / "gate.json").read_text())
+    assert [key.get("models") for key in gate["api_keys"]["keys"]] == [None, None, ["llama3.2"]]
 
 
 def client_authority(gate: Path) -> str:

@@ -2,12 +2,13 @@
 
 use crate::document::{Document, Kind, Plugin};
 use crate::environment::EnvironmentOptions;
-use crate::input::{Input, shown, why};
+use crate::input::{Input, MAX_BYTES, shown, why};
 use crate::moment;
 use crate::output::{Failure, Report, Verdict, counted};
 use crate::simulation::{self, Decision, Request};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
+use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -165,15 +166,20 @@ fn body(path: &PathBuf) -> Result<Vec<u8>, Failure> {
         return Ok(Input::read(path)?.text.into_bytes());
     }
     let failed = |error| Failure::new(format!("{} {}", shown(path), why(&error)));
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > crate::input::MAX_BYTES {
-        let most = crate::input::MAX_BYTES >> 20;
+    let file = std::fs::File::open(path).map_err(failed)?;
+    // What has no end has no length either.
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
         return Err(Failure::new(format!(
-            "{} is larger than {most} MiB",
-            shown(path)
+            "{} is larger than {} MiB",
+            shown(path),
+            MAX_BYTES >> 20
         )));
     }
-    std::fs::read(path).map_err(failed)
+    Ok(bytes)
 }
 
 impl Host {

@@ -48,6 +48,11 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<smoke::Report, Failure> {
     let target = Target::read(&options.url)
         .map_err(|error| Failure::new(format!("`{}`: {error}", options.url.escape_debug())))?;
+    if options.ca.is_some() && !target.tls() {
+        return Err(Failure::new(
+            "--ca is for an address with https, and this one shows no certificate",
+        ));
+    }
     let ollama = match &options.ollama_port {
         Some(text) => {
             Own::read(text).map_err(|error| Failure::new(format!("--ollama-port: {error}")))?

@@ -20,8 +20,10 @@ pub(super) fn shown(line: &str) -> Option<String> {
         let what = format!("{} {route}", word("method"));
         let who = match (word("id"), word("subject")) {
             ("", "") => String::new(),
-            ("", subject) => format!("as {subject} ({})", word("credential")),
-            (id, _) => format!("as {id} ({})", word("credential")),
+            ("", who) | (who, _) => match word("credential") {
+                "" => format!("as {who}"),
+                credential => format!("as {who} ({credential})"),
+            },
         };
         let row = format!(
             "{}  {:<34} {what:<32} {who}",
@@ -81,6 +83,12 @@ mod tests {
                 r#"{"gate":"ollama-gate","decision":"denied","status":403,"code":"model_denied","method":"POST","route":"/api/chat","id":"carol","credential":"api_key"}"#,
                 Some(
                     "14:25:11  denied 403 model_denied            POST /api/chat                   as carol (api_key)",
+                ),
+            ),
+            (
+                r#"{"gate":"ollama-gate","decision":"denied","status":401,"code":"expired_key","method":"GET","route":"/api/tags","id":"carol"}"#,
+                Some(
+                    "14:25:11  denied 401 expired_key             GET /api/tags                    as carol",
                 ),
             ),
             (

@@ -81,3 +81,107 @@ fn yaml_that_nests_or_repeats_without_end_is_refused() {
         );
     }
 }
+
+/// Every place of a command line that takes the path of something to read.
+const READERS: [&str; 32] = [
+    "check FILE",
+    "check good.json --env-file FILE",
+    "explain FILE --request GET=/",
+    "explain good.json --requests FILE",
+    "explain good.json --request GET=/ --body FILE",
+    "explain good.json --request GET=/ --jwks a=FILE",
+    "key list FILE",
+    "key new FILE --id a",
+    "key rotate FILE --id a",
+    "key revoke FILE --id a",
+    "token mint --key FILE",
+    "token mint --secret good.json --claims FILE",
+    "token inspect a.b.c --config FILE",
+    "token inspect a.b.c --config good.json --jwks FILE",
+    "jwks show FILE",
+    "render envoy FILE",
+    "import nginx FILE",
+    "import apisix FILE",
+    "import kong FILE",
+    "import oauth2-proxy FILE",
+    "import open-webui FILE",
+    "import litellm FILE",
+    "smoke http://127.0.0.1:1 --key-file FILE",
+    "smoke https://127.0.0.1:1 --ca FILE",
+    "init new --module FILE",
+    "init new --module module.wasm --tls FILE,FILE",
+    "up FILE",
+    "install FILE",
+    "status FILE",
+    "logs FILE",
+    "renew FILE",
+    "man FILE/below",
+];
+
+#[test]
+fn every_command_says_in_one_sentence_what_it_cannot_read_and_writes_nothing() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    folder.write("module.wasm", b"\0asm\x01\0\0\0");
+    let good = r#"{ "api_keys": { "keys": [ { "id": "a", "key": { "env": "KEY" } } ] } }"#;
+    folder.write("good.json", good);
+    folder.write("bytes", b"\xff\xfe \xe9 \"' $(x)");
+    let large = std::fs::File::create(folder.path("large")).unwrap();
+    large.set_len(100 << 20).unwrap();
+    let names = || {
+        let entries = std::fs::read_dir(folder.path("")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    let home = [("XDG_CONFIG_HOME", "/nowhere"), ("PATH", "/nowhere")];
+    for line in READERS {
+        // A body may be any bytes.
+        let body = line.contains("--body");
+        for name in ["folder", "bytes", "large", "no such 'file' \"here\""] {
+            if body && name == "bytes" {
+                continue;
+            }
+            // Only the words of the table are parted by spaces.
+            let words = line.split(' ').map(|word| {
+                let word = word.replace("GET=/", "GET /");
+                word.replace("FILE", name)
+            });
+            let ran = folder.run_with(words, &home, b"");
+            assert_eq!(ran.code, Some(2), "{line} {name}: {ran:?}");
+            assert_eq!(ran.output, "", "{line} {name}: {ran:?}");
+            assert_eq!(ran.error.lines().count(), 1, "{line} {name}: {ran:?}");
+            assert!(!ran.error.contains("panicked"), "{line} {name}: {ran:?}");
+            assert_eq!(names(), before, "{line} {name}");
+        }
+    }
+    assert_eq!(
+        std::fs::read_to_string(folder.path("good.json")).unwrap(),
+        good
+    );
+}
+
+#[test]
+fn what_never_ends_is_read_up_to_the_bound() {
+    let folder = Folder::new();
+    folder.write(
+        "good.json",
+        r#"{ "api_keys": { "keys": [ { "id": "a", "key": { "env": "KEY" } } ] } }"#,
+    );
+    for line in [
+        &["check", "/dev/zero"][..],
+        &[
+            "explain",
+            "good.json",
+            "--request",
+            "GET /",
+            "--body",
+            "/dev/zero",
+        ],
+        &["init", "new", "--module", "/dev/zero"],
+    ] {
+        let ran = folder.run(line);
+        assert!(!ran.sentence().is_empty(), "{line:?}: {ran:?}");
+    }
+}

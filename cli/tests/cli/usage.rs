@@ -10,6 +10,10 @@ fn a_wrong_command_line_is_one_sentence_and_exit_code_2() {
         ("check", "required arguments were not provided: <CONFIG>"),
         ("check a b", "unexpected argument 'b'"),
         ("check a --strcit", "unexpected argument '--strcit'"),
+        (
+            "smoke http://127.0.0.1:1 --ca a",
+            "--ca is for an address with https",
+        ),
     ] {
         let ran = folder.run(words(line));
         assert!(ran.sentence().contains(why), "{line}: {ran:?}");

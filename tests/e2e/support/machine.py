@@ -27,7 +27,7 @@ while [ "$code" = 133 ]; do
 done
 exit "$code"
 """
-BOOT_SECONDS = 90.0
+BOOT_SECONDS = 300.0
 
 
 def missing() -> str | None:
