@@ -24,7 +24,7 @@ DIST = ROOT / "dist"
 MODULES = ("ollama_gate.wasm", "ollama_gate_envoy.wasm")
 WASM = "wasm32-wasip1"
 # What a gateway needs beside the modules, which go to where these files look for them.
-PACKS = ("apisix", "envoy", "envoy-gateway", "examples", "istio", "kong", "scripts/smoke-test.sh", "LICENSE")
+PACKS = ("apisix", "envoy", "envoy-gateway", "examples", "istio", "kong", "LICENSE")
 
 
 def say(text: str) -> None:

@@ -68,7 +68,6 @@ def test_the_packs_are_the_files_of_git_with_the_modules_where_they_look_for_the
     assert {(owner, day, hour) for _, owner, _, day, hour, _ in members} == {("0/0", "1970-01-01", "00:00")}
     modes = {path.removeprefix(f"{NAME}/"): mode for mode, _, _, _, _, path in members}
     assert list(modes) == sorted(modes)
-    assert modes["scripts/smoke-test.sh"] == "-rwxr-xr-x"
     assert modes["kong/kong.yaml"] == modes["dist/ollama_gate.wasm"] == "-rw-r--r--"
     for pack in ("envoy/envoy.yaml", "envoy/tls.yaml", "examples/open-webui.yaml"):
         (module,) = set(re.findall(r"filename: (\S+\.wasm)", (ROOT / pack).read_text(encoding="utf-8")))
