@@ -55,7 +55,7 @@ test-e2e: wasm ## ring 3: a real Envoy and real clients
 	@sh scripts/need.sh promtool prometheus "the check of the counters' names" || [ $$? = 3 ]
 	@sh scripts/need.sh lua5.1 lua5.1 "the run of APISIX's guard" || [ $$? = 3 ]
 	@sh scripts/need.sh systemd-nspawn systemd-container "the run of the service under a real systemd" || [ $$? = 3 ]
-	.venv/bin/python -m pytest tests/e2e
+	.venv/bin/python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
 clients: wasm ## ask by the clients of docs/clients.md, in their newest versions (a quarter of an hour; not in CI)
 	@sh scripts/python-env.sh test

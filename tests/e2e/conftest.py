@@ -32,6 +32,16 @@ def gate(world: World) -> Gate:
     return world.start_gate("shared")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _gates_end_with_their_file(request: pytest.FixtureRequest, world: World) -> Iterator[None]:
+    """Each gate but the shared one ends with the file that started it: a hundred idle ones take memory and time."""
+    # Started now, so that it is not one of this file's; and not an argument, which would make each test use it.
+    request.getfixturevalue("gate")
+    before = world.count()
+    yield
+    world.stop_gates(since=before)
+
+
 @pytest.fixture
 def standin(world: World) -> StandIn:
     """The stand-in Ollama behind every gate."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,10 +56,19 @@ class StandIn:
         )
         line = eventually(lambda: self._child.lines and self._child.lines[0], START_SECONDS, "the stand-in's start")
         self.port = int(line.rpartition(":")[2])
+        self._events: list[dict[str, Any]] = []
+        self._read = 0
+        self._reading = threading.Lock()
 
     def events(self) -> list[dict[str, Any]]:
-        """Out: the log, every line of it."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        """Out: the log, every line of it. Each is read once, for a session writes thousands."""
+        with self._reading, self.log.open("rb") as log:
+            log.seek(self._read)
+            new = log.read()
+            new = new[: new.rfind(b"\n") + 1]
+            self._read += len(new)
+            self._events += [json.loads(line) for line in new.splitlines()]
+            return list(self._events)
 
     def requests(self) -> list[dict[str, Any]]:
         """Out: the requests that reached it."""
@@ -161,10 +171,18 @@ class World:
         """In: a name and a configuration of the gate. Out: a gate with the static pack."""
         return self.start(name, self.pack(plugin=plugin))
 
+    def count(self) -> int:
+        """Out: how many gates were started so far."""
+        return len(self._envoys)
+
+    def stop_gates(self, since: int) -> None:
+        """In: what `count` said before. Ends the gates that were started after it; what they printed stays."""
+        for envoy in self._envoys[since:]:
+            envoy.stop()
+
     def stop(self) -> None:
         """Ends everything."""
-        for envoy in self._envoys:
-            envoy.stop()
+        self.stop_gates(since=0)
         self.standin.stop()
 
     def leaks(self) -> list[str]:
