@@ -90,6 +90,10 @@ class Envoy:
         except (OSError, http.client.HTTPException, ValueError):
             return False
 
+    def admin_port(self) -> int:
+        """Out: the port of the admin interface."""
+        return int(self._admin_file.read_text(encoding="utf-8").strip().rpartition(":")[2])
+
     def admin(self, path: str) -> tuple[int, str]:
         """In: a path of the admin interface. Out: status and body."""
         host, _, port = self._admin_file.read_text(encoding="utf-8").strip().rpartition(":")

@@ -135,8 +135,8 @@ pub use config::{
 pub use cors::ResponseEdit;
 pub use denial::{Denial, Level, Reason};
 pub use exchange::{
-    CHALLENGES, Engine, Excess, Exchange, Fed, HostBody, ListHead, Listing, Mode, Outcome, Ports,
-    Record, Reply, RequestStep, ResponseStep, Rest, Shared, Unread, Watched,
+    CHALLENGES, Ending, Engine, Excess, Exchange, Fed, GAUGES, HostBody, ListHead, Listing, Mode,
+    Outcome, Ports, Record, Reply, RequestStep, ResponseStep, Rest, Shared, Unread, Watched,
 };
 pub use http::{Coding, HeadError, RequestHead, Url};
 pub use identity::Method;

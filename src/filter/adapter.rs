@@ -255,6 +255,7 @@ impl<H: Host> Filter<H> {
             }
         };
         ready.tell_news(&self.host);
+        ready.warn_without_ticks(&self.host);
         if matches!(event, Event::Head) && (flow.is_err() || self.exchange.reads_body()) {
             self.newest = ready.newest(&self.host);
         }

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::{CallToken, Counter, Host, Status, serialize};
+use crate::{CallToken, Counter, Gauge, Host, Status, serialize};
 use ollama_gate_engine::{Call, Level, Reply};
 use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::types::Status as SdkStatus;
@@ -94,6 +94,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_continue_stream(kind: u32) -> u32;
     fn proxy_call_foreign_function(
@@ -122,6 +123,7 @@ const CALL_RESPONSE_BODY: u32 = 4;
 const REQUEST_STREAM: u32 = 0;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const METRIC_COUNTER: u32 = 0;
+const METRIC_GAUGE: u32 = 1;
 const CLOCK_REALTIME: u32 = 0;
 /// Whatever is there is replaced.
 const ANY_VERSION: u32 = 0;
@@ -382,17 +384,22 @@ impl Host for Gateway {
     }
 
     fn define_counter(&self, name: &str) -> Result<Counter, Status> {
-        let mut id = 0;
-        // SAFETY: `name` outlives the call, the out-pointer is valid for it.
-        let status =
-            unsafe { proxy_define_metric(METRIC_COUNTER, name.as_ptr(), name.len(), &mut id) };
-        check(status).map(|()| Counter(id))
+        define_metric(METRIC_COUNTER, name).map(Counter)
     }
 
     fn count(&self, counter: Counter, amount: u64) {
         let amount = i64::try_from(amount).unwrap_or(i64::MAX);
         // SAFETY: no pointer. A counter that does not count is no reason to stop.
         let _ = unsafe { proxy_increment_metric(counter.0, amount) };
+    }
+
+    fn define_gauge(&self, name: &str) -> Result<Gauge, Status> {
+        define_metric(METRIC_GAUGE, name).map(Gauge)
+    }
+
+    fn record(&self, gauge: Gauge, value: u64) {
+        // SAFETY: no pointer. A gauge that shows nothing is no reason to stop.
+        let _ = unsafe { proxy_record_metric(gauge.0, value) };
     }
 
     fn entropy(&self) -> u64 {
@@ -459,6 +466,14 @@ impl Host for Gateway {
         };
         check(status).map(|()| take(data, size))
     }
+}
+
+/// Makes a metric of this kind known. Gives its number.
+fn define_metric(kind: u32, name: &str) -> Result<u32, Status> {
+    let mut id = 0;
+    // SAFETY: `name` outlives the call, the out-pointer is valid for it.
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut id) };
+    check(status).map(|()| id)
 }
 
 /// The number of a status that the SDK gave a name.

@@ -1,7 +1,7 @@
-//! The counters of one configuration.
+//! The counters and gauges of one configuration.
 
-use crate::{Counter, Host};
-use ollama_gate_engine::{Method, Mode, Reason, Record};
+use crate::{Counter, Gauge, Host};
+use ollama_gate_engine::{GAUGES, Method, Mode, Reason, Record};
 use std::cell::Cell;
 
 /// The counters, by what they count. All are empty where the gateway has none.
@@ -18,6 +18,8 @@ pub(crate) struct Counters {
     by_previous_key: Option<Counter>,
     fetched: Option<Counter>,
     fetch_failed: Option<Counter>,
+    /// in the order of [`GAUGES`], each with what it was told to show last
+    gauges: Vec<(Gauge, Cell<Option<u64>>)>,
 }
 
 impl Counters {
@@ -26,10 +28,7 @@ impl Counters {
     /// What was only reported has names of its own. Every name is one of Prometheus as it stands
     /// (`[a-z_]+`, `_total` last), since not every gateway replaces what is none in a name.
     pub(crate) fn define(host: &impl Host, mode: Mode) -> Self {
-        let prefix = match mode {
-            Mode::Enforce => "ollama_gate",
-            Mode::Report => "ollama_gate_report",
-        };
+        let prefix = prefix(mode);
         let define = |name: &str| host.define_counter(&format!("{prefix}_{name}_total"));
         let denied: Result<_, _> = Reason::ALL
             .iter()
@@ -44,6 +43,27 @@ impl Counters {
             by_previous_key: define("key_previous_secret").ok(),
             fetched: define("fetch_succeeded").ok(),
             fetch_failed: define("fetch_failed").ok(),
+            gauges: Vec::new(),
+        }
+    }
+
+    /// Makes the gauges known too, for a gateway on which somebody looks at what they show now and then.
+    pub(crate) fn define_gauges(&mut self, host: &impl Host, mode: Mode) {
+        let prefix = prefix(mode);
+        let all: Result<_, _> = GAUGES
+            .iter()
+            .map(|name| host.define_gauge(&format!("{prefix}_{name}")))
+            .map(|gauge| gauge.map(|gauge| (gauge, Cell::new(None))))
+            .collect();
+        self.gauges = all.unwrap_or_default();
+    }
+
+    /// Tells the gateway what the gauges show that show something else now. `values` are in the order of [`GAUGES`].
+    pub(crate) fn show(&self, host: &impl Host, values: &[u64]) {
+        for ((gauge, shown), value) in self.gauges.iter().zip(values) {
+            if shown.replace(Some(*value)) != Some(*value) {
+                host.record(*gauge, *value);
+            }
         }
     }
 
@@ -95,5 +115,13 @@ impl Counters {
         if let Some(counter) = counter {
             host.count(counter, 1);
         }
+    }
+}
+
+/// What the names of all metrics begin with.
+const fn prefix(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "ollama_gate",
+        Mode::Report => "ollama_gate_report",
     }
 }

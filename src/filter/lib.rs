@@ -85,6 +85,10 @@ pub struct CallToken(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter(pub u32);
 
+/// The handle of a gauge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gauge(pub u32);
+
 /// What the filter asks of its gateway. Every call can fail; none panics.
 ///
 /// Names are lower-case ASCII, values any bytes.
@@ -153,6 +157,10 @@ pub trait Host {
     fn define_counter(&self, name: &str) -> Result<Counter, Status>;
     /// Adds this much.
     fn count(&self, counter: Counter, amount: u64);
+    /// Makes a gauge known.
+    fn define_gauge(&self, name: &str) -> Result<Gauge, Status>;
+    /// Says what it shows from now on.
+    fn record(&self, gauge: Gauge, value: u64);
     /// 64 random bits, for spreading things out; no secret is made of them.
     fn entropy(&self) -> u64;
     /// Asks for ticks, this far apart. To be asked once in a root context: Kong crashes otherwise.

@@ -43,11 +43,18 @@ pub(crate) struct Ready {
     pub(crate) crypto: Proved,
     /// how many ticks have come since the last request
     quiet: Cell<u32>,
+    /// whether ticks look for what ends soon
+    looks_in_ticks: Cell<bool>,
 }
 
 /// For so many ticks after a request, fetches are made in them where a root context does not end with
 /// its configuration: one that nobody asks any more may be one that is no longer in force.
 const ASKED_LATELY: u32 = 10;
+
+/// Where it stands when somebody was last warned of something that ends soon, in seconds since 1970: this, and what it is.
+const WARNED: &str = "ollama_gate.warned.";
+/// No worker warns of what another one has warned of so many seconds ago, or less.
+const DAY: i64 = 24 * 3600;
 
 /// Where the digest of the configuration stands that was loaded last.
 const NEWEST: &str = "ollama_gate.configuration";
@@ -78,6 +85,41 @@ impl Ready {
         let quiet = self.quiet.get();
         self.quiet.set(quiet.saturating_add(1));
         self.capabilities.ends_root_contexts || quiet < ASKED_LATELY
+    }
+
+    /// Warns of what ends soon where no tick does.
+    pub(crate) fn warn_without_ticks(&self, host: &impl Host) {
+        if !self.looks_in_ticks.get()
+            && self.engine.watches()
+            && let Some(now) = HostClock::new(host).wall()
+        {
+            self.warn_of_ends(host, now);
+        }
+    }
+
+    /// Warns of what ends soon, once a day: for all workers together where they share a memory.
+    fn warn_of_ends(&self, host: &impl Host, now: Timestamp) {
+        for ending in self.engine.ending(now) {
+            if self.is_first_to_warn(host, &ending.name, now) {
+                host.log(Level::Warn, &ending.line);
+            }
+        }
+    }
+
+    fn is_first_to_warn(&self, host: &impl Host, name: &str, now: Timestamp) -> bool {
+        if !self.capabilities.shares_data {
+            return true;
+        }
+        let key = [WARNED, name].concat();
+        let stored = host.shared_data(&key).ok().flatten();
+        let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+        let warned = stored.map(Timestamp::from_seconds);
+        if warned.is_some_and(|warned| warned <= now && now.since(warned) < DAY) {
+            return false;
+        }
+        // Who cannot note it warns all the same.
+        let _ = host.set_shared_data(&key, now.seconds().to_string().as_bytes());
+        true
     }
 
     /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
@@ -210,18 +252,28 @@ impl<H: Host + Clone> Root<H> {
             held: HeldBytes::new(configuration.holding.held_limit),
             crypto: Proved::default(),
             quiet: Cell::new(u32::MAX),
-            counters: if capabilities.counters {
-                Counters::define(&self.host, mode)
-            } else {
-                Counters::default()
-            },
+            looks_in_ticks: Cell::new(false),
+            counters: self.counters(capabilities, mode),
         })
+    }
+
+    fn counters(&self, capabilities: Capabilities, mode: Mode) -> Counters {
+        if !capabilities.counters {
+            return Counters::default();
+        }
+        let mut counters = Counters::define(&self.host, mode);
+        if capabilities.ticks {
+            counters.define_gauges(&self.host, mode);
+        }
+        counters
     }
 
     /// Where there is nothing to do in them, or the gateway has none, none are asked for.
     fn ask_for_ticks(&mut self, ready: &Ready) {
         let capabilities = ready.capabilities;
-        if !capabilities.ticks || !(ready.engine.fetches() || capabilities.counts_on_ticks) {
+        let engine = &ready.engine;
+        let has_work = engine.fetches() || engine.watches() || capabilities.counts_on_ticks;
+        if !capabilities.ticks || !has_work {
             return;
         }
         let first = if capabilities.calls_in_first_tick() {
@@ -239,6 +291,7 @@ impl<H: Host + Clone> Root<H> {
                 ready.engine.expect_ticks();
             }
             ready.counters.expect_ticks(capabilities.counts_on_ticks);
+            ready.looks_in_ticks.set(true);
         }
     }
 
@@ -274,6 +327,8 @@ impl<H: Host + Clone> Root<H> {
             for (pending, call) in ready.engine.due(now) {
                 self.send(&ready, pending, &call);
             }
+            ready.warn_of_ends(&self.host, now);
+            ready.counters.show(&self.host, &ready.engine.gauges(now));
         }
         ready.tell_news(&self.host);
     }

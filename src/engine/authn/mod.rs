@@ -106,6 +106,16 @@ impl Authenticators {
         news
     }
 
+    /// The API keys.
+    pub(crate) const fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// The issuers of tokens.
+    pub(crate) const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// The identity behind `presented` in the request with `head`.
     ///
     /// Kinds are tried in a fixed order, the API key first, and the first that proves itself

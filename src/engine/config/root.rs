@@ -12,7 +12,7 @@ use super::{
     filter_lists, hosts, jwt, network, ollama_cli, require, routes, rules, share, upstream, value,
 };
 use crate::authn::api_key::digest;
-use crate::exchange::{Engine, Mode};
+use crate::exchange::{Engine, Mode, Watch};
 use crate::grant::ScopeSet;
 use crate::http::is_visible_ascii;
 use crate::ollama::Scope;
@@ -356,6 +356,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             share_identity: share_identity.unwrap_or_default(),
             filter_lists: filter_lists.unwrap_or_default(),
             decoders: DecoderMemory::default(),
+            watch: Watch::default(),
         },
         host,
         holding,

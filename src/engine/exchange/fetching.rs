@@ -53,6 +53,7 @@ impl Engine {
             tried,
         } = answered
         {
+            self.watch.note_change();
             match &self.upstream.credential {
                 Some(own) if own.is_of(tried) => own.note_change(now),
                 _ => self.authenticators.note_change(tried, now),

@@ -15,6 +15,7 @@ mod request;
 mod response;
 mod share;
 mod states;
+mod watch;
 
 pub use body::{Fed, HostBody};
 pub use list::{ListHead, Listing};
@@ -25,6 +26,8 @@ pub use reply::Reply;
 pub use response::{CHALLENGES, ResponseStep};
 pub use share::Shared;
 pub use states::{Excess, Exchange, Outcome, Ports, RequestStep, Rest, Unread};
+pub(crate) use watch::Watch;
+pub use watch::{Ending, GAUGES};
 
 use crate::authn::{Anonymous, Authenticators, Requirement};
 use crate::cors::Cors;
@@ -79,6 +82,8 @@ pub struct Engine {
     pub(crate) filter_lists: bool,
     /// what reads compressed bodies
     pub(crate) decoders: DecoderMemory,
+    /// what grows old
+    pub(crate) watch: Watch,
 }
 
 impl Engine {

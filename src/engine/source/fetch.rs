@@ -91,6 +91,8 @@ pub(crate) struct Source<D: Document> {
 #[derive(Debug)]
 struct State<V> {
     held: Option<Held<V>>,
+    /// when the server last said what it is
+    last_had: Option<Timestamp>,
     /// after how many seconds ticks fetch what is held anew
     renewed_after: i64,
     begun: PerSecond,
@@ -114,6 +116,7 @@ impl<D: Document> Source<D> {
             in_flight: InFlight::default(),
             state: RefCell::new(State {
                 held: None,
+                last_had: None,
                 renewed_after: 0,
                 begun: PerSecond::default(),
                 count: 0,
@@ -135,6 +138,16 @@ impl<D: Document> Source<D> {
     /// For how many seconds the server is left alone at `now`, at least one.
     pub(crate) fn seconds_to_wait(&self, now: Timestamp) -> i64 {
         self.state.borrow().retry.left(now).unwrap_or(1)
+    }
+
+    /// When the server last said what the document is, or that it has not changed.
+    pub(crate) fn last_had(&self) -> Option<Timestamp> {
+        self.state.borrow().last_had
+    }
+
+    /// Whether the last fetch failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.state.borrow().retry.has_failed()
     }
 
     /// The moment from which what is held is used no longer, unless it is fetched anew.
@@ -338,6 +351,7 @@ impl<D: Document> Source<D> {
         };
         state.renewed_after = self.renewed_after(held.lifetime, &mut state.jitter);
         state.held = Some(held);
+        state.last_had = Some(now);
         if fetch.is_look {
             state.looks.answered(now);
         }

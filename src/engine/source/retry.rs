@@ -142,9 +142,14 @@ impl RetryDelay {
         seconds
     }
 
+    /// Whether it has failed since it last answered.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// It answered. Gives whether it had failed before.
     pub(crate) fn succeeded(&mut self) -> bool {
-        let had_failed = self.failures > 0;
+        let had_failed = self.has_failed();
         *self = Self::default();
         had_failed
     }

@@ -4,3 +4,4 @@ mod adapter;
 mod linger;
 mod log_fields;
 mod records;
+mod watch;

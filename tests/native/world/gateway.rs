@@ -1,6 +1,6 @@
 //! The world's gateway: a host in memory that remembers what it was asked and told.
 
-use ollama_gate::{CallToken, Counter, Host, Status, serialize};
+use ollama_gate::{CallToken, Counter, Gauge, Host, Status, serialize};
 use ollama_gate_engine::{Call, Level, Reply};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub replies: RefCell<Vec<Reply>>,
     pub lines: RefCell<Vec<(Level, String)>>,
     pub counters: RefCell<Vec<(String, u64)>>,
+    /// by name, with what each was told to show
+    pub gauges: RefCell<Vec<(String, Option<u64>)>>,
     pub calls: RefCell<Vec<&'static str>>,
     pub http_calls: RefCell<Vec<Call>>,
     pub answer: RefCell<Option<(u16, Vec<u8>)>>,
@@ -264,6 +266,18 @@ impl Host for Gateway {
     fn count(&self, counter: Counter, amount: u64) {
         let _ = self.0.call("count");
         self.0.counters.borrow_mut()[counter.0 as usize].1 += amount;
+    }
+
+    fn define_gauge(&self, name: &str) -> Result<Gauge, Status> {
+        self.0.call("define_gauge")?;
+        let mut gauges = self.0.gauges.borrow_mut();
+        gauges.push((name.to_owned(), None));
+        Ok(Gauge(u32::try_from(gauges.len() - 1).unwrap()))
+    }
+
+    fn record(&self, gauge: Gauge, value: u64) {
+        let _ = self.0.call("record");
+        self.0.gauges.borrow_mut()[gauge.0 as usize].1 = Some(value);
     }
 
     fn entropy(&self) -> u64 {

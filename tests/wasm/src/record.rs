@@ -100,7 +100,7 @@ pub struct Record {
     pub stderr: String,
     /// The HTTP calls that were sent.
     pub fetches: Vec<Call>,
-    /// Counters by name and what was added.
+    /// Counters by name and what was added, gauges and what they show.
     pub metrics: BTreeMap<String, i64>,
     /// How many instructions were executed.
     pub fuel: u64,

@@ -4,12 +4,14 @@
 //! [`KeyRing`]. A set is never changed: another document makes another set, which takes its place whole.
 
 mod document;
+mod ends;
 mod envelope;
 mod history;
 mod record;
 mod set;
 
 pub(crate) use document::{DocumentRules, KeyDocument, ReadRecord, Roster};
+pub(crate) use ends::{EndingKey, KeysSeen, SOON};
 pub(crate) use envelope::Envelope;
 pub(crate) use record::{ApiKey, KeyDigest, KeySecret, NewKey};
 pub(crate) use set::{KeySet, Taken};
@@ -18,6 +20,7 @@ use super::cache::Cache;
 use crate::denial::{Denial, Reason};
 use crate::source::{Cached, News, NotFetched, Refusal, SourceHandle, Tried, Why};
 use crate::time::{Clock, Timestamp};
+use ends::KeyEnds;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -34,6 +37,7 @@ pub fn digest(key: &[u8]) -> KeyDigest {
 #[derive(Debug)]
 pub(crate) struct KeyRing {
     configured: Rc<KeySet>,
+    configured_ends: KeyEnds,
     sources: Vec<KeySource>,
     /// good keys that came a while ago, so that no digest is computed each time
     recent: RefCell<Cache<Rc<KeySecret>>>,
@@ -46,6 +50,7 @@ struct KeySource {
     name: Rc<str>,
     document: SourceHandle<KeyDocument>,
     keys: RefCell<Option<Rc<KeySet>>>,
+    ends: RefCell<KeyEnds>,
     /// how often these have changed
     generation: Cell<u64>,
 }
@@ -60,6 +65,7 @@ impl KeyRing {
     /// Of the keys of the configuration.
     pub(crate) fn new(configured: Rc<KeySet>) -> Self {
         Self {
+            configured_ends: KeyEnds::of(configured.keys()),
             configured,
             sources: Vec::new(),
             recent: RefCell::new(Cache::new(RECENT)),
@@ -73,6 +79,7 @@ impl KeyRing {
             name,
             document,
             keys: RefCell::default(),
+            ends: RefCell::default(),
             generation: Cell::new(0),
         });
     }
@@ -139,6 +146,64 @@ impl KeyRing {
     /// What there is to log since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<News> {
         self.news.take()
+    }
+
+    /// Whether a key may end, now or with another document.
+    pub(crate) fn ends(&self) -> bool {
+        self.fetches() || !self.configured_ends.is_empty()
+    }
+
+    /// What is known of all keys at `now`.
+    pub(crate) fn seen(&self, now: Timestamp) -> KeysSeen {
+        let mut seen = KeysSeen::default();
+        let mut add = |ends: &KeyEnds| {
+            let next = ends.ahead(now).first().map(|(end, _)| *end);
+            seen.next_end = seen.next_end.into_iter().chain(next).min();
+            seen.ending_soon = seen.ending_soon.saturating_add(ends.soon(now).len());
+        };
+        add(&self.configured_ends);
+        for source in &self.sources {
+            add(&source.ends.borrow());
+        }
+        let generations = self.sources.iter().map(|source| source.generation.get());
+        seen.generation = generations.fold(0, u64::saturating_add);
+        seen
+    }
+
+    /// Up to `max` of the keys that end soon after `now`, the next one first.
+    pub(crate) fn ending(&self, now: Timestamp, max: usize) -> Vec<EndingKey> {
+        let ends: Vec<_> = self
+            .sources
+            .iter()
+            .map(|source| source.ends.borrow())
+            .collect();
+        let names = self.sources.iter().map(|source| Some(&source.name));
+        let sets = ends.iter().map(|ends| ends.soon(now)).zip(names);
+        let mut sets: Vec<_> = sets
+            .chain([(self.configured_ends.soon(now), None)])
+            .collect();
+        let mut ending = Vec::new();
+        while ending.len() < max {
+            let with_any = sets.iter_mut().filter(|(set, _)| !set.is_empty());
+            let next = with_any.min_by_key(|(set, _)| set.first().map(|(end, _)| *end));
+            let Some((set, source)) = next else { break };
+            let Some(((end, id), others)) = set.split_first() else {
+                break;
+            };
+            ending.push(EndingKey {
+                end: *end,
+                id: Rc::clone(id),
+                source: source.map(Rc::clone),
+            });
+            *set = others;
+        }
+        ending
+    }
+
+    /// For each document, when it was last had.
+    pub(crate) fn last_had(&self) -> impl Iterator<Item = Option<Timestamp>> {
+        let sources = self.sources.iter();
+        sources.map(|source| source.document.source().last_had())
     }
 
     #[inline(never)] // hardly ever, for a key that comes again
@@ -248,6 +313,7 @@ impl KeySource {
             before.give_way_to(&next);
         }
         self.generation.set(self.generation.get().saturating_add(1));
+        self.ends.replace(KeyEnds::of(next.keys()));
         self.document.source().document().is_held(&next);
         Some(history::change(
             &self.name,

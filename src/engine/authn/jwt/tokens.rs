@@ -344,6 +344,14 @@ impl Tokens {
         self.news.take()
     }
 
+    /// For each issuer whose keys are fetched, when they were last had.
+    pub(crate) fn last_had(&self) -> impl Iterator<Item = Option<Timestamp>> {
+        self.issuers.iter().filter_map(|issuer| match &issuer.keys {
+            Keys::Remote(remote) => Some(remote.keys.source().last_had()),
+            Keys::Secrets(_) | Keys::Public(_) => None,
+        })
+    }
+
     fn tell(&self, level: Level, line: String) {
         self.news.borrow_mut().push(News { level, line });
     }

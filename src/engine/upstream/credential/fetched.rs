@@ -1,6 +1,7 @@
 //! A credential that a server keeps or issues: what is held of it, when it is fetched, and what is told of it.
 
-use super::document::CredentialDocument;
+use super::document::{CredentialDocument, Kind};
+use crate::authn::api_key::SOON;
 use crate::authn::jwt::HmacKey;
 use crate::denial::{Denial, Level, Reason};
 use crate::json::ObjectWriter;
@@ -29,6 +30,10 @@ pub(super) struct Fetched {
     generation: Cell<u64>,
     /// whether Ollama's front has refused it since it was fetched
     doubted: Cell<bool>,
+    /// when the last one ends that was held
+    end: Cell<Option<Timestamp>>,
+    /// for how many seconds the one that is held was good when it came
+    good_for: Cell<i64>,
     news: RefCell<Vec<News>>,
 }
 
@@ -38,6 +43,8 @@ impl Fetched {
             source,
             generation: Cell::new(0),
             doubted: Cell::new(false),
+            end: Cell::new(None),
+            good_for: Cell::new(0),
             news: RefCell::default(),
         }
     }
@@ -152,13 +159,40 @@ impl Fetched {
         if let Some(fingerprint) = fingerprint {
             line.text("fingerprint", &fingerprint);
         }
-        if let Some(end) = self.source.source().used_until() {
+        if let Some(end) = self.end() {
+            self.good_for.set(end.since(now));
             line.display("expires_at", end);
         }
         self.news.borrow_mut().push(News {
             level: Level::Info,
             line: line.finish(),
         });
+    }
+
+    /// When the last one ends, or has ended, that was held.
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        let held = self.source.source().used_until();
+        self.end.set(held.or(self.end.get()));
+        self.end.get()
+    }
+
+    /// When it ends, if no other comes although it is time, or if who keeps it has not replaced it in the last tenth
+    /// of its time.
+    pub(super) fn ending(&self, now: Timestamp) -> Option<Timestamp> {
+        let source = self.source.source();
+        let is_stale = match source.held(now) {
+            Cached::Fresh(_) => false,
+            Cached::Stale(_) => true,
+            Cached::Nothing => return None,
+        };
+        let end = self.end()?;
+        let is_kept = matches!(source.document().kind, Kind::Text(_));
+        let is_late = is_kept && end.since(now) <= SOON.min(self.good_for.get() / 10);
+        (is_late || (is_stale && source.is_failing())).then_some(end)
+    }
+
+    pub(super) fn last_had(&self) -> Option<Timestamp> {
+        self.source.source().last_had()
     }
 
     pub(super) fn take_news(&self) -> Vec<News> {

@@ -13,11 +13,13 @@ pub(crate) use text::{Expiry, TextSource};
 pub(crate) use value::MAX_VALUE_BYTES;
 
 use super::Edit;
+use crate::authn::api_key::SOON;
 use crate::secret::Secret;
 use crate::source::{Call, News, Pending, Refusal, SourceHandle, Tried};
 use crate::time::Timestamp;
 use fetched::Fetched;
 use std::borrow::Cow;
+use value::expiry_of_jwt;
 
 /// The credential, and the header in which it goes.
 #[derive(Debug)]
@@ -30,8 +32,8 @@ pub(crate) struct OwnCredential {
 /// Where its value comes from.
 #[derive(Debug)]
 enum Value {
-    /// the configuration: the whole value of the header
-    Fixed(Secret<String>),
+    /// the configuration: the whole value of the header, and when it ends if it is a JWT that says so
+    Fixed(Secret<String>, Option<Timestamp>),
     /// a server
     Fetched(Box<Fetched>),
 }
@@ -49,7 +51,7 @@ impl OwnCredential {
         let value = [prefix, secret.expose()].concat();
         Self {
             header,
-            value: Value::Fixed(Secret::new(value)),
+            value: Value::Fixed(Secret::new(value), expiry_of_jwt(secret.expose())),
         }
     }
 
@@ -72,7 +74,7 @@ impl OwnCredential {
     /// There is none that is good, or it has to be fetched first.
     pub(crate) fn field(&self, asker: Asker<'_>) -> Result<OwnField<'_>, Refusal> {
         let value = match &self.value {
-            Value::Fixed(value) => value.expose().as_str().into(),
+            Value::Fixed(value, _) => value.expose().as_str().into(),
             Value::Fetched(fetched) => fetched.value(asker)?.expose().clone().into(),
         };
         let name = &self.header;
@@ -81,7 +83,7 @@ impl OwnCredential {
 
     fn source(&self) -> Option<&Fetched> {
         match &self.value {
-            Value::Fixed(_) => None,
+            Value::Fixed(..) => None,
             Value::Fetched(fetched) => Some(fetched),
         }
     }
@@ -129,6 +131,32 @@ impl OwnCredential {
         if let Some(fetched) = self.source() {
             fetched.note_change(now);
         }
+    }
+
+    /// Whether it may end.
+    pub(crate) const fn ends(&self) -> bool {
+        !matches!(self.value, Value::Fixed(_, None))
+    }
+
+    /// When it ends, or has ended.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        match &self.value {
+            Value::Fixed(_, end) => *end,
+            Value::Fetched(fetched) => fetched.end(),
+        }
+    }
+
+    /// When it ends, if that is soon after `now`, and nothing has come that will take its place.
+    pub(crate) fn ending(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.value {
+            Value::Fixed(_, end) => end.filter(|end| *end > now && end.since(now) <= SOON),
+            Value::Fetched(fetched) => fetched.ending(now),
+        }
+    }
+
+    /// When it was last fetched, if it is, and if it was.
+    pub(crate) fn last_had(&self) -> Option<Option<Timestamp>> {
+        self.source().map(Fetched::last_had)
     }
 
     /// What there is to log since this was asked last.

@@ -164,7 +164,12 @@ fn link_metrics(linker: &mut Linker<World>) -> Result<(), Error> {
                     match world.metric_names.get(id as u32 as usize).cloned() {
                         Some(metric) => {
                             world.about(metric.as_bytes());
-                            *world.record.metrics.entry(metric).or_default() += by;
+                            let shown = world.record.metrics.entry(metric).or_default();
+                            if name == "proxy_record_metric" {
+                                *shown = by;
+                            } else {
+                                *shown += by;
+                            }
                             Ok(status::OK)
                         }
                         None => Ok(status::NOT_FOUND),

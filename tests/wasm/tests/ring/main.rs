@@ -46,3 +46,4 @@ mod targets;
 mod tokens;
 mod upstream;
 mod waiting;
+mod watch;

@@ -39,6 +39,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("tokens", include_str!("tokens.rs")),
     ("upstream", include_str!("upstream.rs")),
     ("waiting", include_str!("waiting.rs")),
+    ("watch", include_str!("watch.rs")),
 ];
 
 /// The modules whose every test is a scenario, unless it is [`NOT_COMPARED`].
@@ -61,6 +62,7 @@ const SCENARIO_MODULES: &[&str] = &[
     "tokens",
     "upstream",
     "waiting",
+    "watch",
 ];
 
 /// Scenarios that cannot be laid side by side, and why. They run on each
@@ -73,6 +75,10 @@ const NOT_COMPARED: &[(&str, &str)] = &[
     (
         "key_sources::an_unchanged_document_is_known_by_its_validator",
         "about who fetches: ticks, or a request on APISIX and Kong",
+    ),
+    (
+        "watch::a_key_that_ends_soon_is_shown_and_warned_of_by_what_the_gateway_has",
+        "about who looks: ticks, or a request on APISIX",
     ),
     (
         "basic::a_login_that_is_known_is_not_hashed_again",
