@@ -1,7 +1,7 @@
 //! `key`: makes API keys, and keeps their records in the plugin JSON.
 
 use crate::input::{Input, shown};
-use crate::keys::edit::{Span, spans, with_key, with_member, without_item};
+use crate::keys::edit::{Span, replaced, spans, with_key, with_member, without_item};
 use crate::keys::store::{self, Store};
 use crate::keys::{self, Shape};
 use crate::moment;
@@ -80,7 +80,7 @@ struct List {
 
 /// Gives a key a new secret; the old one is valid for a while longer
 ///
-/// The new record keeps the id. The old one is renamed to ID-until-DATE, keeps its subject, and ends.
+/// The record keeps its id, its rights and its place. The old secret moves into its `previous`, with its end.
 #[derive(Debug, clap::Args)]
 struct Rotate {
     /// The plugin JSON
@@ -266,39 +266,26 @@ fn rotate(options: &Rotate) -> Result<Box<dyn Report>, Failure> {
         .ok_or_else(|| unusual(&options.file))?;
     let old = store.text.get(item.range.clone()).unwrap_or_default();
     let old: Map<String, Value> = serde_json::from_str(old).map_err(|_| unusual(&options.file))?;
+    let now = moment::now();
+    let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
+    let previous = previous(&old, now, now.saturating_add(grace));
+    let note = match previous.last().and_then(|last| last.get("until")?.as_str()) {
+        Some(until) => format!("The old secret is valid until {until}."),
+        None => "The old secret is not valid any more.".to_owned(),
+    };
     let key = keys::draw()?;
-    let mut new = old.clone();
-    for name in ["key", "not_before", "danger_allow_placeholder_secret"] {
+    let mut new = old;
+    for name in ["key", "not_before", "previous"] {
         new.remove(name);
     }
     new.insert("sha256".into(), json!(keys::digest(&key)));
+    if !previous.is_empty() {
+        new.insert("previous".into(), Value::Array(previous));
+    }
     new.insert("expires_at".into(), json!(options.end.written()));
-    let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
-    let end = moment::now().saturating_add(grace);
-    // A key that ends earlier still does.
-    let earlier = old
-        .get("expires_at")
-        .and_then(Value::as_str)
-        .and_then(|end| moment::read(end).ok());
-    let end = moment::written(earlier.map_or(end, |earlier| earlier.min(end)));
-    let renamed = format!("{}-until-{}", options.id, end.replace(':', ""));
-    let subject = old
-        .get("subject")
-        .cloned()
-        .unwrap_or_else(|| json!(options.id));
-    let edited = edit_old(
-        &store.text,
-        place,
-        &[
-            ("id", json!(renamed)),
-            ("subject", subject),
-            ("expires_at", json!(end)),
-        ],
-    );
     let record = Value::Object(new);
-    let text = edited.and_then(|text| with_key(&text, &record.to_string()));
+    let text = replaced(&store.text, item.range.clone(), &record.to_string());
     store.replace(&text.ok_or_else(|| unusual(&options.file))?)?;
-    let note = format!("The old secret is `{renamed}` now, and valid until {end}.");
     Ok(Box::new(Changed {
         key: Some(key),
         record: Some(record),
@@ -307,19 +294,41 @@ fn rotate(options: &Rotate) -> Result<Box<dyn Report>, Failure> {
     }))
 }
 
-/// `text` with these members of its key number `place`.
-fn edit_old(text: &str, place: usize, members: &[(&str, Value)]) -> Option<String> {
-    let mut text = text.to_owned();
-    for (name, value) in members {
-        let root = spans(&text)?;
-        let item = root
-            .member("api_keys")?
-            .member("keys")?
-            .items()
-            .get(place)?;
-        text = with_member(&text, item, name, &value.to_string())?;
+/// The `previous` of a key whose record was `old`: what still counts of its own, and its secret until `end`, or as
+/// long as the key itself counted.
+fn previous(old: &Map<String, Value>, now: i64, end: i64) -> Vec<Value> {
+    let time =
+        |record: &Map<String, Value>, name: &str| moment::read(record.get(name)?.as_str()?).ok();
+    let end = time(old, "expires_at").map_or(end, |own| own.min(end));
+    let mut secret = Map::new();
+    for name in ["sha256", "key"] {
+        if let Some(value) = old.get(name) {
+            secret.insert(name.into(), value.clone());
+        }
     }
-    Some(text)
+    secret.insert("until".into(), json!(moment::written(end)));
+    let is_valid = time(old, "not_before").is_none_or(|start| start <= now);
+    let items = old.get("previous").and_then(Value::as_array);
+    let items = items.into_iter().flatten().filter_map(Value::as_object);
+    let mut all: Vec<_> = items
+        .filter(|item| time(item, "until").is_none_or(|until| until > now))
+        .map(|item| Value::Object(item.clone()))
+        .collect();
+    if is_valid && end > now {
+        all.push(Value::Object(secret));
+    }
+    all
+}
+
+/// The ends of the old secrets of `record` that still count.
+fn old_secrets_until(record: &Value, now: i64) -> Vec<&str> {
+    let items = record.get("previous").and_then(Value::as_array);
+    let ends = items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.get("until")?.as_str());
+    ends.filter(|end| moment::read(end).is_ok_and(|end| end > now))
+        .collect()
 }
 
 /// The keys of a file.
@@ -342,6 +351,7 @@ fn list(options: &List) -> Result<Box<dyn Report>, Failure> {
         json!({
             "id": field("id"), "subject": record.get("subject").unwrap_or(&field("id")), "scopes": field("scopes"),
             "models": field("models"), "expires_at": field("expires_at"), "state": state,
+            "old_secrets_until": old_secrets_until(record, now),
         })
     };
     Ok(Box::new(Listed(
@@ -363,7 +373,7 @@ impl Report for Listed {
                 None => none.to_owned(),
             };
             text.push_str(&format!(
-                "{}  {}  of {}  may {}  models {}  until {}\n",
+                "{}  {}  of {}  may {}  models {}  until {}",
                 word("id"),
                 word("state"),
                 word("subject"),
@@ -371,6 +381,11 @@ impl Report for Listed {
                 words("models", "all"),
                 word("expires_at")
             ));
+            let old = words("old_secrets_until", "");
+            if !old.is_empty() {
+                text.push_str(&format!("  old secret until {old}"));
+            }
+            text.push('\n');
         }
         if text.is_empty() {
             text.push_str("no keys\n");

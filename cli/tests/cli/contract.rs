@@ -113,7 +113,7 @@ fn the_json_of_what_makes_or_changes_is_as_recorded() {
         (
             "key-rotate",
             &["key", "rotate", "empty.json", "--id", "ci"],
-            &["key", "sha256", "expires_at", "note"],
+            &["key", "sha256", "expires_at", "until", "note"],
         ),
         (
             "key-revoke",

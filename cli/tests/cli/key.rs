@@ -155,27 +155,29 @@ fn a_rotated_key_has_two_secrets_until_the_grace_is_over() {
     let ran = folder.run(words("key rotate gate.json --id alice --grace 24h --json"));
     let new = key_of(&ran);
     assert_ne!(old, new);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let record = ran.json()["record"].clone();
+    let previous = record["previous"].as_array().unwrap();
+    assert_eq!((&record["id"], previous.len()), (&json!("alice"), 1));
+    let end = previous[0]["until"].as_str().unwrap().to_owned();
+    assert!(
+        ran.json()["note"].as_str().unwrap().contains(&end),
+        "{ran:?}"
+    );
     let listed = folder.run(words("key list gate.json --json")).json();
-    let ids: Vec<_> = listed["keys"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|key| key["id"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!((ids.len(), ids[1].as_str()), (2, "alice"));
-    assert!(ids[0].starts_with("alice-until-"), "{ids:?}");
-    let end = listed["keys"][0]["expires_at"].as_str().unwrap().to_owned();
-    assert!(now > 0 && end.ends_with('Z'), "{end}");
+    let keys = listed["keys"].as_array().unwrap();
+    assert_eq!((keys.len(), &keys[0]["id"]), (1, &json!("alice")));
+    assert_eq!(keys[0]["old_secrets_until"], json!([end]));
+    let shown = folder.run(words("key list gate.json"));
+    assert!(
+        shown.output.contains(&format!("old secret until {end}")),
+        "{shown:?}"
+    );
     let today = "2026-11-27T00:00:00Z";
     for key in [&old, &new] {
         let report = explain(&folder, key, "GET /api/tags", today);
         assert_eq!(
-            (&report["decision"], &report["subject"]),
-            (&json!("allowed"), &json!("alice")),
+            (&report["decision"], &report["id"], &report["subject"]),
+            (&json!("allowed"), &json!("alice"), &json!("alice")),
             "{report}"
         );
     }
@@ -184,6 +186,69 @@ fn a_rotated_key_has_two_secrets_until_the_grace_is_over() {
         "expired_key"
     );
     assert_eq!(explain(&folder, &new, "GET /api/tags", &end)["id"], "alice");
+    // Rotated again at once, it has three.
+    let newest = key_of(&folder.run(words("key rotate gate.json --id alice --grace 1h --json")));
+    for key in [&old, &new, &newest] {
+        let report = explain(&folder, key, "GET /api/tags", today);
+        assert_eq!(report["decision"], "allowed", "{report}");
+    }
+}
+
+#[test]
+fn a_rotated_key_keeps_its_record_and_loses_what_counts_no_more() {
+    let folder = Folder::new();
+    let digest = |part: &str| part.repeat(16);
+    for (members, kept) in [
+        // The secret of the environment stays there.
+        (
+            json!({ "key": { "env": "ALICE" } }),
+            vec![json!({ "env": "ALICE" })],
+        ),
+        // What ends before the grace does ends then, and what has ended counts no more.
+        (
+            json!({ "sha256": digest("5f2c"), "expires_at": "2020-01-01T00:00:00Z" }),
+            vec![],
+        ),
+        (
+            json!({ "sha256": digest("5f2c"), "not_before": "2100-01-01T00:00:00Z" }),
+            vec![],
+        ),
+        (
+            json!({ "key": { "env": "ALICE" }, "previous": [
+                { "key": { "env": "OLDER" }, "until": "2100-01-01T00:00:00Z" },
+                { "key": { "env": "OLDEST" }, "until": "2020-01-01T00:00:00Z" },
+            ] }),
+            vec![json!({ "env": "OLDER" }), json!({ "env": "ALICE" })],
+        ),
+    ] {
+        let mut record =
+            json!({ "id": "alice", "scopes": ["read"], "labels": { "team": "search" } });
+        for (name, value) in members.as_object().unwrap() {
+            record[name] = value.clone();
+        }
+        let all = json!({ "hosts": ["gate.example"], "api_keys": { "keys": [record, { "id": "bob", "key": { "env": "BOB" } }] } });
+        folder.write("gate.json", all.to_string());
+        let ran = folder.run(words("key rotate gate.json --id alice --json"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let text = std::fs::read_to_string(folder.path("gate.json")).unwrap();
+        let after: Value = serde_json::from_str(&text).unwrap();
+        let keys = after["api_keys"]["keys"].as_array().unwrap();
+        assert_eq!(
+            (&keys[0]["id"], &keys[1]["id"]),
+            (&json!("alice"), &json!("bob"))
+        );
+        assert_eq!(
+            (&keys[0]["scopes"], &keys[0]["labels"]["team"]),
+            (&json!(["read"]), &json!("search"))
+        );
+        assert!(
+            keys[0].get("key").is_none() && keys[0].get("not_before").is_none(),
+            "{text}"
+        );
+        let previous = keys[0]["previous"].as_array().cloned().unwrap_or_default();
+        let secrets: Vec<_> = previous.iter().map(|item| item["key"].clone()).collect();
+        assert_eq!(secrets, kept, "{text}");
+    }
 }
 
 #[test]
