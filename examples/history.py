@@ -1,11 +1,13 @@
-"""Which keys were in force when, read from the log of a gate that fetches its keys.
+"""Which keys were in force when, and which credential for Ollama's front, read from the log of a gate that fetches them.
 
     python3 examples/history.py gateway.log             every change: time, source, id, what became of it
-    python3 examples/history.py gateway.log --at TIME   the keys that were in force then, as TIME in the first form
+    python3 examples/history.py gateway.log --at TIME   what was in force then, as TIME in the first form
 
-Reads the lines `keys_changed` (docs/key-sources.md) of one run of the gateway, wherever they stand in a line of its log.
-Workers see each change by themselves; of the same change, known by document, generation and fingerprint, the first
-counts.
+Reads the lines `keys_changed` (docs/key-sources.md) and `upstream_credential_changed` (docs/upstream-credential.md) of one run
+of the gateway, wherever they stand in a line of its log. Workers see each change of a document by themselves; of the same
+change, known by document, generation and fingerprint, the first counts. The source of the credential is
+`upstream.credential`, and its id the fingerprint: workers that have a token issued each have one of their own, and a credential is
+in force until its end.
 """
 
 from __future__ import annotations
@@ -17,27 +19,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-BEGIN = '{"gate":"ollama-gate","event":"keys_changed"'
+BEGIN = '{"gate":"ollama-gate","event":"'
+CREDENTIAL = "upstream.credential"
 
 
 def changes(text: str) -> Iterator[dict[str, Any]]:
-    """In: a log. Out: each change of a document, told once, in the order in which they were seen."""
-    seen: set[tuple[str, int, str]] = set()
+    """In: a log. Out: each change of a document or of the credential, told once, in the order in which they were seen."""
+    seen: set[tuple[str, str, str]] = set()
     for line in text.splitlines():
         start = line.find(BEGIN)
         if start < 0:
             continue
         change, _ = json.JSONDecoder().raw_decode(line[start:])
-        which = (change["source"], change["generation"], change["fingerprint"])
-        if which not in seen:
+        if change["event"] == "upstream_credential_changed":
+            # One of fewer than 32 bytes has no fingerprint, by which it could be guessed.
+            change = {"source": CREDENTIAL, "fingerprint": "(short)", **change}
+            which = (CREDENTIAL, "", change["fingerprint"])
+        elif change["event"] == "keys_changed":
+            which = (change["source"], str(change["generation"]), change["fingerprint"])
+        else:
+            continue
+        if which not in seen or change["fingerprint"] == "(short)":
             seen.add(which)
             yield change
 
 
 def rows(text: str) -> Iterator[tuple[str, str, str, str]]:
-    """In: a log. Out: time, source, id, and whether it was added, changed or removed."""
+    """In: a log. Out: time, source, id, and whether it was added, changed or removed, or until when it is good."""
     known: dict[str, set[str]] = {}
     for change in changes(text):
+        if change["source"] == CREDENTIAL:
+            end = f"until {change['expires_at']}" if "expires_at" in change else "added"
+            yield change["effective"], CREDENTIAL, change["fingerprint"], end
+            continue
         keys = known.setdefault(change["source"], set())
         for name, what in (("added", "added"), ("changed", "changed"), ("removed", "removed")):
             for key in change[name]:
@@ -48,11 +62,12 @@ def rows(text: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def in_force(text: str, moment: str) -> list[tuple[str, str]]:
-    """In: a log and a time. Out: source and id of each key that was in force then."""
+    """In: a log and a time. Out: source and id of what was in force then."""
     found: set[tuple[str, str]] = set()
     for effective, source, key, what in rows(text):
         if effective <= moment:
-            (found.discard if what == "removed" else found.add)((source, key))
+            is_over = what == "removed" or (what.startswith("until ") and what.removeprefix("until ") <= moment)
+            (found.discard if is_over else found.add)((source, key))
     return sorted(found)
 
 
