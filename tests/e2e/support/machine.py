@@ -18,6 +18,8 @@ mkdir "$0/upper" "$0/work" "$0/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" "$0/root"
 rm -f "$0/root/etc/machine-id" "$0/root/run/systemd/system"
 : > "$0/root/etc/machine-id"
+# No service of this machine: it would find its port taken, and the other would never be up.
+rm -f "$0/root/etc/systemd/system/multi-user.target.wants/"*
 code=133
 # With --keep-unit, 133 says that it wants to be booted again.
 while [ "$code" = 133 ]; do
@@ -27,7 +29,7 @@ while [ "$code" = 133 ]; do
 done
 exit "$code"
 """
-BOOT_SECONDS = 300.0
+BOOT_SECONDS = 120.0
 
 
 def missing() -> str | None:
