@@ -19,9 +19,14 @@ dist: ## build the artefacts of a release into dist/ollama-gate-VERSION/
 dist-check: ## build them in two clean clones and compare every byte (two builds from nothing)
 	@python3 scripts/artefacts_check.py
 
+# Without Rust: one sentence, and not what the shell says.
+NEED_CARGO = @command -v cargo >/dev/null 2>&1 || { \
+	echo "make $@: there is no cargo here: install Rust 1.89 or later (https://rustup.rs)" >&2; exit 2; }
+
 run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentials
 	@sh scripts/python-env.sh run
 	@sh scripts/wasm.sh
+	$(NEED_CARGO)
 	@cargo build --locked -p ollama-gate-cli
 	@.venv/bin/python scripts/run.py
 
@@ -29,6 +34,7 @@ run: ## lock Ollama behind a real Envoy on 127.0.0.1:11435, with fresh credentia
 NO_SETTING = $(strip $(foreach name,$(filter-out ID SUBJECT SCOPES DAYS,$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name))))
 
 key: ## make a new sk- key: the key once, and the record to paste
+	$(NEED_CARGO)
 	@if [ -n "$(NO_SETTING)" ]; then \
 	echo "make key: there is no setting $(NO_SETTING): they are ID, SUBJECT, SCOPES and DAYS" >&2; exit 2; fi; \
 	set -- key new --id "$${ID:-new-key}" --scopes "$${SCOPES:-read,inference}" --days "$${DAYS:-90}"; \

@@ -9,6 +9,7 @@ import re
 import string
 import subprocess
 import zlib
+from pathlib import Path
 
 import pytest
 from demo.pack import ROOT
@@ -46,6 +47,16 @@ def test_the_printed_record_lets_the_printed_key_in(world: World) -> None:
 def test_the_id_may_come_from_the_environment() -> None:
     _, record = parts(make_key(ID="ci", DAYS="1", SCOPES="read,manage", SUBJECT="robot").stdout)
     assert (record["id"], record["subject"], record["scopes"]) == ("ci", "robot", ["read", "manage"])
+
+
+def test_without_rust_it_is_one_sentence() -> None:
+    tools = [Path(directory) for directory in ("/usr/bin", "/bin") if not Path(directory, "cargo").exists()]
+    if not tools:
+        pytest.skip("Debian's own cargo is here")
+    ran = make_key(PATH=os.pathsep.join(map(str, tools)))
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[0].startswith("make key: there is no cargo here: install Rust")
+    assert ran.stdout == ""
 
 
 def test_two_keys_differ_and_are_long_enough() -> None:

@@ -4,6 +4,7 @@ use super::token::algorithm;
 use crate::input::{Input, shown, why};
 use crate::output::{Failure, Report, Verdict};
 use crate::signing::{PrivateKey, RSA_BITS, public_jwk, thumbprint};
+use crate::stop::Stop;
 use ollama_gate_engine::internals::key_of_jwk;
 use ollama_gate_engine::{Algorithm, Json, PublicKey};
 use serde_json::{Value, json};
@@ -100,7 +101,10 @@ fn new(options: &New) -> Result<Made, Failure> {
             "a shared secret has no public half: leave --public out",
         ));
     }
-    create(&options.private, &key.pem()?, 0o600)?;
+    let pem = key.pem()?;
+    // Both are written, or none: a signal that comes meanwhile is too late.
+    let _noted = Stop::listen()?;
+    create(&options.private, &pem, 0o600)?;
     if let (Some(path), Some(set)) = (&options.public, &set)
         && let Err(failure) = create(path, &format!("{set:#}\n"), 0o644)
     {

@@ -6,6 +6,7 @@ use crate::exchange::exchange;
 use crate::input::{Input, shown, why};
 use crate::output::Failure;
 use crate::reading;
+use crate::stop::Stop;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -70,6 +71,7 @@ impl Store {
         check(text)?;
         let name = shown(&self.path);
         let temporary = self.path.with_file_name(temporary_name(&self.path));
+        let stop = Stop::listen()?;
         let done = self.write(&temporary, text).map_err(|error| {
             let why = match error.kind() {
                 io::ErrorKind::FileTooLarge => {
@@ -79,6 +81,7 @@ impl Store {
             };
             Failure::new(format!("{name} is as it was, {} {why}", shown(&temporary)))
         });
+        let done = done.and_then(|()| stop.check());
         let done = done.and_then(|()| self.put_in_place(&temporary, text));
         // What is there now is the new text that was not wanted, or the old one.
         drop(fs::remove_file(&temporary));

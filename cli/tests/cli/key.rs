@@ -319,6 +319,32 @@ fn where_nothing_can_be_written_the_file_is_as_it_was() {
 }
 
 #[test]
+fn ctrl_c_at_any_moment_leaves_the_file_whole_and_nothing_beside_it() {
+    let folder = Folder::new();
+    let path = folder.write("gate.json", FILE);
+    for delay in 0..40 {
+        std::fs::write(&path, FILE).unwrap();
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ollama-gate"))
+            .args(words("key new gate.json --id bob"))
+            .current_dir(folder.path(""))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(500 * delay));
+        let id = child.id().to_string();
+        let mut kill = std::process::Command::new("kill");
+        let kill = kill.args(["-INT", &id]).stderr(std::process::Stdio::null());
+        drop(kill.status());
+        child.wait().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text == FILE || text.contains("\"bob\""), "{delay}: {text}");
+        let count = std::fs::read_dir(folder.path("")).unwrap().count();
+        assert_eq!(count, 1, "{delay}");
+    }
+}
+
+#[test]
 fn a_key_with_a_wrong_digit_is_told_from_an_unknown_one() {
     let folder = Folder::new();
     let key = key_of(&folder.run(words("key new --id bob --json")));
