@@ -53,7 +53,7 @@ pub(super) fn read(
     if host.is_none() {
         reader.refuse(
             node,
-            "needs `host.name`, because gateways tell the client's address each in its own way",
+            "requires `host.name`: each gateway provides the client's address in its own way",
         );
     }
     Some(BackOffLimits {

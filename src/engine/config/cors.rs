@@ -67,7 +67,7 @@ fn read_headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<String> {
         let Some(name) = name else { continue };
         match why_not(&name) {
             Some(why_not) => reader.refuse(&item, why_not),
-            None if names.contains(&name) => reader.refuse(&item, "is listed already"),
+            None if names.contains(&name) => reader.refuse(&item, "is a duplicate"),
             None => names.push(name),
         }
     }

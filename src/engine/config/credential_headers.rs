@@ -72,7 +72,7 @@ pub(super) fn read(
         let header = CredentialHeader { name, scheme };
         if header.is_authorization() {
             if found.contains(&header) {
-                reader.refuse(&item, "is listed already");
+                reader.refuse(&item, "is a duplicate");
             }
         } else {
             taken.take(reader, &place, &header.name, "credential_headers");

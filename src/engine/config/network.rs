@@ -67,7 +67,7 @@ pub(super) fn read(
         let root = "host.name";
         reader.errors.add(
             root.to_owned(),
-            "is required: gateways tell the client's address each in its own way, so a rule for networks needs it"
+            "is required with rules for networks: each gateway provides the client's address in its own way"
                 .to_owned(),
         );
     }

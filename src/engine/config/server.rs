@@ -19,7 +19,7 @@ pub(super) fn headers(reader: &mut Reader<'_>, node: &Node<'_>) -> Vec<(String, 
             continue;
         }
         if found.iter().any(|other| other.0 == lower) {
-            reader.refuse(&node, "is there in another spelling too");
+            reader.refuse(&node, "is a duplicate, in another spelling");
         }
         // A value with a space at an end or a line break in it is refused there.
         let Some(value) = reader.secret(&node) else {

@@ -313,7 +313,7 @@ impl Reader<'_> {
     /// Whether `secret` may stand at `node`: it is no example and cannot be guessed, or such are `allowed`.
     pub(crate) fn check_drawn(&mut self, node: &Node<'_>, secret: &str, allowed: bool) -> bool {
         let problem = match placeholder::example(secret) {
-            Some(kind) => Some(format!("is {kind}, which was to be replaced")),
+            Some(kind) => Some(format!("is {kind}, a placeholder that was not replaced")),
             None => placeholder::weakness(secret).map(|why| format!("can be guessed: {why}")),
         };
         problem.is_none_or(|problem| self.check_allowed(node, &problem, allowed))

@@ -387,7 +387,7 @@ fn a_configuration_that_could_hold_nobody_back_is_refused() {
     assert_eq!(
         errors(&unnamed),
         [
-            "back_off: needs `host.name`, because gateways tell the client's address each in its own way"
+            "back_off: requires `host.name`: each gateway provides the client's address in its own way"
         ]
     );
     for (name, value, expected) in [

@@ -131,7 +131,7 @@ fn an_example_is_no_key_and_no_secret_of_tokens() {
             for (value, variable) in [(json!(text), ""), (json!({ "env": "FOUND" }), text)] {
                 let errors = errors_with_variable(&with(path, value.clone()), variable);
                 assert_eq!(errors.len(), 1, "{place} {example}: {errors:?}");
-                let says = errors[0].contains("which was to be replaced")
+                let says = errors[0].contains("a placeholder that was not replaced")
                     || errors[0].contains("can be guessed");
                 assert!(
                     says && errors[0].starts_with(place),

@@ -69,8 +69,8 @@ fn every_bad_range_is_told_with_its_place() {
 
 #[test]
 fn a_rule_for_networks_needs_a_gateway_that_is_named() {
-    let message = "host.name: is required: gateways tell the client's address each in its own way, so a rule for \
-                   networks needs it";
+    let message = "host.name: is required with rules for networks: each gateway provides the client's address in its \
+                   own way";
     let unnamed = |mut configuration: Value| {
         configuration.as_object_mut().unwrap().remove("host");
         errors(&configuration)

@@ -143,7 +143,7 @@ fn a_header_that_no_page_may_set_is_not_listed() {
     let twice = json!({ "allow_origins": [APP], "allow_headers": ["X-Title", "x-title"] });
     assert_eq!(
         errors(&with("/cors", twice)),
-        ["cors.allow_headers[1]: is listed already"]
+        ["cors.allow_headers[1]: is a duplicate"]
     );
     for none in [
         json!({ "allow_headers": ["X-Title"] }),
