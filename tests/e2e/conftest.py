@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from support.world import Gate, StandIn, World
+from support.world import Gate, StandIn, World, eventually
 
 # Whoever starts the tests in the background may have them ignore Ctrl-C, and so every program that they start: one
 # that is to end by it would be waited for until the end of time.
@@ -60,5 +60,8 @@ def _gate_still_serves(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "gate" in request.fixturenames:
         gate: Gate = request.getfixturevalue("gate")
+        before = len(gate.decisions())
         assert gate.get("/api/version").status == 200
         assert gate.get("/api/tags", key=gate.keys.inference).status == 200
+        # The next test that counts decisions must not see these come in late.
+        eventually(lambda: len(gate.decisions()) >= before + 2, what="the log")

@@ -112,11 +112,12 @@ def test_a_worker_computes_a_fifth_of_its_time_and_serves_who_is_good(attack: tu
         busy = waits(gate, credentials, SECONDS)
         came = json.loads(forger.stdout.read())
     elapsed = time.monotonic() - begun
-    computed, refused = (came["seen"].get(code, 0) for code in ("invalid_signature", "too_many_signatures"))
+    computed = came["seen"].get("invalid_signature", 0)
     print(
         f"\nforgers: {name}: {sum(came['seen'].values()) / came['seconds']:.0f} answered a second, of which "
         f"{computed / came['seconds']:.0f} computed; a good caller before: {shown(quiet)}, in the flood: {shown(busy)}"
     )
     assert set(came["seen"]) <= {"invalid_signature", "too_many_signatures"}, came
-    assert computed and refused, came
+    # On a machine so slow that all of them fit into the worker's share, none is refused.
+    assert computed, came
     assert computed * len(keys) * cost <= SHARE_SECONDS * elapsed + SAVED_SECONDS
