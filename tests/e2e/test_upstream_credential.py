@@ -12,8 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.front import CHUNKS, Front, ProviderFront
 from support.oidc import THREADS, WORKERS, Provider, cluster, port_to_keep
 from support.threads import Threads
@@ -176,6 +180,48 @@ def test_a_token_that_the_front_revoked_is_a_502_that_blames_no_client_and_is_re
 class _Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Says nothing."""
+
+
+def signing_key(key_id: str) -> tuple[str, dict[str, Any]]:
+    """In: a name. Out: a new private key in PEM, and its public half as the provider is told of it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return pem, {**jwk, "kid": key_id, "use": "sig", "alg": "ES256"}
+
+
+def test_a_provider_takes_what_the_gate_signs_and_no_secret_is_shared(world: World) -> None:
+    pem, jwk = signing_key("gate-2026")
+    provider = Provider(world, client_jwks={"keys": [jwk]})
+    plugin = world.keys.plugin()
+    grant = {
+        "token_url": f"{provider.issuer}/token",
+        "upstream": "sso",
+        "client_id": "e2e-signs",
+        "auth": "private_key_jwt",
+        "private_key": {"env": "E2E_SIGNING_KEY"},
+        "key_id": "gate-2026",
+        "resource": "urn:ollama:RS256",
+    }
+    plugin["upstream"] = {"credential": {"client_credentials": grant}}
+    with ProviderFront(provider) as front:
+        pack = world.pack(plugin=plugin)
+        pack.module(FULL)
+        pack.environment(sorted([*world.keys.environment(), "E2E_UNSET_SECRET", "E2E_SIGNING_KEY"]))
+        pack.upstream("127.0.0.1", front.port)
+        pack.document["static_resources"]["clusters"].append(cluster("sso", provider.port))
+        gate = world.start("credential-signed", pack, {"E2E_SIGNING_KEY": pem})
+        headers = [("X-Api-Key", gate.keys.inference)]
+        # Each thread signs for itself, and the provider takes no name of an assertion twice.
+        succeeded = "ollama_gate_fetch_succeeded_total"
+        eventually(lambda: gate.envoy.counter(succeeded) >= THREADS, what="a token for each thread")
+        assert {gate.get("/api/tags", headers=headers).status for _ in range(12)} == {200}
+        assert gate.envoy.counter("ollama_gate_fetch_failed_total") == 0
+        gate.envoy.stop()
+        assert front.refused == []
+        output = gate.envoy.child.output()
+        assert not any(line in output for line in [*pem.splitlines()[1:-1], *front.tokens])
+    provider.stop()
 
 
 def failed_once_more(gate: Gate) -> Callable[[], bool]:

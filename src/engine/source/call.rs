@@ -218,7 +218,7 @@ pub(crate) trait Document: fmt::Debug {
     type Value: PartialEq + fmt::Debug;
 
     /// The first call.
-    fn first(&self) -> Call;
+    fn first(&self, now: Timestamp) -> Call;
 
     /// Whether there is something to read in an answer of this status.
     fn accepts(&self, status: u16) -> bool {

@@ -241,7 +241,7 @@ impl<D: Document> Source<D> {
         }
         in_flight.set(in_flight.get().saturating_add(1));
         state.count = state.count.saturating_add(1);
-        let mut call = self.document.first();
+        let mut call = self.document.first(now);
         let etag = state.held.as_ref().and_then(|held| held.etag.clone());
         let etag = etag.filter(|_| call.reads_validator());
         if let Some(etag) = &etag {

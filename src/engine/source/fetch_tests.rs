@@ -25,7 +25,7 @@ fn call(path: &str) -> Call {
 impl Document for Words {
     type Value = Vec<String>;
 
-    fn first(&self) -> Call {
+    fn first(&self, _: Timestamp) -> Call {
         call("/first")
     }
 

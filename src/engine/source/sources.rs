@@ -227,7 +227,7 @@ mod tests {
     impl Document for Bytes {
         type Value = Vec<u8>;
 
-        fn first(&self) -> Call {
+        fn first(&self, _: Timestamp) -> Call {
             let url = Url::parse("https://bytes.example/").unwrap();
             Call::get_json("bytes".to_owned(), url, Duration::from_secs(5))
         }

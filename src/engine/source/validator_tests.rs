@@ -13,7 +13,7 @@ struct Note {
 impl Document for Note {
     type Value = String;
 
-    fn first(&self) -> Call {
+    fn first(&self, _: Timestamp) -> Call {
         let body = b"which=all".to_vec();
         call("/note")
             .posting("application/x-www-form-urlencoded", body)
@@ -73,7 +73,7 @@ fn ask(
 
 #[test]
 fn a_call_says_what_it_sends_and_what_it_reads() {
-    let call = Note::default().first();
+    let call = Note::default().first(NOW);
     assert_eq!(call.method(), "POST");
     assert_eq!(call.body(), Some(&b"which=all"[..]));
     assert_eq!(call.expected().max_bytes, 10);

@@ -2,6 +2,8 @@
 //
 //   node provider.mjs PORT SECRET [ISSUER]
 //
+// CLIENT_JWKS in the environment makes another client, `e2e-signs`, which proves itself by `private_key_jwt`.
+//
 // The resource `urn:ollama:RS256` is a token for the audience `ollama`, signed with RS256; so with other
 // names and algorithms. Below /control/ is what a test may do with it: rotate its keys (`?keep=1` leaves the
 // old ones published), add a delay to each of its answers, set how long tokens are good, ask what was asked. Keys live in memory: a
@@ -11,6 +13,12 @@ import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
 
 const [port, secret, other] = process.argv.slice(2);
+const client = { grant_types: ["client_credentials"], redirect_uris: [], response_types: [] };
+const clients = [{ ...client, client_id: "e2e", client_secret: secret }];
+if (process.env.CLIENT_JWKS) {
+  const jwks = JSON.parse(process.env.CLIENT_JWKS);
+  clients.push({ ...client, client_id: "e2e-signs", token_endpoint_auth_method: "private_key_jwt", jwks });
+}
 const kinds = [
   ["RS256", { modulusLength: 2048 }],
   ["ES256", {}],
@@ -45,15 +53,7 @@ async function rotate(keep) {
   keys = [...(await newKeys()), ...(keep ? keys : [])];
   const provider = new Provider(other ?? `http://127.0.0.1:${server.address().port}`, {
     jwks: { keys },
-    clients: [
-      {
-        client_id: "e2e",
-        client_secret: secret,
-        grant_types: ["client_credentials"],
-        redirect_uris: [],
-        response_types: [],
-      },
-    ],
+    clients,
     enabledJWA: { idTokenSigningAlgValues: SIGNING },
     features: {
       devInteractions: { enabled: false },

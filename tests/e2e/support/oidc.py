@@ -68,13 +68,22 @@ def port_to_keep() -> int:
 class Provider:
     """npm's `oidc-provider` in a process of its own."""
 
-    def __init__(self, world: World, port: int = 0, issuer: str | None = None, secret: str | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        port: int = 0,
+        issuer: str | None = None,
+        secret: str | None = None,
+        client_jwks: dict[str, Any] | None = None,
+    ) -> None:
         node.install()
         self._world = world
         self.secret = secret or secrets.token_urlsafe(32)
         world.secrets.append(self.secret)
         other = [issuer] if issuer else []
-        self._child = Child(["node", "provider.mjs", str(port or port_to_keep()), self.secret, *other], node.FOLDER)
+        signs = {"CLIENT_JWKS": json.dumps(client_jwks)} if client_jwks else {}
+        command = ["node", "provider.mjs", str(port or port_to_keep()), self.secret, *other]
+        self._child = Child(command, node.FOLDER, signs)
         line = eventually(
             lambda: next((line for line in self._child.lines if line.startswith("listening on ")), None),
             START_SECONDS,

@@ -6,6 +6,7 @@ use super::set::{KeySet, Taken};
 use super::{digest, record::KeyDigest};
 use crate::json::Json;
 use crate::source::{Answer, Call, Document, Read};
+use crate::time::Timestamp;
 use serde_json::value::RawValue;
 use std::cell::RefCell;
 use std::fmt;
@@ -135,7 +136,7 @@ impl KeyDocument {
 impl Document for KeyDocument {
     type Value = KeySet;
 
-    fn first(&self) -> Call {
+    fn first(&self, _: Timestamp) -> Call {
         self.call.clone()
     }
 

@@ -73,7 +73,7 @@ impl Server {
 impl Document for Jwks {
     type Value = KeySet;
 
-    fn first(&self) -> Call {
+    fn first(&self, _: Timestamp) -> Call {
         let address = match &self.location {
             Location::At(address) => address,
             Location::Discovered { metadata, .. } => metadata,
@@ -213,7 +213,10 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                discovered(issuer).first().url().path(),
+                discovered(issuer)
+                    .first(Timestamp::from_seconds(1_700_000_000))
+                    .url()
+                    .path(),
                 path,
                 "{issuer:?}, {path}"
             );

@@ -9,7 +9,9 @@ use super::credential::drawn;
 use crate::http::{Url, is_value};
 use crate::json::Pointer;
 use crate::source::FetchRules;
-use crate::upstream::{ClientAuthentication, Expiry, Grant, Kind, TextSource};
+use crate::upstream::{
+    Assertions, ClientAuthentication, Expiry, Grant, Kind, SigningKey, TextSource,
+};
 use std::time::Duration;
 
 table! {
@@ -67,14 +69,23 @@ table! {
             Shape::Pattern("^[!-~]([ -~]{0,510}[!-~])?$"),
             "the gate's name there",
         ),
-        client_secret: Field::required(
+        client_secret: Field::optional(
             Shape::Secret(SECRET),
-            "the gate's secret there: a string, or `{\"env\": \"NAME\"}`",
+            "the gate's secret there: a string, or `{\"env\": \"NAME\"}`. Required unless `auth` is `private_key_jwt`",
+        ),
+        private_key: Field::optional(
+            Shape::Secret(SECRET),
+            "with `private_key_jwt`, where it is required: the key that signs, of P-256 in PEM (ES256). \
+             `{\"env\": \"NAME\"}` keeps it out of the configuration; `\\n` may stand for its line breaks",
+        ),
+        key_id: Field::optional(
+            PARAMETER,
+            "with `private_key_jwt`: the `kid` by which the token endpoint knows the key. Default: none is named",
         ),
         auth: Field::optional(
             Shape::Word(methods),
-            "how the secret is sent: `client_secret_basic`, in `Authorization`, or `client_secret_post`, in the body. Default: \
-             `\"client_secret_basic\"`",
+            "how the gate proves itself: `client_secret_basic`, by the secret in `Authorization`; `client_secret_post`, by the \
+             secret in the body; `private_key_jwt`, by a JWT that it signs (RFC 7523). Default: `\"client_secret_basic\"`",
         ),
         scope: Field::optional(PARAMETER, "the scopes to ask for, separated by spaces. Default: none is named"),
         audience: Field::optional(PARAMETER, "the parameter `audience`, as Auth0 wants it. Default: none"),
@@ -109,11 +120,22 @@ const MAX_IN_FLIGHT: u32 = 16;
 /// The longest time for which a server that failed is left alone, in seconds: whoever waits for it has no other.
 const MAX_BACK_OFF: i64 = 30;
 
-/// How a client secret is sent, by its name in RFC 7591 section 2.
-const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+/// How a client proves itself, by its name in RFC 7591 section 2 and OpenID Connect Core section 9.
+const METHODS: [(&str, Method); 3] = [
+    ("client_secret_basic", Method::Basic),
+    ("client_secret_post", Method::Post),
+    ("private_key_jwt", Method::Signed),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Basic,
+    Post,
+    Signed,
+}
 
 fn methods() -> Vec<&'static str> {
-    METHODS.to_vec()
+    METHODS.iter().map(|(name, _)| *name).collect()
 }
 
 /// Where a credential comes from, and how it is kept.
@@ -173,14 +195,7 @@ pub(super) fn grant(reader: &mut Reader<'_>, node: &Node<'_>, allowed: bool) -> 
     let upstream = upstream(reader, &section.upstream);
     let token_url = address(reader, &section.token_url);
     let client_id = section.client_id.read(reader, parameter);
-    let secret = section.client_secret.read(reader, |reader, node| {
-        drawn(reader, node, MAX_SECRET, allowed)
-    });
-    let in_body = section.auth.read(reader, |reader, node| {
-        let expected = "\"client_secret_basic\" or \"client_secret_post\"";
-        let place = |text: &str| METHODS.iter().position(|known| *known == text);
-        reader.parsed(node, expected, place).map(|place| place == 1)
-    });
+    let authentication = authentication(reader, &section, allowed);
     let mut parameters = Vec::new();
     for member in [&section.scope, &section.audience, &section.resource] {
         if let Some(value) = member.read(reader, parameter) {
@@ -191,22 +206,69 @@ pub(super) fn grant(reader: &mut Reader<'_>, node: &Node<'_>, allowed: bool) -> 
     let lifetime = reader.seconds(&section.lifetime).unwrap_or(300);
     let rules = rules(reader, &section.cool_down, lifetime, lifetime);
     let timeout = reader.duration(&section.timeout);
-    let secret = secret?;
     let kind = Kind::Grant(Grant {
         upstream: upstream?,
         token_url: token_url?,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         client_id: client_id?,
-        authentication: if in_body == Some(true) {
-            ClientAuthentication::Post(secret)
-        } else {
-            ClientAuthentication::Basic(secret)
-        },
+        authentication: authentication?,
         parameters,
         refresh_before,
         lifetime,
     });
     Some((kind, rules))
+}
+
+/// How the gate proves itself to the token endpoint of `section`.
+fn authentication(
+    reader: &mut Reader<'_>,
+    section: &GrantSection<'_>,
+    allowed: bool,
+) -> Option<ClientAuthentication> {
+    let method = match section.auth.node() {
+        None => Method::Basic,
+        Some(node) => {
+            let expected = "\"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"";
+            reader.parsed(&node, expected, |text| {
+                let found = METHODS.iter().find(|(name, _)| *name == text);
+                found.map(|(_, method)| *method)
+            })?
+        }
+    };
+    let secret = section.client_secret.read(reader, |reader, node| {
+        drawn(reader, node, MAX_SECRET, allowed)
+    });
+    let key = section.private_key.read(reader, |reader, node| {
+        let pem = reader.secret_text(node)?;
+        let key = SigningKey::from_pem(pem.expose());
+        key.map_err(|why| reader.refuse(node, why)).ok()
+    });
+    let key_id = section.key_id.read(reader, parameter);
+    let is_signed = method == Method::Signed;
+    let (wanted, others) = if is_signed {
+        (&section.private_key, &[&section.client_secret][..])
+    } else {
+        (
+            &section.client_secret,
+            &[&section.private_key, &section.key_id][..],
+        )
+    };
+    if wanted.node().is_none() {
+        reader.refuse(&wanted.place(), "is required for this `auth`");
+    }
+    for other in others {
+        if let Some(node) = other.node() {
+            reader.refuse(&node, "has no effect with this `auth`");
+        }
+    }
+    Some(match method {
+        Method::Basic => ClientAuthentication::Basic(secret?),
+        Method::Post => ClientAuthentication::Post(secret?),
+        Method::Signed => {
+            let assertions = Assertions::new(key?, key_id.as_deref(), reader.seed);
+            ClientAuthentication::Signed(Box::new(assertions))
+        }
+    })
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

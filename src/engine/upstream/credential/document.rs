@@ -34,10 +34,10 @@ pub(super) struct Issued {
 impl Document for CredentialDocument {
     type Value = Secret<String>;
 
-    fn first(&self) -> Call {
+    fn first(&self, now: Timestamp) -> Call {
         match &self.kind {
             Kind::Text(source) => source.call(),
-            Kind::Grant(grant) => grant.call(),
+            Kind::Grant(grant) => grant.call(now),
         }
     }
 

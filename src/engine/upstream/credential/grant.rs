@@ -1,5 +1,6 @@
 //! The client credentials grant (RFC 6749 section 4.4): a token endpoint issues the credential.
 
+use super::assertion::Assertions;
 use super::document::Issued;
 use super::value::{checked, counted, expiry_of_jwt, lifetime, seconds};
 use crate::http::Url;
@@ -45,7 +46,12 @@ pub(crate) enum ClientAuthentication {
     Basic(Secret<String>),
     /// in the body
     Post(Secret<String>),
+    /// not at all: what the client signs proves it (RFC 7523 section 2.2)
+    Signed(Box<Assertions>),
 }
+
+/// The kind of an assertion that is a JWT (RFC 7523 section 2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The error codes that a token endpoint may answer with (RFC 6749 section 5.2, RFC 8707 section 2). Any other is
 /// free text.
@@ -60,8 +66,8 @@ const ERRORS: [&str; 7] = [
 ];
 
 impl Grant {
-    /// The call.
-    pub(super) fn call(&self) -> Call {
+    /// The call that is made `now`.
+    pub(super) fn call(&self, now: Timestamp) -> Call {
         let mut body = String::from("grant_type=client_credentials");
         let mut add = |name: &str, value: &str| {
             body.extend(["&", name, "=", &form_encoded(value)]);
@@ -80,12 +86,24 @@ impl Grant {
                 add("client_id", &self.client_id);
                 add("client_secret", secret.expose());
             }
+            ClientAuthentication::Signed(assertions) => {
+                let assertion = assertions.make(&self.client_id, &self.address(), now);
+                add("client_id", &self.client_id);
+                add("client_assertion_type", ASSERTION_TYPE);
+                add("client_assertion", &assertion);
+            }
         }
         Call::get_json(self.upstream.clone(), self.token_url.clone(), self.timeout)
             .posting("application/x-www-form-urlencoded", body.into_bytes())
             .with_headers(&headers)
             .of_at_most(MAX_ANSWER_BYTES)
             .reading(&[RETRY_AFTER, CONTENT_ENCODING])
+    }
+
+    /// The address of the token endpoint in one piece.
+    fn address(&self) -> String {
+        let url = &self.token_url;
+        [url.scheme().name(), "://", url.authority(), url.path()].concat()
     }
 
     /// The token in `body`, the answer of this status.

@@ -158,7 +158,7 @@ fn what_cannot_be_asked_is_refused_where_it_stands() {
         ("client_secret", json!("two words-81c2d7e0")),
         ("client_secret", json!({ "env": "UNSET" })),
         ("client_secret", json!("$secret://vault/x")),
-        ("auth", json!("private_key_jwt")),
+        ("auth", json!("client_secret_jwt")),
         ("scope", json!("a\nb")),
         ("refresh_before", json!("0s")),
         ("refresh_before", json!("2h")),

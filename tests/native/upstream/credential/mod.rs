@@ -4,6 +4,7 @@ mod fetched;
 mod fixed;
 mod grant;
 mod kinds;
+mod private_key;
 mod refused;
 
 use crate::world::{World, configuration};
