@@ -1,5 +1,6 @@
 //! What the server in front of Ollama says of the gate's own credential.
 
+use crate::root::Ready;
 use crate::{Filter, Flow, Host, Status};
 use ollama_gate_engine::{CHALLENGES, Level, Outcome, RequestStep};
 
@@ -27,6 +28,7 @@ impl<H: Host> Filter<H> {
         if !replaces {
             self.edit_for_page();
         }
+        self.hide_echo(&ready);
         let status = self.response_status().ok();
         let given = self.head.clone();
         let head = given.read().ok().and_then(Result::ok);
@@ -44,6 +46,23 @@ impl<H: Host> Filter<H> {
             }
         });
         flow.or((!replaces).then_some(Flow::Continue))
+    }
+
+    /// Takes out of the head what the front sends back in the header of the gate's own credential: no client is to see
+    /// it, and none has a use for that header in a response.
+    fn hide_echo(&self, ready: &Ready) {
+        let Some(name) = ready.engine.own_credential_header() else {
+            return;
+        };
+        if self.host.response_header(name) == Ok(None) {
+            return;
+        }
+        if let Err(Status(status)) = self.host.remove_response_header(name) {
+            let line = format!(
+                "ollama-gate: could not hide `{name}` of a response: host call failed with status {status}"
+            );
+            self.host.log(Level::Error, &line);
+        }
     }
 
     /// Takes the challenges out of the head, and sets the status of the answer that cannot be given. The body

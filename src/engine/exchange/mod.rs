@@ -92,6 +92,12 @@ impl Engine {
         self.mode
     }
 
+    /// The header of the gate's own credential, if it has one.
+    pub fn own_credential_header(&self) -> Option<&str> {
+        let own = self.upstream.credential.as_ref();
+        own.map(crate::upstream::OwnCredential::header)
+    }
+
     /// The field of the configuration, if there is one, that needs a gateway which shows responses.
     pub const fn field_for_responses(&self) -> Option<&'static str> {
         if self.cors.is_some() {

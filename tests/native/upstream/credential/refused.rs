@@ -1,12 +1,45 @@
 //! The server in front of Ollama refuses the gate's own credential.
 
-use super::{OWN, fixed, respond};
+use super::{OWN, fixed, respond, with_credential};
 use crate::world::{KEY, READ_KEY, World, configuration};
 use ollama_gate::{Flow, Status};
 use serde_json::json;
 
 const KEYS: [(&str, &str); 1] = [("x-api-key", KEY)];
 const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer realm=\"front\"");
+
+#[test]
+fn a_front_that_sends_the_credential_back_shows_it_to_no_client() {
+    for members in [
+        json!({ "value": OWN }),
+        json!({ "value": OWN, "header": "X-Front-Token" }),
+    ] {
+        let name = members["header"]
+            .as_str()
+            .unwrap_or("authorization")
+            .to_ascii_lowercase();
+        let mut configuration = with_credential(members);
+        for host in ["envoy", "kong", "apisix"] {
+            configuration["host"] = json!({ "name": host });
+            let world = match host {
+                "kong" => World::kong(&configuration),
+                "apisix" => World::apisix(&configuration),
+                _ => World::new(&configuration),
+            };
+            for status in ["200", "404", "500"] {
+                let head = [
+                    (":status", status),
+                    (name.as_str(), OWN),
+                    ("x-other", "kept"),
+                ];
+                let came = respond(&world, "/api/tags", &[("x-api-key", KEY)], &head);
+                assert!(came.values(&name).is_empty(), "{host} {status}");
+                assert_eq!(came.values("x-other"), ["kept"], "{host} {status}");
+                assert!(!came.log.concat().contains(OWN), "{host} {status}");
+            }
+        }
+    }
+}
 
 #[test]
 fn a_refusal_becomes_a_502_that_says_whose_credential_it_was() {
