@@ -71,6 +71,39 @@ pub fn an_allowed_request_carries_it_once_and_a_refused_one_shows_it_to_nobody()
     });
 }
 
+/// The calls of a warm request that edit its head, and all of them.
+fn calls(
+    host: fn() -> std::sync::Arc<dyn ollama_gate_wasm_tests::Profile>,
+    configuration: &Value,
+) -> (usize, usize) {
+    let mut lab = Lab::loading(Build::Every, host());
+    lab.hide(OWN);
+    assert!(lab.configure(configuration).accepted);
+    lab.world().upstream_response = vec![(":status".into(), "200".into())];
+    lab.allowed(&tags());
+    let calls = lab.allowed(&tags()).record.calls;
+    let edits = calls.iter().filter(|call| {
+        call.name.ends_with("header_map_value") && !call.name.starts_with("proxy_get")
+            || call.name == "proxy_set_header_map_pairs"
+    });
+    (edits.count(), calls.len())
+}
+
+#[test]
+pub fn it_adds_one_header_edit_at_the_most_to_a_request() {
+    for host in HOSTS {
+        let without = calls(host, &plain());
+        for header in ["Authorization", HEADER] {
+            let members =
+                json!({ "upstream": { "credential": { "value": OWN, "header": header } } });
+            let with = calls(host, &with(plain(), members));
+            let name = host().name();
+            println!("{name}, {header}: (edits, calls) {without:?} without, {with:?} with it");
+            assert!(with.0 <= without.0 + 1, "{name}");
+        }
+    }
+}
+
 #[test]
 pub fn a_refusal_by_the_front_is_a_502_without_its_challenge() {
     on_every_host(json!({ "value": OWN }), |lab| {

@@ -81,6 +81,10 @@ const NOT_COMPARED: &[(&str, &str)] = &[
         "about who looks: ticks, or a request on APISIX",
     ),
     (
+        "own_credential::it_adds_one_header_edit_at_the_most_to_a_request",
+        "about cost",
+    ),
+    (
         "basic::a_login_that_is_known_is_not_hashed_again",
         "about cost",
     ),
