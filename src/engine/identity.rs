@@ -162,8 +162,8 @@ pub struct Identity<'e> {
     pub expiry: Option<Expiry>,
     /// where it may come from, beside the rules for everybody; of a key only
     pub allow_from: Option<Rc<Ranges>>,
-    /// the record that it was proved by, if that was fetched
-    pub fetched: Option<FetchedRecord>,
+    /// the record that it was proved by, if that was fetched; boxed, since most are not
+    pub fetched: Option<Box<FetchedRecord>>,
     /// what the operator has noted of the credential, for log lines; of a key only
     pub labels: Option<Rc<str>>,
     /// which models it may use, and how much it may ask for

@@ -291,14 +291,14 @@ impl Authenticators {
 
 impl Authenticators {
     /// What can be told of the document that `secret` is from, if it was fetched.
-    fn fetched(&self, secret: &Rc<KeySecret>) -> Option<FetchedRecord> {
+    fn fetched(&self, secret: &Rc<KeySecret>) -> Option<Box<FetchedRecord>> {
         let (source, generation) = self.keys.origin(secret)?;
         let standing: Rc<dyn Standing> = Rc::<KeySecret>::clone(secret);
-        Some(FetchedRecord {
+        Some(Box::new(FetchedRecord {
             source: Rc::clone(source),
             generation,
             standing,
-        })
+        }))
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) struct Owner {
     /// whether a token is what proves it, or a part of that
     by_token: bool,
     /// the record that proves it, if that was fetched
-    fetched: Option<FetchedRecord>,
+    fetched: Option<Box<FetchedRecord>>,
     labels: Option<Rc<str>>,
 }
 

@@ -91,7 +91,10 @@ impl KeySecret {
     pub(crate) fn expiry(&self) -> Option<Expiry> {
         let of_key = self.key.expires_at.as_ref().map(|(at, _)| *at);
         let of_secret = self.until.as_ref().map(|until| until.0);
-        let at = of_key.into_iter().chain(of_secret).min()?;
+        let at = match (of_key, of_secret) {
+            (Some(key), Some(secret)) => key.min(secret),
+            (one, other) => one.or(other)?,
+        };
         let reason = Reason::ExpiredKey;
         Some(Expiry { at, reason })
     }
