@@ -150,7 +150,12 @@ impl<H: Host> Filter<H> {
         };
         self.body.absent = ready.capabilities.knows_the_end.then_some(ends);
         match self.read_head(ready, count, is_kong) {
-            Ok(head) => self.decide(ready, head, Event::Head),
+            Ok(head) => {
+                if ready.engine.reads_by_requests() {
+                    ready.read_on(&self.host);
+                }
+                self.decide(ready, head, Event::Head)
+            }
             Err(unread) => self.refuse_unread(Some(ready), unread, &self.path()),
         }
     }

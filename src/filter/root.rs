@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How soon the first tick comes where it may fetch: until then each request fetches for itself.
 const FIRST_TICK: Duration = Duration::from_millis(50);
 
+/// How often a piece of a document is read while there is one to read. Between two of them requests are served.
+const READING_TICK: Duration = Duration::from_millis(5);
+
 /// Why what concerns responses is refused by the file of the module that is not called for them.
 const FEWER: &str = "needs the callbacks for responses, which `ollama_gate_envoy.wasm` leaves out: load \
                      `ollama_gate.wasm` in its place";
@@ -122,6 +125,14 @@ impl Ready {
         true
     }
 
+    /// A request's share of a document that is being read.
+    #[inline(never)] // hardly ever
+    pub(crate) fn read_on(&self, host: &impl Host) {
+        if let Some(now) = HostClock::new(host).wall() {
+            self.engine.read_on(now);
+        }
+    }
+
     /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
     pub(crate) fn tell_news(&self, host: &impl Host) {
         for news in self.engine.take_news() {
@@ -143,6 +154,8 @@ pub struct Root<H: Host> {
     /// what follows from answers, until the next tick
     following: Vec<(Rc<Ready>, Pending, Call)>,
     ticks: Ticks,
+    /// since when ticks come for what is read, in nanoseconds; none if they come each second
+    reading: Option<u64>,
     /// whether a request was refused because the configuration was: that is logged once
     told: Rc<Cell<bool>>,
     /// the refusals that wait for the rest of their requests
@@ -170,6 +183,7 @@ impl<H: Host + Clone> Root<H> {
             calls: HashMap::new(),
             following: Vec::new(),
             ticks: Ticks::Unasked,
+            reading: None,
             told: Rc::default(),
             lingering: Rc::default(),
             deadlines: Rc::default(),
@@ -297,9 +311,53 @@ impl<H: Host + Clone> Root<H> {
 
     /// A tick has come.
     pub fn tick(&mut self) {
-        self.look_for_due();
-        self.deadlines.tick(&self.host);
-        self.lingering.tick(&self.host);
+        self.read_on();
+        if self.is_each_second() {
+            self.look_for_due();
+            self.deadlines.tick(&self.host);
+            self.lingering.tick(&self.host);
+        }
+    }
+
+    /// Reads a piece of a document, if there is one to read.
+    fn read_on(&mut self) {
+        let Some(ready) = self.ready.clone() else {
+            return;
+        };
+        if ready.engine.is_reading()
+            && let Some(now) = self.now()
+        {
+            ready.engine.read_on(now);
+            ready.tell_news(&self.host);
+        }
+        self.keep_pace(&ready);
+    }
+
+    /// Has ticks come often while there is a document to read, where that can be asked for more than once.
+    fn keep_pace(&mut self, ready: &Ready) {
+        let reads = ready.engine.is_reading();
+        if self.ticks != Ticks::Coming || !ready.capabilities.ends_root_contexts {
+            return;
+        }
+        if reads && self.reading.is_none() && self.host.set_tick(READING_TICK).is_ok() {
+            self.reading = Some(self.host.wall_clock().unwrap_or_default());
+        } else if !reads && self.reading.is_some() && self.host.set_tick(TICK).is_ok() {
+            self.reading = None;
+        }
+    }
+
+    /// Whether this tick is one of those that come each second.
+    fn is_each_second(&mut self) -> bool {
+        let Some(since) = self.reading else {
+            return true;
+        };
+        let now = self.host.wall_clock().unwrap_or_default();
+        let passed = now.checked_sub(since).map(Duration::from_nanos);
+        let is_due = passed.is_none_or(|passed| passed >= TICK);
+        if is_due {
+            self.reading = Some(now);
+        }
+        is_due
     }
 
     /// Tells the counters, and fetches what is due, so that no request has to wait for it.
@@ -341,6 +399,7 @@ impl<H: Host + Clone> Root<H> {
         let answered = Answered::take(&self.host, expected, size);
         self.answer(&ready, pending, &answered.response());
         ready.tell_news(&self.host);
+        self.keep_pace(&ready);
     }
 
     fn send(&mut self, ready: &Rc<Ready>, pending: Pending, call: &Call) {

@@ -48,18 +48,43 @@ impl Engine {
     /// The answer to a call has come: what to do next.
     pub fn answer(&self, pending: Pending, response: &Response<'_>, now: Timestamp) -> Answered {
         let answered = self.sources.answer(pending, response, now);
+        self.note_change(&answered, now);
+        answered
+    }
+
+    /// Whether a document is being read, by [`Engine::read_on`].
+    pub const fn is_reading(&self) -> bool {
+        self.sources.is_reading()
+    }
+
+    /// Whether it is requests that have to read on, for lack of ticks.
+    pub fn reads_by_requests(&self) -> bool {
+        self.sources.reads_by_requests()
+    }
+
+    /// Reads some more of a document that takes long: a few milliseconds of work. It counts once all of it was read.
+    pub fn read_on(&self, now: Timestamp) {
+        if let Some(answered) = self.sources.read_on(now) {
+            self.note_change(&answered, now);
+        }
+    }
+
+    fn note_change(&self, answered: &Answered, now: Timestamp) {
         if let Answered::Done {
             changed: true,
             tried,
-        } = answered
+        } = *answered
         {
             self.watch.note_change();
             match &self.upstream.credential {
                 Some(own) if own.is_of(tried) => own.note_change(now),
                 _ => self.authenticators.note_change(tried, now),
             }
+            // What it has taken the place of is put away, if that is little.
+            if self.is_reading() {
+                self.sources.read_on(now);
+            }
         }
-        answered
     }
 
     /// What there is to log, beside decisions, since this was asked last.

@@ -6,9 +6,11 @@
 
 mod number;
 mod pointer;
+mod seek;
 mod writer;
 
 pub(crate) use pointer::Pointer;
+pub(crate) use seek::{Lost, Seek};
 pub(crate) use writer::ObjectWriter;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};

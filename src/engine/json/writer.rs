@@ -99,7 +99,7 @@ impl ObjectWriter {
     pub(crate) fn texts<'t>(
         &mut self,
         name: &'static str,
-        values: impl Iterator<Item = &'t &'t str>,
+        values: impl Iterator<Item = &'t str>,
     ) -> &mut Self {
         self.name(name);
         self.text.push('[');

@@ -1,5 +1,6 @@
 //! What is asked, and what comes back.
 
+use super::reading::Reading;
 use crate::denial::Level;
 use crate::http::{Url, is_visible_ascii};
 use crate::secret::Secret;
@@ -264,6 +265,8 @@ pub(crate) enum Read<V> {
     Unchanged,
     /// where the document is; once in a fetch
     Follow(Call),
+    /// what reads it in pieces
+    InPieces(Box<dyn Reading<V>>),
 }
 
 /// For how long a document is what it says, in seconds.

@@ -6,6 +6,7 @@ use super::call::{
 };
 use super::held::Held;
 use super::negative_cache::NegativeCache;
+use super::pieces::{Heading, UnderWay};
 use super::retry::{Jitter, Looks, PerSecond, RetryDelay, has_passed};
 use super::rules::{Cached, FetchRules, NotFetched, Why};
 use crate::denial::Level;
@@ -67,6 +68,8 @@ impl InFlight {
 pub(crate) enum Progress {
     /// another call
     Follow(Fetch, Box<Call>),
+    /// the document is being read
+    Reading,
     /// the fetch has ended
     Done {
         /// whether the document is another one than before
@@ -85,12 +88,14 @@ pub(crate) struct Source<D: Document> {
     document: D,
     rules: FetchRules,
     in_flight: InFlight,
-    state: RefCell<State<D::Value>>,
+    pub(super) state: RefCell<State<D::Value>>,
 }
 
 #[derive(Debug)]
-struct State<V> {
-    held: Option<Held<V>>,
+pub(super) struct State<V> {
+    pub(super) held: Option<Held<V>>,
+    /// the document that is being read
+    pub(super) reading: Option<UnderWay<V>>,
     /// when the server last said what it is
     last_had: Option<Timestamp>,
     /// after how many seconds ticks fetch what is held anew
@@ -116,6 +121,7 @@ impl<D: Document> Source<D> {
             in_flight: InFlight::default(),
             state: RefCell::new(State {
                 held: None,
+                reading: None,
                 last_had: None,
                 renewed_after: 0,
                 begun: PerSecond::default(),
@@ -175,8 +181,9 @@ impl<D: Document> Source<D> {
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let state = self.state.borrow();
         let cool_down = self.rules.cool_down;
-        let alone =
-            self.in_flight.of_callers.get() == 0 || state.refreshes.were_given_up(cool_down, now);
+        let alone = state.reading.is_none()
+            && (self.in_flight.of_callers.get() == 0
+                || state.refreshes.were_given_up(cool_down, now));
         alone && state.refreshes.wait(cool_down, now).is_none() && state.retry.left(now).is_none()
     }
 
@@ -198,6 +205,13 @@ impl<D: Document> Source<D> {
             && state.negative_cache.holds(item, now, self.rules.cool_down)
         {
             return Err(NotFetched::Missing);
+        }
+        // What comes next is read when this is.
+        if state.reading.is_some() {
+            return Err(match why {
+                Why::Stale | Why::Prefetch => NotFetched::NotDue,
+                Why::Absent | Why::Missing(_) | Why::Doubted => NotFetched::Busy,
+            });
         }
         if let Some(retry_after) = state.retry.left(now) {
             return Err(match why {
@@ -260,6 +274,7 @@ impl<D: Document> Source<D> {
 
     /// The answer to the last call of `fetch`.
     pub(crate) fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
+        let heading = Heading::of(response, now);
         match self.read(&fetch, response, now) {
             Ok(Read::Follow(call)) if fetch.step == 0 => {
                 let step = fetch.step.saturating_add(1);
@@ -271,9 +286,12 @@ impl<D: Document> Source<D> {
                 };
                 Progress::Follow(fetch, Box::new(call))
             }
-            Ok(Read::Follow(_)) => self.failed("it points to yet another address", response, now),
-            Ok(read) => self.succeeded(read, response, &fetch, now),
-            Err(why) => self.failed(&why, response, now),
+            Ok(Read::Follow(_)) => self.failed("it points to yet another address", &heading, now),
+            Ok(Read::InPieces(reading)) => {
+                self.begin_reading(UnderWay::new(fetch, heading, reading), now)
+            }
+            Ok(read) => self.succeeded(read, heading, &fetch),
+            Err(why) => self.failed(&why, &heading, now),
         }
     }
 
@@ -321,13 +339,13 @@ impl<D: Document> Source<D> {
         state.negative_cache.note(item, now, self.rules.cool_down);
     }
 
-    fn succeeded(
+    pub(super) fn succeeded(
         &self,
         read: Read<D::Value>,
-        response: &Response<'_>,
+        heading: Heading,
         fetch: &Fetch,
-        now: Timestamp,
     ) -> Progress {
+        let now = heading.at;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         // A fetch that was begun later has been answered before: what this one brings is older.
@@ -341,7 +359,7 @@ impl<D: Document> Source<D> {
         state.brought_by = fetch.number;
         let known = state.held.take();
         let first = known.is_none();
-        let taken = Held::taken_over(read, known, response.etag(), self.lifetime(), now);
+        let taken = Held::taken_over(read, known, heading.etag, self.lifetime(), now);
         let Some((held, changed, warnings)) = taken else {
             return Progress::Done {
                 changed: false,
@@ -401,13 +419,13 @@ impl<D: Document> Source<D> {
         early.saturating_add(offset).max(1)
     }
 
-    fn failed(&self, why: &str, response: &Response<'_>, now: Timestamp) -> Progress {
+    pub(super) fn failed(&self, why: &str, heading: &Heading, now: Timestamp) -> Progress {
         let mut state = self.state.borrow_mut();
         let State { retry, jitter, .. } = &mut *state;
         // Fetches that were under way together fail together: that is one failure.
         let seconds = match retry.left(now) {
             Some(left) => left,
-            None => retry.failed(now, jitter, self.rules.max_back_off, response.retry_after()),
+            None => retry.failed(now, jitter, self.rules.max_back_off, heading.retry_after),
         };
         let line =
             format!("fetch failed: {why}; the next attempt is in {seconds} s at the earliest");

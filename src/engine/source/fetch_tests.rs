@@ -76,7 +76,7 @@ fn done(progress: Progress) -> (bool, bool, Vec<String>) {
             let lines = news.into_iter().map(|news| news.line);
             (changed, ok, lines.collect())
         }
-        Progress::Follow(..) => panic!("it goes on"),
+        Progress::Follow(..) | Progress::Reading => panic!("it goes on"),
     }
 }
 

@@ -26,11 +26,10 @@ impl<V: PartialEq> Held<V> {
     pub(super) fn taken_over(
         read: Read<V>,
         known: Option<Self>,
-        etag: Option<&str>,
+        etag: Option<String>,
         usual: Lifetime,
         now: Timestamp,
     ) -> Option<(Self, bool, Vec<String>)> {
-        let etag = etag.map(str::to_owned);
         let Read::Value {
             value,
             warnings,

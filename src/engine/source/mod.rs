@@ -11,11 +11,14 @@
 //!   down locks nobody out whose keys are known.
 //! * A [`Fetch`] that is dropped, because the client went away, leaves no trace: only an answer
 //!   starts a back-off or a cool-down.
+//! * A document that takes long to read is read in [`Piece`]s, and what is held until then goes on being used.
 
 mod call;
 mod fetch;
 mod held;
 mod negative_cache;
+mod pieces;
+mod reading;
 mod retry;
 mod rules;
 mod sources;
@@ -25,6 +28,7 @@ pub(crate) use call::{Answer, Document, Read};
 pub(crate) use call::{CONTENT_ENCODING, ETAG, Lifetime, RETRY_AFTER};
 pub use call::{Call, Expected, News, Response, ResponseBody};
 pub(crate) use fetch::Source;
+pub(crate) use reading::{Budget, Piece, Reading};
 pub(crate) use retry::MAX_BACK_OFF_SECONDS;
 pub(crate) use rules::{Cached, FetchRules, NotFetched, Why};
 pub use sources::{Answered, Pending};

@@ -2,12 +2,17 @@
 
 use super::call::{Call, Document, News, Response};
 use super::fetch::{Fetch, Progress, Source};
+use super::reading::Budget;
+use super::retry::has_passed;
 use super::rules::{NotFetched, Why};
 use crate::denial::Denial;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+
+/// For how long requests read a document in pieces, in seconds.
+const MAX_SHARED_SECONDS: i64 = 2;
 
 /// Which source of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,9 @@ impl From<Denial> for Refusal {
 trait AnySource: fmt::Debug {
     fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched>;
     fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress;
+    fn is_held(&self) -> bool;
+    fn reading_since(&self) -> Option<Timestamp>;
+    fn read_on(&self, budget: Budget, now: Timestamp) -> Option<Progress>;
 }
 
 impl<D: Document> AnySource for Source<D> {
@@ -69,6 +77,18 @@ impl<D: Document> AnySource for Source<D> {
 
     fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
         Self::answer(self, fetch, response, now)
+    }
+
+    fn is_held(&self) -> bool {
+        Self::is_held(self)
+    }
+
+    fn reading_since(&self) -> Option<Timestamp> {
+        Self::reading_since(self)
+    }
+
+    fn read_on(&self, budget: Budget, now: Timestamp) -> Option<Progress> {
+        Self::read_on(self, budget, now)
     }
 }
 
@@ -134,6 +154,8 @@ pub(crate) struct Sources {
     all: Vec<Rc<dyn AnySource>>,
     /// whether ticks refresh what grows old, so that no request has to wait for it
     by_ticks: Rc<Cell<bool>>,
+    /// whether a document is being read in pieces
+    reads: Cell<bool>,
     news: RefCell<Vec<News>>,
     /// the fetches that have ended since they were counted last, and whether each worked
     ended: RefCell<Vec<bool>>,
@@ -182,15 +204,68 @@ impl Sources {
         now: Timestamp,
     ) -> Answered {
         let Pending { source: id, fetch } = pending;
+        let Some(source) = self.all.get(id.0) else {
+            let worked = false;
+            let tried = Tried { source: id, worked };
+            return Answered::Done {
+                tried,
+                changed: false,
+            };
+        };
+        let mut progress = source.answer(fetch, response, now);
+        // Requests that only a document can let in cannot be the ones that read it.
+        if matches!(progress, Progress::Reading) && !self.by_ticks.get() && !source.is_held() {
+            progress = source
+                .read_on(Budget::unlimited(), now)
+                .unwrap_or(Progress::Reading);
+        }
+        self.note_readings();
+        self.came_to(id, progress)
+    }
+
+    /// Whether a document is being read, by [`Sources::read_on`].
+    pub(crate) const fn is_reading(&self) -> bool {
+        self.reads.get()
+    }
+
+    /// Whether it is requests that have to read on, for lack of ticks.
+    pub(crate) fn reads_by_requests(&self) -> bool {
+        self.reads.get() && !self.by_ticks.get()
+    }
+
+    /// Reads a piece of a document. What that came to, if it is the end.
+    ///
+    /// Where there are no ticks, few requests may come: then the rest is read at once, for a key that was taken out
+    /// counts until it is.
+    pub(crate) fn read_on(&self, now: Timestamp) -> Option<Answered> {
+        let mut numbered = self.all.iter().enumerate();
+        let (place, source, since) =
+            numbered.find_map(|(place, source)| Some((place, source, source.reading_since()?)))?;
+        let is_late = !self.by_ticks.get() && has_passed(since, MAX_SHARED_SECONDS, now);
+        let budget = if is_late {
+            Budget::unlimited()
+        } else {
+            Budget::piece()
+        };
+        let progress = source.read_on(budget, now);
+        self.note_readings();
+        Some(self.came_to(SourceId(place), progress?))
+    }
+
+    fn note_readings(&self) {
+        let mut all = self.all.iter();
+        self.reads
+            .set(all.any(|source| source.reading_since().is_some()));
+    }
+
+    fn came_to(&self, source: SourceId, progress: Progress) -> Answered {
         let done = |worked, changed| Answered::Done {
-            tried: Tried { source: id, worked },
+            tried: Tried { source, worked },
             changed,
         };
-        let Some(source) = self.all.get(id.0) else {
-            return done(false, false);
-        };
-        match source.answer(fetch, response, now) {
-            Progress::Follow(fetch, call) => Answered::Follow(Pending { source: id, fetch }, call),
+        match progress {
+            Progress::Follow(fetch, call) => Answered::Follow(Pending { source, fetch }, call),
+            Progress::Reading => done(true, false),
             Progress::Done { changed, ok, news } => {
                 self.news.borrow_mut().extend(news);
                 self.ended.borrow_mut().push(ok);

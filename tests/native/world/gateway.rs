@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub foreign: RefCell<Option<Foreign>>,
     pub failing: RefCell<HashMap<&'static str, Status>>,
     pub properties: RefCell<Vec<(String, String)>>,
+    /// how far apart ticks were asked for, in milliseconds, each time
+    pub periods: RefCell<Vec<u128>>,
     /// the context that calls are for, once one was entered
     pub context: Cell<Option<u32>>,
 }
@@ -284,7 +286,8 @@ impl Host for Gateway {
         42
     }
 
-    fn set_tick(&self, _period: Duration) -> Result<(), Status> {
+    fn set_tick(&self, period: Duration) -> Result<(), Status> {
+        self.0.periods.borrow_mut().push(period.as_millis());
         self.0.call("set_tick")
     }
 

@@ -1,33 +1,69 @@
 //! What became of the keys of a document, told in one line, so that "which key was in force then" has an answer.
 
-use super::record::KeyDigest;
+use super::record::{KeyDigest, KeySecret};
 use super::set::KeySet;
 use crate::denial::Level;
 use crate::json::ObjectWriter;
 use crate::source::News;
 use crate::time::Timestamp;
 use std::fmt;
+use std::rc::Rc;
 
 /// The most ids of a kind that one line holds.
 const MAX_IDS: usize = 100;
 /// How many digits of the fingerprint are shown.
 const SHOWN_BYTES: usize = 8;
 
-/// The line of a change: `next` is what the document called `source` has from `now` on, after `before`.
+/// What is another in a set of keys than in the one before it.
+#[derive(Debug, Default)]
+pub(super) struct Succession {
+    /// the keys that were not there
+    pub added: Ids,
+    /// those that are there no more
+    pub removed: Ids,
+    /// those with another record, or another secret
+    pub changed: Ids,
+    /// the secrets that count no more, or no longer for the same
+    pub ended: Vec<Rc<KeySecret>>,
+}
+
+/// Ids of keys: the first of them, and how many there are.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    first: Vec<Rc<str>>,
+    count: usize,
+}
+
+impl Ids {
+    /// Adds one.
+    pub(super) fn push(&mut self, id: &Rc<str>) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < MAX_IDS {
+            self.first.push(Rc::clone(id));
+        }
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    fn write(&self, line: &mut ObjectWriter, name: &'static str, counted: &'static str) {
+        line.texts(name, self.first.iter().map(|id| &**id));
+        if self.count > MAX_IDS {
+            line.number(counted, count(self.count));
+        }
+    }
+}
+
+/// The line of a change: `next` is what the document called `source` has from `now` on.
 pub(super) fn change(
     source: &str,
     generation: u64,
-    before: Option<&KeySet>,
     next: &KeySet,
+    changes: &Succession,
     now: Timestamp,
 ) -> News {
-    let had = |id: &str| before.is_some_and(|before| before.key(id).is_some());
-    let other = |id: &str| before.is_some_and(|before| before.has_changed(id, next));
-    let ids = |set: &KeySet| -> Vec<String> { set.keys().map(|key| key.id.to_string()).collect() };
-    let (gone, there) = (before.map(ids).unwrap_or_default(), ids(next));
-    let added = there.iter().filter(|id| !had(id));
-    let removed = gone.iter().filter(|id| next.key(id).is_none());
-    let changed = there.iter().filter(|id| had(id) && other(id));
     let mut line = ObjectWriter::new();
     line.text("gate", "ollama-gate")
         .text("event", "keys_changed")
@@ -36,25 +72,12 @@ pub(super) fn change(
         .display("fingerprint", Shown(next.fingerprint()))
         .display("effective", now)
         .number("keys", count(next.len()));
-    write_ids(&mut line, ("added", "added_count"), added);
-    write_ids(&mut line, ("removed", "removed_count"), removed);
-    write_ids(&mut line, ("changed", "changed_count"), changed);
+    changes.added.write(&mut line, "added", "added_count");
+    changes.removed.write(&mut line, "removed", "removed_count");
+    changes.changed.write(&mut line, "changed", "changed_count");
     News {
         level: Level::Info,
         line: line.finish(),
-    }
-}
-
-/// The first of `ids`, and how many there are if that is not all.
-fn write_ids<'i>(
-    line: &mut ObjectWriter,
-    (name, counted): (&'static str, &'static str),
-    ids: impl Iterator<Item = &'i String>,
-) {
-    let ids: Vec<&str> = ids.map(String::as_str).collect();
-    line.texts(name, ids.iter().take(MAX_IDS));
-    if ids.len() > MAX_IDS {
-        line.number(counted, count(ids.len()));
     }
 }
 

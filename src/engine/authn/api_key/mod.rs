@@ -1,19 +1,25 @@
 //! API keys, kept as digests: those of the configuration, and those of documents that are fetched.
 //!
 //! A [`KeyDocument`] is read into records, the records into a [`KeySet`], and the sets are looked up by the one
-//! [`KeyRing`]. A set is never changed: another document makes another set, which takes its place whole.
+//! [`KeyRing`]. A set is never changed: another document makes another set, which takes its place whole. Many records
+//! take long, so they are read, compared and put away in pieces, between requests.
 
 mod document;
 mod ends;
 mod envelope;
 mod history;
+mod reading;
 mod record;
+mod records;
+mod roster;
 mod set;
+mod text;
 
-pub(crate) use document::{DocumentRules, KeyDocument, ReadRecord, Roster};
+pub(crate) use document::{DocumentContext, DocumentRules, KeyDocument, ReadRecord};
 pub(crate) use ends::{EndingKey, KeysSeen, SOON};
 pub(crate) use envelope::Envelope;
 pub(crate) use record::{ApiKey, KeyDigest, KeySecret, NewKey};
+pub(crate) use roster::Roster;
 pub(crate) use set::{KeySet, Taken};
 
 use super::cache::Cache;
@@ -284,6 +290,9 @@ impl KeySource {
     /// it makes no difference.
     fn look(&self, why: Why<'_>, now: Timestamp, tried: &[Tried]) -> Option<Refusal> {
         let absent = why == Why::Absent;
+        if self.document.source().is_reading() && (absent || self.document.is_left_to_requests()) {
+            return Some(pending());
+        }
         if self.document.outcome(tried).is_some() {
             let wait = self.document.source().seconds_to_wait(now);
             return absent.then(|| unavailable(wait).into());
@@ -295,11 +304,7 @@ impl KeySource {
             Ok(begun) => Some(Refusal::Await(Box::new(begun))),
             Err(_) if !absent => None,
             Err(NotFetched::Unavailable { retry_after }) => Some(unavailable(retry_after).into()),
-            Err(_) => {
-                let advice =
-                    "the document that it may be in is being fetched, try again in a second";
-                Some(Denial::new(Reason::KeysPending, advice).into())
-            }
+            Err(_) => Some(pending()),
         }
     }
 
@@ -308,21 +313,24 @@ impl KeySource {
         let (Cached::Fresh(next) | Cached::Stale(next)) = self.document.source().held(now) else {
             return None;
         };
-        let before = self.keys.replace(Some(Rc::clone(&next)));
-        if let Some(before) = &before {
-            before.give_way_to(&next);
-        }
+        self.keys.replace(Some(Rc::clone(&next)));
+        let changes = next.succeed();
         self.generation.set(self.generation.get().saturating_add(1));
         self.ends.replace(KeyEnds::of(next.keys()));
         self.document.source().document().is_held(&next);
         Some(history::change(
             &self.name,
             self.generation.get(),
-            before.as_deref(),
             &next,
+            &changes,
             now,
         ))
     }
+}
+
+fn pending() -> Refusal {
+    let advice = "the document that it may be in is being fetched, try again in a second";
+    Denial::new(Reason::KeysPending, advice).into()
 }
 
 fn unavailable(retry_after: i64) -> Denial {

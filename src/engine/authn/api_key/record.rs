@@ -80,11 +80,14 @@ impl KeySecret {
         }
     }
 
-    /// Whoever was let in by it has to prove it again, unless it is `next`, with the same rights.
-    pub(super) fn give_way_to(&self, next: Option<&Self>) {
-        if !next.is_some_and(|next| Rc::ptr_eq(&next.withdrawn, &self.withdrawn)) {
-            self.withdrawn.set(true);
-        }
+    /// Whether whoever was let in by it is let in by `next` too, with the same rights.
+    pub(super) fn goes_on_as(&self, next: &Self) -> bool {
+        Rc::ptr_eq(&next.withdrawn, &self.withdrawn)
+    }
+
+    /// Whoever was let in by it has to prove it again.
+    pub(super) fn end(&self) {
+        self.withdrawn.set(true);
     }
 
     /// When it is no proof any more.

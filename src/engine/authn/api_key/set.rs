@@ -1,6 +1,8 @@
 //! The keys of one document, or of the configuration.
 
+use super::history::Succession;
 use super::record::{ApiKey, KeyDigest, KeySecret, NewKey};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
@@ -10,12 +12,32 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
     secrets: HashMap<KeyDigest, Rc<KeySecret>>,
-    /// each with the digest of its secret
-    keys: HashMap<Rc<str>, (Rc<ApiKey>, KeyDigest)>,
-    /// the ids in the order of the document
-    order: Vec<Rc<str>>,
+    /// in the order of the document
+    records: Vec<Held>,
+    /// where among them the key with an id is
+    places: HashMap<Rc<str>, usize>,
     /// SHA-256 of the document
     fingerprint: KeyDigest,
+    /// what it changes, until it has taken the place of the set before it
+    succession: RefCell<Succession>,
+}
+
+/// A key of a set, with the digests of its secrets.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// the key
+    pub key: Rc<ApiKey>,
+    /// its secret
+    pub current: KeyDigest,
+    /// those that it has replaced
+    pub previous: Box<[KeyDigest]>,
+}
+
+impl Held {
+    /// The digests of all its secrets.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &KeyDigest> {
+        [&self.current].into_iter().chain(&self.previous)
+    }
 }
 
 /// Why a key is not taken into a set.
@@ -35,9 +57,13 @@ impl PartialEq for KeySet {
 }
 
 impl KeySet {
-    /// Without keys, to be filled from the document with this SHA-256.
-    pub(crate) fn of_document(fingerprint: KeyDigest) -> Self {
+    /// Without keys, to be filled from the document with this SHA-256 and some `keys`.
+    pub(crate) fn of_document(fingerprint: KeyDigest, keys: usize) -> Self {
+        // A table that grows moves all that is in it.
         Self {
+            secrets: HashMap::with_capacity(keys),
+            places: HashMap::with_capacity(keys),
+            records: Vec::with_capacity(keys),
             fingerprint,
             ..Self::default()
         }
@@ -53,14 +79,18 @@ impl KeySet {
         source: Option<usize>,
         known: Option<&Self>,
     ) -> Result<(), Taken> {
-        let same = known.and_then(|known| known.keys.get(&new.key.id));
-        let same = same.map(|same| &same.0).filter(|same| ***same == new.key);
-        let key = same.map_or_else(|| Rc::new(new.key), Rc::clone);
-        match self.keys.entry(Rc::clone(&key.id)) {
+        let same = known.and_then(|known| known.key(&new.key.id));
+        let same = same.filter(|same| ***same == new.key).cloned();
+        let key = same.unwrap_or_else(|| Rc::new(new.key));
+        match self.places.entry(Rc::clone(&key.id)) {
             Entry::Occupied(_) => return Err(Taken::Id),
-            Entry::Vacant(free) => free.insert((Rc::clone(&key), new.current)),
+            Entry::Vacant(free) => free.insert(self.records.len()),
         };
-        self.order.push(Rc::clone(&key.id));
+        self.records.push(Held {
+            key: Rc::clone(&key),
+            current: new.current,
+            previous: new.previous.iter().map(|(digest, _)| *digest).collect(),
+        });
         let previous = new.previous.into_iter();
         let previous = previous.map(|(digest, until)| (digest, Some(Box::new(until))));
         for (digest, until) in [(new.current, None)].into_iter().chain(previous) {
@@ -85,23 +115,34 @@ impl KeySet {
     }
 
     /// The key with this id.
-    pub(crate) fn key(&self, id: &str) -> Option<&ApiKey> {
-        self.keys.get(id).map(|(key, _)| &**key)
+    pub(super) fn key(&self, id: &str) -> Option<&Rc<ApiKey>> {
+        self.record(id).map(|record| &record.key)
+    }
+
+    /// The key with this id, and its secrets.
+    pub(super) fn record(&self, id: &str) -> Option<&Held> {
+        self.records.get(*self.places.get(id)?)
     }
 
     /// Every key, in the order of the document.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ApiKey> {
-        self.order.iter().filter_map(|id| self.key(id))
+        self.records.iter().map(|record| &*record.key)
+    }
+
+    /// At most `max` keys from the place `start` on, in the order of the document.
+    pub(super) fn part(&self, start: usize, max: usize) -> &[Held] {
+        let end = start.saturating_add(max).min(self.records.len());
+        self.records.get(start..end).unwrap_or_default()
     }
 
     /// How many keys there are.
-    pub(crate) fn len(&self) -> usize {
-        self.order.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.records.len()
     }
 
     /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.order.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
     /// SHA-256 of the document.
@@ -109,39 +150,42 @@ impl KeySet {
         &self.fingerprint
     }
 
-    /// A key of both, by id or by secret, with the id that it has in `other`.
-    pub(crate) fn in_both(&self, other: &Self) -> Option<(Rc<str>, Taken)> {
-        let same_id = other.order.iter().find(|id| self.keys.contains_key(*id));
-        if let Some(id) = same_id {
-            return Some((Rc::clone(id), Taken::Id));
+    /// What of `record`, which is another set's, is in this one.
+    pub(super) fn has_of(&self, record: &Held) -> Option<Taken> {
+        if self.places.contains_key(&record.key.id) {
+            return Some(Taken::Id);
         }
-        let (few, many) = if self.secrets.len() < other.secrets.len() {
-            (self, other)
-        } else {
-            (other, self)
-        };
-        let digest = few
-            .secrets
-            .keys()
-            .find(|digest| many.secrets.contains_key(*digest))?;
-        let id = |set: &Self| {
-            set.secrets
-                .get(digest)
-                .map(|secret| Rc::clone(&secret.key.id))
-        };
-        Some((id(other)?, Taken::Secret(id(self)?)))
+        let mut digests = record.digests();
+        let found = digests.find_map(|digest| self.secrets.get(digest))?;
+        Some(Taken::Secret(Rc::clone(&found.key.id)))
     }
 
-    /// Another set takes the place of this one: what is not in it counts no more.
-    pub(super) fn give_way_to(&self, next: &Self) {
-        for (digest, secret) in &self.secrets {
-            let next = next.secrets.get(digest);
-            secret.give_way_to(next.map(Rc::as_ref));
-        }
+    /// It is about to take the place of another set, with these changes.
+    pub(super) fn follow(&mut self, succession: Succession) {
+        self.succession = RefCell::new(succession);
     }
 
-    /// Whether the key `id` has another secret in `other`, or its record is another one.
-    pub(super) fn has_changed(&self, id: &str, other: &Self) -> bool {
-        self.keys.get(id) != other.keys.get(id)
+    /// It takes the place of the set before it: who was let in by a secret that counts no more has to prove it
+    /// again. What changes.
+    pub(super) fn succeed(&self) -> Succession {
+        let succession = self.succession.take();
+        for secret in &succession.ended {
+            secret.end();
+        }
+        succession
+    }
+
+    /// Puts away the last `max` keys. Whether there are more.
+    pub(super) fn shrink(&mut self, max: usize) -> bool {
+        for _ in 0..max {
+            let Some(last) = self.records.pop() else {
+                return false;
+            };
+            for digest in last.digests() {
+                self.secrets.remove(digest);
+            }
+            self.places.remove(&last.key.id);
+        }
+        true
     }
 }

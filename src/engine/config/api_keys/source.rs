@@ -6,7 +6,9 @@ use super::super::server;
 use super::super::table::Member;
 use super::super::value::SECRET;
 use super::record::DocumentReader;
-use crate::authn::api_key::{DocumentRules, Envelope, KeyDocument, KeyRing, ReadRecord, Roster};
+use crate::authn::api_key::{
+    DocumentContext, DocumentRules, Envelope, KeyDocument, KeyRing, ReadRecord, Roster,
+};
 use crate::http::{Url, is_value};
 use crate::json::{ObjectWriter, Pointer};
 use crate::secret::Secret;
@@ -201,14 +203,17 @@ pub(super) fn read(
             max_removed: reader.whole(&section.max_removed).unwrap_or(50),
         };
         let shown = format!("the source `{name}`");
-        let document = KeyDocument {
-            call,
-            envelope,
+        let context = DocumentContext {
             rules,
             reader: Rc::clone(&records),
             number: roster.add(&shown, Rc::default()),
             roster: Rc::clone(roster),
             place,
+        };
+        let document = KeyDocument {
+            call,
+            envelope,
+            context: Rc::new(context),
         };
         let rules = fetch_rules(reader, &section);
         let fetched = Fetched::new(format!("keys of {name}"), document, rules, reader.seed);

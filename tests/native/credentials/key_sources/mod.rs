@@ -2,6 +2,7 @@
 
 mod conformance;
 mod history;
+mod pieces;
 mod records;
 mod refusals;
 mod revocation;
