@@ -274,7 +274,12 @@ impl<D: Document> Source<D> {
 
     /// The answer to the last call of `fetch`.
     pub(crate) fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress {
-        let heading = Heading::of(response, now);
+        let mut heading = Heading::of(response, now);
+        if response.status == Some(304)
+            && let Some(held) = &mut self.state.borrow_mut().held
+        {
+            held.doubt(&mut heading.etag);
+        }
         match self.read(&fetch, response, now) {
             Ok(Read::Follow(call)) if fetch.step == 0 => {
                 let step = fetch.step.saturating_add(1);

@@ -55,6 +55,17 @@ impl<V: PartialEq> Held<V> {
         Some((held, changed, warnings))
     }
 
+    /// The server says that it has nothing newer, with this validator. If that is another one than the document's, it
+    /// contradicts itself: the next time all of it is asked for.
+    pub(super) fn doubt(&mut self, said: &mut Option<String>) {
+        // RFC 9110 section 8.8.3.2: a weak comparison will do.
+        let opaque = |etag: &str| etag.strip_prefix("W/").unwrap_or(etag).to_owned();
+        let (own, other) = (self.etag.as_deref(), said.as_deref());
+        if own.is_some() && other.is_some() && own.map(opaque) != other.map(opaque) {
+            (self.etag, *said) = (None, None);
+        }
+    }
+
     /// What there is of it at `now`.
     pub(super) fn at(&mut self, now: Timestamp) -> Cached<V> {
         let Lifetime { fresh, used } = self.lifetime;

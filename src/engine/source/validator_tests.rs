@@ -145,6 +145,28 @@ fn a_304_that_nobody_asked_for_is_no_answer() {
 }
 
 #[test]
+fn a_304_with_the_validator_of_another_document_has_all_of_it_asked_for_the_next_time() {
+    for (said, named_next) in [
+        ("\"1\"", Some("\"1\"")),
+        ("W/\"1\"", Some("W/\"1\"")),
+        ("\"2\"", None),
+    ] {
+        let source = note();
+        ask(&source, 200, &[(ETAG, "\"1\"")], "a", NOW);
+        let (_, (changed, worked, _)) = ask(&source, 304, &[(ETAG, said)], "", NOW);
+        // With another one the server contradicts itself: it was asked about the first.
+        assert_eq!((changed, worked), (false, said != "\"2\""), "{said}");
+        let (named, _) = ask(&source, 200, &[(ETAG, "\"2\"")], "b", NOW.plus(400));
+        assert_eq!(named.as_deref(), named_next, "{said}");
+        assert_eq!(
+            source.held(NOW.plus(400)),
+            Cached::Fresh(Rc::new("b".to_owned())),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_validator_that_cannot_be_sent_back_is_none() {
     for odd in ["", "\"a b\"", "\"\r\nx: y\"", &"e".repeat(257)] {
         let source = note();

@@ -198,6 +198,70 @@ fn a_server_that_answers_too_late_or_not_at_all_takes_nothing_away() {
 }
 
 #[test]
+fn a_server_that_is_not_there_at_the_start_is_503_until_it_comes() {
+    for kind in KINDS {
+        let mut world = world(&kind, &json!({ "every": "1s" }));
+        for attempt in 1..=3 {
+            let calls = world.call_count();
+            while world.call_count() == calls {
+                world.wait(1);
+                world.tick();
+            }
+            *world.gateway.0.answer.borrow_mut() = None;
+            let last = u32::try_from(world.call_count()).unwrap();
+            world.root.call_done(ollama_gate::CallToken(last), 0);
+            let what = format!("{} {attempt}", kind.name);
+            assert_eq!(
+                world.verdict(FETCHED),
+                refused(503, "keys_unavailable"),
+                "{what}"
+            );
+            assert_eq!(world.verdict(KEY), ok(), "{what}");
+        }
+        world.wait(3);
+        world.fetch(200, &answer(&kind, &one()));
+        assert_eq!(world.verdict(FETCHED), ok(), "{}", kind.name);
+        assert_eq!(
+            world.verdict(OTHER),
+            refused(401, "unknown_key"),
+            "{}",
+            kind.name
+        );
+    }
+}
+
+#[test]
+fn a_304_with_another_validator_does_not_hide_what_changes() {
+    for kind in KINDS {
+        let mut world = world(&kind, &json!({}));
+        let tag = |world: &World, tag: &str| {
+            *world.gateway.0.answer_headers.borrow_mut() = vec![("etag", tag.to_owned())];
+        };
+        tag(&world, "\"1\"");
+        world.fetch(200, &answer(&kind, &one()));
+        world.wait(30);
+        tag(&world, "\"2\"");
+        world.fetch(304, b"");
+        assert_eq!(world.verdict(FETCHED), ok(), "{}", kind.name);
+        world.wait(30);
+        world.fetch(200, &answer(&kind, &document(&[("other", OTHER)])));
+        let last = world.gateway.0.http_calls.borrow().last().cloned().unwrap();
+        assert!(
+            last.headers().all(|(name, _)| name != "if-none-match"),
+            "{}",
+            kind.name
+        );
+        assert_eq!(
+            world.verdict(FETCHED),
+            refused(401, "unknown_key"),
+            "{}",
+            kind.name
+        );
+        assert_eq!(world.verdict(OTHER), ok(), "{}", kind.name);
+    }
+}
+
+#[test]
 fn a_304_without_a_document_before_it_and_one_with_a_wrong_validator_change_nothing() {
     for kind in KINDS {
         let mut world = world(&kind, &json!({}));
