@@ -38,8 +38,10 @@ class Pack:
         return [node["config"] for node in mappings(self.document) if str(node.get("@type", "")).endswith(WASM_TYPE)]
 
     def listen(self, port: int) -> None:
-        """In: the port for every listener, always on loopback; 0 lets Envoy choose."""
+        """In: the port for every listener that has one, always on loopback; 0 lets Envoy choose."""
         for listener in self.document["static_resources"]["listeners"]:
+            if "internal_listener" in listener:
+                continue
             listener["address"] = _address("127.0.0.1", port)
 
     def admin(self) -> None:

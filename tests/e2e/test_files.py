@@ -90,4 +90,11 @@ def test_the_packs_differ_only_where_they_say_so() -> None:
     assert settings("envoy/tls.yaml") == static
     assert settings("envoy/watched/envoy.yaml") == static
     assert settings("envoy/watched/tls.yaml") == static
+    mounted = settings("envoy/mounted.yaml")
+    assert mounted.pop("bootstrap_extensions")
+    for kind in ("listeners", "clusters"):
+        _, keys = mounted["static_resources"][kind]
+        assert keys["name"] == "keys"
+        mounted["static_resources"][kind].remove(keys)
+    assert mounted == static
     assert Pack("envoy/watched/gate.yaml").filters() == Pack("envoy/envoy.yaml").filters()

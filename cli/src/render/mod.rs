@@ -52,7 +52,7 @@ macro_rules! file {
 }
 
 /// What is in the packs and changes with the configuration, in the order in which it is applied.
-const FILES: [File; 18] = [
+const FILES: [File; 19] = [
     file!(
         Envoy,
         "envoy",
@@ -72,6 +72,13 @@ const FILES: [File; 18] = [
         "envoy",
         "struct.yaml",
         Some(("value:", Form::Yaml)),
+        false
+    ),
+    file!(
+        Envoy,
+        "envoy",
+        "mounted.yaml",
+        Some(("value: |", Form::Json)),
         false
     ),
     file!(Envoy, "envoy", "watched/envoy.yaml", None, false),

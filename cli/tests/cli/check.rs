@@ -13,6 +13,11 @@ fn the_configuration_in_each_pack_is_found_and_holds() {
             "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config.configuration.value",
         ),
         (
+            "envoy/mounted.yaml",
+            "envoy",
+            "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config.configuration.value",
+        ),
+        (
             "envoy/struct.yaml",
             "envoy",
             "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config.configuration.value",

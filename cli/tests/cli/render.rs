@@ -3,10 +3,11 @@
 use super::support::{Folder, Ran, of_repository};
 
 /// The packs whose files change with the configuration: gateway, file, and a file with its configuration.
-const PACKS: [(&str, &str, &str); 18] = [
+const PACKS: [(&str, &str, &str); 19] = [
     ("envoy", "envoy.yaml", "envoy/envoy.yaml"),
     ("envoy", "tls.yaml", "envoy/tls.yaml"),
     ("envoy", "struct.yaml", "envoy/struct.yaml"),
+    ("envoy", "mounted.yaml", "envoy/mounted.yaml"),
     ("envoy", "watched/envoy.yaml", "envoy/envoy.yaml"),
     ("envoy", "watched/tls.yaml", "envoy/envoy.yaml"),
     ("envoy", "watched/certificate.yaml", "envoy/envoy.yaml"),
