@@ -155,6 +155,15 @@ def _keys(count: int, **rules: Any) -> dict[str, Any]:
     return {"keys": [*others, {"id": "bench", "sha256": digest(API_KEY), "subject": "alice", **rules}]}
 
 
+# The document of a source, which `envoy.py` serves within Envoy.
+SOURCE = {"url": "http://keys.internal/", "upstream": "keys"}
+
+
+def key_document() -> str:
+    """Out: the keys of `gate-key`, as a document."""
+    return json.dumps(_keys(3))
+
+
 def _jwt_authn(name: str, keys: str, cached: bool = False) -> dict[str, Any]:
     provider: dict[str, Any] = {
         "issuer": ISSUER,
@@ -198,6 +207,7 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
     add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
     add("reply-wasm", "nothing", _wasm(empty, "reply-wasm", {}), 401)
     add_gate("gate-key", "key", api_keys=_keys(3))
+    add_gate("gate-key-sourced", "key", api_keys={"source": SOURCE})
     add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
     add_gate("gate-key-shared", "key", api_keys=_keys(3), share_identity=True)
     add_gate("gate-key-host", "key", api_keys=_keys(3), upstream={"host": "ollama.internal:11434"})

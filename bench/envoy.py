@@ -9,35 +9,42 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from .contenders import TYPES, Contender
+from .contenders import TYPES, Contender, key_document
 
+INTERNAL = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
 MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 # As the packs have it: the wasm filter's lines are written at info.
 OPTIONS = ["--use-dynamic-base-id", "--concurrency", "1", "-l", "warning", "--component-log-level", "wasm:info"]
 
 
-def _listener(contender: Contender) -> dict[str, Any]:
+def _listener(name: str, own: dict[str, Any] | None, address: dict[str, Any], body: str = "{}") -> dict[str, Any]:
     # The router answers by itself: no upstream blurs what the filter costs.
-    route = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "{}"}}}
+    route = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": body}}}
     router = {"name": "router", "typed_config": {"@type": f"{TYPES}.router.v3.Router"}}
     manager = {
         "@type": MANAGER,
-        "stat_prefix": contender.name,
-        "http_filters": [*([contender.filter] if contender.filter else []), router],
+        "stat_prefix": name,
+        "http_filters": [*([own] if own else []), router],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
     }
-    return {
-        "name": contender.name,
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-    }
+    return {"name": name, **address, "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}
 
 
 def write_config(file: Path, contenders: list[Contender]) -> None:
     """Writes the configuration of an Envoy with these listeners."""
+    loopback = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
+    endpoint = {"endpoint": {"address": {"envoy_internal_address": {"server_listener_name": "keys"}}}}
+    keys = {"cluster_name": "keys", "endpoints": [{"lb_endpoints": [endpoint]}]}
     config = {
-        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
-        "static_resources": {"listeners": [_listener(contender) for contender in contenders]},
+        "admin": loopback,
+        "bootstrap_extensions": [{"name": "internal", "typed_config": {"@type": INTERNAL}}],
+        "static_resources": {
+            "listeners": [
+                *(_listener(contender.name, contender.filter, loopback) for contender in contenders),
+                _listener("keys", None, {"internal_listener": {}}, key_document()),
+            ],
+            "clusters": [{"name": "keys", "connect_timeout": "1s", "load_assignment": keys}],
+        },
     }
     file.write_text(json.dumps(config), encoding="utf-8")
 
@@ -69,9 +76,9 @@ class Envoy:
                 raise SystemExit("bench: Envoy did not come up")
             time.sleep(0.1)
         found = json.loads(self.get("/listeners?format=json"))["listener_statuses"]
-        ports = {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in found}
+        addresses = {one["name"]: one["local_address"] for one in found}
         for contender in contenders:
-            contender.port = ports[contender.name]
+            contender.port = addresses[contender.name]["socket_address"]["port_value"]
         self._worker = self._find_worker()
 
     def _ready(self, admin: Path) -> bool:

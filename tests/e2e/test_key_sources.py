@@ -12,7 +12,6 @@ import hashlib
 import http.client
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -26,14 +25,17 @@ from typing import Any
 
 import pytest
 from demo.process import Child
-from support.oidc import FRESH_CONNECTIONS, port_to_keep, start
-from support.threads import Threads
+from support.key_files import Volume, answer_by_itself, key, move, on_every_worker, record
+from support.oidc import cluster, port_to_keep
+from support.rate import Rate
 from support.world import Gate, World, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 ETCD_KEY = "/ollama-gate/keys"
-REQUESTS_PER_CONNECTION = 25
-THREADS = 3
+# How many requests a second come while keys change, and for how many seconds: more of both by hand.
+PER_SECOND = float(os.environ.get("KEY_RATE", "100"))
+SECONDS = float(os.environ.get("KEY_SECONDS", "4"))
+FEW_PER_SECOND = 50
 SWAPS = 10
 START_SECONDS = 30.0
 
@@ -62,9 +64,7 @@ class Files:
 
     def put(self, document: Any) -> None:
         """In: the document. Puts it there as `mv` does."""
-        draft = self.folder / "draft"
-        draft.write_text(json.dumps(document), encoding="utf-8")
-        os.replace(draft, self.folder / "keys.json")
+        move(self.folder / "keys.json", document)
 
     def stop(self) -> None:
         """Ends it."""
@@ -125,62 +125,6 @@ class Etcd:
         self._child.stop()
 
 
-class Load(Threads):
-    """Threads that ask with one key, over new connections again and again, and note every answer but 200."""
-
-    def __init__(self, gate: Gate, key: str) -> None:
-        super().__init__(THREADS)
-        self._gate, self._key = gate, key
-        self.wrong: list[str] = []
-        self.done = 0
-
-    def more(self, count: int) -> None:
-        """In: how many. Returns when so many more requests are through."""
-        goal = self.done + count
-        eventually(lambda: self.done >= goal or self.wrong, what=f"{count} more requests")
-
-    def run(self, number: int) -> None:
-        """Asks until it is stopped."""
-        headers = {"Authorization": f"Bearer {self._key}"}
-        while not self.stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=15)
-            try:
-                for _ in range(REQUESTS_PER_CONNECTION):
-                    connection.request("GET", "/api/tags", headers=headers)
-                    response = connection.getresponse()
-                    response.read()
-                    if response.status != 200:
-                        self.wrong.append(f"status {response.status}")
-                    self.done += 1
-            except (OSError, http.client.HTTPException) as error:
-                self.wrong.append(repr(error))
-            finally:
-                connection.close()
-
-
-def key(world: World) -> str:
-    """Out: a new key, which no output may show."""
-    made = f"sk-{secrets.token_hex(24)}"
-    world.secrets.append(made)
-    return made
-
-
-def record(name: str, secret: str, **other: Any) -> dict[str, Any]:
-    """In: an id and a key. Out: its record, with the digest."""
-    return {"id": name, "sha256": hashlib.sha256(secret.encode()).hexdigest(), **other}
-
-
-def on_every_worker(gate: Gate, secret: str, status: int, what: str) -> float:
-    """In: a key, and what it is to come to on whichever worker. Out: how long that took, in seconds."""
-    began = time.monotonic()
-
-    def agree() -> bool:
-        return all(gate.get("/api/tags", secret).status == status for _ in range(FRESH_CONNECTIONS))
-
-    eventually(agree, what=what)
-    return time.monotonic() - began
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
     """Out: a file server."""
@@ -202,10 +146,16 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
     server.stop()
 
 
-def gate_with(world: World, name: str, server: Files | Etcd) -> Gate:
-    """In: a name and a server with the document. Out: a gate that fetches it each second."""
+def gate_with(world: World, name: str, server: Files | Etcd, document: str | None = None) -> Gate:
+    """In: a name and a server with the document. Out: a gate that fetches it each second, and answers by itself."""
     source = {**server.source(), "every": "1s", "name": name}
-    return start(world, name, None, {"keys": server.port}, api_keys={"source": source})
+    if document:
+        source["url"] = document
+    plugin = {"public": ["health"], "host": {"name": "envoy"}, "api_keys": {"source": source}}
+    pack = world.pack(plugin=plugin)
+    pack.document["static_resources"]["clusters"].append(cluster("keys", server.port))
+    answer_by_itself(pack)
+    return world.start(name, pack)
 
 
 def changes(gate: Gate) -> list[dict[str, Any]]:
@@ -219,34 +169,41 @@ def test_a_key_is_added_rotated_and_revoked_under_traffic_without_one_wrong_answ
     world: World, kind: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = request.getfixturevalue(kind)
-    old, new, other = key(world), key(world), key(world)
+    old, new, added = key(world), key(world), key(world)
     server.put({"keys": [record("alice", old)]})
     gate = gate_with(world, f"keys-{kind}", server)
     on_every_worker(gate, old, 200, "the first document")
-    assert gate.get("/api/tags", new).status == 401
     until = (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    previous = [{"sha256": hashlib.sha256(old.encode()).hexdigest(), "until": until}]
+    bob = record("bob", added)
     took = {}
-    with Load(gate, old) as by_old:
-        by_old.more(200)
-        server.put({"keys": [record("alice", old), record("bob", other)]})
-        took["added"] = on_every_worker(gate, other, 200, "the key that was added")
-        previous = [{"sha256": hashlib.sha256(old.encode()).hexdigest(), "until": until}]
-        server.put({"keys": [record("alice", new, previous=previous), record("bob", other)]})
+    with Rate(gate.port, [old, new, added], PER_SECOND) as load:
+        time.sleep(SECONDS / 4)
+        server.put({"keys": [record("alice", old), bob]})
+        took["added"] = on_every_worker(gate, added, 200, "the key that was added")
+        was_added = time.monotonic()
+        assert load.statuses(0) == {200}
+        assert load.statuses(1) == {401}, "it is not there yet"
+        server.put({"keys": [record("alice", new, previous=previous), bob]})
         took["rotated"] = on_every_worker(gate, new, 200, "the key that was rotated")
-        with Load(gate, new) as by_new:
-            by_old.more(300)
-            by_new.more(300)
-        assert by_new.wrong == []
-    assert by_old.wrong == []
-    with Load(gate, new) as by_new:
-        server.put({"keys": [record("alice", new), record("bob", other)]})
+        was_rotated = time.monotonic()
+        time.sleep(SECONDS / 4)
+        assert load.statuses(0) == {200}, "both count"
+        assert load.statuses(1, was_rotated) == {200}
+        server.put({"keys": [record("alice", new), bob]})
         took["revoked"] = on_every_worker(gate, old, 401, "the secret that was revoked")
-        by_new.more(200)
-    assert by_new.wrong == []
+        was_revoked = time.monotonic()
+        time.sleep(SECONDS / 4)
+    # Each key has one answer before its change and one after it, and never another.
+    assert load.failed == []
+    assert load.statuses(0, was_revoked) == {401}
+    assert load.statuses(0) | load.statuses(1) | load.statuses(2) == {200, 401}
+    assert load.statuses(1, was_rotated) == load.statuses(2, was_added) == {200}
     refused = gate.get("/api/tags", old)
     assert refused.json()["code"] == "unknown_key"
     with capsys.disabled():
         print(f"\n{kind}: on every worker after " + ", ".join(f"{name} {took[name]:.1f} s" for name in took))
+        print(f"{kind}: {PER_SECOND} a second wanted: {load.report()}")
     decision = [line for line in gate.decisions() if line.get("id") == "alice" and line["decision"] == "allowed"][-1]
     assert decision["source"] == f"keys-{kind}"
     told = changes(gate)
@@ -256,29 +213,17 @@ def test_a_key_is_added_rotated_and_revoked_under_traffic_without_one_wrong_answ
 
 def test_a_document_is_swapped_ten_times_as_kubernetes_does_it_and_no_request_fails(world: World, files: Files) -> None:
     stays, comes = key(world), key(world)
-    volume = files.folder / "volume"
-    volume.mkdir()
-
-    def swap(number: int, document: Any) -> None:
-        version = volume / f"..{number}"
-        version.mkdir()
-        (version / "keys.json").write_text(json.dumps(document), encoding="utf-8")
-        link = volume / "..data_tmp"
-        link.symlink_to(version.name)
-        os.replace(link, volume / "..data")
-
+    volume = Volume(files.folder / "volume", "keys.json")
     with_both, with_one = [record("a", stays), record("b", comes)], [record("a", stays)]
-    swap(0, with_one)
-    (volume / "keys.json").symlink_to("..data/keys.json")
-    source = {"url": "http://files.internal/volume/keys.json", "upstream": "keys", "every": "1s"}
-    gate = start(world, "keys-swapped", None, {"keys": files.port}, api_keys={"source": source})
+    volume.swap(json.dumps(with_one))
+    gate = gate_with(world, "keys-swapped", files, "http://files.internal/volume/keys.json")
     on_every_worker(gate, stays, 200, "the first document")
-    with Load(gate, stays) as load:
+    with Rate(gate.port, [stays], FEW_PER_SECOND) as load:
         for number in range(1, SWAPS + 1):
-            swap(number, with_both if number % 2 else with_one)
+            volume.swap(json.dumps(with_both if number % 2 else with_one))
             on_every_worker(gate, comes, 200 if number % 2 else 401, f"swap {number}")
-    assert load.wrong == []
-    assert load.done > 0
+    assert (load.failed, load.statuses(0)) == ([], {200})
+    assert load.report()["requests"] > SWAPS
 
 
 def test_a_server_that_goes_away_and_comes_back_costs_no_request(world: World, tmp_path: Path) -> None:
@@ -287,14 +232,14 @@ def test_a_server_that_goes_away_and_comes_back_costs_no_request(world: World, t
     server.put([record("alice", secret)])
     gate = gate_with(world, "keys-away", server)
     on_every_worker(gate, secret, 200, "the first document")
-    with Load(gate, secret) as load:
+    with Rate(gate.port, [secret], FEW_PER_SECOND) as load:
         server.put([])
         eventually(lambda: any("it has no key" in line for line in gate.envoy.child.lines), what="the empty document")
-        load.more(100)
+        on_every_worker(gate, secret, 200, "the document before it")
         server.stop()
         eventually(lambda: any("fetch failed: the answer has status 503" in line for line in gate.envoy.child.lines))
-        load.more(100)
-    assert load.wrong == []
+        on_every_worker(gate, secret, 200, "the last document")
+    assert (load.failed, load.statuses(0)) == ([], {200})
 
 
 def test_the_history_of_a_log_says_which_keys_were_in_force_when(world: World, files: Files, tmp_path: Path) -> None:
