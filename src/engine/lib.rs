@@ -126,6 +126,7 @@ mod secret;
 mod session;
 mod source;
 mod time;
+mod token_endpoint;
 mod upstream;
 
 pub use authn::jwt::{Algorithm, Arithmetic, PublicKey, Software, Verifier, cost_by_envoy};

@@ -6,8 +6,8 @@ mod rules;
 mod taken_out;
 
 pub(crate) use credential::{
-    Asker, Assertions, ClientAuthentication, CredentialDocument, Expiry, Grant, Kind,
-    MAX_VALUE_BYTES, OwnCredential, OwnField, SigningKey, TextSource,
+    Asker, CredentialDocument, Expiry, Grant, Kind, MAX_VALUE_BYTES, OwnCredential, OwnField,
+    TextSource,
 };
 pub(crate) use rules::{FRAMING, NamePattern, Proof, UpstreamRules};
 pub(crate) use taken_out::TakenOut;

@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 8] = [
     &["denial", "http", "json", "secret"],
     &["cors", "credential", "network", "ollama", "time"],
     &["grant", "session", "source"],
-    &["identity"],
+    &["identity", "token_endpoint"],
     &["authn", "policy"],
     &["login", "upstream"],
     &["exchange"],

@@ -89,7 +89,7 @@ pub(super) fn read(
 }
 
 /// A secret of visible ASCII, of up to `max` bytes, that is no example, unless such are `allowed`.
-pub(super) fn drawn(
+pub(in crate::config) fn drawn(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
     max: usize,

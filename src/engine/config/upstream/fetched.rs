@@ -9,9 +9,8 @@ use super::credential::drawn;
 use crate::http::{Url, is_value};
 use crate::json::Pointer;
 use crate::source::FetchRules;
-use crate::upstream::{
-    Assertions, ClientAuthentication, Expiry, Grant, Kind, SigningKey, TextSource,
-};
+use crate::token_endpoint::{Assertions, Client, ClientAuthentication, SigningKey};
+use crate::upstream::{Expiry, Grant, Kind, TextSource};
 use std::time::Duration;
 
 table! {
@@ -210,8 +209,10 @@ pub(super) fn grant(reader: &mut Reader<'_>, node: &Node<'_>, allowed: bool) -> 
         upstream: upstream?,
         token_url: token_url?,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
-        client_id: client_id?,
-        authentication: authentication?,
+        client: Client {
+            id: client_id?,
+            authentication: authentication?,
+        },
         parameters,
         refresh_before,
         lifetime,

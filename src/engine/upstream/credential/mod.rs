@@ -1,16 +1,14 @@
 //! The credential that Ollama's own front wants of the gate: a hosted Ollama, a company's proxy.
 
-mod assertion;
 mod document;
 mod fetched;
 mod grant;
 mod text;
 mod value;
 
-pub(crate) use assertion::{Assertions, SigningKey};
 pub(crate) use document::{CredentialDocument, Kind};
 pub(crate) use fetched::Asker;
-pub(crate) use grant::{ClientAuthentication, Grant};
+pub(crate) use grant::Grant;
 pub(crate) use text::{Expiry, TextSource};
 pub(crate) use value::MAX_VALUE_BYTES;
 
