@@ -20,12 +20,14 @@ pub enum Method {
     OllamaCli,
     /// a name and a password
     Basic,
+    /// a session at the gate itself, after a sign-in at the identity provider
+    Session,
     /// nothing: the configuration lets in whoever brings no credential
     Anonymous,
 }
 
 impl Method {
-    /// Each that proves somebody, in the order in which they are tried.
+    /// Each that `require` can name, in the order in which they are tried.
     pub const ALL: [Self; 4] = [Self::ApiKey, Self::Jwt, Self::OllamaCli, Self::Basic];
 
     /// The name in logs.
@@ -35,6 +37,7 @@ impl Method {
             Self::Jwt => "jwt",
             Self::OllamaCli => "ollama_cli",
             Self::Basic => "basic",
+            Self::Session => "session",
             Self::Anonymous => "anonymous",
         }
     }

@@ -11,8 +11,8 @@
 //!
 //! ```
 //! use ollama_gate_engine::{
-//!     Clock, Configuration, Connection, Exchange, HostBody, Peer, Ports, RequestHead, RequestStep,
-//!     Software, Timestamp,
+//!     Clock, Configuration, Connection, Exchange, HostBody, Peer, Ports, Randomness, RequestHead,
+//!     RequestStep, Software, Timestamp,
 //! };
 //!
 //! // What the gateway knows and the engine asks for, where a rule needs it.
@@ -21,6 +21,12 @@
 //! impl Clock for Gateway {
 //!     fn wall(&self) -> Option<Timestamp> {
 //!         Some(Timestamp::from_seconds(1_800_000_000))
+//!     }
+//! }
+//!
+//! impl Randomness for Gateway {
+//!     fn bytes(&self) -> Option<[u8; 32]> {
+//!         None
 //!     }
 //! }
 //!
@@ -48,6 +54,7 @@
 //!         verifier: &Software,
 //!         connection: &Gateway,
 //!         clock: &Gateway,
+//!         randomness: &Gateway,
 //!         body: HostBody { max_bytes: 1 << 20, absent: None },
 //!     };
 //!     let step = Exchange::default().request_head(ports, &head?).step;
@@ -73,7 +80,7 @@
 //!   [`schema`] and [`reference()`] describe its fields.
 //! * [`Exchange`] has a method for each event of a request, and each ends in a [`RequestStep`] or a
 //!   [`ResponseStep`]. What to log and count stands beside it, in an [`Outcome`].
-//! * [`Ports`] is what an exchange asks for: [`Clock`], [`Connection`], [`Verifier`].
+//! * [`Ports`] is what an exchange asks for: [`Clock`], [`Connection`], [`Randomness`], [`Verifier`].
 //! * [`Engine`] says what has to be fetched ([`Engine::due`]), and takes the answers.
 //! * [`Denial`] and [`Reason`] are why somebody is refused; every reason has a stable code.
 //!
@@ -116,13 +123,11 @@ mod grant;
 mod http;
 mod identity;
 mod json;
-#[allow(dead_code, unused_imports)] // as `session`
 mod login;
 mod network;
 mod ollama;
 mod policy;
 mod secret;
-#[allow(dead_code, unused_imports)] // the sign-in with OpenID Connect will stand on it
 mod session;
 mod source;
 mod time;
@@ -144,6 +149,7 @@ pub use identity::Method;
 pub use json::Json;
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;
+pub use session::Randomness;
 pub use source::{Answered, Call, Expected, News, Pending, Response, ResponseBody};
 pub use time::{Clock, Timestamp};
 pub use upstream::{Admitted, Edit, Prepared};

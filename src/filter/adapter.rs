@@ -3,7 +3,7 @@
 use crate::address::HostConnection;
 use crate::body::{Body, HeldPart};
 use crate::capabilities::KONG_TARGET;
-use crate::clock::HostClock;
+use crate::clock::{HostClock, HostRandomness};
 use crate::crypto::HostCrypto;
 use crate::deadline::{Deadline, Deadlines};
 use crate::linger::{Late, Lingering};
@@ -232,10 +232,8 @@ impl<H: Host> Filter<H> {
             verifier,
             connection: &connection,
             clock: &clock,
-            body: HostBody {
-                max_bytes: ready.bodies.max_bytes,
-                absent: self.body.absent,
-            },
+            randomness: &HostRandomness(&self.host),
+            body: self.host_body(ready),
         };
         let mut outcome = match event {
             // What has come meanwhile may not know its key any more.
@@ -284,6 +282,14 @@ impl<H: Host> Filter<H> {
                 }
                 flow
             }
+        }
+    }
+
+    /// What the gateway can hold of the body, and says of it.
+    const fn host_body(&self, ready: &Ready) -> HostBody {
+        HostBody {
+            max_bytes: ready.bodies.max_bytes,
+            absent: self.body.absent,
         }
     }
 

@@ -409,6 +409,13 @@ impl Host for Gateway {
         u64::from_le_bytes(bytes)
     }
 
+    fn random(&self) -> Result<[u8; 32], Status> {
+        let mut bytes = [0; 32];
+        // SAFETY: the buffer is valid for the call.
+        let errno = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
+        check(errno).map(|()| bytes)
+    }
+
     fn set_tick(&self, period: Duration) -> Result<(), Status> {
         let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
         // SAFETY: no pointer.

@@ -1,7 +1,7 @@
 //! The gateway's clock, read once for each event of a request, and only if something asks.
 
 use crate::Host;
-use ollama_gate_engine::{Clock, Timestamp};
+use ollama_gate_engine::{Clock, Randomness, Timestamp};
 use std::cell::OnceCell;
 
 /// The clock of the gateway.
@@ -18,6 +18,16 @@ impl<'h, H: Host> HostClock<'h, H> {
             host,
             said: OnceCell::new(),
         }
+    }
+}
+
+/// The randomness of the gateway.
+#[derive(Debug)]
+pub(crate) struct HostRandomness<'h, H>(pub &'h H);
+
+impl<H: Host> Randomness for HostRandomness<'_, H> {
+    fn bytes(&self) -> Option<[u8; 32]> {
+        self.0.random().ok()
     }
 }
 

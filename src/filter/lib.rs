@@ -163,6 +163,8 @@ pub trait Host {
     fn record(&self, gauge: Gauge, value: u64);
     /// 64 random bits, for spreading things out; no secret is made of them.
     fn entropy(&self) -> u64;
+    /// 32 random bytes. On Kong somebody who has seen others may foretell them.
+    fn random(&self) -> Result<[u8; 32], Status>;
     /// Asks for ticks, this far apart. To be asked once in a root context: Kong crashes otherwise.
     fn set_tick(&self, period: Duration) -> Result<(), Status>;
     /// Makes a call for the context that is running. Its answer comes back to that context.

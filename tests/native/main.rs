@@ -15,6 +15,7 @@ mod migration;
 mod models;
 mod networks;
 mod responses;
+mod sign_in;
 mod structure;
 mod tokens;
 mod upstream;

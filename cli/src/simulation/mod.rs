@@ -16,7 +16,7 @@ use crate::output::Failure;
 use crate::reading;
 use ollama_gate_engine::{
     Appended, Clock, Configuration, Connection, Exchange, HostBody, Json, Outcome, Peer, Ports,
-    RequestHead, RequestStep, Response, ResponseBody, Software, Timestamp, Unread,
+    Randomness, RequestHead, RequestStep, Response, ResponseBody, Software, Timestamp, Unread,
 };
 use std::net::IpAddr;
 
@@ -60,6 +60,13 @@ struct World {
     at: i64,
     from: Option<IpAddr>,
     appended: Appended,
+}
+
+impl Randomness for World {
+    /// Nobody signs in here.
+    fn bytes(&self) -> Option<[u8; 32]> {
+        None
+    }
 }
 
 impl Clock for World {
@@ -195,6 +202,7 @@ impl Gate {
             verifier: &Software,
             connection: &world,
             clock: &world,
+            randomness: &world,
             body: HostBody {
                 max_bytes: self.configuration.holding.limit.unwrap_or(default),
                 absent: Some(request.body.is_empty()),

@@ -20,6 +20,8 @@ pub(super) enum BrowserCredential<'a> {
     Login(&'a str, Result<Login, Denial>),
     /// a token in a cookie, or in the header of a proxy
     Token(TokenUse, &'a str),
+    /// a session at the gate itself, and what there is beside it
+    Session(Option<(TokenUse, &'a str)>),
 }
 
 impl<'a> BrowserCredential<'a> {
@@ -31,13 +33,19 @@ impl<'a> BrowserCredential<'a> {
     #[inline(never)] // or those who send no such thing pay for it
     pub(super) fn find(
         presented: &Presented<'a>,
-        tokens: &Tokens,
+        authenticators: &Authenticators,
         head: &RequestHead<'a>,
     ) -> Result<Option<Box<Self>>, Denial> {
         let found = if let Some(text) = presented.basic {
             Some(Self::login(text, presented.api_key)?)
         } else if presented.is_empty() && presented.leftover.is_none() {
-            Self::token(tokens, head)?
+            let token = Self::token(&authenticators.tokens, head)?;
+            let sessions = authenticators.sessions.as_ref();
+            match token {
+                token if !sessions.is_some_and(|own| own.is_presented(head)) => token,
+                Some(Self::Token(usage, token)) => Some(Self::Session(Some((usage, token)))),
+                _ => Some(Self::Session(None)),
+            }
         } else {
             None
         };
@@ -49,7 +57,7 @@ impl<'a> BrowserCredential<'a> {
         match self {
             Self::Login(..) => SentByBrowser::Password,
             Self::Token(TokenUse::Assertion(_), _) => SentByBrowser::ProxyHeader,
-            Self::Token(..) => SentByBrowser::Cookie,
+            Self::Token(..) | Self::Session(_) => SentByBrowser::Cookie,
         }
     }
 
@@ -150,10 +158,49 @@ impl Authenticators {
             BrowserCredential::Token(usage, token) => {
                 self.behind_token(token, usage, self.context(asking)?)
             }
+            BrowserCredential::Session(beside) => match (self.behind_session(head, asking), beside)
+            {
+                // A right credential is not refused because another one was wrong.
+                (Err(_), Some((usage, token))) => {
+                    return self.behind_browser(
+                        BrowserCredential::Token(usage, token),
+                        head,
+                        asking,
+                    );
+                }
+                (signed_in, _) => signed_in.map_err(Refusal::from),
+            },
         };
         Ok(Identity {
             by_browser: Some(sent),
             ..identity?
+        })
+    }
+
+    /// Whoever is signed in at the gate itself.
+    fn behind_session<'e>(
+        &'e self,
+        head: &RequestHead<'_>,
+        asking: Asking<'_>,
+    ) -> Result<Identity<'e>, Denial> {
+        let sessions = self.sessions.as_ref();
+        let sessions = sessions
+            .ok_or_else(|| Denial::new(Reason::UnsupportedCredential, "nobody signs in here"))?;
+        let signed_in = sessions.open(head, asking.clock.now()?)?;
+        Ok(Identity {
+            method: Method::Session,
+            id: CredentialId::Configured(sessions.name()),
+            subject: signed_in.subject,
+            scopes: signed_in.scopes,
+            unmapped: signed_in.unmapped,
+            claims: Some(signed_in.claims),
+            by_previous_secret: signed_in.by_previous_secret,
+            by_browser: Some(SentByBrowser::Cookie),
+            allow_from: None,
+            fetched: None,
+            labels: None,
+            expiry: Some(signed_in.expiry),
+            rules: RuleSet::own(&signed_in.rules),
         })
     }
 

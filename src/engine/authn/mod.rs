@@ -12,10 +12,12 @@ mod failures;
 pub(crate) mod jwt;
 pub(crate) mod ollama_cli;
 mod require;
+mod session;
 mod shares;
 
 pub(crate) use back_off::{Attempts, BackOff, BackOffLimits};
 pub(crate) use require::Requirement;
+pub(crate) use session::{Sessions, SignedIn};
 
 use crate::credential::{CredentialHeader, Presented};
 use crate::denial::{Denial, Reason};
@@ -41,6 +43,8 @@ pub(crate) struct Authenticators {
     tokens: Tokens,
     signers: Option<Signers>,
     users: Users,
+    /// whoever is signed in at the gate itself
+    sessions: Option<Rc<dyn Sessions>>,
     back_off: Option<BackOff>,
     advice: Advice,
 }
@@ -61,9 +65,16 @@ impl Authenticators {
             tokens,
             signers,
             users,
+            sessions: None,
             back_off: None,
             advice,
         }
+    }
+
+    /// Whoever is signed in by one of these `sessions` is let in too.
+    #[must_use]
+    pub(crate) fn with_sessions(self, sessions: Option<Rc<dyn Sessions>>) -> Self {
+        Self { sessions, ..self }
     }
 
     /// Whoever is wrong again and again is held back, within these limits.
@@ -133,7 +144,7 @@ impl Authenticators {
         let by_browser = if presented.is_meant() {
             None
         } else {
-            BrowserCredential::find(presented, &self.tokens, head)?
+            BrowserCredential::find(presented, self, head)?
         };
         if presented.is_empty() && by_browser.is_none() {
             return Err(self.without_credential(presented, head).into());

@@ -75,7 +75,7 @@ impl Requirement {
         let by_browser = if presented.is_meant() {
             false
         } else {
-            BrowserCredential::find(presented, &authenticators.tokens, head)?.is_some()
+            BrowserCredential::find(presented, authenticators, head)?.is_some()
         };
         if presented.is_empty() && !by_browser {
             return Err(authenticators.without_credential(presented, head).into());
@@ -190,7 +190,8 @@ fn only<'a>(presented: &Presented<'a>, method: Method, cookie: bool) -> Option<P
             ..nothing
         }),
         Method::Basic => basic.map(|_| Presented { basic, ..nothing }),
-        Method::Anonymous => None,
+        // The configuration has none beside a number of methods.
+        Method::Session | Method::Anonymous => None,
     }
 }
 

@@ -57,7 +57,7 @@ impl Credentials {
             Method::Jwt => self.issuers.iter().any(|issuer| issuer.header.is_none()),
             Method::OllamaCli => self.may_sign(),
             Method::Basic => !self.users.is_empty(),
-            Method::Anonymous => false,
+            Method::Session | Method::Anonymous => false,
         };
         Method::ALL.into_iter().filter(has).collect()
     }

@@ -3,6 +3,7 @@
 use super::api_keys::{ApiKeysSection, SourceSection};
 use super::field::{Field, Shape};
 use super::jwt::{IssuerSection, JwksSection};
+use super::login::LoginSection;
 use super::reader::{Node, Reader};
 use super::table::Member;
 use super::upstream::UpstreamSection;
@@ -131,6 +132,7 @@ pub(super) fn read(
     upstream: &Member<'_>,
     jwt: &Member<'_>,
     api_keys: &Member<'_>,
+    login: &Member<'_>,
 ) -> Option<(HostName, Holding)> {
     let host = reader.section::<HostSection>(node)?;
     let name = host.name.read(reader, |reader, node| {
@@ -157,6 +159,12 @@ pub(super) fn read(
             );
         }
     }
+    if name == HostName::Kong && login.is_given() {
+        reader.refuse(
+            &login.place(),
+            "is not supported on Kong: of several cookies that the gate sets in one answer it keeps the last alone",
+        );
+    }
     if matches!(name, HostName::Kong | HostName::Apisix) {
         let issuers = jwt.node().map(|node| node.items());
         for issuer in issuers.iter().flatten().filter_map(Node::peek) {
@@ -173,6 +181,13 @@ pub(super) fn read(
             upstream.and_then(|upstream: UpstreamSection<'_>| upstream.credential.node());
         if let Some(credential) = credential {
             check_credential(reader, &credential);
+        }
+        let login = login.node().and_then(|node| node.peek());
+        if let Some(LoginSection {
+            upstream, issuer, ..
+        }) = login
+        {
+            check_server(reader, &upstream, issuer.node());
         }
     }
     Some((name, holding))

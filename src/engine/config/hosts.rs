@@ -45,6 +45,8 @@ pub(super) struct SentByBrowsers {
     pub anonymous: bool,
     /// a password
     pub passwords: bool,
+    /// a session at the gate itself
+    pub sessions: bool,
     /// a cookie
     pub cookies: bool,
     /// a token that a proxy adds
@@ -59,6 +61,7 @@ impl SentByBrowsers {
         let of = [
             (self.anonymous, "`allow_anonymous`"),
             (self.passwords, "`basic`"),
+            (self.sessions, "`login`"),
             (self.cookies, "`jwt[].cookie`"),
             (self.assertions, "`jwt[].assertion_header`"),
             (self.addresses, "`network` in `require`"),

@@ -23,6 +23,7 @@ mod host;
 mod hosts;
 mod jwt;
 mod log;
+mod login;
 mod network;
 mod ollama_cli;
 mod placeholder;

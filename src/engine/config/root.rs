@@ -9,15 +9,18 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::{
     Environment, allow_anonymous, api_keys, back_off, basic, cors, credential_headers, document,
-    filter_lists, hosts, jwt, network, ollama_cli, require, routes, rules, share, upstream, value,
+    filter_lists, hosts, jwt, login, network, ollama_cli, require, routes, rules, share, upstream,
+    value,
 };
+use crate::authn::Sessions;
 use crate::authn::api_key::digest;
 use crate::exchange::{Engine, Mode, Watch};
 use crate::grant::ScopeSet;
-use crate::http::is_visible_ascii;
+use crate::http::{PathPrefix, is_visible_ascii};
 use crate::ollama::Scope;
 use crate::ollama::body::DecoderMemory;
 use crate::source::Sources;
+use std::rc::Rc;
 
 table! {
     pub(super) ROOT => RootSection, or "without any, nobody could come in" {
@@ -31,6 +34,10 @@ table! {
         ollama_cli: Field::any_of(
             Shape::Object(ollama_cli::OLLAMA_CLI),
             "the SSH keys of `ollama` CLIs that sign their requests (`OLLAMA_AUTH=1`)",
+        ),
+        login: Field::any_of(
+            Shape::Object(login::LOGIN),
+            "people at a browser sign in at an OpenID Connect provider, and a cookie carries their session",
         ),
         credential_headers: Field::optional(
             Shape::List(&Shape::TextOr(credential_headers::CREDENTIAL_HEADER)),
@@ -60,7 +67,7 @@ table! {
             "the names and addresses by which clients reach the gate, such as `gate.example.com`, `localhost:11435` \
              or `[::1]`. A request for any other is refused before anything else is checked. A name with a port \
              stands for that port only; with `https://`, only pages loaded over TLS are same-origin. Required with \
-             `allow_anonymous`, `basic`, `jwt[].cookie`, `jwt[].assertion_header` and `network` in `require`. \
+             `allow_anonymous`, `basic`, `login`, `jwt[].cookie`, `jwt[].assertion_header` and `network` in `require`. \
              Default: any name",
         ),
         cors: Field::optional(
@@ -102,7 +109,7 @@ table! {
             "Envoy and Istio only: whether `/api/tags`, `/api/ps` and `/v1/models` show callers with a model rule \
              only the models that they may use. Default: `false`, they show all",
         ),
-    } later ["login"]
+    }
 }
 
 /// Every section, for the reference.
@@ -116,7 +123,7 @@ pub(super) const TABLES: &[Table] = &[
         api_keys::SOURCE,
     ),
     ("jwt[]", jwt::ISSUER),
-    ("jwt[].secrets[] as objects", jwt::SECRET),
+    ("jwt[].secrets[], login.secrets[] as objects", jwt::SECRET),
     ("jwt[].keys[]", jwt::KEY),
     ("jwt[].jwks", jwt::JWKS),
     ("basic", basic::BASIC),
@@ -124,17 +131,18 @@ pub(super) const TABLES: &[Table] = &[
     ("ollama_cli", ollama_cli::OLLAMA_CLI),
     ("ollama_cli.authorized_keys[] as objects", ollama_cli::KEY),
     (
-        "api_keys.keys[].key, api_keys.source.token and headers, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, upstream.credential.source.headers, upstream.credential.client_credentials.client_secret, basic.htpasswd, basic.users[].password_hash as objects",
+        "api_keys.keys[].key, api_keys.source.token and headers, jwt[].keys[].pem, jwt[].jwks.headers, upstream.proof.secret, upstream.credential.value, upstream.credential.source.headers, upstream.credential.client_credentials.client_secret, login.client_secret, basic.htpasswd, basic.users[].password_hash as objects",
         value::SECRET,
     ),
     (
-        "limits of api_keys.keys[], jwt[], ollama_cli.authorized_keys[], basic, basic.users[], allow_anonymous",
+        "limits of api_keys.keys[], jwt[], login, ollama_cli.authorized_keys[], basic, basic.users[], allow_anonymous",
         rules::LIMITS,
     ),
     (
         "credential_headers[] as objects",
         credential_headers::CREDENTIAL_HEADER,
     ),
+    ("login", login::LOGIN),
     ("allow_anonymous", allow_anonymous::ALLOW_ANONYMOUS),
     ("cors", cors::CORS),
     ("routes[]", routes::ROUTE),
@@ -247,10 +255,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let credentials = Credentials::read(reader, &mut sources, &mut taken, &section);
     let anonymous = section.allow_anonymous.read(reader, allow_anonymous::read);
     let methods = credentials.methods();
-    if methods.is_empty() && anonymous.is_none() && reader.errors.is_empty() {
+    let signs_in = section.login.is_given();
+    if methods.is_empty() && anonymous.is_none() && !signs_in && reader.errors.is_empty() {
         reader.refuse(
             root,
-            "expected at least one key in `api_keys` or `ollama_cli`, one issuer in `jwt`, or one user in `basic`: without any nobody could come in",
+            "expected at least one key in `api_keys` or `ollama_cli`, one issuer in `jwt`, one user in `basic`, or `login`: without any nobody could come in",
         );
     }
     let public = match section.public.node() {
@@ -283,6 +292,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             &section.upstream,
             &section.jwt,
             &section.api_keys,
+            &section.login,
         )
     });
     let (host, holding) = host.unzip();
@@ -314,6 +324,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     let by_browsers = hosts::SentByBrowsers {
         anonymous: anonymous.is_some(),
         passwords: !credentials.users.is_empty(),
+        sessions: signs_in,
         cookies: issuers.iter().any(|issuer| issuer.cookie.is_some()),
         assertions: issuers
             .iter()
@@ -325,6 +336,21 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
     {
         reader.refuse(&section.hosts.place(), why);
     }
+    let login = section.login.read(reader, |reader, node| {
+        let around = login::Around {
+            hosts: hosts.as_ref(),
+            path_prefix: path_prefix.as_ref().map_or("", PathPrefix::as_str),
+            claims: &claims,
+            require: &section.require,
+        };
+        login::read(reader, &mut sources, node, &around)
+    });
+    if signs_in && section.host.node().is_none() {
+        let message =
+            "is required with `login`: not every gateway sets the cookies that a sign-in needs";
+        reader.refuse(&section.host.place(), message);
+    }
+    let sessions = login.clone().map(|login| -> Rc<dyn Sessions> { login });
     Some(Configuration {
         warnings: std::mem::take(&mut reader.warnings)
             .into_iter()
@@ -339,7 +365,11 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
         notices: credentials.notices(),
         engine: Engine {
             credential_headers: credentials.headers.clone(),
-            authenticators: credentials.authenticators(claims).with_back_off(back_off),
+            authenticators: credentials
+                .authenticators(claims)
+                .with_sessions(sessions)
+                .with_back_off(back_off),
+            login,
             sources,
             require,
             network,

@@ -49,6 +49,9 @@ pub enum Reason {
     StaleSignature,
     ExpiredSigner,
     ReplayedSignature,
+    InvalidSession,
+    ExpiredSession,
+    SignInFailed,
     InsufficientMethods,
     SubjectMismatch,
     NetworkDenied,
@@ -70,6 +73,7 @@ pub enum Reason {
     UpstreamCredentialRefused,
     UpstreamCredentialUnavailable,
     ClockUnavailable,
+    ProviderUnavailable,
     KeysUnavailable,
     KeysPending,
     ConfigurationChanged,
@@ -79,7 +83,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 64] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -114,6 +118,9 @@ impl Reason {
         Self::StaleSignature,
         Self::ExpiredSigner,
         Self::ReplayedSignature,
+        Self::InvalidSession,
+        Self::ExpiredSession,
+        Self::SignInFailed,
         Self::InsufficientMethods,
         Self::SubjectMismatch,
         Self::NetworkDenied,
@@ -135,6 +142,7 @@ impl Reason {
         Self::UpstreamCredentialRefused,
         Self::UpstreamCredentialUnavailable,
         Self::ClockUnavailable,
+        Self::ProviderUnavailable,
         Self::KeysUnavailable,
         Self::KeysPending,
         Self::ConfigurationChanged,
@@ -236,6 +244,9 @@ impl Reason {
             ),
             Self::ExpiredSigner => (401, "expired_signer", "the SSH key has expired"),
             Self::ReplayedSignature => (401, "replayed_signature", "the signature was used before"),
+            Self::InvalidSession => (401, "invalid_session", "the session is none of this gate"),
+            Self::ExpiredSession => (401, "expired_session", "the session has ended"),
+            Self::SignInFailed => (403, "sign_in_failed", "the sign-in did not succeed"),
             Self::InsufficientMethods => (
                 401,
                 "insufficient_methods",
@@ -301,6 +312,11 @@ impl Reason {
                 "the gate has no credential of its own for the server in front of Ollama",
             ),
             Self::ClockUnavailable => (503, "clock_unavailable", "the gate has no usable clock"),
+            Self::ProviderUnavailable => (
+                503,
+                "provider_unavailable",
+                "the identity provider could not be asked",
+            ),
             Self::KeysUnavailable => (
                 503,
                 "keys_unavailable",

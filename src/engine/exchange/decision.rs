@@ -52,18 +52,8 @@ impl Engine {
         }
         let presented = request.presented()?;
         let taken_out = TakenOut::collect(head, request.copies()?, &self.upstream)?;
-        let asking = Asking {
-            clock: ports.clock,
-            verifier: ports.verifier,
-            tried,
-            client,
-            target: self.local_target(head.path()),
-            is_repeated: self.has_awaited_own(tried),
-        };
-        let pages = Pages {
-            cors: self.cors.as_ref(),
-            hosts: self.hosts.as_ref(),
-        };
+        let asking = self.asking(head, ports, tried, client);
+        let pages = self.pages();
         match policy::public(self.public, route, head, client, pages) {
             Some(Ok(permit)) => {
                 self.check_meant(presented, head, asking)?;
@@ -110,6 +100,32 @@ impl Engine {
                 let prepared = upstream::prepare(&conditional, head, taken_out, rules, own)?;
                 Ok(Decided::Hold(prepared, Box::new(held)))
             }
+        }
+    }
+
+    /// What checking the caller of the request with `head` needs beside it.
+    pub(super) fn asking<'c>(
+        &self,
+        head: &RequestHead<'c>,
+        ports: Ports<'_, 'c>,
+        tried: &'c [Tried],
+        client: &'c ClientAddress<'c>,
+    ) -> Asking<'c> {
+        Asking {
+            clock: ports.clock,
+            verifier: ports.verifier,
+            tried,
+            client,
+            target: self.local_target(head.path()),
+            is_repeated: self.has_awaited_own(tried),
+        }
+    }
+
+    /// Whose pages may use the gate.
+    pub(super) const fn pages(&self) -> Pages<'_> {
+        Pages {
+            cors: self.cors.as_ref(),
+            hosts: self.hosts.as_ref(),
         }
     }
 

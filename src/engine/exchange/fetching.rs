@@ -78,7 +78,13 @@ impl Engine {
             self.watch.note_change();
             match &self.upstream.credential {
                 Some(own) if own.is_of(tried) => own.note_change(now),
-                _ => self.authenticators.note_change(tried, now),
+                _ if self.login.as_ref().is_some_and(|login| login.is_of(tried)) => {}
+                _ => {
+                    self.authenticators.note_change(tried, now);
+                    if let Some(login) = &self.login {
+                        login.note_change();
+                    }
+                }
             }
             // What it has taken the place of is put away, if that is little.
             if self.is_reading() {
@@ -93,6 +99,9 @@ impl Engine {
         news.extend(self.authenticators.take_news());
         if let Some(own) = &self.upstream.credential {
             news.extend(own.take_news());
+        }
+        if let Some(login) = &self.login {
+            news.extend(login.take_news());
         }
         news
     }

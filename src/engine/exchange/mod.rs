@@ -14,6 +14,7 @@ mod reply;
 mod request;
 mod response;
 mod share;
+mod sign_in;
 mod states;
 mod watch;
 
@@ -34,12 +35,14 @@ use crate::cors::Cors;
 use crate::credential::CredentialHeader;
 use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
+use crate::login::Login;
 use crate::network::NetworkRules;
 use crate::ollama::Routes;
 use crate::ollama::body::DecoderMemory;
 use crate::policy::Hosts;
 use crate::source::Sources;
 use crate::upstream::UpstreamRules;
+use std::rc::Rc;
 
 /// One configuration, ready to decide. Holds all state; nothing outlives it.
 ///
@@ -58,6 +61,8 @@ pub struct Engine {
     pub(crate) network: NetworkRules,
     /// whether somebody may come in who proves nothing
     pub(crate) anonymous: Option<Anonymous>,
+    /// where people sign in, if they can
+    pub(crate) login: Option<Rc<Login>>,
     /// the names that clients reach the gate by, where they are known
     pub hosts: Option<Hosts>,
     /// the pages of other sites that may use the gate, if there are any

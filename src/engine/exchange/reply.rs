@@ -3,6 +3,7 @@
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
+use crate::login::Page;
 use crate::ollama::{Dialect, ErrorBody};
 
 /// What the SDKs of OpenAI and Anthropic, and Claude Code, go by before the status: Claude Code asks again
@@ -30,6 +31,62 @@ impl Reply {
             headers,
             body: b"ok\n".to_vec(),
         }
+    }
+
+    /// Sends a browser to `location` with these `cookies`.
+    pub(crate) fn redirect(location: String, cookies: Vec<String>) -> Self {
+        let mut reply = Self {
+            status: 303,
+            headers: vec![
+                ("content-type", "text/plain".to_owned()),
+                ("location", location),
+                ("cache-control", "no-store".to_owned()),
+                ("referrer-policy", "no-referrer".to_owned()),
+            ],
+            body: b"see the address in `Location`\n".to_vec(),
+        };
+        reply.set_cookies(cookies);
+        reply
+    }
+
+    /// Shows `page`.
+    pub(crate) fn page(page: Page) -> Self {
+        let Page {
+            status,
+            headers,
+            body,
+        } = page;
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// A JSON object, for whoever asks now.
+    pub(crate) fn json(status: u16, object: String) -> Self {
+        Self {
+            status,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("cache-control", "no-store".to_owned()),
+            ],
+            body: object.into_bytes(),
+        }
+    }
+
+    /// The same, with `page` in place of its body.
+    pub(crate) fn showing(mut self, page: Page) -> Self {
+        self.headers.retain(|(name, _)| *name != "content-type");
+        self.headers.extend(page.headers);
+        self.body = page.body;
+        self
+    }
+
+    /// Adds fields that set `cookies`.
+    pub(crate) fn set_cookies(&mut self, cookies: Vec<String>) {
+        let fields = cookies.into_iter().map(|cookie| ("set-cookie", cookie));
+        self.headers.extend(fields);
     }
 
     /// The refusal `denial`, in the words of `dialect`.

@@ -52,7 +52,7 @@ impl<'h, 'a> Request<'h, 'a> {
     }
 
     /// The path as Ollama will know it; `None` if it is malformed or not below the prefix.
-    fn local_path(&self) -> Option<&str> {
+    pub(super) fn local_path(&self) -> Option<&str> {
         self.engine.local(self.path.as_ref().ok()?.as_str())
     }
 

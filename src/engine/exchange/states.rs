@@ -7,6 +7,7 @@ use super::record::{Facts, Record};
 use super::request::Request;
 use super::response::Carried;
 use super::share::Shared;
+use super::sign_in::SigningIn;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
 use crate::cors;
@@ -15,6 +16,7 @@ use crate::http::{HeadError, RequestHead, without_query};
 use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy::BodyApproved;
+use crate::session::Randomness;
 use crate::source::{Answered, Call, Pending, Refusal, Response, Tried};
 use crate::time::Clock;
 use crate::upstream::{Admitted, Prepared};
@@ -84,7 +86,9 @@ pub struct Exchange {
     /// what it waits for
     pending: Option<Pending>,
     /// what it has waited for
-    tried: Vec<Tried>,
+    pub(super) tried: Vec<Tried>,
+    /// the end of a sign-in, if it is one
+    pub(super) signing_in: Option<Box<SigningIn>>,
     /// the page's origin, where it is to be told that it may read the response
     pub(super) origin: Option<Rc<str>>,
     /// what the rest of the gateway has yet to be told
@@ -106,6 +110,8 @@ pub struct Ports<'a, 'v> {
     pub connection: &'v dyn Connection,
     /// who tells the time
     pub clock: &'v dyn Clock,
+    /// who draws random bytes
+    pub randomness: &'v dyn Randomness,
     /// what can be had of a body
     pub body: HostBody,
 }
@@ -133,6 +139,11 @@ impl Exchange {
             return self.refuse(&facts, &denial);
         }
         if let Some(outcome) = self.look_at_page(&request, &client) {
+            return outcome;
+        }
+        if let Some(login) = &engine.login
+            && let Some(outcome) = self.own_page(login, ports, &request, &client)
+        {
             return outcome;
         }
         let mut facts = Facts::of(&request);
@@ -169,6 +180,12 @@ impl Exchange {
                 self.wait(pending, call)
             }
             Err(Refusal::Denied(denial)) => {
+                if let Some(login) = &engine.login
+                    && let Some(outcome) =
+                        self.begin_sign_in(login, ports, (&request, &client), &denial)
+                {
+                    return outcome;
+                }
                 facts.address = client.find();
                 facts.model = facts.model_in_path();
                 self.refuse(&facts, &denial)
@@ -190,6 +207,8 @@ impl Exchange {
                 Answered::Follow(pending, call) => return self.wait(pending, *call),
                 Answered::Done { tried, .. } => self.tried.push(tried),
             }
+        } else if let Some(signing_in) = self.signing_in.take() {
+            self.signing_in = Some(Box::new(signing_in.answered(response)));
         }
         self.request_head(ports, head)
     }
@@ -307,7 +326,7 @@ impl Exchange {
             .is_some_and(|(own, pending)| own.is_awaited(pending))
     }
 
-    fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
+    pub(super) fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
         self.pending = Some(pending);
         Outcome {
             step: RequestStep::Await(call),
@@ -380,6 +399,7 @@ impl Exchange {
         let watched = mode.watched();
         self.forwarded = watched.is_some();
         self.pending = None;
+        self.signing_in = None;
         self.held = None;
         self.carried = None;
         let record = Some(Record::denied(facts, denial, mode));

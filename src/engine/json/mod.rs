@@ -7,6 +7,7 @@
 mod number;
 mod pointer;
 mod seek;
+mod text;
 mod writer;
 
 pub(crate) use pointer::Pointer;

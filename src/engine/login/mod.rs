@@ -1,9 +1,261 @@
-//! Signing in at a browser: who is sent to do it, where they come back to, and the gate's own pages.
+//! Signing in at an identity provider, for people at a browser: the gate is the relying party of OpenID
+//! Connect's authorization code flow.
+//!
+//! Nothing of it is remembered here. What a sign-in under way has to know, and who is signed in, the browser
+//! carries, sealed under the ring of secrets: any instance with that ring goes on with what another has begun.
 
+mod answer;
+mod attempt;
+mod cookies;
 mod navigation;
 mod pages;
+mod pages_at;
+mod provider;
+mod redemption;
 mod return_path;
+mod sessions;
+mod sign_out;
 
+pub(crate) use answer::Answer;
+pub(crate) use attempt::Attempt;
 pub(crate) use navigation::is_navigation;
 pub(crate) use pages::{Content, Page};
+pub(crate) use pages_at::{OwnPage, Site};
+pub(crate) use provider::{Endpoints, Location, Metadata, Provider, unavailable};
+pub(crate) use redemption::{Redemption, Redemptions, Tokens};
 pub(crate) use return_path::ReturnPath;
+
+use crate::authn::jwt::{Context, Expectation, IdTokens};
+use crate::denial::{Denial, Level, Reason};
+use crate::http::RequestHead;
+use crate::json::{Json, ObjectWriter};
+use crate::secret::Secret;
+use crate::session::{CookieName, Entropy, Parts, Purpose, Ring, Session};
+use crate::source::{Call, News, Refusal, Tried};
+use crate::time::Timestamp;
+use cookies::AttemptCookies;
+use std::cell::RefCell;
+
+/// The sign-in at one provider, as the configuration has it.
+#[derive(Debug)]
+pub(crate) struct Login {
+    /// where people sign in
+    pub provider: Provider,
+    /// the gate's own address
+    pub site: Site,
+    ring: Ring,
+    id_tokens: IdTokens,
+    session: CookieName,
+    attempts: AttemptCookies,
+    /// how long a session lasts, in seconds
+    lifetime: i64,
+    redemptions: Redemptions,
+    news: RefCell<Vec<News>>,
+}
+
+/// Where a browser is sent, and the cookies that it takes along.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    /// where
+    pub location: String,
+    /// the values of `Set-Cookie`
+    pub cookies: Vec<String>,
+}
+
+impl Login {
+    /// At `provider`, for `site`. `ring` seals what browsers carry, `id_tokens` verifies who signed in, for
+    /// `lifetime` seconds.
+    pub(crate) fn new(
+        provider: Provider,
+        site: Site,
+        ring: Ring,
+        id_tokens: IdTokens,
+        lifetime: i64,
+    ) -> Self {
+        let secure = site.is_https();
+        Self {
+            provider,
+            ring,
+            id_tokens,
+            session: CookieName::new("ollama-gate-session", "/", secure),
+            attempts: AttemptCookies::new(secure),
+            site,
+            lifetime,
+            redemptions: Redemptions::default(),
+            news: RefCell::default(),
+        }
+    }
+
+    /// Sends the browser that sent `head` to the provider, and back to `return_path` in the end.
+    ///
+    /// # Errors
+    /// What it has to carry does not fit into a cookie.
+    pub(crate) fn begin(
+        &self,
+        head: &RequestHead<'_>,
+        return_path: &ReturnPath,
+        endpoints: &Endpoints,
+        entropy: Entropy<'_>,
+    ) -> Result<Redirect, Denial> {
+        let attempt = Attempt::begin(&self.ring, &self.provider, return_path, entropy);
+        let sealed = attempt.seal(&self.ring, entropy);
+        let sealed = sealed.map_err(|_| failed("its address is too long to return to"))?;
+        let mut cookies = self.attempts.superfluous(head, &self.ring);
+        cookies.extend(self.attempts.set(attempt.id(), &sealed)?);
+        Ok(Redirect {
+            location: attempt.address(&self.provider, endpoints, &self.site.redirect_url()),
+            cookies,
+        })
+    }
+
+    /// Begins to redeem the code of `answer` at the provider.
+    ///
+    /// # Errors
+    /// Too many are under way.
+    pub(crate) fn redeem(
+        &self,
+        answer: Answer,
+        endpoints: &Endpoints,
+        now: Timestamp,
+    ) -> Result<(Redemption, Call), Denial> {
+        let redirect_url = self.site.redirect_url();
+        let parameters = [
+            ("code", answer.code.expose().as_str()),
+            ("redirect_uri", &redirect_url),
+            ("code_verifier", answer.attempt.verifier.expose()),
+        ];
+        let Provider {
+            upstream,
+            timeout,
+            client,
+            ..
+        } = &self.provider;
+        let server = (upstream.as_str(), &endpoints.token, *timeout);
+        let call = client.call(server, "authorization_code", &parameters, now);
+        let place = self.redemptions.begin(now)?;
+        Ok((Redemption::new(answer.attempt, place, &call), call))
+    }
+
+    /// Who has signed in by `attempt`, if `tokens` say so: the claims that the rules read.
+    ///
+    /// # Errors
+    /// What is wrong with the ID token, or what has to be fetched to know.
+    pub(crate) fn verify(
+        &self,
+        attempt: &Attempt,
+        tokens: &Tokens,
+        context: Context<'_>,
+    ) -> Result<Json, Refusal> {
+        let expected = Expectation {
+            nonce: &attempt.nonce,
+            access_token: tokens.access_token.expose(),
+        };
+        let verified = self
+            .id_tokens
+            .verify(tokens.id_token.expose(), expected, context);
+        verified.map_err(|refusal| match refusal {
+            Refusal::Denied(denial) if denial.reason().status() == 401 => {
+                let advice = "what the provider says of you was not accepted, ask the operator";
+                failed(advice).because(denial.cause().to_owned()).into()
+            }
+            other => other,
+        })
+    }
+
+    /// Signs in whoever has these `claims`, and sends the browser that sent `head` where it wanted to go.
+    ///
+    /// # Errors
+    /// The claims grant nobody anything, or do not fit into cookies.
+    pub(crate) fn sign_in(
+        &self,
+        head: &RequestHead<'_>,
+        attempt: &Attempt,
+        (claims, tokens): (&Json, &Tokens),
+        endpoints: Option<&Endpoints>,
+        entropy: Entropy<'_>,
+    ) -> Result<Redirect, Denial> {
+        let now = entropy.now;
+        let person = self.id_tokens.granted(claims.clone())?;
+        let has_end = endpoints.is_some_and(|endpoints| endpoints.end_session.is_some());
+        let hint = has_end.then(|| Secret::new(tokens.id_token.expose().clone()));
+        let mut session = Session {
+            issuer: self.provider.issuer.clone(),
+            subject: person.claimed.subject.to_string(),
+            claims: claims.to_string(),
+            signed_in: now,
+            last_seen: now,
+            ends: now.plus(self.lifetime),
+            fresh_until: None,
+            refresh_token: None,
+            sign_out_hint: hint,
+            issuer_session: None,
+        };
+        let held = self.held(head);
+        let set = match self.cookies(&session, held, entropy) {
+            // Whoever signs out is then asked by the provider whether that was meant.
+            None => {
+                session.sign_out_hint = None;
+                self.cookies(&session, held, entropy)
+            }
+            set => set,
+        };
+        let Some(mut cookies) = set else {
+            let advice = "your groups and names at the provider do not fit into cookies: the operator has to have \
+                          it send fewer";
+            return Err(failed(advice));
+        };
+        cookies.extend(self.ended(head, attempt));
+        self.tell("signed_in", &session);
+        Ok(Redirect {
+            location: attempt.return_path.clone(),
+            cookies,
+        })
+    }
+
+    /// The values of `Set-Cookie` that make a browser which holds `held` carry `session`, if they fit.
+    fn cookies(&self, session: &Session, held: Parts, entropy: Entropy<'_>) -> Option<Vec<String>> {
+        let sealed = self.ring.seal(Purpose::Session, &session.encode(), entropy);
+        let max_age = session.ends.since(entropy.now);
+        self.session.set(&sealed.ok()?, max_age, held).ok()
+    }
+
+    /// The values of `Set-Cookie` that end `attempt` in the browser that sent `head`.
+    pub(crate) fn ended(&self, head: &RequestHead<'_>, attempt: &Attempt) -> Vec<String> {
+        self.attempts.removed(head, attempt.id())
+    }
+
+    /// A line for the log about the owner of `session`.
+    fn tell(&self, event: &'static str, session: &Session) {
+        let mut line = ObjectWriter::new();
+        line.text("gate", "ollama-gate")
+            .text("event", event)
+            .text("subject", &session.subject)
+            .display("session_ends", session.ends);
+        self.news.borrow_mut().push(News {
+            level: Level::Info,
+            line: line.finish(),
+        });
+    }
+
+    /// What there is to log since this was asked last.
+    pub(crate) fn take_news(&self) -> Vec<News> {
+        let mut news = self.news.take();
+        news.extend(self.id_tokens.take_news());
+        news
+    }
+
+    /// The provider's keys may be others than before.
+    pub(crate) fn note_change(&self) {
+        self.id_tokens.forget();
+    }
+
+    /// Whether it is its metadata that was `tried`, by which no token is judged.
+    pub(crate) fn is_of(&self, tried: Tried) -> bool {
+        self.provider.is_of(tried)
+    }
+}
+
+/// Somebody cannot be signed in.
+pub(crate) fn failed(advice: &'static str) -> Denial {
+    Denial::new(Reason::SignInFailed, advice)
+}

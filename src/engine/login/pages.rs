@@ -20,8 +20,6 @@ pub(crate) struct Page {
 pub(crate) enum Content<'a> {
     /// a redirection to the identity provider at `to`, for whoever is not taken there
     SigningIn { to: &'a str },
-    /// nobody is signed in, and what was asked for is for those who are; `to` begins a login
-    SignInNeeded { to: &'a str },
     /// somebody is signed in, and can sign out by a form
     SignedIn {
         /// who it is
@@ -106,7 +104,6 @@ impl Content<'_> {
         match self {
             // What follows is a GET, whatever was asked (RFC 9110 section 15.4.4).
             Self::SigningIn { .. } => 303,
-            Self::SignInNeeded { .. } => 401,
             Self::SignedIn { .. } | Self::SignedOut { .. } => 200,
             Self::Failed { status, .. } => status,
         }
@@ -118,12 +115,6 @@ impl Content<'_> {
                 "Signing in",
                 escaped("You are being sent to your identity provider to sign in."),
                 link(to, "Continue to sign in"),
-                String::new(),
-            ),
-            Self::SignInNeeded { to } => (
-                "Sign in to continue",
-                escaped("This page is for people who are signed in."),
-                link(to, "Sign in"),
                 String::new(),
             ),
             Self::SignedIn {

@@ -5,7 +5,6 @@ const HOSTILE: &str = "\"><script src=//evil.example></script>'&amp;\r\n\u{202e}
 fn all(text: &str) -> Vec<Content<'_>> {
     vec![
         Content::SigningIn { to: text },
-        Content::SignInNeeded { to: text },
         Content::SignedIn {
             subject: text,
             action: text,
@@ -38,7 +37,6 @@ fn nothing_that_is_shown_becomes_markup() {
     for content in all(HOSTILE) {
         let plain = html(match content {
             Content::SigningIn { .. } => Content::SigningIn { to: "/x" },
-            Content::SignInNeeded { .. } => Content::SignInNeeded { to: "/x" },
             Content::SignedIn { .. } => Content::SignedIn {
                 subject: "x",
                 action: "/x",
@@ -160,7 +158,6 @@ fn only_the_page_with_a_form_may_send_one() {
     }
     for content in [
         Content::SigningIn { to: "/" },
-        Content::SignInNeeded { to: "/" },
         Content::SignedOut { to: "/" },
         Content::Failed {
             status: 400,

@@ -44,6 +44,11 @@ impl Hosts {
         Err(Denial::new(Reason::HostDenied, advice))
     }
 
+    /// Whether a request for `asked` is for one of them.
+    pub fn answers(&self, asked: &Authority) -> bool {
+        self.find(asked).is_some()
+    }
+
     /// Whether a page that came without TLS is not the gate's own, though it is of the host `asked`.
     pub(super) fn is_https_only(&self, asked: &Authority) -> bool {
         self.find(asked).is_some_and(|own| own.https)

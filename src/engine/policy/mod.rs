@@ -12,7 +12,7 @@ pub(crate) use origin::Pages;
 use crate::denial::{Denial, Reason};
 use crate::grant::ScopeSet;
 use crate::http::RequestHead;
-use crate::identity::{Identity, Method};
+use crate::identity::{Identity, Method, SentByBrowser};
 use crate::network::ClientAddress;
 use crate::ollama::Route;
 
@@ -67,6 +67,31 @@ pub(crate) fn public(
     }))
 }
 
+/// Passes a caller for whom no route is asked: on a page of the gate's own.
+///
+/// # Errors
+/// As of [`decide`], but for the route.
+pub(crate) fn check_caller(
+    identity: &Identity<'_>,
+    head: &RequestHead<'_>,
+    client: &ClientAddress<'_>,
+    pages: Pages<'_>,
+) -> Result<(), Denial> {
+    identity.check_network(client)?;
+    match identity.by_browser {
+        Some(sent) => origin::check_by_browser(head, pages, sent),
+        None => Ok(()),
+    }
+}
+
+/// Passes a request that changes what a cookie says, unless a page from elsewhere makes it.
+///
+/// # Errors
+/// [`Reason::OriginDenied`].
+pub(crate) fn check_page(head: &RequestHead<'_>, pages: Pages<'_>) -> Result<(), Denial> {
+    origin::check_by_browser(head, pages, SentByBrowser::Cookie)
+}
+
 /// `identity` on `route`, if its scope allows that. Where there is no route, its refusal is given. A
 /// permit comes of [`InScope::judge`].
 ///
@@ -80,10 +105,7 @@ pub(crate) fn decide<'p, 'e>(
     client: &ClientAddress<'_>,
     pages: Pages<'_>,
 ) -> Result<InScope<'p, 'e>, Denial> {
-    identity.check_network(client)?;
-    if let Some(sent) = identity.by_browser {
-        origin::check_by_browser(head, pages, sent)?;
-    }
+    check_caller(identity, head, client, pages)?;
     let route = route?;
     if !identity.scopes.grants(route.scope()) {
         let mut advice = format!(

@@ -4,6 +4,13 @@ mod cookies;
 mod record;
 mod seal;
 
-pub(crate) use cookies::{CookieFlaw, CookieName, Found, Parts, TooLarge};
+pub(crate) use cookies::{CookieName, MAX_COOKIES, Parts};
 pub(crate) use record::Session;
-pub(crate) use seal::{Entropy, Opened, Purpose, Ring, TooLong};
+pub(crate) use seal::{Entropy, MAX_SECRETS, MIN_SECRET, Purpose, Ring, TooLong};
+
+/// The randomness of the gateway.
+pub trait Randomness {
+    /// 32 random bytes; none where the gateway gives none. They need not be unforeseeable: what is made of them is
+    /// mixed with a secret.
+    fn bytes(&self) -> Option<[u8; 32]>;
+}

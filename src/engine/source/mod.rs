@@ -29,7 +29,7 @@ pub(crate) use call::{CONTENT_ENCODING, ETAG, Lifetime, RETRY_AFTER};
 pub use call::{Call, Expected, News, Response, ResponseBody};
 pub(crate) use fetch::Source;
 pub(crate) use reading::{Budget, Piece, Reading};
-pub(crate) use retry::MAX_BACK_OFF_SECONDS;
+pub(crate) use retry::{MAX_BACK_OFF_SECONDS, PerSecond};
 pub(crate) use rules::{Cached, FetchRules, NotFetched, Why};
 pub use sources::{Answered, Pending};
 pub(crate) use sources::{Refusal, SourceHandle, Sources, Tried};

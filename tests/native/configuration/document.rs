@@ -69,12 +69,6 @@ fn nothing_is_an_open_door() {
 }
 
 #[test]
-fn a_field_of_later_work_is_refused_by_name() {
-    let found = error("/login", json!({}));
-    assert_eq!(found, "login: is not supported yet");
-}
-
-#[test]
 fn keys_and_names_are_unique_and_times_in_order() {
     assert_eq!(
         error("/api_keys/keys/1/id", json!("alice-laptop")),

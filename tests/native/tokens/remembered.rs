@@ -3,8 +3,8 @@
 use crate::world::{ISSUER, NOW, SECRET, jwks, remote, signer};
 use ollama_gate_engine::{
     Algorithm, Appended, Clock, Configuration, Connection, Engine, Exchange, HostBody, Outcome,
-    Peer, Ports, PublicKey, RequestHead, RequestStep, Response, ResponseBody, Software, Timestamp,
-    Verifier,
+    Peer, Ports, PublicKey, Randomness, RequestHead, RequestStep, Response, ResponseBody, Software,
+    Timestamp, Verifier,
 };
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -33,6 +33,12 @@ struct Gate {
     milliseconds: Cell<u64>,
     from: Cell<Peer>,
     verifier: Counting,
+}
+
+impl Randomness for Gate {
+    fn bytes(&self) -> Option<[u8; 32]> {
+        None
+    }
 }
 
 impl Clock for Gate {
@@ -88,6 +94,7 @@ impl Gate {
             verifier: &self.verifier,
             connection: self,
             clock: self,
+            randomness: self,
             body: HostBody {
                 max_bytes: 1024,
                 absent: Some(true),

@@ -73,6 +73,15 @@ impl Algorithm {
         names.chain([ED25519]).collect()
     }
 
+    /// How many bits the hash has that it signs.
+    pub(crate) const fn hash_bits(self) -> u16 {
+        match self {
+            Self::Hs256 | Self::Rs256 | Self::Ps256 | Self::Es256 => 256,
+            Self::Hs384 | Self::Rs384 | Self::Ps384 | Self::Es384 => 384,
+            Self::Hs512 | Self::Rs512 | Self::Ps512 | Self::EdDsa => 512,
+        }
+    }
+
     /// Whether it works with a shared secret.
     pub const fn is_hmac(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)

@@ -100,6 +100,17 @@ impl UnverifiedClaims {
         self.at(path).filter(|claim| **claim != Json::Null)
     }
 
+    /// Those of them that stand at `paths`, each in its place.
+    pub(crate) fn only<'p>(&self, paths: impl Iterator<Item = &'p ClaimPath>) -> Json {
+        let mut kept = Json::Object(Vec::new());
+        for path in paths {
+            if let Some(claim) = self.set_at(path) {
+                put(&mut kept, &path.steps, claim);
+            }
+        }
+        kept
+    }
+
     /// The string at `path`, if it is there.
     ///
     /// # Errors
@@ -196,6 +207,28 @@ impl UnverifiedClaims {
     }
 }
 
+/// Puts `claim` into `object` at the end of `steps`, unless something is there already.
+fn put(object: &mut Json, steps: &[String], claim: &Json) {
+    let (Json::Object(members), Some((step, further))) = (object, steps.split_first()) else {
+        return;
+    };
+    let place = members.iter().position(|(name, _)| name == step);
+    if further.is_empty() {
+        match place.and_then(|place| members.get_mut(place)) {
+            Some((_, part)) => *part = claim.clone(),
+            None => members.push((step.clone(), claim.clone())),
+        }
+        return;
+    }
+    let place = place.unwrap_or_else(|| {
+        members.push((step.clone(), Json::Object(Vec::new())));
+        members.len().saturating_sub(1)
+    });
+    if let Some((_, inner)) = members.get_mut(place) {
+        put(inner, further, claim);
+    }
+}
+
 /// A claim that goes into a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardedClaim {
@@ -222,7 +255,7 @@ fn seconds(number: &Number) -> Option<i64> {
 }
 
 /// When a token is valid, by its own word (RFC 7519 sections 4.1.4 to 4.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     /// `exp`
     pub expires: Option<Timestamp>,

@@ -104,6 +104,19 @@ pub(crate) struct Rejection {
 }
 
 impl TokenRules {
+    /// The same rules for a person, in the ID tokens of `issuer` for the client called `client_id` (OpenID Connect
+    /// Core 1.0 section 2).
+    pub(crate) fn of_id_tokens(self, issuer: String, client_id: String) -> Self {
+        Self {
+            kinds: vec!["jwt".to_owned()],
+            kind_is_optional: true,
+            issuer: Some(issuer),
+            audiences: Audiences::OneOf(vec![client_id]),
+            require_expiry: true,
+            ..self
+        }
+    }
+
     /// What `token` claims at `now`, as far as the rules allow it. Cheap: nothing is computed.
     ///
     /// # Errors
@@ -127,6 +140,15 @@ impl TokenRules {
         let times = Times::of(claims)?;
         self.check_times(&times, now)?;
         self.check_lifetime(&times)?;
+        let claimed = self.read_person(claims)?;
+        Ok(Claimed { times, ..claimed })
+    }
+
+    /// What `claims` say of a person, as far as the rules allow it: everything but for whom and until when.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub(crate) fn read_person(&self, claims: &UnverifiedClaims) -> Result<Claimed, Denial> {
         for required in &self.required_claims {
             required.check(claims)?;
         }
@@ -137,8 +159,21 @@ impl TokenRules {
             scopes,
             unmapped,
             rules: self.body_rules(claims)?,
-            times,
+            times: Times::default(),
         })
+    }
+
+    /// The claims that [`Self::read_person`] reads.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &ClaimPath> {
+        let required = self.required_claims.iter().map(|required| &required.path);
+        [
+            Some(&self.subject_claim),
+            self.scopes.path(),
+            self.models_claim.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(required)
     }
 
     /// Who `claims` say is calling; nobody, where the claim is missing.

@@ -30,6 +30,14 @@ pub(crate) struct Granted {
 }
 
 impl ScopeRule {
+    /// The claim that is read, if one is.
+    pub(crate) const fn path(&self) -> Option<&ClaimPath> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Claim(path) | Self::Mapped(path, _) => Some(path),
+        }
+    }
+
     /// What a token with `claims` may do.
     ///
     /// A string holds words, a list whole values, and of an object the names of its members are the values

@@ -6,8 +6,8 @@ mod rules;
 mod secrets;
 
 pub(super) use keys::{JWKS, JwksSection, KEY};
-pub(super) use rules::claim;
-pub(super) use secrets::SECRET;
+pub(super) use rules::{PersonFields, claim, read_person};
+pub(super) use secrets::{SECRET, read as read_secret};
 
 use super::field::{Field, Shape};
 use super::headers::HeaderNames;

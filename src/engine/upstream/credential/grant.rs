@@ -40,7 +40,8 @@ impl Grant {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         let server = (self.upstream.as_str(), &self.token_url, self.timeout);
-        self.client.call(server, "client_credentials", &parameters, now)
+        self.client
+            .call(server, "client_credentials", &parameters, now)
     }
 
     /// The token in `body`, the answer of this status.

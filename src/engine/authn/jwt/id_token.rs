@@ -1,0 +1,155 @@
+//! ID tokens (OpenID Connect Core 1.0 section 2), by the code that verifies every other token.
+
+use super::algorithm::Algorithm;
+use super::claims::{ClaimPath, ForwardedClaim, UnverifiedClaims};
+use super::issuer::Issuer;
+use super::rules::Claimed;
+use super::token::UnverifiedToken;
+use super::tokens::{Context, TokenUse, Tokens};
+use crate::denial::{Denial, Reason};
+use crate::json::Json;
+use crate::source::Refusal;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use std::rc::Rc;
+
+/// What verifies the ID tokens that one provider issues to one client.
+#[derive(Debug)]
+pub(crate) struct IdTokens {
+    tokens: Tokens,
+    client_id: String,
+    forwarded: Vec<ForwardedClaim>,
+}
+
+/// What an ID token has to say beside what every token says.
+#[derive(Clone, Copy)]
+pub(crate) struct Expectation<'a> {
+    /// what was sent with the authentication request
+    pub nonce: &'a str,
+    /// the access token that came with it
+    pub access_token: &'a str,
+}
+
+/// What the claims of a person grant.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    /// subject, scopes and rules
+    pub claimed: Claimed,
+    /// the claims that go into headers, in the order of the configuration
+    pub forwarded: Rc<[Option<String>]>,
+}
+
+fn mismatch(advice: &'static str) -> Denial {
+    Denial::new(Reason::ClaimMismatch, advice)
+}
+
+impl IdTokens {
+    /// Those of `issuer` for the client called `client_id`. `forwarded` are the claims that go into headers.
+    pub(crate) fn new(issuer: Issuer, client_id: String, forwarded: Vec<ForwardedClaim>) -> Self {
+        Self {
+            tokens: Tokens::new(vec![issuer], forwarded.clone()),
+            client_id,
+            forwarded,
+        }
+    }
+
+    /// Those of the claims in the ID token `text` that the configuration asks for, once everything in it was
+    /// verified (OpenID Connect Core 1.0 sections 3.1.3.7 and 3.1.3.8).
+    ///
+    /// # Errors
+    /// The first thing that is wrong, or what has to be fetched to know.
+    pub(crate) fn verify(
+        &self,
+        text: &str,
+        expected: Expectation<'_>,
+        context: Context<'_>,
+    ) -> Result<Json, Refusal> {
+        // Steps 1 to 3, 6 to 10: the signature, `iss`, `aud` and the times.
+        self.tokens.verify(text, TokenUse::Credential, context)?;
+        let token = UnverifiedToken::parse(text)?;
+        self.check(&token, expected)?;
+        Ok(self.kept(&token.claims))
+    }
+
+    fn check(&self, token: &UnverifiedToken<'_>, expected: Expectation<'_>) -> Result<(), Denial> {
+        let claims = &token.claims;
+        let text = |name| claims.text(&ClaimPath::name(name));
+        // Step 11.
+        match text("nonce")? {
+            None => return Err(mismatch("its ID token has no `nonce`")),
+            Some(nonce) if nonce == expected.nonce => {}
+            Some(_) => return Err(mismatch("its ID token is for another sign-in (`nonce`)")),
+        }
+        // Steps 4 and 5.
+        let audiences = claims.texts(&ClaimPath::name("aud"))?.unwrap_or_default();
+        match text("azp")? {
+            None if audiences.len() > 1 => {
+                return Err(mismatch("its ID token has several audiences and no `azp`"));
+            }
+            Some(party) if party != self.client_id => {
+                return Err(mismatch("its ID token is for another client (`azp`)"));
+            }
+            _ => {}
+        }
+        // Section 2: it is required, though nothing is decided by it.
+        if claims.time("iat")?.is_none() {
+            return Err(mismatch("its ID token has no `iat`"));
+        }
+        // Section 3.1.3.8.
+        match text("at_hash")? {
+            Some(hash) if hash != half_hash(token.algorithm, expected.access_token) => Err(
+                mismatch("its ID token was issued with another access token (`at_hash`)"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Those of `claims` that the configuration asks for, each in its place.
+    fn kept(&self, claims: &UnverifiedClaims) -> Json {
+        let issuer = self.tokens.issuer(0);
+        let own = issuer.into_iter().flat_map(|issuer| issuer.rules.paths());
+        let forwarded = self.forwarded.iter().map(|claim| &claim.path);
+        claims.only(own.chain(forwarded))
+    }
+
+    /// What a person may do whose claims were `kept`, by the rules that are in force now.
+    ///
+    /// # Errors
+    /// The first rule that the claims break.
+    pub(crate) fn granted(&self, kept: Json) -> Result<Granted, Denial> {
+        let claims = UnverifiedClaims::new(kept);
+        let issuer = self.tokens.issuer(0);
+        let issuer =
+            issuer.ok_or_else(|| Denial::new(Reason::Misconfigured, "there is no provider"))?;
+        let claimed = issuer.rules.read_person(&claims)?;
+        let forwarded = self.forwarded.iter();
+        let forwarded = forwarded.map(|claim| claims.header_value(claim));
+        Ok(Granted {
+            claimed,
+            forwarded: forwarded.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether the provider's keys are what has come to be known as `tried`.
+    pub(crate) fn forget(&self) {
+        self.tokens.forget();
+    }
+
+    /// What there is to log since this was asked last.
+    pub(crate) fn take_news(&self) -> Vec<crate::source::News> {
+        self.tokens.take_news()
+    }
+}
+
+/// The left half of the hash of `access_token`, by the hash of the signature's algorithm.
+fn half_hash(algorithm: Algorithm, access_token: &str) -> String {
+    let text = access_token.as_bytes();
+    let hash = match algorithm.hash_bits() {
+        256 => Sha256::digest(text).to_vec(),
+        384 => Sha384::digest(text).to_vec(),
+        _ => Sha512::digest(text).to_vec(),
+    };
+    let half = hash.get(..hash.len() / 2).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(half)
+}

@@ -1,0 +1,467 @@
+//! `login`
+
+use super::field::{Field, Shape};
+use super::jwt::{self, PersonFields, SECRET as RING_SECRET};
+use super::reader::{Node, Reader};
+use super::rules::{LIMITS_FIELD, MODELS};
+use super::table::Member;
+use super::value::{ALLOW_PLACEHOLDER, SECRET};
+use crate::authn::jwt::{
+    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Location as KeysAt, Remote, Server,
+    TokenRules,
+};
+use crate::http::{Url, is_value};
+use crate::login::{Endpoints, Location, Login, Metadata, Provider, Site};
+use crate::ollama::Scope;
+use crate::policy::Hosts;
+use crate::session::{MAX_SECRETS, MIN_SECRET, Ring};
+use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
+use crate::token_endpoint::{Client, ClientAuthentication};
+use std::rc::Rc;
+use std::time::Duration;
+
+table! {
+    pub(super) LOGIN => LoginSection {
+        issuer: Field::required(
+            ADDRESS,
+            "the identity provider's issuer identifier, to the letter, such as `https://sso.example.com/realms/main`",
+        ),
+        upstream: Field::required(
+            Shape::Text,
+            "the gateway's name for the provider's server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
+        ),
+        authorization_endpoint: Field::optional(
+            ADDRESS,
+            "where browsers are sent to sign in. Required with `token_endpoint` and `jwks_uri`. Default: all three are \
+             discovered from `issuer` by OpenID Connect discovery",
+        ),
+        token_endpoint: Field::optional(ADDRESS, "where the gate redeems codes"),
+        jwks_uri: Field::optional(ADDRESS, "the provider's keys"),
+        end_session_endpoint: Field::optional(
+            ADDRESS,
+            "where browsers are sent to sign out at the provider. Default: discovered, or they sign out at the gate alone",
+        ),
+        client_id: Field::required(PARAMETER, "the gate's name at the provider"),
+        client_secret: Field::optional(
+            Shape::Secret(SECRET),
+            "the gate's secret there: a string, or `{\"env\": \"NAME\"}`. Required, unless `auth` is `none`",
+        ),
+        auth: Field::optional(
+            Shape::Word(methods),
+            "how the gate proves itself to the provider: `client_secret_basic`, in `Authorization`; \
+             `client_secret_post`, in the body; or `none`, for a public client. PKCE (S256) is used in any case. \
+             Default: `\"client_secret_basic\"`",
+        ),
+        scope: Field::optional(
+            PARAMETER,
+            "what is asked for at the provider, separated by spaces, `openid` among it. Default: `\"openid\"`",
+        ),
+        algorithms: Field::optional(
+            Shape::Filled(&Shape::Word(public_algorithms)),
+            "the accepted algorithms of ID tokens. Default: `[\"RS256\"]`",
+        ),
+        url: Field::required(
+            Shape::Pattern("^https?://[A-Za-z0-9._:\\[\\]-]+$"),
+            "the gate's own address, scheme and host without a path, such as `https://gate.example.com`. Its host has \
+             to be in `hosts`. `http://` is accepted for this very machine only. The provider has to know \
+             `<url>/.gate/callback` as the gate's redirect address, and `<url>/.gate/signed-out` as the one after \
+             signing out",
+        ),
+        secrets: Field::required(
+            Shape::Filled(&Shape::Secret(RING_SECRET)),
+            "the secrets, each of at least 32 bytes, that seal what browsers carry; the same on every instance. The \
+             first seals, the others, up to three, still open: strings or `{\"env\": \"NAME\"}`, with `encoding` if \
+             bytes are written as text",
+        ),
+        cookie_expire: Field::optional(
+            Shape::Duration(60, 30 * DAY),
+            "how long a session lasts from the sign-in on, 1 minute to 30 days. Default: `\"24h\"`",
+        ),
+        subject_claim: Field::optional(
+            Shape::Name,
+            "the claim of the ID token that identifies the person. Like every claim here, it is a name or a JSON \
+             Pointer. Default: `sub`",
+        ),
+        numeric_subject: Field::optional(
+            Shape::Boolean,
+            "`true` accepts a whole number in `subject_claim`. Default: `false`",
+        ),
+        scopes_claim: Field::optional(
+            Shape::Name,
+            "the claim that holds the gate's scopes, or with `scope_map` groups, roles and the like. Default: \
+             everybody gets `read` and `inference`",
+        ),
+        scope_map: Field::optional(
+            Shape::Map(&Shape::List(&Shape::Word(Scope::names))),
+            "maps values of `scopes_claim`, such as a group, to the scopes that they grant. Values that are not in the \
+             map grant nothing",
+        ),
+        scopes: Field::optional(
+            Shape::List(&Shape::Word(Scope::names)),
+            "what everybody may do who signs in, instead of `scopes_claim`. Default: `read` and `inference`",
+        ),
+        models: MODELS,
+        models_claim: Field::optional(
+            Shape::Name,
+            "the claim that lists the models that a person may use, as of `jwt[].models_claim`. Default: no claim",
+        ),
+        limits: LIMITS_FIELD,
+        required_claims: Field::optional(
+            Shape::Map(&Shape::Claim),
+            "conditions on other claims of the ID token, as of `jwt[].required_claims`; they are checked at each \
+             request",
+        ),
+        timeout: Field::optional(
+            Shape::Duration(1, 30),
+            "how long to wait for an answer of the provider, 1 to 30 seconds. Default: `\"5s\"`",
+        ),
+        danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
+    } later ["cookie_refresh", "idle_timeout", "store", "userinfo", "back_channel_logout"]
+}
+
+const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
+const PARAMETER: Shape = Shape::Pattern("^[!-~]([ -~]{0,510}[!-~])?$");
+const DAY: u64 = 24 * 3600;
+/// The longest name or list of scopes, in bytes.
+const MAX_PARAMETER: usize = 512;
+/// The longest client secret, in bytes.
+const MAX_SECRET: usize = 1024;
+/// How many requests of a worker may wait for the provider's metadata or keys at a time.
+const MAX_IN_FLIGHT: u32 = 16;
+
+/// How the gate proves itself, by its name in RFC 7591 section 2.
+const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+
+fn methods() -> Vec<&'static str> {
+    METHODS.to_vec()
+}
+
+fn public_algorithms() -> Vec<&'static str> {
+    let named = |name: &&str| Algorithm::named(name).is_some_and(|one| !one.is_hmac());
+    Algorithm::names().into_iter().filter(named).collect()
+}
+
+/// What else of the document the section has to fit to.
+pub(super) struct Around<'a> {
+    /// the names that clients reach the gate by
+    pub hosts: Option<&'a Hosts>,
+    /// where the gate is mounted
+    pub path_prefix: &'a str,
+    /// the claims that go into headers
+    pub claims: &'a [ForwardedClaim],
+    /// `require`, if it is given
+    pub require: &'a Member<'a>,
+}
+
+/// The sign-in at the provider; what has to be fetched of it is added to `sources`.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    sources: &mut Sources,
+    node: &Node<'_>,
+    around: &Around<'_>,
+) -> Option<Rc<Login>> {
+    let section = reader.section::<LoginSection>(node)?;
+    if let Some(node) = around.require.node()
+        && node.json.text() != Some("any")
+    {
+        let message =
+            "cannot stand beside `login`: a session is one proof, and nothing else comes with it";
+        reader.refuse(&node, message);
+    }
+    let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
+    let site = read_site(reader, &section, around);
+    let ring = read_ring(reader, &section, allowed);
+    let client = read_client(reader, &section, allowed);
+    let scope = read_scope(reader, &section.scope);
+    let algorithms = read_algorithms(reader, &section.algorithms);
+    let timeout = reader.duration(&section.timeout);
+    let timeout = timeout.unwrap_or(Duration::from_secs(5));
+    let lifetime = reader.seconds(&section.cookie_expire).unwrap_or(86_400);
+    let issuer = section.issuer.read(reader, |reader, node| {
+        let expected = "an address that begins with https:// or http://";
+        let issuer = |text: &str| Url::parse(text).map(|_| text.to_owned());
+        reader.parsed(node, expected, issuer)
+    });
+    let upstream = section.upstream.read(reader, |reader, node| {
+        reader.text(node, "the name of an upstream")
+    });
+    let rules = read_rules(reader, &section);
+    let given = read_endpoints(reader, &section);
+    let (issuer, upstream, client) = (issuer?, upstream?, client?);
+    let server = Server {
+        upstream: upstream.clone(),
+        timeout,
+        headers: Vec::new(),
+    };
+    let (endpoints, keys) = locate(reader, sources, &section, (given?, &issuer, &server))?;
+    let document = Jwks {
+        location: keys,
+        server,
+    };
+    let name = "login: keys".to_owned();
+    let keys = Source::new(name, document, fetch_rules(600), reader.seed);
+    let id_tokens = Issuer {
+        name: "login".to_owned(),
+        algorithms,
+        keys: Keys::Remote(Box::new(Remote {
+            keys: sources.add(keys),
+        })),
+        rules: rules.of_id_tokens(issuer.clone(), client.id.clone()),
+        header: None,
+        cookie: None,
+        assertion_header: None,
+    };
+    let id_tokens = IdTokens::new(id_tokens, client.id.clone(), around.claims.to_vec());
+    let provider = Provider {
+        issuer,
+        upstream,
+        timeout,
+        client,
+        scope: scope?,
+        endpoints,
+    };
+    let login = Login::new(provider, site?, ring?, id_tokens, lifetime);
+    Some(Rc::new(login))
+}
+
+/// Who a person is by the claims, and what that person may do.
+fn read_rules(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> TokenRules {
+    let fields = PersonFields {
+        subject_claim: &section.subject_claim,
+        numeric_subject: &section.numeric_subject,
+        scopes_claim: &section.scopes_claim,
+        scope_map: &section.scope_map,
+        scopes: &section.scopes,
+        models: &section.models,
+        models_claim: &section.models_claim,
+        limits: &section.limits,
+        required_claims: &section.required_claims,
+    };
+    jwt::read_person(reader, fields, false)
+}
+
+/// Where the provider is asked what, and where its keys are. What has to be fetched to know is added to `sources`.
+fn locate(
+    reader: &mut Reader<'_>,
+    sources: &mut Sources,
+    section: &LoginSection<'_>,
+    (given, issuer, server): (Given, &str, &Server),
+) -> Option<(Location, KeysAt)> {
+    let end_session = match given {
+        Given::Endpoints(endpoints, keys) => {
+            return Some((Location::At(Rc::new(endpoints)), KeysAt::At(keys)));
+        }
+        Given::Discovery(end_session) => end_session,
+    };
+    let Some(KeysAt::Discovered { issuer, metadata }) = KeysAt::discovered(issuer) else {
+        let message = "has a query, so that nothing can be discovered from it: give the endpoints";
+        reader.refuse(&section.issuer.place(), message);
+        return None;
+    };
+    let document = Metadata {
+        issuer: issuer.clone(),
+        address: metadata.clone(),
+        upstream: server.upstream.clone(),
+        timeout: server.timeout,
+        end_session,
+    };
+    let name = "login: metadata".to_owned();
+    let source = Source::new(name, document, fetch_rules(3600), reader.seed);
+    let keys = KeysAt::Discovered { issuer, metadata };
+    Some((Location::Discovered(sources.add(source)), keys))
+}
+
+fn fetch_rules(every: i64) -> FetchRules {
+    FetchRules {
+        every,
+        spread: false,
+        max_back_off: MAX_BACK_OFF_SECONDS,
+        max_stale: 86_400,
+        cool_down: 10,
+        max_in_flight: MAX_IN_FLIGHT,
+        max_per_second: MAX_IN_FLIGHT,
+    }
+}
+
+/// The gate's own address, which has to be one of `hosts`.
+fn read_site(
+    reader: &mut Reader<'_>,
+    section: &LoginSection<'_>,
+    around: &Around<'_>,
+) -> Option<Site> {
+    let node = section.url.node()?;
+    let expected = "scheme and host such as \"https://gate.example.com\", without a path";
+    let site = reader.parsed(&node, expected, Site::parse)?;
+    if !site.is_https() && !site.authority().is_loopback() {
+        reader.refuse(
+            &node,
+            "begins with http://, over which anybody on the way reads sessions: only this very machine may be reached so",
+        );
+    }
+    if let Some(hosts) = around.hosts
+        && !hosts.answers(site.authority())
+    {
+        reader.refuse(
+            &node,
+            "is none of `hosts`: a request for it would be refused",
+        );
+    }
+    Some(site.below(around.path_prefix))
+}
+
+/// The secrets that seal what browsers carry.
+fn read_ring(reader: &mut Reader<'_>, section: &LoginSection<'_>, allowed: bool) -> Option<Ring> {
+    let node = section.secrets.node()?;
+    let items = reader.list(&node, "a list of secrets");
+    if items.is_empty() || items.len() > MAX_SECRETS {
+        let message = format!("expected 1 to {MAX_SECRETS} secrets, found {}", items.len());
+        reader.refuse(&node, message);
+        return None;
+    }
+    let mut secrets = Vec::new();
+    for item in &items {
+        let Some(secret) = jwt::read_secret(reader, item) else {
+            continue;
+        };
+        let bytes = secret.bytes.expose().len();
+        if bytes < MIN_SECRET {
+            let message = format!("has {bytes} bytes, at least {MIN_SECRET} are required");
+            reader.refuse(item, message);
+        } else if reader.check_drawn(item, secret.written.expose(), allowed) {
+            secrets.push(secret.bytes);
+        }
+    }
+    let ring = Ring::new(&secrets, reader.seed);
+    if ring.is_none() && reader.errors.is_empty() {
+        // Every one of them is an optional variable that is unset.
+        reader.refuse(&node, "is empty: none of the environment variables is set");
+    }
+    ring
+}
+
+fn read_client(
+    reader: &mut Reader<'_>,
+    section: &LoginSection<'_>,
+    allowed: bool,
+) -> Option<Client> {
+    let id = section.client_id.read(reader, parameter);
+    let expected = "\"client_secret_basic\", \"client_secret_post\" or \"none\"";
+    let method = match section.auth.node() {
+        None => Some(METHODS[0]),
+        Some(node) => reader.parsed(&node, expected, |text| {
+            METHODS.into_iter().find(|known| *known == text)
+        }),
+    };
+    let secret = section.client_secret.read(reader, |reader, node| {
+        super::upstream::credential::drawn(reader, node, MAX_SECRET, allowed)
+    });
+    let authentication = match (method?, secret) {
+        ("none", _) => {
+            if section.client_secret.is_given() {
+                let message = "has no effect with `auth` `none`: leave one of them out";
+                reader.refuse(&section.client_secret.place(), message);
+            }
+            ClientAuthentication::None
+        }
+        (_, None) => {
+            if !section.client_secret.is_given() {
+                let message = "is required, unless `auth` is `none`";
+                reader.refuse(&section.client_secret.place(), message);
+            }
+            return None;
+        }
+        ("client_secret_post", Some(secret)) => ClientAuthentication::Post(secret),
+        (_, Some(secret)) => ClientAuthentication::Basic(secret),
+    };
+    Some(Client {
+        id: id?,
+        authentication,
+    })
+}
+
+fn read_scope(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
+    let Some(node) = member.node() else {
+        return Some("openid".to_owned());
+    };
+    let scope = parameter(reader, &node)?;
+    if !scope.split(' ').any(|word| word == "openid") {
+        reader.refuse(&node, "has no `openid`, without which there is no ID token");
+    }
+    Some(scope)
+}
+
+fn read_algorithms(reader: &mut Reader<'_>, member: &Member<'_>) -> Vec<Algorithm> {
+    let Some(node) = member.node() else {
+        return vec![Algorithm::Rs256];
+    };
+    let items = reader.list(&node, "a list of algorithms");
+    if items.is_empty() {
+        reader.refuse(&node, "expected an algorithm such as \"RS256\", found none");
+    }
+    let names = public_algorithms();
+    let expected = format!("one of {}", names.join(", "));
+    let known = |text: &str| Algorithm::named(text).filter(|one| !one.is_hmac());
+    let read = items
+        .iter()
+        .filter_map(|item| reader.parsed(item, &expected, known));
+    read.collect()
+}
+
+/// What the configuration says of the provider's endpoints.
+enum Given {
+    /// all, and where the keys are
+    Endpoints(Endpoints, Url),
+    /// they have to be discovered, but perhaps for where to sign out
+    Discovery(Option<String>),
+}
+
+fn read_endpoints(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> Option<Given> {
+    let expected = "an address that begins with https:// or http://";
+    let mut address = |member: &Member<'_>| {
+        member.read(reader, |reader, node| {
+            reader.parsed(node, expected, Url::parse)
+        })
+    };
+    let (token, keys) = (address(&section.token_endpoint), address(&section.jwks_uri));
+    let mut page = |member: &Member<'_>| {
+        member.read(reader, |reader, node| {
+            let page = |text: &str| Url::parse(text).map(|_| text.to_owned());
+            reader.parsed(node, expected, page)
+        })
+    };
+    let authorization = page(&section.authorization_endpoint);
+    let end_session = page(&section.end_session_endpoint);
+    let all = [
+        &section.authorization_endpoint,
+        &section.token_endpoint,
+        &section.jwks_uri,
+    ];
+    let given = all.iter().filter(|member| member.is_given()).count();
+    if given == 0 {
+        return Some(Given::Discovery(end_session));
+    }
+    for member in all.iter().filter(|member| !member.is_given()) {
+        let message = "is required where one of `authorization_endpoint`, `token_endpoint` and `jwks_uri` is given";
+        reader.refuse(&member.place(), message);
+    }
+    let (token, keys) = (token?, keys?);
+    if !keys.is_on_server_of(&token) {
+        let message = "is on another server than `token_endpoint`, and `upstream` is one server";
+        reader.refuse(&section.jwks_uri.place(), message);
+    }
+    let endpoints = Endpoints {
+        authorization: authorization?,
+        token,
+        end_session,
+        names_issuer: false,
+    };
+    Some(Given::Endpoints(endpoints, keys))
+}
+
+fn parameter(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<String> {
+    let expected = "1 to 512 characters of printable ASCII without spaces at the ends";
+    reader.parsed(node, expected, |text| {
+        let fit = text.len() <= MAX_PARAMETER && is_value(text);
+        fit.then(|| text.to_owned())
+    })
+}

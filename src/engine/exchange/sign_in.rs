@@ -1,0 +1,447 @@
+//! The gate's own pages, and the sign-in of people at a browser.
+
+use super::record::{Facts, Record};
+use super::request::Request;
+use super::states::{Exchange, Outcome, Ports, RequestStep};
+use super::{Mode, Reply};
+use crate::authn::Attempts;
+use crate::authn::jwt::Context;
+use crate::denial::{Denial, Reason};
+use crate::http::query_value;
+use crate::identity::Method;
+use crate::json::ObjectWriter;
+use crate::login::{
+    Attempt, Content, Endpoints, Login, OwnPage, Redemption, ReturnPath, Tokens, is_navigation,
+    unavailable,
+};
+use crate::network::ClientAddress;
+use crate::ollama::{Dialect, ErrorBody};
+use crate::policy;
+use crate::session::Entropy;
+use crate::source::{Call, Refusal, Response};
+use crate::time::Timestamp;
+use std::rc::Rc;
+
+/// The end of a sign-in, as far as it has come.
+#[derive(Debug)]
+pub(super) enum SigningIn {
+    /// the code is being redeemed
+    Redeeming(Redemption),
+    /// it was, for these tokens
+    Redeemed(Attempt, Tokens),
+    /// it was not
+    Failed(Attempt, Denial),
+}
+
+impl SigningIn {
+    /// The token endpoint has answered.
+    pub(super) fn answered(self, response: &Response<'_>) -> Self {
+        match self {
+            Self::Redeeming(redemption) => match redemption.tokens(response) {
+                Ok(tokens) => Self::Redeemed(redemption.attempt, tokens),
+                Err(denial) => Self::Failed(redemption.attempt, denial),
+            },
+            other => other,
+        }
+    }
+}
+
+/// What comes of a page of the gate's own.
+enum Shown {
+    /// an answer
+    Reply(Reply),
+    /// the token endpoint has to be asked first
+    Call(Call),
+}
+
+/// Why a page of the gate's own is not shown.
+struct Unshown {
+    refusal: Refusal,
+    /// the sign-in that ends with it
+    attempt: Option<Box<Attempt>>,
+}
+
+impl Unshown {
+    /// `refusal` ends `attempt`.
+    fn ending(attempt: Attempt, refusal: impl Into<Refusal>) -> Self {
+        Self {
+            refusal: refusal.into(),
+            attempt: Some(Box::new(attempt)),
+        }
+    }
+}
+
+impl<R: Into<Refusal>> From<R> for Unshown {
+    fn from(refusal: R) -> Self {
+        Self {
+            refusal: refusal.into(),
+            attempt: None,
+        }
+    }
+}
+
+/// A request for a page of the gate's own, and what it is asked with.
+#[derive(Clone, Copy)]
+struct Visit<'s, 'r, 'a, 'p> {
+    login: &'a Login,
+    ports: Ports<'a, 'p>,
+    request: &'s Request<'r, 'a>,
+    client: &'s ClientAddress<'s>,
+}
+
+impl Visit<'_, '_, '_, '_> {
+    fn now(&self) -> Result<Timestamp, Denial> {
+        self.ports.clock.now()
+    }
+
+    fn is(&self, method: &[u8]) -> bool {
+        self.request.head.method() == method
+    }
+
+    /// Refuses any method but `method`.
+    fn only(&self, method: &'static str) -> Result<(), Denial> {
+        if self.is(method.as_bytes()) {
+            return Ok(());
+        }
+        let advice = format!("this page of the gate takes {method}");
+        let denial = Denial::new(Reason::MethodNotAllowed, advice);
+        Err(denial.with_header("allow", method.to_owned()))
+    }
+}
+
+/// Draws 32 bytes, and hands them with the time to `use_it`.
+fn with_entropy<T>(
+    visit: &Visit<'_, '_, '_, '_>,
+    use_it: impl FnOnce(Entropy<'_>) -> Result<T, Denial>,
+) -> Result<T, Denial> {
+    let now = visit.now()?;
+    let random = visit.ports.randomness.bytes();
+    let random = random.ok_or_else(Denial::host_failure)?;
+    use_it(Entropy {
+        random: &random,
+        now,
+    })
+}
+
+impl Exchange {
+    /// The answer to a request for a page of the gate's own; `None` for any other.
+    #[inline(never)] // or those who do not sign in here pay for it
+    pub(super) fn own_page<'a>(
+        &mut self,
+        login: &'a Login,
+        ports: Ports<'a, '_>,
+        request: &Request<'_, 'a>,
+        client: &ClientAddress<'_>,
+    ) -> Option<Outcome<'a>> {
+        let page = OwnPage::at(request.local_path()?)?;
+        let visit = Visit {
+            login,
+            ports,
+            request,
+            client,
+        };
+        let shown = client.check(None).map_err(Unshown::from);
+        let shown = shown.and_then(|()| self.show(page, visit));
+        Some(match shown {
+            Ok(Shown::Reply(reply)) => Outcome {
+                step: RequestStep::Reply(reply),
+                record: None,
+            },
+            Ok(Shown::Call(call)) => Outcome {
+                step: RequestStep::Await(call),
+                record: None,
+            },
+            Err(Unshown {
+                refusal: Refusal::Await(begun),
+                ..
+            }) => {
+                let (pending, call) = *begun;
+                self.wait(pending, call)
+            }
+            Err(Unshown {
+                refusal: Refusal::Denied(denial),
+                attempt,
+            }) => self.refuse_page(visit, page, &denial, attempt.as_deref()),
+        })
+    }
+
+    fn show(&mut self, page: OwnPage, visit: Visit<'_, '_, '_, '_>) -> Result<Shown, Unshown> {
+        let reply = match page {
+            OwnPage::SignIn => self.begin(visit)?,
+            OwnPage::Callback => return self.answered(visit),
+            OwnPage::Who => self.who(visit)?,
+            OwnPage::SignOut => self.sign_out(visit)?,
+            OwnPage::SignedOut => {
+                visit.only("GET")?;
+                let to = &visit.login.site.path_of(OwnPage::SignIn);
+                Reply::page(Content::SignedOut { to }.page())
+            }
+        };
+        Ok(Shown::Reply(reply))
+    }
+
+    fn endpoints(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Rc<Endpoints>, Refusal> {
+        let now = visit.now()?;
+        visit.login.provider.endpoints(&self.tried, now)
+    }
+
+    /// Sends a browser to the provider, and back to where the page that it came from says.
+    fn begin(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
+        visit.only("GET")?;
+        let asked = query_value(visit.request.head.path(), "return");
+        let asked = asked.ok().flatten().unwrap_or_default();
+        let path = visit.login.site.return_path(asked.as_bytes());
+        self.send_to_provider(visit, &path)
+    }
+
+    fn send_to_provider(
+        &self,
+        visit: Visit<'_, '_, '_, '_>,
+        path: &ReturnPath,
+    ) -> Result<Reply, Refusal> {
+        let Visit { login, request, .. } = visit;
+        if !login.site.is_asked_as(request.head.host()) {
+            let advice = format!(
+                "people sign in at {}, and your browser asked for this gate by another name",
+                login.site.origin()
+            );
+            return Err(Denial::new(Reason::SignInFailed, advice).into());
+        }
+        let endpoints = self.endpoints(visit)?;
+        let redirect = with_entropy(&visit, |entropy| {
+            login.begin(request.head, path, &endpoints, entropy)
+        })?;
+        let to = &redirect.location;
+        let mut reply = Reply::page(Content::SigningIn { to }.page());
+        reply.set_cookies(redirect.cookies);
+        Ok(reply)
+    }
+
+    /// Sends whoever is refused with `denial` to the provider, if it is somebody at a browser who may be let in
+    /// after signing in.
+    #[inline(never)] // as above
+    pub(super) fn begin_sign_in<'a>(
+        &mut self,
+        login: &'a Login,
+        ports: Ports<'a, '_>,
+        (request, client): (&Request<'_, 'a>, &ClientAddress<'_>),
+        denial: &Denial,
+    ) -> Option<Outcome<'a>> {
+        let may_help = matches!(
+            denial.reason(),
+            Reason::MissingCredential | Reason::InvalidSession | Reason::ExpiredSession
+        );
+        let helps = may_help
+            && ports.engine.mode == Mode::Enforce
+            && is_navigation(request.head)
+            && login.site.is_asked_as(request.head.host());
+        if !helps {
+            return None;
+        }
+        let visit = Visit {
+            login,
+            ports,
+            request,
+            client,
+        };
+        let path = login.site.return_path(request.head.path());
+        let allowed = client.check(None).map_err(Refusal::from);
+        let sent = allowed.and_then(|()| self.send_to_provider(visit, &path));
+        Some(match sent {
+            Ok(reply) => Outcome {
+                step: RequestStep::Reply(reply),
+                record: None,
+            },
+            Err(Refusal::Await(begun)) => {
+                let (pending, call) = *begun;
+                self.wait(pending, call)
+            }
+            Err(Refusal::Denied(denial)) => self.refuse_page(visit, OwnPage::SignIn, &denial, None),
+        })
+    }
+
+    /// The browser comes back from the provider: its code is redeemed, and then whoever it is has signed in.
+    fn answered(&mut self, visit: Visit<'_, '_, '_, '_>) -> Result<Shown, Unshown> {
+        visit.only("GET")?;
+        let Visit { login, request, .. } = visit;
+        match self.signing_in.take().map(|signing_in| *signing_in) {
+            None => {}
+            Some(SigningIn::Failed(attempt, denial)) => {
+                return Err(Unshown::ending(attempt, denial));
+            }
+            // It cannot be asked again: the code is used up.
+            Some(SigningIn::Redeeming(redemption)) => {
+                return Err(Unshown::ending(redemption.attempt, unavailable()));
+            }
+            Some(SigningIn::Redeemed(attempt, tokens)) => {
+                return self.redeemed(visit, attempt, tokens);
+            }
+        }
+        let endpoints = self.endpoints(visit)?;
+        let now = visit.now()?;
+        let answer = login.answered(request.head, &endpoints, now);
+        let answer = answer.map_err(|unanswered| Unshown {
+            refusal: unanswered.denial.into(),
+            attempt: unanswered.attempt.map(Box::new),
+        })?;
+        let (redemption, call) = login.redeem(answer, &endpoints, now)?;
+        self.signing_in = Some(Box::new(SigningIn::Redeeming(redemption)));
+        Ok(Shown::Call(call))
+    }
+
+    /// The code was redeemed for `tokens`: whoever they are of has signed in.
+    fn redeemed(
+        &mut self,
+        visit: Visit<'_, '_, '_, '_>,
+        attempt: Attempt,
+        tokens: Tokens,
+    ) -> Result<Shown, Unshown> {
+        let Visit {
+            login,
+            ports,
+            request,
+            client,
+        } = visit;
+        let now = visit.now()?;
+        let context = Context {
+            now,
+            verifier: ports.verifier,
+            tried: &self.tried,
+            attempts: Attempts::new(None, client),
+            client,
+        };
+        let claims = match login.verify(&attempt, &tokens, context) {
+            Ok(claims) => claims,
+            Err(refusal @ Refusal::Await(_)) => {
+                self.signing_in = Some(Box::new(SigningIn::Redeemed(attempt, tokens)));
+                return Err(refusal.into());
+            }
+            Err(refusal) => return Err(Unshown::ending(attempt, refusal)),
+        };
+        // Whether there is a place to sign out is not asked for once more.
+        let known = login.provider.known(now);
+        let signed_in = with_entropy(&visit, |entropy| {
+            let proved = (&claims, &tokens);
+            login.sign_in(request.head, &attempt, proved, known.as_deref(), entropy)
+        });
+        match signed_in {
+            Ok(redirect) => Ok(Shown::Reply(Reply::redirect(
+                redirect.location,
+                redirect.cookies,
+            ))),
+            Err(denial) => Err(Unshown::ending(attempt, denial)),
+        }
+    }
+
+    /// Says who is calling, by whatever credential.
+    fn who(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
+        visit.only("GET")?;
+        let Visit {
+            login,
+            ports,
+            request,
+            client,
+        } = visit;
+        let engine = ports.engine;
+        let asking = engine.asking(request.head, ports, &self.tried, client);
+        let presented = request.presented()?;
+        let identity =
+            engine
+                .require
+                .identify(&engine.authenticators, presented, request.head, asking)?;
+        policy::check_caller(&identity, request.head, client, engine.pages())?;
+        let mut line = ObjectWriter::new();
+        line.word("method", identity.method.name())
+            .text("id", &identity.id)
+            .text("subject", &identity.subject)
+            .text("scopes", &identity.scopes.to_string());
+        if let Some(expiry) = identity.expiry {
+            line.display("expires_at", expiry.at);
+        }
+        if identity.method == Method::Session {
+            let (session, _) = login.session(request.head, visit.now()?)?;
+            let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
+            let path = login.site.path_of(OwnPage::SignOut);
+            line.text("sign_out", &format!("{path}?token={token}"));
+        }
+        Ok(Reply::json(200, line.finish()))
+    }
+
+    /// Signs out on POST; shows the page that can on GET.
+    fn sign_out(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
+        let Visit {
+            login,
+            ports,
+            request,
+            ..
+        } = visit;
+        let head = request.head;
+        let now = visit.now()?;
+        if visit.is(b"GET") {
+            let Ok((session, _)) = login.session(head, now) else {
+                return Ok(Reply::redirect(login.site.signed_out_url(), Vec::new()));
+            };
+            let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
+            let action = format!("{}?token={token}", login.site.path_of(OwnPage::SignOut));
+            let endpoints = login.provider.known(now);
+            let provider = endpoints.and_then(|endpoints| endpoints.end_session_origin());
+            let content = Content::SignedIn {
+                subject: &session.subject,
+                action: &action,
+                token: &token,
+                provider: provider.as_deref(),
+            };
+            return Ok(Reply::page(content.page()));
+        }
+        visit.only("POST")?;
+        policy::check_page(head, ports.engine.pages())?;
+        let token = query_value(head.path(), "token").ok().flatten();
+        let endpoints = match self.endpoints(visit) {
+            Ok(endpoints) => Some(endpoints),
+            Err(Refusal::Await(begun)) => return Err(Refusal::Await(begun)),
+            // Who wants to leave is let go, whatever the provider does.
+            Err(Refusal::Denied(_)) => None,
+        };
+        let redirect = login.sign_out(head, token.as_deref(), endpoints.as_deref(), now)?;
+        Ok(Reply::redirect(redirect.location, redirect.cookies))
+    }
+
+    /// Refuses a request for `page`: in words for a person, but for those that programs ask for. A sign-in that
+    /// `ended` with it is taken away from the browser.
+    fn refuse_page<'a>(
+        &mut self,
+        visit: Visit<'_, '_, 'a, '_>,
+        page: OwnPage,
+        denial: &Denial,
+        ended: Option<&Attempt>,
+    ) -> Outcome<'a> {
+        let Visit {
+            login,
+            ports,
+            request,
+            client,
+        } = visit;
+        let facts = Facts {
+            address: client.find(),
+            ..Facts::of(request)
+        };
+        self.signing_in = None;
+        let mut reply = Reply::refusing(denial, Dialect::Ollama, ErrorBody::default());
+        if page != OwnPage::Who {
+            let content = Content::Failed {
+                status: denial.reason().status(),
+                code: denial.reason().code(),
+                message: &denial.message(),
+                to: &login.site.path_of(OwnPage::SignIn),
+            };
+            reply = reply.showing(content.page());
+        }
+        if let Some(attempt) = ended {
+            reply.set_cookies(login.ended(request.head, attempt));
+        }
+        Outcome {
+            step: RequestStep::Reply(reply),
+            record: Some(Record::denied(&facts, denial, ports.engine.mode)),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The gate's own pages, and where they are.
+
+use super::return_path::ReturnPath;
+use crate::http::Authority;
+
+/// What all paths of the gate's own pages begin with. Ollama has none that does.
+const FOLDER: &str = "/.gate/";
+
+/// A page of the gate's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnPage {
+    /// begins a sign-in
+    SignIn,
+    /// where the provider sends browsers back to
+    Callback,
+    /// says who is calling
+    Who,
+    /// signs out
+    SignOut,
+    /// says that somebody has signed out
+    SignedOut,
+}
+
+impl OwnPage {
+    const ALL: [(&'static str, Self); 5] = [
+        ("login", Self::SignIn),
+        ("callback", Self::Callback),
+        ("whoami", Self::Who),
+        ("logout", Self::SignOut),
+        ("signed-out", Self::SignedOut),
+    ];
+
+    /// That at `path`, without the prefix that the gate is mounted at.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        let name = path.strip_prefix(FOLDER)?;
+        let found = Self::ALL.into_iter().find(|(own, _)| *own == name);
+        found.map(|(_, page)| page)
+    }
+
+    /// Its path, without that prefix.
+    pub(crate) fn path(self) -> String {
+        let found = Self::ALL.into_iter().find(|(_, page)| *page == self);
+        [FOLDER, found.map_or("", |(name, _)| name)].concat()
+    }
+}
+
+/// Where browsers find the gate.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// scheme and host, such as `https://gate.example.com`
+    origin: String,
+    authority: Authority,
+    /// the path under which the gate is mounted; empty at the root
+    prefix: String,
+}
+
+impl Site {
+    /// The gate at `origin`, such as `https://gate.example.com`. `None` for what is none.
+    pub(crate) fn parse(origin: &str) -> Option<Self> {
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"))?;
+        Some(Self {
+            origin: origin.to_owned(),
+            authority: Authority::parse(host.as_bytes())?,
+            prefix: String::new(),
+        })
+    }
+
+    /// The same, mounted at `prefix`.
+    pub(crate) fn below(self, prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            ..self
+        }
+    }
+
+    /// Whether it is reached over TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+
+    /// Its host.
+    pub(crate) const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Whether a request for `host` came to it by this address, so that cookies which are set now come back to
+    /// the page that needs them.
+    pub(crate) fn is_asked_as(&self, host: &[u8]) -> bool {
+        Authority::parse(host).is_some_and(|asked| {
+            let own_port = if self.is_https() { 443 } else { 80 };
+            let port = |authority: &Authority| authority.port().unwrap_or(own_port);
+            // A proxy in front may take off the port, or add its own.
+            let same_port = port(&asked) == port(&self.authority) || asked.port().is_none();
+            asked.is_host_of(&self.authority) && same_port
+        })
+    }
+
+    /// Scheme and host.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// `target`, if a browser may be sent back there; the gate itself otherwise.
+    pub(crate) fn return_path(&self, target: &[u8]) -> ReturnPath {
+        let pages = [self.prefix.as_str(), FOLDER].concat();
+        let root = [self.prefix.as_str(), "/"].concat();
+        ReturnPath::read(target, &pages)
+            .or_else(|| ReturnPath::read(root.as_bytes(), &pages))
+            .unwrap_or_else(ReturnPath::root)
+    }
+
+    /// The path of `page`, as browsers ask for it.
+    pub(crate) fn path_of(&self, page: OwnPage) -> String {
+        [self.prefix.as_str(), &page.path()].concat()
+    }
+
+    /// Where the provider sends browsers back to.
+    pub(crate) fn redirect_url(&self) -> String {
+        [self.origin.as_str(), &self.path_of(OwnPage::Callback)].concat()
+    }
+
+    /// Where somebody ends who has signed out.
+    pub(crate) fn signed_out_url(&self) -> String {
+        [self.origin.as_str(), &self.path_of(OwnPage::SignedOut)].concat()
+    }
+}

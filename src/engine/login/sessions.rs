@@ -1,0 +1,97 @@
+//! Sessions as credentials.
+
+use super::Login;
+use crate::authn::{Sessions, SignedIn};
+use crate::denial::{Denial, Reason};
+use crate::http::{FieldKind, RequestHead};
+use crate::identity::Expiry;
+use crate::json::Json;
+use crate::session::{Parts, Purpose, Session};
+use crate::time::Timestamp;
+
+/// How far the clocks of two instances may be apart, in seconds.
+const LEEWAY: i64 = 60;
+
+fn invalid(advice: &'static str) -> Denial {
+    Denial::new(Reason::InvalidSession, advice)
+}
+
+impl Login {
+    /// The session that the browser that sent `head` carries, and whether a previous secret opened it.
+    ///
+    /// # Errors
+    /// It carries none, or none of this gate, or one that has ended.
+    pub(crate) fn session(
+        &self,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<(Session, bool), Denial> {
+        let found = self.session.find(head.values(FieldKind::Cookie));
+        let found = found.map_err(|_| {
+            invalid("its cookies cannot be read, clear the site's cookies and sign in again")
+        })?;
+        let text = found
+            .text
+            .ok_or_else(|| invalid("a part of its cookies is missing, sign in again"))?;
+        let unknown = || {
+            invalid(
+                "it was not made by this gate, or with a secret that it has no more, sign in again",
+            )
+        };
+        let opened = self
+            .ring
+            .open(Purpose::Session, &text)
+            .ok_or_else(unknown)?;
+        let mut session = Session::decode(&opened.plaintext).ok_or_else(unknown)?;
+        if session.issuer != self.provider.issuer || session.signed_in > now.plus(LEEWAY) {
+            return Err(unknown());
+        }
+        // A shorter lifetime that was configured since counts for those who are signed in too.
+        session.ends = session.ends.min(session.signed_in.plus(self.lifetime));
+        if now >= session.ends {
+            return Err(Denial::new(Reason::ExpiredSession, "sign in again"));
+        }
+        Ok((session, opened.by_previous))
+    }
+
+    /// Those of the parts of a session that the browser that sent `head` holds.
+    pub(super) fn held(&self, head: &RequestHead<'_>) -> Parts {
+        let found = self.session.find(head.values(FieldKind::Cookie));
+        // What cannot be read is taken away whole.
+        found.map_or(Parts::EVERY, |found| found.held)
+    }
+}
+
+impl Sessions for Login {
+    fn name(&self) -> &str {
+        "login"
+    }
+
+    fn is_presented(&self, head: &RequestHead<'_>) -> bool {
+        self.held(head) != Parts::NONE
+    }
+
+    fn open(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<SignedIn, Denial> {
+        let (session, by_previous_secret) = self.session(head, now)?;
+        let claims = Json::parse_object_without_duplicates(session.claims.as_bytes());
+        let claims = claims.ok_or_else(|| invalid("its claims cannot be read, sign in again"))?;
+        let person = self.id_tokens.granted(claims);
+        let person = person.map_err(|denial| denial.of(self.name()))?;
+        // Who it is was proved when it was sealed, by the rules of that time.
+        if *person.claimed.subject != *session.subject {
+            return Err(invalid("it is of a time with other rules, sign in again"));
+        }
+        Ok(SignedIn {
+            subject: person.claimed.subject,
+            scopes: person.claimed.scopes,
+            unmapped: person.claimed.unmapped,
+            claims: person.forwarded,
+            rules: person.claimed.rules,
+            expiry: Expiry {
+                at: session.ends,
+                reason: Reason::ExpiredSession,
+            },
+            by_previous_secret,
+        })
+    }
+}

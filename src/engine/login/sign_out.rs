@@ -1,0 +1,79 @@
+//! Signing out: here, and at the provider (OpenID Connect RP-Initiated Logout 1.0).
+
+use super::attempt::with_parameters;
+use super::provider::Endpoints;
+use super::{Login, Redirect};
+use crate::denial::{Denial, Reason};
+use crate::http::RequestHead;
+use crate::session::{Entropy, Purpose, Session};
+use crate::time::Timestamp;
+
+impl Login {
+    /// What a request has to bring that ends `session`: nobody else can make one, so no page elsewhere can.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub(crate) fn form_token(
+        &self,
+        session: &Session,
+        entropy: Entropy<'_>,
+    ) -> Result<String, Denial> {
+        let sealed = self
+            .ring
+            .seal(Purpose::Form, form(session).as_bytes(), entropy);
+        sealed.map_err(|_| Denial::host_failure())
+    }
+
+    /// Ends the session of the browser that sent `head` with this `token`, if it has one, and sends it to the
+    /// provider to be signed out there, or to the page that says so.
+    ///
+    /// # Errors
+    /// The token is none for this session.
+    pub(crate) fn sign_out(
+        &self,
+        head: &RequestHead<'_>,
+        token: Option<&str>,
+        endpoints: Option<&Endpoints>,
+        now: Timestamp,
+    ) -> Result<Redirect, Denial> {
+        let signed_out = self.site.signed_out_url();
+        // Cookies that open no more are taken away all the same.
+        let cookies = self.session.removed(self.held(head));
+        let Ok((session, _)) = self.session(head, now) else {
+            return Ok(Redirect {
+                location: signed_out,
+                cookies,
+            });
+        };
+        let opened = token.and_then(|token| self.ring.open(Purpose::Form, token.as_bytes()));
+        if opened.is_none_or(|opened| opened.plaintext != form(&session).as_bytes()) {
+            let advice = "sign out on the gate's own page, which has what this needs";
+            return Err(Denial::new(Reason::OriginDenied, advice));
+        }
+        self.tell("signed_out", &session);
+        let end = endpoints.and_then(|endpoints| endpoints.end_session.as_deref());
+        let location = end.map_or_else(
+            || signed_out.clone(),
+            |end| {
+                let mut parameters = vec![
+                    ("client_id", self.provider.client.id.as_str()),
+                    ("post_logout_redirect_uri", &signed_out),
+                ];
+                if let Some(hint) = &session.sign_out_hint {
+                    parameters.push(("id_token_hint", hint.expose()));
+                }
+                with_parameters(end, &parameters)
+            },
+        );
+        Ok(Redirect { location, cookies })
+    }
+}
+
+/// What is sealed for the form that ends `session`.
+fn form(session: &Session) -> String {
+    let signed_in = session.signed_in.seconds();
+    format!(
+        "sign out\n{signed_in}\n{}\n{}",
+        session.issuer, session.subject
+    )
+}

@@ -1,0 +1,353 @@
+//! People at a browser sign in at an OpenID Connect provider.
+
+mod attacks;
+mod configuration;
+mod flow;
+mod sessions;
+mod tokens;
+
+use crate::world::{Gateway, NOW, Request, World, jwks, signer};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ollama_gate_engine::{Call, Reply};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+/// The provider, as its ID tokens name it.
+const ISSUER: &str = "https://sso.example";
+/// What seals cookies.
+const RING: &str = "c2d41f7e90ab3658d1e7042f9c85b36a";
+/// What sealed cookies before.
+const OLD_RING: &str = "7b19e6d03fa8c524609be17d3c58f2a4";
+const CLIENT_SECRET: &str = "kq9T2vLx7RbZ4mWd";
+/// As Chromium asks for a page.
+const PAGE: [(&str, &str); 3] = [
+    ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+];
+
+/// A configuration in which people sign in; `login` is put into that section, `null` takes out.
+fn with_login(login: Value) -> Value {
+    let mut section = json!({
+        "issuer": ISSUER, "upstream": "sso", "client_id": "gate", "client_secret": CLIENT_SECRET,
+        "url": "https://gate.example", "secrets": [RING], "algorithms": ["EdDSA"],
+    });
+    for (name, value) in login.as_object().unwrap() {
+        match value {
+            Value::Null => drop(section.as_object_mut().unwrap().remove(name)),
+            value => section[name] = value.clone(),
+        }
+    }
+    json!({
+        "login": section,
+        "api_keys": { "keys": [ { "id": "laptop", "key": crate::world::KEY, "subject": "alice" } ] },
+        "hosts": ["gate.example"],
+        "host": { "name": "envoy" },
+    })
+}
+
+fn gate(login: Value) -> World {
+    let world = World::new(&with_login(login));
+    assert!(world.configured, "{:?}", world.errors());
+    world
+}
+
+/// What a browser was answered.
+#[derive(Debug)]
+struct Answer {
+    reply: Option<Reply>,
+    /// what Ollama was sent, if it was
+    upstream: Option<Vec<(String, String)>>,
+    record: Value,
+    /// the paths that the gate has asked the provider for meanwhile
+    asked: Vec<String>,
+}
+
+impl Answer {
+    fn status(&self) -> u16 {
+        self.reply.as_ref().map_or(200, |reply| reply.status)
+    }
+
+    fn header(&self, name: &str) -> String {
+        let reply = self.reply.as_ref().unwrap();
+        let found = reply.headers.iter().find(|header| header.0 == name);
+        found.map(|header| header.1.clone()).unwrap_or_default()
+    }
+
+    fn location(&self) -> String {
+        self.header("location")
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.reply.as_ref().unwrap().body.clone()).unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text()).unwrap()
+    }
+
+    /// The code in the log, empty for what is none.
+    fn code(&self) -> &str {
+        self.record["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// A browser: keeps cookies, follows nothing by itself.
+#[derive(Clone, Debug, Default)]
+struct Browser {
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    fn cookie_header(&self) -> String {
+        let pairs = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Goes to `target` at `world`, which may ask `provider`.
+    fn go(&mut self, world: &World, provider: &Provider, target: &str) -> Answer {
+        self.send(world, provider, "GET", target, &PAGE)
+    }
+
+    fn send(
+        &mut self,
+        world: &World,
+        provider: &Provider,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let cookies = self.cookie_header();
+        let usual = [
+            (":method", method),
+            (":path", target),
+            (":authority", "gate.example"),
+            (":scheme", "https"),
+        ];
+        let carried = (!cookies.is_empty()).then_some(("cookie", cookies.as_str()));
+        let all: Vec<_> = usual.iter().chain(fields).copied().chain(carried).collect();
+        let mut request = world.ask_raw(&all);
+        let asked = provider.serve(&world.gateway, &mut request);
+        let seen = request.seen.take().unwrap();
+        if let Some(reply) = &seen.reply {
+            self.keep(reply);
+        }
+        Answer {
+            reply: seen.reply,
+            upstream: seen.upstream,
+            record: seen.record,
+            asked,
+        }
+    }
+
+    /// Does what `Set-Cookie` says.
+    fn keep(&mut self, reply: &Reply) {
+        for (_, line) in reply
+            .headers
+            .iter()
+            .filter(|(name, _)| *name == "set-cookie")
+        {
+            assert!(line.len() <= 4096, "{} bytes", line.len());
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            for attribute in ["Path=/", "HttpOnly", "Secure", "SameSite=Lax"] {
+                assert!(attributes.contains(attribute), "{line}");
+            }
+            assert!(
+                name.starts_with("__Host-") && !attributes.contains("Domain"),
+                "{line}"
+            );
+            if attributes.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// The names of its cookies that begin so.
+    fn named(&self, beginning: &str) -> Vec<String> {
+        let names = self
+            .cookies
+            .keys()
+            .filter(|name| name.starts_with(beginning));
+        names.cloned().collect()
+    }
+
+    /// Signs in at `world`, from `target` on.
+    fn sign_in(&mut self, world: &World, provider: &Provider, target: &str) -> Answer {
+        let sent = self.go(world, provider, target);
+        let back = provider.authorize(&sent.location());
+        self.go(world, provider, &back)
+    }
+}
+
+/// A sign-in that the provider has let through.
+#[derive(Clone, Debug)]
+struct Authorized {
+    nonce: String,
+    challenge: String,
+}
+
+/// The identity provider.
+#[derive(Debug)]
+struct Provider {
+    codes: RefCell<HashMap<String, Authorized>>,
+    count: RefCell<u32>,
+    /// put into ID tokens; `null` takes out
+    claims: RefCell<Value>,
+    /// put into the metadata
+    metadata: RefCell<Value>,
+    /// in place of what the token endpoint answers
+    token_answer: RefCell<Option<(u16, Vec<u8>)>>,
+    /// the last call to the token endpoint
+    redeemed: RefCell<Option<Call>>,
+}
+
+impl Provider {
+    fn new() -> Self {
+        Self {
+            codes: RefCell::default(),
+            count: RefCell::default(),
+            claims: RefCell::new(json!({})),
+            metadata: RefCell::new(json!({})),
+            token_answer: RefCell::default(),
+            redeemed: RefCell::default(),
+        }
+    }
+
+    /// Somebody signs in whose browser was sent to `location`. Gives the target that it is sent back to.
+    fn authorize(&self, location: &str) -> String {
+        let parameters = parameters(location);
+        assert!(
+            location.starts_with("https://sso.example/auth?"),
+            "{location}"
+        );
+        assert_eq!(parameters["response_type"], "code");
+        assert_eq!(parameters["client_id"], "gate");
+        assert_eq!(parameters["code_challenge_method"], "S256");
+        assert_eq!(
+            parameters["redirect_uri"],
+            "https://gate.example/.gate/callback"
+        );
+        *self.count.borrow_mut() += 1;
+        let code = format!("code-{}", self.count.borrow());
+        let authorized = Authorized {
+            nonce: parameters["nonce"].clone(),
+            challenge: parameters["code_challenge"].clone(),
+        };
+        self.codes.borrow_mut().insert(code.clone(), authorized);
+        let state = &parameters["state"];
+        format!("/.gate/callback?code={code}&state={state}&iss=https%3A%2F%2Fsso.example")
+    }
+
+    /// Answers what `request` waits for until it waits for nothing. Gives the paths.
+    fn serve(&self, gateway: &Gateway, request: &mut Request) -> Vec<String> {
+        let mut asked = Vec::new();
+        while let Some((token, call)) = request.waits_for.take() {
+            assert_eq!(
+                (call.upstream(), call.url().authority()),
+                ("sso", "sso.example")
+            );
+            let path = call.url().path().to_owned();
+            let (status, body) = match path.as_str() {
+                "/.well-known/openid-configuration" => (200, self.metadata_document()),
+                "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
+                "/token" => self.redeem(&call),
+                other => panic!("{other}"),
+            };
+            asked.push(path);
+            *gateway.0.answer.borrow_mut() = Some((status, body.clone()));
+            request.called_back(token, body.len());
+        }
+        asked
+    }
+
+    fn metadata_document(&self) -> Vec<u8> {
+        let mut all = json!({
+            "issuer": ISSUER, "authorization_endpoint": "https://sso.example/auth",
+            "token_endpoint": "https://sso.example/token", "jwks_uri": "https://sso.example/certs",
+        });
+        put(&mut all, &self.metadata.borrow());
+        all.to_string().into_bytes()
+    }
+
+    fn redeem(&self, call: &Call) -> (u16, Vec<u8>) {
+        *self.redeemed.borrow_mut() = Some(call.clone());
+        if let Some(answer) = self.token_answer.borrow().clone() {
+            return answer;
+        }
+        let form = String::from_utf8(call.body().unwrap().to_vec()).unwrap();
+        let form = parameters(&format!("?{form}"));
+        assert_eq!(form["grant_type"], "authorization_code");
+        assert_eq!(form["redirect_uri"], "https://gate.example/.gate/callback");
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
+        let authorized = self.codes.borrow_mut().remove(&form["code"]);
+        match authorized.filter(|authorized| authorized.challenge == challenge) {
+            None => (400, br#"{"error":"invalid_grant"}"#.to_vec()),
+            Some(authorized) => {
+                let claims = self.id_token_claims(&authorized.nonce);
+                let answer = json!({
+                    "token_type": "Bearer", "access_token": "at-1", "expires_in": 300,
+                    "id_token": sign(&claims),
+                });
+                (200, answer.to_string().into_bytes())
+            }
+        }
+    }
+
+    fn id_token_claims(&self, nonce: &str) -> Value {
+        let mut all = json!({
+            "iss": ISSUER, "aud": "gate", "sub": "alice", "iat": NOW, "exp": NOW + 300, "nonce": nonce,
+        });
+        put(&mut all, &self.claims.borrow());
+        all
+    }
+}
+
+/// A signed ID token with these claims.
+fn sign(claims: &Value) -> String {
+    signer(1).sign(r#"{"alg":"EdDSA","kid":"k1"}"#, &claims.to_string())
+}
+
+fn put(all: &mut Value, more: &Value) {
+    for (name, value) in more.as_object().unwrap() {
+        match value {
+            Value::Null => drop(all.as_object_mut().unwrap().remove(name)),
+            value => all[name] = value.clone(),
+        }
+    }
+}
+
+/// The parameters in the query of `address`, decoded.
+fn parameters(address: &str) -> HashMap<String, String> {
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), decoded(value)))
+        .collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        rest = others;
+        match first {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let digits = std::str::from_utf8(&rest[..2]).unwrap();
+                bytes.push(u8::from_str_radix(digits, 16).unwrap());
+                rest = &rest[2..];
+            }
+            other => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}

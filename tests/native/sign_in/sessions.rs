@@ -1,0 +1,284 @@
+//! A session as a credential.
+
+use super::*;
+
+const SESSION: &str = "__Host-ollama-gate-session";
+
+fn signed_in(login: Value, claims: Value) -> (World, Provider, Browser) {
+    let (world, provider, mut browser) = (gate(login), Provider::new(), Browser::default());
+    *provider.claims.borrow_mut() = claims;
+    let answer = browser.sign_in(&world, &provider, "/api/tags");
+    assert_eq!(answer.status(), 303, "{answer:?}");
+    (world, provider, browser)
+}
+
+/// What a program gets with the browser's cookies.
+fn fetched(
+    world: &World,
+    provider: &Provider,
+    browser: &mut Browser,
+    method: &str,
+    target: &str,
+) -> (u16, String) {
+    let answer = browser.send(world, provider, method, target, &[]);
+    (answer.status(), answer.code().to_owned())
+}
+
+#[test]
+fn a_session_may_do_what_its_claims_say_by_the_rules_of_tokens() {
+    let login = json!({
+        "scopes_claim": "groups", "scope_map": { "staff": ["read"], "admins": ["read", "manage"] },
+        "required_claims": { "email": { "suffix": "@example.com" } },
+    });
+    for (claims, tags, delete) in [
+        (json!({ "groups": ["staff", "other"] }), 200, 403),
+        (json!({ "groups": ["admins"] }), 200, 200),
+        (json!({ "groups": ["other"] }), 403, 403),
+        (json!({ "groups": [] }), 403, 403),
+        (json!({}), 403, 403),
+    ] {
+        let mut all = claims.clone();
+        all["email"] = json!("alice@example.com");
+        let (world, provider, mut browser) = signed_in(login.clone(), all);
+        let read = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(read.0, tags, "{claims}");
+        let deleted = fetched(&world, &provider, &mut browser, "DELETE", "/api/delete");
+        assert_eq!(deleted.0, delete, "{claims}");
+    }
+    let (world, provider, mut browser) = (gate(login), Provider::new(), Browser::default());
+    *provider.claims.borrow_mut() = json!({ "email": "alice@evil.example" });
+    let answer = browser.sign_in(&world, &provider, "/api/tags");
+    assert_eq!((answer.status(), answer.code()), (403, "sign_in_failed"));
+}
+
+#[test]
+fn rules_that_change_count_for_those_who_are_signed_in() {
+    let open = json!({ "scopes_claim": "groups", "scope_map": { "staff": ["read"] } });
+    let (_, provider, mut browser) = signed_in(open, json!({ "groups": ["staff"] }));
+    let closed = gate(json!({ "scopes_claim": "groups", "scope_map": { "boss": ["read"] } }));
+    let verdict = fetched(&closed, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (403, "scope_denied".to_owned()));
+    let other = gate(json!({ "subject_claim": "email" }));
+    let verdict = fetched(&other, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict.0, 401, "{verdict:?}");
+}
+
+#[test]
+fn a_session_may_use_the_models_that_its_claim_names() {
+    let login = json!({ "models_claim": "models" });
+    let (world, _, browser) = signed_in(login, json!({ "models": "llama3.2" }));
+    let cookies = browser.cookie_header();
+    let fields = [
+        ("cookie", cookies.as_str()),
+        ("content-type", "application/json"),
+    ];
+    for (model, status) in [("llama3.2", 200), ("qwen3", 403)] {
+        let body = json!({ "model": model }).to_string();
+        let (seen, _) = world.post("/api/chat", &fields, &[body.as_bytes()]);
+        assert_eq!(seen.verdict().0, status, "{model}");
+    }
+}
+
+#[test]
+fn a_session_ends_when_it_was_to_end() {
+    let (world, provider, mut browser) = signed_in(json!({ "cookie_expire": "1h" }), json!({}));
+    world.wait(3599);
+    assert_eq!(
+        fetched(&world, &provider, &mut browser, "GET", "/api/tags").0,
+        200
+    );
+    world.wait(1);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+    assert_eq!(browser.go(&world, &provider, "/api/tags").status(), 303);
+}
+
+#[test]
+fn a_session_of_a_longer_lifetime_ends_by_the_shorter_one_that_is_in_force() {
+    let (_, provider, mut browser) = signed_in(json!({ "cookie_expire": "24h" }), json!({}));
+    let world = gate(json!({ "cookie_expire": "1m" }));
+    world.wait(60);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+}
+
+#[test]
+fn a_page_elsewhere_cannot_use_a_session() {
+    let (world, provider, mut browser) = signed_in(json!({}), json!({}));
+    for (origin, status) in [
+        ("https://gate.example", 200),
+        ("https://evil.example", 403),
+        ("https://gate.example.evil", 403),
+        ("http://gate.example", 403),
+        ("null", 403),
+    ] {
+        let fields = [("origin", origin)];
+        let answer = browser.send(&world, &provider, "GET", "/api/tags", &fields);
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+}
+
+#[test]
+fn a_credential_in_a_header_counts_in_place_of_a_session() {
+    let (world, provider, mut browser) = signed_in(json!({}), json!({ "sub": "bob" }));
+    let bearer = format!("Bearer {}", crate::world::KEY);
+    let fields = [("authorization", bearer.as_str())];
+    let who = browser
+        .send(&world, &provider, "GET", "/.gate/whoami", &fields)
+        .json();
+    assert_eq!(who["subject"], "alice");
+    let wrong = [("authorization", "Bearer sk-wrong-1234567890abcdef")];
+    let answer = browser.send(&world, &provider, "GET", "/api/tags", &wrong);
+    assert_eq!(answer.code(), "unknown_key");
+}
+
+#[test]
+fn sessions_that_were_tampered_with_cut_or_swapped_let_nobody_in() {
+    let (world, provider, browser) = signed_in(json!({}), json!({}));
+    let value = browser.cookies[SESSION].clone();
+    let mut tried = vec![
+        ("empty".to_owned(), "x".to_owned()),
+        ("another secret".to_owned(), {
+            let other = gate(json!({ "secrets": [OLD_RING] }));
+            let mut browser = Browser::default();
+            browser.sign_in(&other, &provider, "/api/tags");
+            browser.cookies[SESSION].clone()
+        }),
+        ("what was sealed for a sign-in".to_owned(), {
+            let mut browser = Browser::default();
+            browser.go(&world, &provider, "/api/tags");
+            browser.cookies.values().next().unwrap().clone()
+        }),
+        (
+            "more parts than there are".to_owned(),
+            value.replacen('1', "2", 1),
+        ),
+    ];
+    for place in (0..value.len()).step_by(11) {
+        tried.push((format!("cut at {place}"), value[..place].to_owned()));
+        let mut bytes = value.clone().into_bytes();
+        bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        tried.push((
+            format!("changed at {place}"),
+            String::from_utf8(bytes).unwrap(),
+        ));
+    }
+    for (what, value) in tried {
+        let mut browser = Browser::default();
+        browser.cookies.insert(SESSION.to_owned(), value);
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict, (401, "invalid_session".to_owned()), "{what}");
+    }
+}
+
+#[test]
+fn a_flood_of_cookies_lets_nobody_in_and_keeps_nobody_out_who_has_a_key() {
+    let (world, provider, browser) = signed_in(json!({}), json!({}));
+    let many = |count: usize, size: usize| {
+        let mut browser = browser.clone();
+        for number in 0..count {
+            browser
+                .cookies
+                .insert(format!("c{number}"), "x".repeat(size));
+        }
+        browser
+    };
+    let fine = fetched(&world, &provider, &mut many(40, 100), "GET", "/api/tags");
+    assert_eq!(fine.0, 200, "forty small ones of others");
+    let flood = fetched(&world, &provider, &mut many(16, 4000), "GET", "/api/tags");
+    assert_eq!(flood, (401, "invalid_session".to_owned()));
+    let bearer = format!("Bearer {}", crate::world::KEY);
+    let fields = [("authorization", bearer.as_str())];
+    let key = many(16, 4000).send(&world, &provider, "GET", "/api/tags", &fields);
+    assert_eq!(key.status(), 200);
+    let mut twice = browser.clone();
+    let value = twice.cookies[SESSION].clone();
+    twice.cookies.insert(format!("x=1; {SESSION}"), value);
+    let verdict = fetched(&world, &provider, &mut twice, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "invalid_session".to_owned()), "twice");
+    // Whoever cannot be let in so signs in again, and the flood of attempts is cleared.
+    let mut attempts = Browser::default();
+    for number in 0..40 {
+        let name = format!("__Host-ollama-gate-login-{number:016}");
+        attempts.cookies.insert(name, "1.AAAA".to_owned());
+    }
+    assert_eq!(attempts.go(&world, &provider, "/api/tags").status(), 303);
+    assert_eq!(attempts.cookies.len(), 1);
+}
+
+#[test]
+fn sixty_groups_fit_and_cookies_that_are_not_needed_any_more_are_taken_away() {
+    let groups: Vec<_> = (0..60)
+        .map(|number| format!("/company/department-{number}/team"))
+        .collect();
+    let login = json!({ "scopes_claim": "groups", "scope_map": { "/company/department-7/team": ["read"] } });
+    let (world, provider, mut browser) = signed_in(login.clone(), json!({ "groups": groups }));
+    assert_eq!(
+        fetched(&world, &provider, &mut browser, "GET", "/api/tags").0,
+        200
+    );
+    let small = Browser {
+        cookies: signed_in(json!({}), json!({})).2.cookies,
+    };
+    assert_eq!(small.cookies.len(), 1);
+    assert!(
+        small.cookies[SESSION].len() < 400,
+        "{}",
+        small.cookies[SESSION].len()
+    );
+    let many: Vec<_> = (0..300)
+        .map(|number| format!("/company/department-{number}/team"))
+        .collect();
+    *provider.claims.borrow_mut() = json!({ "groups": many });
+    browser.sign_in(&world, &provider, "/.gate/login");
+    assert!(browser.cookies.len() > 1);
+    assert_eq!(
+        fetched(&world, &provider, &mut browser, "GET", "/api/tags").0,
+        200
+    );
+    *provider.claims.borrow_mut() = json!({});
+    browser.sign_in(&world, &provider, "/.gate/login");
+    assert_eq!(browser.cookies.len(), 1);
+}
+
+#[test]
+fn groups_that_fit_into_no_cookies_are_told_so() {
+    let groups: Vec<_> = (0..700)
+        .map(|number| format!("/company/department-{number}"))
+        .collect();
+    let login = json!({ "scopes_claim": "groups" });
+    let (world, provider, mut browser) = (gate(login), Provider::new(), Browser::default());
+    *provider.claims.borrow_mut() = json!({ "groups": groups });
+    let answer = browser.sign_in(&world, &provider, "/api/tags");
+    assert_eq!((answer.status(), answer.code()), (403, "sign_in_failed"));
+    assert!(answer.text().contains("do not fit into cookies"));
+}
+
+#[test]
+fn who_is_signed_in_goes_to_the_upstream_in_headers_that_a_client_cannot_write() {
+    let mut configuration = with_login(json!({}));
+    configuration["upstream"] = json!({ "identity_headers": {
+        "subject": "X-Forwarded-User", "claims": { "X-Forwarded-Email": "email" } } });
+    let (world, provider, mut browser) = (
+        World::new(&configuration),
+        Provider::new(),
+        Browser::default(),
+    );
+    assert!(world.configured, "{:?}", world.errors());
+    *provider.claims.borrow_mut() = json!({ "email": "alice@example.com" });
+    browser.sign_in(&world, &provider, "/api/tags");
+    let spoofed = [
+        ("x-forwarded-user", "admin"),
+        ("x-forwarded-email", "admin@example.com"),
+    ];
+    let page = browser.send(&world, &provider, "GET", "/api/tags", &spoofed);
+    let upstream = page.upstream.unwrap();
+    let of = |name: &str| -> Vec<_> {
+        let found = upstream
+            .iter()
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone()).collect()
+    };
+    assert_eq!(of("x-forwarded-user"), ["alice"]);
+    assert_eq!(of("x-forwarded-email"), ["alice@example.com"]);
+}
