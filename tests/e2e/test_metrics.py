@@ -27,11 +27,12 @@ def complaints(exposition: str) -> list[str]:
 
 
 def of_kong(filter_name: str, counters: dict[str, int]) -> str:
-    """Out: the counters as Kong's Prometheus plugin writes those of a filter (`pw.FILTER.COUNTER`, dots replaced)."""
+    """Out: the metrics as Kong's Prometheus plugin writes those of a filter (`pw.FILTER.COUNTER`, dots replaced)."""
     text = ""
     for counter, value in counters.items():
         name = f"pw.{filter_name}.{counter}".replace(".", "_")
-        text += f"# HELP {name}\n# TYPE {name} counter\n{name} {value}\n"
+        kind = "counter" if counter.endswith("_total") else "gauge"
+        text += f"# HELP {name}\n# TYPE {name} {kind}\n{name} {value}\n"
     return text
 
 

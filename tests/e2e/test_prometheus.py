@@ -147,7 +147,7 @@ def test_alerts_fire_for_a_key_that_expires_soon_a_source_that_is_down_and_a_cre
     (record,) = json.loads((setting.files.folder / "keys.json").read_text(encoding="utf-8"))
     end = datetime.strptime(record["expires_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     assert prometheus.value(expiry) == end.timestamp()
-    assert prometheus.value("ollama_gate_keys_expiring_within_7_days") == 1
+    assert prometheus.value("ollama_gate_keys_expiring_soon") == 1
     had = prometheus.value("ollama_gate_keys_last_success_timestamp_seconds")
     assert had and abs(time.time() - had) < 3600
     lines = [line for line in list(gate.envoy.child.lines) if '"key_expires_soon"' in line]

@@ -13,7 +13,7 @@ pub const GAUGES: [&str; 8] = [
     "keys_generation",
     "keys_last_success_timestamp_seconds",
     "keys_next_expiry_timestamp_seconds",
-    "keys_expiring_within_7_days",
+    "keys_expiring_soon",
     "jwks_last_success_timestamp_seconds",
     "upstream_credential_generation",
     "upstream_credential_last_success_timestamp_seconds",

@@ -110,7 +110,7 @@ fn counted(world: &World) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn every_counter_has_a_name_that_prometheus_takes_as_it_stands() {
+fn every_metric_has_a_name_that_prometheus_takes_as_it_stands() {
     for mode in ["enforce", "report"] {
         let mut configuration = configuration();
         configuration["mode"] = json!(mode);
@@ -123,6 +123,18 @@ fn every_counter_has_a_name_that_prometheus_takes_as_it_stands() {
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             let fits = plain && name.starts_with("ollama_gate_") && name.ends_with("_total");
             assert!(fits, "`{name}` (mode {mode})");
+        }
+        let gauges = world.gateway.0.gauges.borrow();
+        assert!(!gauges.is_empty(), "{mode}");
+        for (name, _) in gauges.iter() {
+            let plain = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            // promtool takes no other unit of time.
+            let units = ["total", "days", "hours", "minutes", "milliseconds"];
+            let fits = plain && name.starts_with("ollama_gate_");
+            let other = units.iter().any(|unit| name.ends_with(unit));
+            assert!(fits && !other, "`{name}` (mode {mode})");
         }
     }
 }

@@ -79,14 +79,14 @@ fn the_gauges_of_keys_say_which_ends_next_and_how_many_within_a_week() {
         shown(&world, "keys_next_expiry_timestamp_seconds"),
         at(3600)
     );
-    assert_eq!(shown(&world, "keys_expiring_within_7_days"), Some(2));
+    assert_eq!(shown(&world, "keys_expiring_soon"), Some(2));
     world.wait(3600);
     world.tick();
     assert_eq!(
         shown(&world, "keys_next_expiry_timestamp_seconds"),
         at(6 * DAY)
     );
-    assert_eq!(shown(&world, "keys_expiring_within_7_days"), Some(1));
+    assert_eq!(shown(&world, "keys_expiring_soon"), Some(1));
     // Nothing else is there, and nothing is told that did not change.
     for name in [
         "keys_generation",

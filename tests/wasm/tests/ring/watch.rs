@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 const EXPIRY: &str = "ollama_gate_keys_next_expiry_timestamp_seconds";
-const SOON: &str = "ollama_gate_keys_expiring_within_7_days";
+const SOON: &str = "ollama_gate_keys_expiring_soon";
 /// Two days after [`NOON`].
 const END: &str = "2026-11-23T12:00:00Z";
 const ENDS_IN: u64 = 2 * 24 * 3600;
