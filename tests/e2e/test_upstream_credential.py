@@ -7,6 +7,8 @@ import http.client
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -23,6 +25,7 @@ from support.oidc import THREADS, WORKERS, Provider, cluster, port_to_keep
 from support.threads import Threads
 from support.world import CHAT, FULL, Gate, World, eventually
 
+HISTORY = Path(__file__).resolve().parents[2] / "examples" / "history.py"
 LIFETIME = 20
 # Ten minutes were run once, `E2E_CREDENTIAL_SECONDS=600`; in CI one token follows another two or three times.
 SECONDS = float(os.environ.get("E2E_CREDENTIAL_SECONDS", "45"))
@@ -113,8 +116,19 @@ class Traffic(Threads):
                 connection.close()
 
 
+def history(gate: Gate, folder: Path) -> list[list[str]]:
+    """In: a gate. Out: what `examples/history.py` reads in its log, row by row."""
+    log = folder / "gateway.log"
+    log.write_text("\n".join(list(gate.envoy.child.lines)), encoding="utf-8")
+    told = subprocess.run([sys.executable, str(HISTORY), str(log)], capture_output=True, text=True, check=True).stdout
+    return [row.split("\t") for row in told.splitlines()]
+
+
 def test_tokens_that_live_20_seconds_follow_each_other_without_a_failed_request(
-    setting: Setting, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
+    setting: Setting,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with Traffic(setting.gate) as traffic:
         time.sleep(SECONDS)
@@ -126,6 +140,11 @@ def test_tokens_that_live_20_seconds_follow_each_other_without_a_failed_request(
     assert setting.front.refused == []
     assert len(setting.front.tokens) > WORKERS, "a token was followed by another"
     assert not any({"x-api-key", "cookie"} & fields for fields in setting.front.fields)
+    # Each of them is in the history, with its end, by a fingerprint that no other has.
+    rows = history(setting.gate, tmp_path)
+    assert {row[1] for row in rows} == {"upstream.credential"}
+    assert all(row[3].startswith("until 20") for row in rows)
+    assert len({row[2] for row in rows}) == len(rows) >= len(setting.front.tokens)
 
 
 def test_without_its_provider_it_serves_until_the_end_then_says_503_and_recovers_by_itself(setting: Setting) -> None:
