@@ -75,7 +75,7 @@ pub(super) fn import(file: &str) -> Result<Imported, String> {
     }
     if !draft.has_credential() {
         return Err(format!(
-            "nobody shows a credential there that the gate can check: `provider = {}` without an OpenID Connect issuer, and no `htpasswd_file`; the gate signs nobody in",
+            "nobody shows a credential there that the gate can check: `provider = {}` without an OpenID Connect issuer, and no `htpasswd_file`; people can sign in only at a provider with OpenID Connect",
             provider.escape_debug()
         ));
     }
@@ -232,7 +232,7 @@ fn seeming(values: &Values, imported: &mut Imported) {
             .and_then(|all| all.first())
             .is_some_and(|value| value == "true")
     };
-    imported.note("the gate signs nobody in (`login` is not there yet): a browser without a token is refused; callers send the provider's ID token, or keep oauth2-proxy before the gate with `pass_authorization_header = true`, which sends it");
+    imported.note("`login` was not written: a browser without a token is refused; add `login` to have the gate sign people in (docs/migration/oauth2-proxy.md has its settings), or callers send the provider's ID token, or keep oauth2-proxy before the gate with `pass_authorization_header = true`, which sends it");
     let sessions: Vec<_> = [
         "cookie_refresh",
         "cookie_expire",
@@ -245,7 +245,7 @@ fn seeming(values: &Values, imported: &mut Imported) {
     .filter(|name| values.contains_key(*name))
     .collect();
     if !sessions.is_empty() {
-        imported.note(format!("sessions are oauth2-proxy's own and were not taken over: {}; a token is good at the gate until its `exp`, and nothing refreshes it there", sessions.join(", ")));
+        imported.note(format!("sessions are oauth2-proxy's own and were not taken over: {}; a token is good at the gate until its `exp`, and a session of `login` lasts for `cookie_expire`: nothing is refreshed there, and there is no Redis", sessions.join(", ")));
     }
     if !is_true("skip_jwt_bearer_tokens") {
         imported.note("oauth2-proxy took no bearer tokens (`skip_jwt_bearer_tokens` is off); the gate takes those of the same issuer, for the same client");
@@ -271,7 +271,9 @@ fn seeming(values: &Values, imported: &mut Imported) {
     }
     for name in ["client_secret", "cookie_secret"] {
         if values.contains_key(name) {
-            imported.note(format!("`{name}` stands in the file; the gate needs none"));
+            imported.note(format!(
+                "`{name}` stands in the file; `login` alone needs one"
+            ));
         }
     }
 }

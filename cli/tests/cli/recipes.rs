@@ -54,7 +54,7 @@ const RECIPES: [(&str, &str, &[&str]); 12] = [
         "oauth2-proxy.cfg",
         "oauth2-proxy",
         &[
-            "the gate signs nobody in",
+            "`login` was not written",
             "cookie_refresh, cookie_expire, session_store_type, redis_connection_url",
             "`skip_auth_routes` let everybody in",
             "`trusted_ips` let these addresses in",

@@ -175,6 +175,8 @@ fn the_words_of_apisix_and_kong_come_to_the_fields_that_do_the_same() {
         ("jwt[]", "role_mappings", "jwt[].scope_map"),
         ("", "htpasswd_file", "basic.htpasswd"),
         ("", "master_key", "api_keys.keys[].key"),
+        ("", "cookie_secret", "login.secrets"),
+        ("jwt[]", "redirect_uri", "login.url"),
     ] {
         let told = advice(place, word).unwrap();
         assert!(
@@ -187,7 +189,6 @@ fn the_words_of_apisix_and_kong_come_to_the_fields_that_do_the_same() {
         ("jwt[]", "hide_credentials"),
         ("jwt[]", "bearer_only"),
         ("jwt[]", "claims_to_verify"),
-        ("", "cookie_secret"),
     ] {
         let told = advice(place, word).unwrap();
         assert!(

@@ -238,9 +238,9 @@ fn published() -> Vec<PathBuf> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path)
-            } else {
-                found.push(path)
+                folders.push(path);
+            } else if path.extension().is_none_or(|end| end != "png") {
+                found.push(path);
             }
         }
     }

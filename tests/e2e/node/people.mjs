@@ -1,0 +1,128 @@
+// An OpenID provider at which people sign in: `oidc-provider` with one confidential client and a login form.
+//
+//   node people.mjs PORT SECRET ORIGIN…
+//
+// Each ORIGIN is one at which a gate is reached: its callback and its page after signing out are registered. Anybody
+// may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
+// what a test may do with it: say how long tokens are good and whether refresh tokens rotate, and ask what was asked.
+import { createServer } from "node:http";
+import { exportJWK, generateKeyPair } from "jose";
+import { Provider } from "oidc-provider";
+
+const [port, secret, ...origins] = process.argv.slice(2);
+const PAGES = "/.gate";
+const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0 };
+const settings = { access: 3600, session: 14 * 86400, rotate: 1 };
+
+function groups(name) {
+  const count = Number(/-(\d+)$/.exec(name)?.[1] ?? 0);
+  const departments = Array.from({ length: count }, (_, number) => `/company/department-${String(number).padStart(2, "0")}`);
+  return ["everybody", ...departments];
+}
+
+const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+const jwk = { ...(await exportJWK(privateKey)), use: "sig", kid: `people-${process.pid}` };
+
+const server = createServer();
+await new Promise((resolve) => server.listen(Number(port), "127.0.0.1", resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+const provider = new Provider(issuer, {
+  jwks: { keys: [jwk] },
+  clients: [
+    {
+      client_id: "gate",
+      client_secret: secret,
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      redirect_uris: origins.map((origin) => `${origin}${PAGES}/callback`),
+      post_logout_redirect_uris: origins.map((origin) => `${origin}${PAGES}/signed-out`),
+    },
+  ],
+  cookies: { keys: [secret], names: { session: "people_session", interaction: "people_step", resume: "people_resume" } },
+  claims: { openid: ["sub", "name", "email", "groups"] },
+  conformIdTokenClaims: false,
+  scopes: ["openid", "offline_access", "profile", "email", "groups"],
+  pkce: { required: () => true },
+  rotateRefreshToken: () => settings.rotate === 1,
+  issueRefreshToken: async (_, client) => client.grantTypeAllowed("refresh_token"),
+  ttl: {
+    AccessToken: () => settings.access,
+    IdToken: () => settings.access,
+    RefreshToken: 86400,
+    AuthorizationCode: 60,
+    Grant: 86400,
+    Interaction: 600,
+    Session: () => settings.session,
+  },
+  async findAccount(_, id) {
+    return {
+      accountId: id,
+      claims: async () => ({ sub: id, name: id, email: `${id}@example.com`, groups: groups(id) }),
+    };
+  },
+  // Nobody is asked whether they agree: the client is the company's own.
+  async loadExistingGrant(ctx) {
+    const { client, session } = ctx.oidc;
+    const known = session.grantIdFor(client.clientId);
+    if (known) {
+      return provider.Grant.find(known);
+    }
+    const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+    grant.addOIDCScope("openid offline_access profile email groups");
+    await grant.save();
+    return grant;
+  },
+  interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  features: {
+    devInteractions: { enabled: false },
+    rpInitiatedLogout: {
+      enabled: true,
+      async logoutSource(ctx, form) {
+        ctx.body = page(`${form}<button form="op.logoutForm" name="logout" value="yes" id="yes">Sign out</button>`);
+      },
+    },
+  },
+});
+
+function page(body) {
+  return `<!doctype html><meta charset="utf-8"><title>people</title><body>${body}`;
+}
+
+provider.on("grant.success", (ctx) => {
+  counts[ctx.oidc.params.grant_type === "refresh_token" ? "refreshes" : "codes"] += 1;
+});
+provider.on("grant.error", () => {
+  counts.refused += 1;
+});
+
+const handle = provider.callback();
+server.on("request", async (request, response) => {
+  const { pathname, searchParams } = new URL(request.url, issuer);
+  if (pathname === "/control/set") {
+    for (const [name, value] of searchParams) {
+      settings[name] = Number(value);
+    }
+  }
+  if (pathname.startsWith("/control/")) {
+    response.end(JSON.stringify(counts));
+    return;
+  }
+  if (pathname.startsWith("/interaction/")) {
+    if (request.method === "GET") {
+      response.setHeader("content-type", "text/html");
+      response.end(page('<form method="post"><input name="name" id="name" autofocus><button id="in">Sign in</button></form>'));
+      return;
+    }
+    let body = "";
+    for await (const part of request) {
+      body += part;
+    }
+    counts.logins += 1;
+    const login = { accountId: new URLSearchParams(body).get("name") };
+    await provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
+    return;
+  }
+  handle(request, response);
+});
+console.log(`listening on ${server.address().port}`);
