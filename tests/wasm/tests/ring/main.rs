@@ -38,6 +38,7 @@ mod rules_of_requests;
 mod secrets;
 mod shape;
 mod share;
+mod sign_in;
 mod signatures;
 mod structs;
 mod support;

@@ -1,0 +1,144 @@
+//! A person at a browser signs in through the built module, on the gateways that can do it.
+
+use std::sync::{Arc, Mutex};
+
+use ollama_gate_wasm_tests::world::NOON;
+use ollama_gate_wasm_tests::{CallEnd, ClientRequest, Outcome};
+use serde_json::{Value, json};
+
+use crate::issuer::*;
+use crate::support::*;
+
+const RING: &str = "5e1c90b7d42f8a63c07e915bd83f26a4";
+const CLIENT_SECRET: &str = "kq9T2vLx7RbZ4mWd";
+
+fn configuration() -> Value {
+    let login = json!({ "issuer": ISSUER, "upstream": "sso:443", "client_id": "gate",
+        "client_secret": CLIENT_SECRET, "url": "https://gate.example.com", "secrets": [RING],
+        "algorithms": ["EdDSA"] });
+    with(
+        plain(),
+        json!({ "login": login, "hosts": ["gate.example.com"] }),
+    )
+}
+
+/// A browser that carries `cookies` asks for a page.
+fn page(target: &str, cookies: &str) -> ClientRequest {
+    let request = ClientRequest::get(target)
+        .header("Accept", "text/html,*/*;q=0.8")
+        .header("Sec-Fetch-Mode", "navigate")
+        .header("Sec-Fetch-Dest", "document");
+    match cookies {
+        "" => request,
+        cookies => request.header("Cookie", cookies),
+    }
+}
+
+/// The value of the parameter `name` in `address`.
+fn parameter(address: &str, name: &str) -> String {
+    let query = address.split_once('?').expect("a query").1;
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let found = pairs.find(|(own, _)| *own == name).expect("the parameter");
+    found.1.to_owned()
+}
+
+/// What a browser without others carries after `outcome`.
+fn cookies(outcome: &Outcome) -> String {
+    let lines = outcome.reply_header("set-cookie");
+    let kept = lines.iter().filter(|line| !line.contains("Max-Age=0"));
+    let pairs: Vec<_> = kept.filter_map(|line| line.split(';').next()).collect();
+    pairs.join("; ")
+}
+
+/// The provider answers from now on; ID tokens hold what is in `nonce`.
+fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>) {
+    let nonce = Arc::clone(nonce);
+    lab.serve(Arc::new(move |call| match call.header(":path").as_str() {
+        "/.well-known/openid-configuration" => {
+            let metadata = json!({ "issuer": ISSUER, "authorization_endpoint": format!("{ISSUER}/auth"),
+                "token_endpoint": format!("{ISSUER}/token"), "jwks_uri": format!("{ISSUER}/certs") });
+            CallEnd::of(200, metadata.to_string())
+        }
+        "/certs" => CallEnd::of(200, keys(&[NOW])),
+        "/token" => {
+            assert_eq!(call.header(":method"), "POST");
+            let nonce = nonce.lock().expect("whole").clone();
+            let claims = json!({ "iss": ISSUER, "aud": "gate", "sub": "carol", "iat": NOON,
+                "exp": NOON + 300, "nonce": nonce });
+            let answer = json!({ "token_type": "Bearer", "access_token": "at-1",
+                "id_token": token_of(NOW, &claims) });
+            CallEnd::of(200, answer.to_string())
+        }
+        other => panic!("{other}"),
+    }));
+}
+
+#[test]
+pub fn somebody_signs_in_and_comes_in_by_the_session() {
+    for place in [ENVOY, ISTIO, APISIX] {
+        let mut lab = Lab::new(HOSTS[place](), &configuration());
+        let host = lab.host;
+        let nonce = Arc::new(Mutex::new(String::new()));
+        provide(&mut lab, &nonce);
+        let sent = lab.gateway.send(&page("/api/tags", ""));
+        assert_eq!(sent.status(), 303, "{host}: {:?}", sent.verdict);
+        let location = sent.reply_header("location").concat();
+        *nonce.lock().expect("whole") = parameter(&location, "nonce");
+        let state = parameter(&location, "state");
+
+        // Another time everything that is drawn is another.
+        let other = lab.gateway.send(&page("/api/tags", ""));
+        let other = other.reply_header("location").concat();
+        for name in ["state", "nonce", "code_challenge"] {
+            assert_ne!(
+                parameter(&location, name),
+                parameter(&other, name),
+                "{host}: {name}"
+            );
+        }
+
+        let callback = format!("/.gate/callback?code=c-1&state={state}");
+        let stranger = lab.gateway.send(&page(&callback, ""));
+        assert_eq!(stranger.status(), 403, "{host}");
+        assert!(stranger.record.fetches.is_empty(), "{host}");
+        let back = lab.gateway.send(&page(&callback, &cookies(&sent)));
+        assert_eq!(back.status(), 303, "{host}: {}", back.record.everything());
+        assert_eq!(back.reply_header("location"), ["/api/tags"], "{host}");
+        let asked: Vec<_> = back
+            .record
+            .fetches
+            .iter()
+            .map(|call| call.header(":path"))
+            .collect();
+        let metadata = "/.well-known/openid-configuration";
+        assert_eq!(asked, ["/token", metadata, "/certs"], "{host}");
+        assert_eq!(
+            back.reply_header("set-cookie").len(),
+            2,
+            "{host}: the session, and the end of the attempt"
+        );
+
+        let session = cookies(&back);
+        let outcome = lab.gateway.send(&page("/api/tags", &session));
+        assert!(outcome.forwarded(), "{host}: {:?}", outcome.reply);
+        assert!(outcome.upstream_text("cookie").is_empty(), "{host}");
+        let said = back.record.everything();
+        assert!(
+            said.contains("signed_in") && !said.contains("c-1"),
+            "{host}: {said}"
+        );
+        lab.still_serves();
+    }
+}
+
+#[test]
+pub fn kong_which_keeps_one_cookie_of_an_answer_refuses_it_with_the_reason() {
+    let mut lab = Lab::unconfigured(HOSTS[KONG]());
+    let said = lab.configure(&configuration()).record.everything();
+    assert!(said.contains("login: is not supported on Kong"), "{said}");
+    let outcome = lab.gateway.send(&page("/api/tags", ""));
+    assert_eq!(
+        (outcome.status(), outcome.code().as_str()),
+        (500, "misconfigured")
+    );
+}
