@@ -127,3 +127,61 @@ pub fn an_unchanged_document_is_known_by_its_validator() {
         lab.still_serves();
     });
 }
+
+/// A document that takes more than one piece to read: with `FETCHED`, very many others, and `OTHER` at its end.
+fn very_many() -> CallEnd {
+    let others = (0..1000).map(|number| {
+        (
+            format!("one-{number}"),
+            format!("sk-one-of-many-{number}-7c1e"),
+        )
+    });
+    let first = ("fetched".to_owned(), FETCHED.to_owned());
+    let last = ("other".to_owned(), OTHER.to_owned());
+    let keys = [first].into_iter().chain(others).chain([last]);
+    let keys: Vec<Value> = keys
+        .map(|(id, key)| json!({"id": id, "key": key}))
+        .collect();
+    CallEnd::of(200, json!({ "keys": keys }).to_string())
+}
+
+#[test]
+pub fn a_long_document_is_read_between_requests_which_the_one_before_it_decides() {
+    on_every_host_with(&sourced(), |lab| {
+        lab.answer_with(document(&[("fetched", FETCHED)]));
+        lab.allowed(&chat(FETCHED));
+        lab.at(31);
+        lab.answer_with(very_many());
+        refresh(lab, FETCHED);
+        // Envoy reads in its ticks, and says of a key that is not there yet what it is; where requests read, the key may come.
+        let (status, code) = if lab.is_envoy() {
+            (401, "unknown_key")
+        } else {
+            (503, "keys_pending")
+        };
+        let mut pieces = 0;
+        loop {
+            let outcome = lab.send(&chat(OTHER));
+            if outcome.forwarded() {
+                break;
+            }
+            let answered = (outcome.status(), outcome.code());
+            assert_eq!(
+                answered,
+                (status, code.to_owned()),
+                "{}: {pieces}",
+                lab.host
+            );
+            lab.allowed(&chat(FETCHED));
+            lab.allowed(&chat(ALICE));
+            if lab.is_envoy() {
+                let root = lab.root();
+                lab.gateway.tick(root);
+            }
+            pieces += 1;
+            assert!(pieces < 100, "{}: there is no end to it", lab.host);
+        }
+        assert!(pieces > 1, "{}: it was read at once", lab.host);
+        lab.still_serves();
+    });
+}

@@ -73,6 +73,10 @@ const NOT_COMPARED: &[(&str, &str)] = &[
         "about who fetches: ticks, or a request on APISIX and Kong",
     ),
     (
+        "key_sources::a_long_document_is_read_between_requests_which_the_one_before_it_decides",
+        "about who reads: ticks, or requests on APISIX and Kong",
+    ),
+    (
         "key_sources::an_unchanged_document_is_known_by_its_validator",
         "about who fetches: ticks, or a request on APISIX and Kong",
     ),
