@@ -38,7 +38,7 @@ fn refused(lab: &mut Lab, bytes: &[u8]) {
     // Where a no would open the gateway, or be asked for again, it hears a yes, and the log says what
     // that means.
     let opens = !lab.is_envoy();
-    let closed = log[0].text.ends_with("every request is answered with 500");
+    let closed = log[0].text.ends_with("every request gets 500");
     assert_eq!((configured.answered, closed), (opens, opens));
     assert!(
         log.len() <= 1100,
