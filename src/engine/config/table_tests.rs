@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Documents that hold and in which, together, every field of every table is given. A new field goes
 /// in here.
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 7] = [
     r#"{
     "$schema": "https://example.com/plugin.schema.json",
     "api_keys": { "keys": [
@@ -88,6 +88,20 @@ const DOCUMENTS: [&str; 5] = [
         "upstream": "vault", "url": "https://vault.example/token", "pointer": "/data", "expires_in": "/lease" } } } }"#,
     // An empty list is an empty section, on gateways that confuse the two.
     r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "log": [], "cors": [], "upstream": [] }"#,
+    r#"{
+    "login": { "issuer": "https://sso.example", "upstream": "sso", "authorization_endpoint": "https://sso.example/a",
+        "token_endpoint": "https://sso.example/t", "jwks_uri": "https://sso.example/k",
+        "end_session_endpoint": "https://sso.example/e", "client_id": "gate", "client_secret": "nGq3vR8sXw5tYz2bKd7mPf4h",
+        "auth": "client_secret_post", "scope": "openid", "algorithms": ["RS256"], "url": "https://gate.example",
+        "secrets": ["nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u"], "cookie_expire": "24h", "subject_claim": "sub",
+        "numeric_subject": true, "scopes_claim": "groups", "scope_map": { "staff": ["read"] }, "models": ["llama3.2"],
+        "models_claim": "models", "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "timeout": "5s",
+        "danger_allow_placeholder_secret": true },
+    "hosts": ["gate.example"], "host": { "name": "envoy" } }"#,
+    r#"{
+    "login": { "issuer": "https://sso.example", "upstream": "sso", "client_id": "gate", "auth": "none",
+        "url": "https://gate.example", "secrets": ["nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u"], "scopes": ["read"] },
+    "hosts": ["gate.example"], "host": { "name": "envoy" } }"#,
 ];
 
 /// What no field takes: each wants something else, or something else within.
@@ -250,12 +264,12 @@ fn the_reference_has_every_table_that_a_field_leads_to() {
 
 #[test]
 fn a_field_of_a_later_version_is_refused_and_offered_nowhere() {
-    let with = |name: &str| errors(&parse(&format!(r#"{{ "{name}": {{}} }}"#)));
-    let later = with("login");
-    let refused = "login: is not supported yet".to_owned();
+    let with = |name: &str| errors(&parse(&format!(r#"{{ "login": {{ "{name}": {{}} }} }}"#)));
+    let later = with("store");
+    let refused = "login.store: is not supported yet".to_owned();
     assert!(later.contains(&refused), "{later:?}");
     let unknown = with("zzzzzzzzzz");
-    let offered = |error: &String| error.contains("expected one of") && error.contains("login");
+    let offered = |error: &String| error.contains("expected one of") && error.contains("`store`");
     assert!(!unknown.iter().any(offered), "{unknown:?}");
 }
 
@@ -264,8 +278,8 @@ fn a_choice_that_the_table_offers_is_enforced_by_the_table() {
     for (document, wanted) in [
         (
             r#"{ "mode": "enforce" }"#,
-            "expected at least one of `api_keys`, `jwt`, `basic`, `ollama_cli` and `allow_anonymous` (without any, \
-             nobody could come in)",
+            "expected at least one of `api_keys`, `jwt`, `basic`, `ollama_cli`, `login` and `allow_anonymous` (without \
+             any, nobody could come in)",
         ),
         (
             r#"{ "basic": {} }"#,
