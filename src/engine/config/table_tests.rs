@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Documents that hold and in which, together, every field of every table is given. A new field goes
 /// in here.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     r#"{
     "$schema": "https://example.com/plugin.schema.json",
     "api_keys": { "keys": [
@@ -86,6 +86,9 @@ const DOCUMENTS: [&str; 7] = [
         "lifetime": "5m", "cool_down": "30s", "timeout": "5s" } } } }"#,
     r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "upstream": { "credential": { "source": {
         "upstream": "vault", "url": "https://vault.example/token", "pointer": "/data", "expires_in": "/lease" } } } }"#,
+    r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "upstream": { "credential": { "client_credentials": {
+        "upstream": "sso", "token_url": "https://sso.example/token", "client_id": "gate", "auth": "private_key_jwt",
+        "key_id": "one", "private_key": "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq7j7lkCkvts/DjKx\nZcok2wUeWcYTMRmpP1GJYqdOQ1ihRANCAATdXRqcW1vpU6Sup7eN5DDCxJjAnQD9\nR5PX7+I3DlnlQNVUcnjGKp2LTw2RaUZXt0tJ43u2H25Wrl2FjMXqnVNd\n-----END PRIVATE KEY-----\n" } } } }"#,
     // An empty list is an empty section, on gateways that confuse the two.
     r#"{ "allow_anonymous": { "scopes": ["read"] }, "hosts": ["gate"], "log": [], "cors": [], "upstream": [] }"#,
     r#"{
