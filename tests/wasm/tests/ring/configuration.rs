@@ -280,14 +280,13 @@ pub fn five_errors_are_five_lines_with_their_paths() {
 }
 
 #[test]
-pub fn what_is_not_enforced_yet_or_not_resolved_is_refused() {
+pub fn what_is_not_understood_or_not_resolved_is_refused() {
     on_every_host(|lab| {
         for changes in [
             json!({"network": {"allow": ["10.0.0.1/8"]}}),
             json!({"basic": {"users": [{"name": "alice", "password_hash": "plain-text"}]}}),
             json!({"require": "both"}),
             json!({"mode": "observe"}),
-            json!({"login": {}}),
             json!({"public": ["read"]}),
             json!({"api_keys": {"keys": [{"id": "a", "key": "$env://NOT_THERE"}]}}),
             json!({"api_keys": {"keys": [{"id": "a", "key": "$ENV://NOT_THERE"}]}}),

@@ -225,7 +225,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         row: "secrets",
         never: "take an unresolved reference for a secret",
-        held_by: &["configuration::what_is_not_enforced_yet_or_not_resolved_is_refused"],
+        held_by: &["configuration::what_is_not_understood_or_not_resolved_is_refused"],
         noticed: |host| {
             let mut gateway = OPEN.load(host);
             gateway

@@ -236,7 +236,7 @@ const SCENARIOS: &[(&str, fn())] = scenarios! {
         another_gateways_name_with_an_error_beside_it_closes_the_gate_too,
         a_member_twice_is_refused_at_every_depth,
         five_errors_are_five_lines_with_their_paths,
-        what_is_not_enforced_yet_or_not_resolved_is_refused,
+        what_is_not_understood_or_not_resolved_is_refused,
         whoever_sends_an_unresolved_reference_stays_outside,
         a_short_secret_needs_the_dangerous_word_and_a_shorter_one_has_none;
     contexts: a_root_context_that_was_never_configured_lets_nobody_through,
