@@ -76,13 +76,16 @@ def test_nobody_but_the_gate_reaches_the_mounted_folder(world: World, tmp_path: 
     on_every_worker(gate, stays, 200, "the document")
     for target in ["/keys.json", "http://keys.internal/keys.json", "//keys.json"]:
         for host in ["gate", "keys.internal"]:
-            answer = gate.send("GET", target, None, [("Host", host)])
-            assert answer.status in {400, 401, 404}, (target, host, answer.status)
-            assert b"sha256" not in answer.body
-    # It listens at one address, which is not that of the files.
+            for credential in [None, stays]:
+                answer = gate.send("GET", target, credential, [("Host", host)])
+                assert answer.status in {400, 401, 404}, (target, host, answer.status)
+                assert b"sha256" not in answer.body
+    # The files have an address that exists within Envoy alone.
     status, listeners = gate.envoy.admin("/listeners")
     assert status == 200
-    assert [line.partition("::")[0] for line in listeners.split()].count("ollama_gate") == 1
+    addresses = dict(line.split("::", 1) for line in listeners.split())
+    assert addresses["keys"].startswith("envoy://"), addresses
+    assert not addresses["ollama_gate"].startswith("envoy://"), addresses
 
 
 def test_a_watched_configuration_is_swapped_ten_times_as_kubernetes_does_it_and_no_request_fails(
