@@ -33,16 +33,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def gate(world: World) -> Gate:
+def shared_gate(world: World) -> Gate:
     """The gate that most tests share: the static pack, keys and a JWT issuer."""
     return world.start_gate("shared")
 
 
+@pytest.fixture(scope="session")
+def gate(shared_gate: Gate) -> Gate:
+    """The gate of a test that does not say which one; a file may have another of this name."""
+    return shared_gate
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _gates_end_with_their_file(request: pytest.FixtureRequest, world: World) -> Iterator[None]:
+def _gates_end_with_their_file(world: World, shared_gate: Gate) -> Iterator[None]:
     """Each gate but the shared one ends with the file that started it: a hundred idle ones take memory and time."""
-    # Started now, so that it is not one of this file's; and not an argument, which would make each test use it.
-    request.getfixturevalue("gate")
+    # It runs already, so it is none of this file's.
+    assert shared_gate.port
     before = world.count()
     yield
     world.stop_gates(since=before)

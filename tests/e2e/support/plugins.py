@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from demo import credentials
 from demo.envoy import validate
 from demo.pack import ROOT, WASM_TYPE, mappings
@@ -147,4 +149,13 @@ def parse(world: World, text: str) -> tuple[bool, str]:
     path = world.folder / "parsed.yaml"
     pack.write(path)
     # An unset secret is an error of the machine, not of the file: every variable gets a fresh value.
-    return validate(world.binary, path, {name: credentials.new_secret() for name in names})
+    keys = [node["private_key"] for node in mappings(json.loads(text)) if isinstance(node.get("private_key"), dict)]
+    fresh = {name: credentials.new_secret() for name in names}
+    return validate(world.binary, path, {**fresh, **{key["env"]: signing_key() for key in keys}})
+
+
+def signing_key() -> str:
+    """Out: a fresh private key of P-256, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(*form).decode()
