@@ -2,6 +2,7 @@
 
 use crate::input::{Input, shown};
 use crate::keys::edit::{Span, replaced, spans, with_key, with_member, without_item};
+use crate::keys::previous::{Previous, ends};
 use crate::keys::store::{self, Store};
 use crate::keys::{self, Shape};
 use crate::moment;
@@ -268,19 +269,16 @@ fn rotate(options: &Rotate) -> Result<Box<dyn Report>, Failure> {
     let old: Map<String, Value> = serde_json::from_str(old).map_err(|_| unusual(&options.file))?;
     let now = moment::now();
     let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
-    let previous = previous(&old, now, now.saturating_add(grace));
-    let note = match previous.last().and_then(|last| last.get("until")?.as_str()) {
-        Some(until) => format!("The old secret is valid until {until}."),
-        None => "The old secret is not valid any more.".to_owned(),
-    };
+    let previous = Previous::of(&old, now, now.saturating_add(grace));
+    let note = previous.note();
     let key = keys::draw()?;
     let mut new = old;
     for name in ["key", "not_before", "previous"] {
         new.remove(name);
     }
     new.insert("sha256".into(), json!(keys::digest(&key)));
-    if !previous.is_empty() {
-        new.insert("previous".into(), Value::Array(previous));
+    if !previous.items.is_empty() {
+        new.insert("previous".into(), Value::Array(previous.items));
     }
     new.insert("expires_at".into(), json!(options.end.written()));
     let record = Value::Object(new);
@@ -292,43 +290,6 @@ fn rotate(options: &Rotate) -> Result<Box<dyn Report>, Failure> {
         file: Some(options.file.clone()),
         note,
     }))
-}
-
-/// The `previous` of a key whose record was `old`: what still counts of its own, and its secret until `end`, or as
-/// long as the key itself counted.
-fn previous(old: &Map<String, Value>, now: i64, end: i64) -> Vec<Value> {
-    let time =
-        |record: &Map<String, Value>, name: &str| moment::read(record.get(name)?.as_str()?).ok();
-    let end = time(old, "expires_at").map_or(end, |own| own.min(end));
-    let mut secret = Map::new();
-    for name in ["sha256", "key"] {
-        if let Some(value) = old.get(name) {
-            secret.insert(name.into(), value.clone());
-        }
-    }
-    secret.insert("until".into(), json!(moment::written(end)));
-    let is_valid = time(old, "not_before").is_none_or(|start| start <= now);
-    let items = old.get("previous").and_then(Value::as_array);
-    let items = items.into_iter().flatten().filter_map(Value::as_object);
-    let mut all: Vec<_> = items
-        .filter(|item| time(item, "until").is_none_or(|until| until > now))
-        .map(|item| Value::Object(item.clone()))
-        .collect();
-    if is_valid && end > now {
-        all.push(Value::Object(secret));
-    }
-    all
-}
-
-/// The ends of the old secrets of `record` that still count.
-fn old_secrets_until(record: &Value, now: i64) -> Vec<&str> {
-    let items = record.get("previous").and_then(Value::as_array);
-    let ends = items
-        .into_iter()
-        .flatten()
-        .filter_map(|item| item.get("until")?.as_str());
-    ends.filter(|end| moment::read(end).is_ok_and(|end| end > now))
-        .collect()
 }
 
 /// The keys of a file.
@@ -351,7 +312,7 @@ fn list(options: &List) -> Result<Box<dyn Report>, Failure> {
         json!({
             "id": field("id"), "subject": record.get("subject").unwrap_or(&field("id")), "scopes": field("scopes"),
             "models": field("models"), "expires_at": field("expires_at"), "state": state,
-            "old_secrets_until": old_secrets_until(record, now),
+            "old_secrets_until": ends(record, now),
         })
     };
     Ok(Box::new(Listed(

@@ -1,6 +1,7 @@
 //! API keys: what a new one looks like, and where its record is kept.
 
 pub mod edit;
+pub mod previous;
 pub mod store;
 
 use crate::output::Failure;

@@ -213,6 +213,19 @@ fn a_rotated_key_keeps_its_record_and_loses_what_counts_no_more() {
             json!({ "sha256": digest("5f2c"), "not_before": "2100-01-01T00:00:00Z" }),
             vec![],
         ),
+        // Then its old secrets do not count either.
+        (
+            json!({ "sha256": digest("5f2c"), "expires_at": "2020-01-01T00:00:00Z", "previous": [
+                { "key": { "env": "OLDER" }, "until": "2100-01-01T00:00:00Z" },
+            ] }),
+            vec![],
+        ),
+        (
+            json!({ "sha256": digest("5f2c"), "not_before": "2100-01-01T00:00:00Z", "previous": [
+                { "key": { "env": "OLDER" }, "until": "2100-01-01T00:00:00Z" },
+            ] }),
+            vec![],
+        ),
         (
             json!({ "key": { "env": "ALICE" }, "previous": [
                 { "key": { "env": "OLDER" }, "until": "2100-01-01T00:00:00Z" },
@@ -249,6 +262,64 @@ fn a_rotated_key_keeps_its_record_and_loses_what_counts_no_more() {
         let secrets: Vec<_> = previous.iter().map(|item| item["key"].clone()).collect();
         assert_eq!(secrets, kept, "{text}");
     }
+}
+
+#[test]
+fn a_secret_of_a_key_that_was_revoked_does_not_come_back_when_the_key_is_rotated() {
+    let folder = Folder::new();
+    folder.write("gate.json", r#"{ "hosts": ["gate.example"] }"#);
+    let leaked = key_of(&folder.run(words("key new gate.json --id alice --json")));
+    let line = "key rotate gate.json --id alice --grace 7d --json";
+    let second = key_of(&folder.run(words(line)));
+    assert_eq!(
+        folder.run(words("key revoke gate.json --id alice")).code,
+        Some(0)
+    );
+    let listed = folder.run(words("key list gate.json --json")).json();
+    assert_eq!(listed["keys"][0]["old_secrets_until"], json!([]));
+    let ran = folder.run(words(line));
+    let third = key_of(&ran);
+    // Before the secrets end that the record had.
+    let at = "2026-11-27T00:00:00Z";
+    for key in [&leaked, &second] {
+        let report = explain(&folder, key, "GET /api/tags", at);
+        assert_eq!(report["code"], "unknown_key", "{report}");
+    }
+    assert_eq!(explain(&folder, &third, "GET /api/tags", at)["id"], "alice");
+    assert_eq!(ran.json()["note"], "The old secret is not valid any more.");
+    assert_eq!(ran.json()["record"].get("previous"), None, "{ran:?}");
+}
+
+#[test]
+fn no_old_secret_counts_for_longer_than_its_key_would_have() {
+    let folder = Folder::new();
+    let digest =
+        |end: &str| format!("9b7f3c1e5a2d8f604c7e1b9a3d5f8e2c6a4b0d9e7f1c3a5b8d2e6f4a0c9b7d{end}");
+    let (end, later) = ("2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
+    let record = json!({ "id": "alice", "sha256": digest("1e"), "expires_at": end, "previous": [
+        { "sha256": digest("2e"), "until": later },
+        { "sha256": digest("3e"), "until": "2097-01-01T00:00:00Z" },
+    ] });
+    let all = json!({ "hosts": ["gate.example"], "api_keys": { "keys": [record] } });
+    folder.write("gate.json", all.to_string());
+    let untils = json!([end, "2097-01-01T00:00:00Z"]);
+    let listed = folder.run(words("key list gate.json --json")).json();
+    assert_eq!(listed["keys"][0]["old_secrets_until"], untils);
+    // Without grace the secret that is replaced ends at once, and the note is about that one.
+    let line = "key rotate gate.json --id alice --grace 0s --json --expires";
+    let ran = folder.run(words(&format!("{line} {later}")));
+    let previous = ran.json()["record"]["previous"].clone();
+    let kept: Vec<_> = previous
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["until"])
+        .collect();
+    assert_eq!(json!(kept), untils, "{ran:?}");
+    assert_eq!(
+        ran.json()["note"],
+        format!("The old secret is not valid any more, but one before it is until {end}.")
+    );
 }
 
 #[test]
