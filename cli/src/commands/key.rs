@@ -14,7 +14,8 @@ use std::time::Duration;
 /// Makes, lists, rotates and revokes API keys
 ///
 /// The record of a key holds its SHA-256 alone. A FILE is the plugin JSON; everything else in it stays as
-/// it stands. The gateway has to load it again.
+/// it stands. A gate that `up` or the service runs takes a change over within a second; any other gateway has to load
+/// the file again.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -246,7 +247,7 @@ fn revoke(options: &Revoke) -> Result<Box<dyn Report>, Failure> {
     };
     store.replace(&text.ok_or_else(|| unusual(&options.file))?)?;
     let note = format!(
-        "{} is revoked in {}; the gateway has to load it.",
+        "{} is revoked in {}: a gate that `up` or the service runs takes it over, any other gateway has to load it.",
         options.id,
         shown(&options.file)
     );
