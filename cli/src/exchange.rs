@@ -11,3 +11,8 @@ use std::path::Path;
 pub(crate) fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
+
+/// Whether `error` of [`exchange`] says that the file system cannot do it, such as one on the network.
+pub(crate) fn is_unsupported(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::NOTSUP)
+}

@@ -4,7 +4,7 @@ use super::site_folder;
 use crate::input::shown;
 use crate::moment;
 use crate::output::{Failure, Report};
-use crate::site::{self, BEFORE, Expiry, Site};
+use crate::site::{self, Expiry, Site};
 use crate::stop::Stop;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -29,15 +29,23 @@ pub(crate) fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
     let site = Site::open(&site_folder(options.folder.as_deref())?)?;
     site.owned()?;
     let stop = Stop::listen()?;
-    site::renew(&site, &stop)?;
+    let replaced = site::renew(&site, &stop)?;
     let (certificate, _) = site::expiries(&site)?;
-    Ok(Renewed { site, certificate })
+    Ok(Renewed {
+        site,
+        certificate,
+        before: replaced.path,
+        notes: replaced.note.into_iter().collect(),
+    })
 }
 
 /// A site whose certificate is another.
 struct Renewed {
     site: Site,
     certificate: Option<Expiry>,
+    /// where the one before it is
+    before: PathBuf,
+    notes: Vec<String>,
 }
 
 impl Renewed {
@@ -62,7 +70,7 @@ impl Report for Renewed {
             self.end().unwrap_or_default(),
             shown(&authority),
             shown(&self.site.path("clients.txt")),
-            shown(&self.site.path(BEFORE))
+            shown(&self.before)
         )
     }
 
@@ -72,8 +80,13 @@ impl Report for Renewed {
             "directory": path(&self.site.folder),
             "url": self.site.url(),
             "authority": self.authority().as_deref().map(path),
-            "before": path(&self.site.path(BEFORE)),
+            "before": path(&self.before),
             "expires_at": self.end(),
+            "notes": self.notes,
         })
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::document::{Kind, Plugin};
 use crate::environment::Variables;
-use crate::exchange::exchange;
+use crate::exchange::{exchange, is_unsupported};
 use crate::input::{Input, shown, why};
 use crate::output::Failure;
 use crate::reading;
 use crate::stop::Stop;
-use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -101,8 +100,7 @@ impl Store {
             ))
         };
         match exchange(temporary, &self.path) {
-            // A file system that cannot do so, such as one on the network.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            Err(error) if is_unsupported(error) => {
                 return match fs::read_to_string(&self.path) {
                     Ok(now) if now == self.text => {
                         fs::rename(temporary, &self.path).map_err(failed)

@@ -25,7 +25,7 @@ pub(crate) use live::Live;
 pub(crate) use plan::{KeyWish, Plan, TlsWish, Wishes};
 pub(crate) use probe::{Health, health, ollama_listens};
 pub(crate) use questions::ask;
-pub(crate) use renewal::{BEFORE, renew};
+pub(crate) use renewal::renew;
 pub(crate) use running::{Watch, port_is_free};
 pub(crate) use trust::quoted;
 pub(crate) use words::{host_and_port, key, listen, name, tls};

@@ -75,6 +75,52 @@ fn a_certificate_that_was_not_made_here_is_left_alone() {
 }
 
 #[test]
+fn a_renewal_that_fails_leaves_the_certificate_before_as_well() {
+    let folder = served();
+    assert_eq!(folder.run(["renew", "gate"]).code, Some(0));
+    let before = files(&folder.path("gate/tls.before"));
+    // There is nothing that could change places with the new one.
+    fs::rename(folder.path("gate/tls"), folder.path("away")).unwrap();
+    let ran = folder.run(["renew", "gate"]);
+    assert!(ran.sentence().contains("does not exist"), "{ran:?}");
+    assert_eq!(files(&folder.path("gate/tls.before")), before);
+}
+
+#[test]
+fn a_certificate_before_that_cannot_be_replaced_is_a_note_and_nothing_is_lost() {
+    let folder = served();
+    let old = files(&folder.path("gate/tls"));
+    folder.write("gate/tls.before", "a file of somebody else's");
+    let ran = folder.run(["renew", "gate", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let report = ran.json();
+    let before = report["before"].as_str().unwrap();
+    assert_eq!(files(Path::new(before)), old);
+    assert_ne!(files(&folder.path("gate/tls")), old);
+    let note = report["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("tls.before` cannot be replaced") && note.contains(before),
+        "{note}"
+    );
+    let kept = fs::read_to_string(folder.path("gate/tls.before")).unwrap();
+    assert_eq!(kept, "a file of somebody else's");
+}
+
+#[test]
+fn two_at_once_do_not_meet() {
+    let folder = served();
+    let before = files(&folder.path("gate/tls"));
+    let file = fs::File::open(folder.path("gate/site.json")).unwrap();
+    file.lock().unwrap();
+    let ran = folder.run(["renew", "gate"]);
+    assert!(
+        ran.sentence().contains("is being renewed by another"),
+        "{ran:?}"
+    );
+    assert_eq!(files(&folder.path("gate/tls")), before);
+}
+
+#[test]
 fn on_a_full_disk_the_certificate_is_as_it_was() {
     let folder = served();
     let script = "cp -r gate small/gate; cat /dev/zero > small/rest 2>/dev/null; \"$PROGRAM\" renew small/gate; \
