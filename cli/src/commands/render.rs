@@ -47,7 +47,7 @@ struct Rendered(String);
 /// Writes it.
 ///
 /// # Errors
-/// The configuration cannot be read or has errors, or an option is none that this gateway has.
+/// The configuration cannot be read or has errors, or an option is none that this gateway or file has.
 pub(crate) fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
     let input = Input::read(&options.config)?;
     let document = Document::read(&input)?;
@@ -92,7 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<impl Report + use<>, Failure> {
         admin: None,
         watched: None,
     };
-    render::render(options.host, options.file.as_deref(), &json, &settings).map(Rendered)
+    let file = options.file.as_deref();
+    render::supported(options.host, file, &settings)?;
+    render::render(options.host, file, &json, &settings).map(Rendered)
 }
 
 fn address(option: &str, text: &str) -> Result<(String, u16), Failure> {

@@ -2,8 +2,11 @@
 
 mod fill;
 mod fit;
+mod options;
 mod template;
 mod text;
+
+pub(crate) use options::supported;
 
 use crate::output::Failure;
 use fill::fill;
@@ -161,19 +164,7 @@ pub(crate) fn render(
     plugin: &Json,
     settings: &Settings,
 ) -> Result<String, Failure> {
-    supported(host, settings)?;
-    let name = name.or((host == Host::Envoy && settings.tls.is_some()).then_some("tls.yaml"));
-    let of_host = || FILES.iter().filter(|file| file.host == host);
-    let files: Vec<&File> = of_host()
-        .filter(|file| name.map_or(file.main, |name| file.name == name))
-        .collect();
-    if files.is_empty() {
-        let names: Vec<_> = of_host().map(|file| format!("`{}`", file.name)).collect();
-        return Err(Failure::new(format!(
-            "--file: expected one of {}",
-            names.join(", ")
-        )));
-    }
+    let files = files(host, name, settings)?;
     let plugin = fitted(host, plugin);
     let mut variables = Vec::new();
     collect(&plugin, &mut variables);
@@ -191,32 +182,29 @@ pub(crate) fn json_text(plugin: &Json) -> String {
     format!("{}\n", text::json(plugin).join("\n"))
 }
 
-/// Refuses what a gateway has elsewhere.
-fn supported(host: Host, settings: &Settings) -> Result<(), Failure> {
-    let elsewhere =
-        |option: &str, place: &str| Err(Failure::new(format!("{option} is for Envoy; {place}")));
-    if host == Host::Envoy {
-        return Ok(());
+/// The files of the pack of a gateway.
+fn of_host(host: Host) -> impl Iterator<Item = &'static File> {
+    FILES.iter().filter(move |file| file.host == host)
+}
+
+/// The files that are to be written.
+fn files(
+    host: Host,
+    name: Option<&str>,
+    settings: &Settings,
+) -> Result<Vec<&'static File>, Failure> {
+    let name = name.or((host == Host::Envoy && settings.tls.is_some()).then_some("tls.yaml"));
+    let files: Vec<_> = of_host(host)
+        .filter(|file| name.map_or(file.main, |name| file.name == name))
+        .collect();
+    if files.is_empty() {
+        let names: Vec<_> = of_host(host)
+            .map(|file| format!("`{}`", file.name))
+            .collect();
+        return Err(Failure::new(format!(
+            "--file: expected one of {}",
+            names.join(", ")
+        )));
     }
-    let (tls, listen) = match host {
-        Host::Istio | Host::EnvoyGateway => (
-            "the certificate is in the secret `ollama-tls` of `gateway.yaml`",
-            "the port is in `gateway.yaml`",
-        ),
-        Host::Apisix => (
-            "APISIX has certificates in its `ssls`",
-            "the port is `apisix.node_listen` of `config.yaml`",
-        ),
-        _ => (
-            "Kong has certificates in its `certificates`",
-            "the port is `proxy_listen` of `kong.conf`",
-        ),
-    };
-    if settings.tls.is_some() {
-        return elsewhere("--tls", tls);
-    }
-    if settings.listen.is_some() {
-        return elsewhere("--listen", listen);
-    }
-    Ok(())
+    Ok(files)
 }

@@ -202,6 +202,27 @@ fn options_change_what_they_say_and_nothing_else() {
 }
 
 #[test]
+fn an_option_changes_what_is_written_or_is_refused() {
+    for (host, file, _) in PACKS {
+        let plain = written(&[host, "plugin.json", "--file", file]);
+        for option in [
+            ["--upstream", "gpu.lan:11500"],
+            ["--listen", "0.0.0.0:8443"],
+            ["--tls", "a/cert.pem,b/key.pem"],
+            ["--module", "other.wasm"],
+        ] {
+            let ran = render(&[&[host, "plugin.json", "--file", file], &option[..]].concat());
+            if ran.code == Some(0) {
+                assert_ne!(ran.output, plain, "{host}/{file}: {option:?}");
+            } else {
+                let sentence = ran.sentence();
+                assert!(sentence.starts_with(option[0]), "{host}/{file}: {sentence}");
+            }
+        }
+    }
+}
+
+#[test]
 fn bad_input_is_one_sentence() {
     let folder = Folder::new();
     folder.write("plugin.json", PLUGIN);
@@ -237,6 +258,26 @@ fn bad_input_is_one_sentence() {
         (
             "render istio plugin.json --listen 0.0.0.0:443",
             "--listen is for Envoy",
+        ),
+        (
+            "render envoy plugin.json --file envoy.yaml --tls a,b",
+            "--tls: `envoy.yaml` has no place for it, expected one of `tls.yaml`, `watched/certificate.yaml`",
+        ),
+        (
+            "render envoy plugin.json --file watched/gate.yaml --listen 0.0.0.0:443",
+            "--listen: `watched/gate.yaml` has no place for it, expected one of `envoy.yaml`, `tls.yaml`",
+        ),
+        (
+            "render envoy plugin.json --file watched/certificate.yaml --module m.wasm",
+            "--module: `watched/certificate.yaml` has no place for it",
+        ),
+        (
+            "render istio plugin.json --file wasm-plugin.yaml --upstream gpu:80",
+            "--upstream: `wasm-plugin.yaml` has no place for it, expected one of `gateway.yaml`",
+        ),
+        (
+            "render kong plugin.json --module m.wasm",
+            "--module is for Envoy, Istio and Envoy Gateway; Kong has its folder in `wasm_filters_path`",
         ),
     ] {
         let ran = folder.run(line.split(' '));
