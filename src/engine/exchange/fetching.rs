@@ -63,9 +63,15 @@ impl Engine {
     }
 
     /// Reads some more of a document that takes long: a few milliseconds of work. It counts once all of it was read.
+    /// Each document with which requests are behind is read to its end.
     pub fn read_on(&self, now: Timestamp) {
-        if let Some(answered) = self.sources.read_on(now) {
-            self.note_change(&answered, now);
+        loop {
+            if let Some(answered) = self.sources.read_on(now) {
+                self.note_change(&answered, now);
+            }
+            if !self.sources.is_late(now) {
+                return;
+            }
         }
     }
 
@@ -87,9 +93,7 @@ impl Engine {
                 }
             }
             // What it has taken the place of is put away, if that is little.
-            if self.is_reading() {
-                self.sources.read_on(now);
-            }
+            self.sources.put_away(tried, now);
         }
     }
 

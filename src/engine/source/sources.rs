@@ -66,6 +66,7 @@ trait AnySource: fmt::Debug {
     fn begin(&self, why: Why<'_>, now: Timestamp) -> Result<(Fetch, Call), NotFetched>;
     fn answer(&self, fetch: Fetch, response: &Response<'_>, now: Timestamp) -> Progress;
     fn is_held(&self) -> bool;
+    fn is_reading(&self) -> bool;
     fn reading_since(&self) -> Option<Timestamp>;
     fn read_on(&self, budget: Budget, now: Timestamp) -> Option<Progress>;
 }
@@ -81,6 +82,10 @@ impl<D: Document> AnySource for Source<D> {
 
     fn is_held(&self) -> bool {
         Self::is_held(self)
+    }
+
+    fn is_reading(&self) -> bool {
+        Self::is_reading(self)
     }
 
     fn reading_since(&self) -> Option<Timestamp> {
@@ -233,16 +238,21 @@ impl Sources {
         self.reads.get() && !self.by_ticks.get()
     }
 
-    /// Reads a piece of a document. What that came to, if it is the end.
-    ///
-    /// Where there are no ticks, few requests may come: then the rest is read at once, for a key that was taken out
-    /// counts until it is.
+    /// Whether requests are behind with a document: where there are no ticks, few requests may come, and a key that
+    /// was taken out counts until all of it was read.
+    pub(crate) fn is_late(&self, now: Timestamp) -> bool {
+        let mut since = self.all.iter().filter_map(|source| source.reading_since());
+        self.reads_by_requests() && since.any(|since| has_passed(since, MAX_SHARED_SECONDS, now))
+    }
+
+    /// Reads a piece of the document that has been read for the longest, or the rest of it if one is late. What that
+    /// came to, if it is the end.
     pub(crate) fn read_on(&self, now: Timestamp) -> Option<Answered> {
-        let mut numbered = self.all.iter().enumerate();
-        let (place, source, since) =
-            numbered.find_map(|(place, source)| Some((place, source, source.reading_since()?)))?;
-        let is_late = !self.by_ticks.get() && has_passed(since, MAX_SHARED_SECONDS, now);
-        let budget = if is_late {
+        let numbered = self.all.iter().enumerate();
+        let reading =
+            numbered.filter_map(|(place, source)| Some((source.reading_since()?, place, source)));
+        let (_, place, source) = reading.min_by_key(|(since, _, _)| *since)?;
+        let budget = if self.is_late(now) {
             Budget::unlimited()
         } else {
             Budget::piece()
@@ -250,6 +260,16 @@ impl Sources {
         let progress = source.read_on(budget, now);
         self.note_readings();
         Some(self.came_to(SourceId(place), progress?))
+    }
+
+    /// Puts away some of what the document that was `tried` has taken the place of.
+    pub(crate) fn put_away(&self, tried: Tried, now: Timestamp) {
+        if let Some(source) = self.all.get(tried.source.0)
+            && !source.is_reading()
+        {
+            source.read_on(Budget::piece(), now);
+            self.note_readings();
+        }
     }
 
     fn note_readings(&self) {

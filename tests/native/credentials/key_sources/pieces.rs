@@ -2,14 +2,21 @@
 
 use super::*;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// So many keys take more than one piece, also of the first document.
 const MANY: usize = 2_000;
 
 /// A document with `FETCHED`, so many other keys, and `last`.
 fn many(count: usize, last: &str) -> String {
-    let mut text = format!(r#"{{"keys":[{{"id":"fetched","key":"{FETCHED}"}}"#);
-    for number in 0..count {
+    let first = format!(r#"{{"id":"fetched","key":"{FETCHED}"}}"#);
+    numbered(&first, 0..count, last)
+}
+
+/// A document with the keys of these numbers between `first` and `last`.
+fn numbered(first: &str, numbers: Range<usize>, last: &str) -> String {
+    let mut text = format!(r#"{{"keys":[{first}"#);
+    for number in numbers {
         let digest =
             ollama_gate_engine::internals::digest(format!("sk-one-of-many-{number}").as_bytes());
         write!(text, r#",{{"id":"key-{number}","sha256":""#).unwrap();
@@ -218,13 +225,68 @@ fn without_ticks_and_with_few_requests_a_key_that_was_taken_out_does_not_count_f
     assert_eq!(world.verdict(OTHER), refused(401, "unknown_key"));
 }
 
+/// Two sources that are called `a` and `b`.
+fn two() -> Value {
+    json!([
+        { "url": "http://keys.internal/a", "upstream": "a", "max_bytes": "1MiB", "max_removed": 100 },
+        { "url": "http://keys.internal/b", "upstream": "b", "max_bytes": "1MiB", "max_removed": 100 },
+    ])
+}
+
+#[test]
+fn without_ticks_a_key_that_was_taken_out_of_one_document_does_not_wait_for_another_document() {
+    let other = format!(r#"{{"id":"other","key":"{OTHER}"}}"#);
+    let [x, y, z, w] = ["x", "y", "z", "w"]
+        .map(|id| format!(r#"{{"id":"{id}","key":"sk-{id}-27f1b9e5d0c83a46"}}"#));
+    let second = |first: &str| numbered(first, MANY..2 * MANY, &y);
+    let mut all = with_source(two());
+    all.as_object_mut().unwrap().remove("host");
+    let world = World::new(&all);
+    let mut request = world.ask(OTHER);
+    assert_eq!(request.answer(200, many(MANY, &x).as_bytes()), waits());
+    assert_eq!(request.answer(200, second(&other).as_bytes()), ok());
+    world.wait(30);
+    let mut request = world.ask(FETCHED);
+    let changed = many(MANY, &z);
+    assert_eq!(request.answer(200, changed.as_bytes()), ok());
+    let mut request = world.ask(OTHER);
+    let changed = second(&w);
+    assert_eq!(request.answer(200, changed.as_bytes()), ok());
+    assert_eq!(world.verdict(OTHER), ok(), "it is being read");
+    world.wait(2);
+    assert_eq!(world.verdict(OTHER), refused(401, "unknown_key"));
+}
+
+#[test]
+fn a_document_that_ends_while_another_one_changes_is_told_of_too() {
+    let first = |last: &str| many(300, last);
+    let [x, y, z] =
+        ["x", "y", "z"].map(|id| format!(r#"{{"id":"{id}","key":"sk-{id}-27f1b9e5d0c83a46"}}"#));
+    for ticks in 0..10 {
+        let mut world = World::new(&with_source(two()));
+        world.tick();
+        world.answer_root(1, 200, first(&x).as_bytes());
+        world.answer_root(2, 200, format!("[{y}]").as_bytes());
+        read_to_the_end(&mut world, |_| ());
+        world.wait(30);
+        world.tick();
+        world.answer_root(3, 200, first(&z).as_bytes());
+        for _ in 0..ticks {
+            world.tick();
+        }
+        world.answer_root(4, 200, document(&[("y2", OTHER)]).to_string().as_bytes());
+        read_to_the_end(&mut world, |_| ());
+        assert_eq!(
+            world.lines_with("keys_changed").len(),
+            4,
+            "after {ticks} ticks"
+        );
+    }
+}
+
 #[test]
 fn two_long_documents_that_are_read_at_the_same_time_do_not_both_get_an_id() {
-    let sources = json!([
-        { "url": "http://keys.internal/a", "upstream": "a", "max_bytes": "16MiB" },
-        { "url": "http://keys.internal/b", "upstream": "b", "max_bytes": "16MiB" },
-    ]);
-    let mut world = World::new(&with_source(sources));
+    let mut world = World::new(&with_source(two()));
     world.tick();
     world.answer_root(1, 200, with_other(MANY).as_bytes());
     let other = r#"{"keys":[{"id":"other","key":"sk-z-27f1b9e5d0c83a46"}]}"#;
