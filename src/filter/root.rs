@@ -15,6 +15,7 @@ use ollama_gate_engine::{
 };
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,8 +55,11 @@ pub(crate) struct Ready {
 /// its configuration: one that nobody asks any more may be one that is no longer in force.
 const ASKED_LATELY: u32 = 10;
 
-/// Where it stands when somebody was last warned of something that ends soon, in seconds since 1970: this, and what it is.
+/// Where it stands of what there was a warning last, and when, in seconds since 1970: this, and the number of a slot.
 const WARNED: &str = "ollama_gate.warned.";
+/// How many slots there are. The gateway's memory forgets nothing, so names cannot be added to it without end. Two that
+/// share a slot are warned of by more than one worker.
+const WARNED_SLOTS: u64 = 1024;
 /// No worker warns of what another one has warned of so many seconds ago, or less.
 const DAY: i64 = 24 * 3600;
 
@@ -113,15 +117,22 @@ impl Ready {
         if !self.capabilities.shares_data {
             return true;
         }
-        let key = [WARNED, name].concat();
+        let mut hasher = DefaultHasher::new();
+        hasher.write(name.as_bytes());
+        let slot = hasher.finish().checked_rem(WARNED_SLOTS).unwrap_or(0);
+        let key = format!("{WARNED}{slot}");
         let stored = host.shared_data(&key).ok().flatten();
-        let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-        let warned = stored.map(Timestamp::from_seconds);
+        let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok());
+        let warned = stored.as_ref().and_then(|stored| {
+            let (seconds, other) = stored.split_once(' ')?;
+            let seconds = seconds.parse().ok().filter(|_| other == name)?;
+            Some(Timestamp::from_seconds(seconds))
+        });
         if warned.is_some_and(|warned| warned <= now && now.since(warned) < DAY) {
             return false;
         }
         // Who cannot note it warns all the same.
-        let _ = host.set_shared_data(&key, now.seconds().to_string().as_bytes());
+        let _ = host.set_shared_data(&key, format!("{} {name}", now.seconds()).as_bytes());
         true
     }
 

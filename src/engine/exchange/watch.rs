@@ -24,8 +24,10 @@ pub const GAUGES: [&str; 8] = [
 const DAY: i64 = 24 * 3600;
 /// How often it is looked for what ends soon, in seconds.
 const EVERY: i64 = 60;
-/// The most keys that are warned of in a day.
+/// The most keys that are warned of in a day, and remembered.
 const MAX_KEYS: usize = 20;
+/// What else can be warned of: that there are more keys, and the credential of the gate's own.
+const MAX_OTHERS: usize = 2;
 
 /// A warning of something that ends soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +45,40 @@ pub(crate) struct Watch {
     since: Cell<Option<Timestamp>>,
     /// when it was looked for what ends soon
     looked: Cell<Option<Timestamp>>,
-    /// when there was a warning of what
-    warned: RefCell<HashMap<String, Timestamp>>,
+    /// the keys that were warned of
+    keys: Warned,
+    /// what else was warned of
+    others: Warned,
+}
+
+/// What was warned of in the last day: when, and when it ends.
+#[derive(Debug, Default)]
+struct Warned(RefCell<HashMap<String, (Timestamp, Timestamp)>>);
+
+impl Warned {
+    /// Forgets what was warned of longer ago.
+    fn forget(&self, now: Timestamp) {
+        self.0
+            .borrow_mut()
+            .retain(|_, (at, _)| !is_over(*at, DAY, now));
+    }
+
+    /// How many of it have not ended at `now`.
+    fn ahead(&self, now: Timestamp) -> usize {
+        let warned = self.0.borrow();
+        warned.values().filter(|(_, end)| *end > now).count()
+    }
+
+    /// Whether there is to be a warning of `name`, which has this `end`: there was none, and there were fewer than
+    /// `max`. There is one `now`.
+    fn admits(&self, name: &str, end: Timestamp, max: usize, now: Timestamp) -> bool {
+        let mut warned = self.0.borrow_mut();
+        let admits = warned.len() < max && !warned.contains_key(name);
+        if admits {
+            warned.insert(name.to_owned(), (now, end));
+        }
+        admits
+    }
 }
 
 impl Watch {
@@ -61,20 +95,10 @@ impl Watch {
             .is_none_or(|looked| is_over(looked, EVERY, now));
         if is_due {
             self.looked.set(Some(now));
-            let mut warned = self.warned.borrow_mut();
-            warned.retain(|_, at| !is_over(*at, DAY, now));
+            self.keys.forget(now);
+            self.others.forget(now);
         }
         is_due
-    }
-
-    /// Whether there was no warning of `name` for a day. There is one `now`.
-    fn is_first(&self, name: &str, now: Timestamp) -> bool {
-        let mut warned = self.warned.borrow_mut();
-        if warned.contains_key(name) {
-            return false;
-        }
-        warned.insert(name.to_owned(), now);
-        true
     }
 }
 
@@ -113,17 +137,24 @@ impl Engine {
         ]
     }
 
-    /// The warnings that are due at `now`: one a day for each key that ends within a week, for 20 keys at most and
+    /// The warnings that are due at `now`: one a day for each key that ends within a week, for 20 keys a day at most and
     /// one that says how many there are beyond them, and for the credential of the gate's own.
     pub fn ending(&self, now: Timestamp) -> Vec<Ending> {
         if !self.watch.looks(now) {
             return Vec::new();
         }
         let keys = self.authenticators.keys();
-        let named = keys.ending(now, MAX_KEYS);
-        let beyond = keys.seen(now).ending_soon.saturating_sub(named.len());
-        let mut all: Vec<_> = named.iter().map(|key| of_key(key, now)).collect();
-        if beyond > 0 {
+        let mut all = Vec::new();
+        for key in keys.ending(now, MAX_KEYS) {
+            let ending = of_key(&key, now);
+            if self.watch.keys.admits(&ending.name, key.end, MAX_KEYS, now) {
+                all.push(ending);
+            }
+        }
+        let others = &self.watch.others;
+        let named = self.watch.keys.ahead(now);
+        let beyond = keys.seen(now).ending_soon.saturating_sub(named);
+        if beyond > 0 && others.admits("keys", now, MAX_OTHERS, now) {
             let mut line = event("keys_expire_soon");
             line.number("beyond", u64::try_from(beyond).unwrap_or(u64::MAX));
             let (name, line) = ("keys".to_owned(), line.finish());
@@ -131,12 +162,12 @@ impl Engine {
         }
         if let Some(own) = &self.upstream.credential
             && let Some(end) = own.ending(now)
+            && others.admits("upstream.credential", end, MAX_OTHERS, now)
         {
             let mut line = event("upstream_credential_expires_soon");
             line.number("generation", own.generation());
             all.push(ending("upstream.credential".to_owned(), line, end, now));
         }
-        all.retain(|ending| self.watch.is_first(&ending.name, now));
         all
     }
 }

@@ -239,6 +239,47 @@ fn thousands_of_keys_that_end_together_are_twenty_lines_and_one() {
         world.tick();
     }
     assert_eq!(warnings(&world), [] as [Value; 0]);
+    // The next day they end one after another, and others come to be the next: those are counted, not named.
+    world.wait(DAY - 600);
+    for _ in 0..40 {
+        world.tick();
+        world.wait(60);
+    }
+    let warned = warnings(&world);
+    assert_eq!(warned.len(), 21);
+    assert_eq!(ids(&warned)[0], "key-1");
+    assert_eq!(warned[20]["beyond"], 2979);
+}
+
+#[test]
+fn a_key_that_comes_when_twenty_were_named_is_counted_and_not_named() {
+    let keys: Vec<_> = (0..20)
+        .map(|number| key(&format!("key-{number}"), DAY + number))
+        .collect();
+    let mut world = World::new(&with_source(with_keys(&keys)));
+    world.tick();
+    assert_eq!(ids(&warnings(&world)).len(), 20);
+    let document = json!([key("one", 60), key("two", 2 * DAY)]).to_string();
+    world.answer_root(1, 200, document.as_bytes());
+    world.tick();
+    let warned = warnings(&world);
+    assert_eq!(ids(&warned), [] as [&str; 0]);
+    assert_eq!(warned[0]["beyond"], 2);
+}
+
+#[test]
+fn what_workers_share_of_warnings_does_not_grow_with_the_keys_that_end() {
+    let gateway = Gateway::default();
+    for number in 0..200 {
+        let keys: Vec<_> = (0..20)
+            .map(|place| key(&format!("key-{number}-{place}"), DAY))
+            .collect();
+        let mut world = World::on(gateway.clone(), with_keys(&keys).to_string().as_bytes());
+        world.tick();
+        assert_eq!(ids(&warnings(&world)).len(), 20);
+    }
+    let shared = gateway.0.shared.borrow();
+    assert!(shared.len() <= 1_100, "{}", shared.len());
 }
 
 #[test]
