@@ -7,7 +7,7 @@ Reads the lines `keys_changed` (docs/key-sources.md) and `upstream_credential_ch
 of the gateway, wherever they stand in a line of its log. Workers see each change of a document by themselves; of the same
 change, known by document, generation and fingerprint, the first counts. The source of the credential is
 `upstream.credential`, and its id the fingerprint: workers that have a token issued each have one of their own, and a credential is
-in force until its end.
+in force until its end. One whose source names no end is in force until the next one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def changes(text: str) -> Iterator[dict[str, Any]]:
         if change["event"] == "upstream_credential_changed":
             # One of fewer than 32 bytes has no fingerprint, by which it could be guessed.
             change = {"source": CREDENTIAL, "fingerprint": "(short)", **change}
-            which = (CREDENTIAL, "", change["fingerprint"])
+            # One without an end may come again, after another one.
+            turn = "" if "expires_at" in change else str(change["generation"])
+            which = (CREDENTIAL, turn, change["fingerprint"])
         elif change["event"] == "keys_changed":
             which = (change["source"], str(change["generation"]), change["fingerprint"])
         else:
@@ -47,10 +49,15 @@ def changes(text: str) -> Iterator[dict[str, Any]]:
 def rows(text: str) -> Iterator[tuple[str, str, str, str]]:
     """In: a log. Out: time, source, id, and whether it was added, changed or removed, or until when it is good."""
     known: dict[str, set[str]] = {}
+    kept: str | None = None
     for change in changes(text):
         if change["source"] == CREDENTIAL:
+            fingerprint = change["fingerprint"]
+            if kept not in (None, fingerprint):
+                yield change["effective"], CREDENTIAL, kept, "removed"
             end = f"until {change['expires_at']}" if "expires_at" in change else "added"
-            yield change["effective"], CREDENTIAL, change["fingerprint"], end
+            yield change["effective"], CREDENTIAL, fingerprint, end
+            kept = fingerprint if end == "added" else None
             continue
         keys = known.setdefault(change["source"], set())
         for name, what in (("added", "added"), ("changed", "changed"), ("removed", "removed")):

@@ -98,6 +98,29 @@ def test_each_credential_for_the_front_is_told_with_its_end(tmp_path: Path) -> N
     ]
 
 
+def test_a_credential_without_an_end_is_in_force_until_the_next_one(tmp_path: Path) -> None:
+    log = [
+        credential(1, 1, "t1", None),
+        credential(2, 1, "t1", None),
+        credential(10, 2, "t2", None),
+        credential(11, 2, "t2", None),
+        credential(20, 3, "t1", None),
+        credential(30, 4, "t3", 40),
+    ]
+    assert [row[2:] for row in history(tmp_path, log=log)] == [
+        ["t1", "added"],
+        ["t1", "removed"],
+        ["t2", "added"],
+        ["t2", "removed"],
+        ["t1", "added"],
+        ["t1", "removed"],
+        ["t3", "until 2026-01-01T00:00:40Z"],
+    ]
+    for second, found in [(0, []), (9, ["t1"]), (10, ["t2"]), (29, ["t1"]), (30, ["t3"]), (40, [])]:
+        rows = history(tmp_path, "--at", f"2026-01-01T00:00:{second:02}Z", log=log)
+        assert [row[1] for row in rows] == found, second
+
+
 def test_a_credential_is_in_force_until_its_end(tmp_path: Path) -> None:
     for second, fingerprints in [(0, []), (1, ["t1"]), (20, ["t1", "t2", "t3"]), (21, ["t2", "t3"]), (31, [])]:
         found = history(tmp_path, "--at", f"2026-01-01T00:00:{second:02}Z", log=CREDENTIALS)

@@ -2,6 +2,7 @@
 
 use super::grant::Grant;
 use super::text::TextSource;
+use super::value::MAX_USED;
 use crate::secret::Secret;
 use crate::source::{Answer, Call, Document, Lifetime, Read};
 use crate::time::Timestamp;
@@ -22,6 +23,17 @@ pub(crate) enum Kind {
     Text(TextSource),
     /// a token endpoint issues it
     Grant(Grant),
+}
+
+impl CredentialDocument {
+    /// Whether one that came good for so many seconds ends then. Each fetch of one that is used for as long as its
+    /// server may be silent makes it good for as long again.
+    pub(super) const fn names_end(&self, good_for: i64) -> bool {
+        match &self.kind {
+            Kind::Text(source) => good_for < source.max_stale && good_for < MAX_USED,
+            Kind::Grant(_) => true,
+        }
+    }
 }
 
 /// A credential, and how long it is good.

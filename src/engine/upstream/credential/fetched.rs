@@ -141,7 +141,7 @@ impl Fetched {
         self.source.is_awaited(pending)
     }
 
-    /// Another credential is held since `now`: which, by its fingerprint, and until when.
+    /// Another credential is held since `now`: which, by its fingerprint, and until when, if that is known.
     pub(super) fn note_change(&self, now: Timestamp) {
         let generation = self.generation.get().saturating_add(1);
         self.generation.set(generation);
@@ -160,8 +160,11 @@ impl Fetched {
             line.text("fingerprint", &fingerprint);
         }
         if let Some(end) = self.end() {
-            self.good_for.set(end.since(now));
-            line.display("expires_at", end);
+            let good_for = end.since(now);
+            self.good_for.set(good_for);
+            if self.source.source().document().names_end(good_for) {
+                line.display("expires_at", end);
+            }
         }
         self.news.borrow_mut().push(News {
             level: Level::Info,

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// The longest credential, in bytes: what most servers take in a header.
 pub(crate) const MAX_VALUE_BYTES: usize = 8192;
 /// No credential is used for longer without being fetched anew, in seconds.
-const MAX_USED: i64 = 30 * 24 * 3600;
+pub(super) const MAX_USED: i64 = 30 * 24 * 3600;
 
 /// `text` without the line break that files end in, if it can be a credential.
 ///

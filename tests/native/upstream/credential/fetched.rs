@@ -241,6 +241,24 @@ fn another_one_takes_its_place_with_the_next_request() {
 }
 
 #[test]
+fn the_line_of_a_change_says_when_a_credential_ends_that_says_so_and_else_nothing() {
+    for kind in KINDS {
+        let world = filled(&kind, &(kind.ending)(OWN, 600));
+        let lines = world.lines_with("upstream_credential_changed");
+        assert!(
+            lines[0].contains("\"expires_at\":"),
+            "{}: {lines:?}",
+            kind.name
+        );
+    }
+    let kept = KINDS.iter().find(|kind| kind.name == "text").unwrap();
+    let world = filled(kept, OWN);
+    let lines = world.lines_with("upstream_credential_changed");
+    assert_eq!(lines.len(), 1);
+    assert!(!lines[0].contains("expires_at"), "{lines:?}");
+}
+
+#[test]
 fn a_refresh_comes_before_the_end_and_no_more_often_than_that() {
     for kind in KINDS {
         for (lifetime, least) in [(20, 5), (600, 5), (3600, 20)] {
