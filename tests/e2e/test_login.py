@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support import browser
 from support.chromium import Chromium, Tab
-from support.people import INSIDE, PREFIX, SERVED_BY, SESSION, Site
+from support.people import INSIDE, PREFIX, SERVED_BY, Site
 from support.world import World
 
 CHROMIUM = browser.find()
@@ -110,7 +110,7 @@ def test_three_tabs_sign_in_at_once(site: Site, chromium: Chromium, person: str)
         tab.at(f"{site.origin}{INSIDE}?tab={number}")
         tab.wait(IS_INSIDE)
     names = {cookie["name"] for cookie in chromium.cookies(person) if cookie["name"].startswith(PREFIX)}
-    assert names == {SESSION}
+    assert names == {site.session}
 
 
 def test_a_secret_rotated_in_the_middle_of_a_login_breaks_neither_it_nor_a_session(
@@ -175,7 +175,7 @@ def test_signed_out_at_the_provider_too_one_has_to_sign_in_again(site: Site, chr
     tab.wait(IS_INSIDE)
     # Still known to the provider: nobody is asked.
     other = chromium.tab(person)
-    chromium.call("Network.deleteCookies", other.session, name=SESSION, url=site.origin)
+    chromium.call("Network.deleteCookies", other.session, name=site.session, url=site.origin)
     other.go(f"{site.origin}{INSIDE}")
     other.wait(IS_INSIDE)
     other.go(f"{site.origin}/.gate/logout")

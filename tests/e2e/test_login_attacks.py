@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from support.people import INSIDE, PREFIX, SESSION, Site, Visitor
+from support.people import INSIDE, PREFIX, Site, Visitor
 from support.world import Reach, World
 
 API = {"Accept": "application/json"}
@@ -36,10 +36,10 @@ def alice(site: Site) -> Visitor:
 def refused_sign_in(visitor: Visitor, path: str) -> None:
     """In: a browser and where it is sent. It is refused, gets no session, and no code is redeemed for it."""
     before = visitor.site.people.counts()
-    held = visitor.cookies.get(SESSION)
+    held = visitor.cookies.get(visitor.site.session)
     status, _, text = visitor.ask(path)
     assert status == 403 and "sign_in_failed" in text, (status, text)
-    assert visitor.cookies.get(SESSION) == held
+    assert visitor.cookies.get(visitor.site.session) == held
     assert visitor.site.people.counts()["codes"] == before["codes"]
 
 
@@ -69,7 +69,7 @@ def test_an_answer_counts_once(site: Site) -> None:
     thief = Visitor(site, "mallory")
     thief.cookies.update(attempt)
     refused_sign_in(thief, callback)
-    assert SESSION not in thief.cookies
+    assert site.session not in thief.cookies
 
 
 def test_a_code_of_one_sign_in_redeems_nothing_in_another(site: Site) -> None:
@@ -103,7 +103,7 @@ def test_an_answer_that_was_changed_on_the_way_is_refused(site: Site, found: str
 
 
 def test_a_session_that_was_changed_opens_nothing(site: Site, alice: Visitor, world: World) -> None:
-    whole = alice.cookies[SESSION]
+    whole = alice.cookies[site.session]
     alice.begin("/.gate/login")
     [attempt] = alice.attempts().values()
     middle = len(whole) // 2
@@ -121,16 +121,16 @@ def test_a_session_that_was_changed_opens_nothing(site: Site, alice: Visitor, wo
     ]
     with Reach(world.standin, site.gates[0]) as reach:
         for value in changed:
-            seen = code_of(alice, INSIDE, {SESSION: value})
+            seen = code_of(alice, INSIDE, {site.session: value})
             assert seen == (401, "invalid_session"), (value[:8], seen)
             # A browser is sent to sign in, and a session is no sign-in under way.
-            assert alice.ask(INSIDE, cookies={SESSION: value})[0] == 303
+            assert alice.ask(INSIDE, cookies={site.session: value})[0] == 303
         assert reach.targets() == []
-    assert code_of(alice, INSIDE, {SESSION: whole}) == (200, "")
+    assert code_of(alice, INSIDE, {site.session: whole}) == (200, "")
 
 
 def test_a_sign_in_under_way_that_was_changed_is_none(site: Site, alice: Visitor) -> None:
-    session = alice.cookies[SESSION]
+    session = alice.cookies[site.session]
     for change in (lambda value: value[:-2] + "AA", lambda value: value[:-9], lambda _: session):
         visitor = Visitor(site, "bob")
         callback = visitor.sign_in_there(visitor.begin())
@@ -143,37 +143,37 @@ def test_a_session_of_another_secret_opens_nothing(site: Site, world: World, tmp
     try:
         stranger = Visitor(other, "alice")
         assert stranger.sign_in()[0] == 303
-        seen = code_of(Visitor(site, "alice"), INSIDE, {SESSION: stranger.cookies[SESSION]})
+        seen = code_of(Visitor(site, "alice"), INSIDE, {site.session: stranger.cookies[other.session]})
         assert seen == (401, "invalid_session")
     finally:
         other.stop()
 
 
 def test_a_flood_of_cookies_is_refused_and_costs_nobody_else(site: Site, alice: Visitor) -> None:
-    whole = alice.cookies[SESSION]
-    parts = {f"{SESSION}-{number}": "x" for number in range(1, 40)}
-    assert code_of(alice, INSIDE, {SESSION: whole, **parts}) == (401, "invalid_session")
+    whole = alice.cookies[site.session]
+    parts = {f"{site.session}-{number}": "x" for number in range(1, 40)}
+    assert code_of(alice, INSIDE, {site.session: whole, **parts}) == (401, "invalid_session")
     large = {f"filler{number}": "x" * 4000 for number in range(10)}
-    assert code_of(alice, INSIDE, {SESSION: whole, **large}) == (401, "invalid_session")
+    assert code_of(alice, INSIDE, {site.session: whole, **large}) == (401, "invalid_session")
     # Beyond what Envoy takes of a head it never reaches the gate.
     larger = {f"filler{number}": "x" * 4000 for number in range(16)}
-    assert alice.ask(INSIDE, headers=API, cookies={SESSION: whole, **larger})[0] == 431
+    assert alice.ask(INSIDE, headers=API, cookies={site.session: whole, **larger})[0] == 431
     # Of others there may be forty, as on a host with many programs.
     others = {f"program{number}": "on" for number in range(40)}
-    assert code_of(alice, INSIDE, {SESSION: whole, **others}) == (200, "")
-    twice = f"{SESSION}={whole}; {SESSION}={whole}"
+    assert code_of(alice, INSIDE, {site.session: whole, **others}) == (200, "")
+    twice = f"{site.session}={whole}; {site.session}={whole}"
     status, _, body = site.ask("GET", INSIDE, {**API, "Cookie": twice})
     assert status == 401 and json.loads(body)["code"] == "invalid_session"
 
 
 def test_a_session_that_was_planted_before_is_not_the_one_after(site: Site, alice: Visitor) -> None:
-    planted = alice.cookies[SESSION]
+    planted = alice.cookies[site.session]
     victim = Visitor(site, "victim")
-    victim.cookies[SESSION] = planted
+    victim.cookies[site.session] = planted
     status, _, _ = victim.ask(victim.sign_in_there(victim.begin("/.gate/login")))
-    assert status == 303 and victim.cookies[SESSION] != planted
+    assert status == 303 and victim.cookies[site.session] != planted
     assert json.loads(victim.ask("/.gate/whoami", headers=API)[2])["subject"] == "victim"
-    kept = victim.ask("/.gate/whoami", headers=API, cookies={SESSION: planted})[2]
+    kept = victim.ask("/.gate/whoami", headers=API, cookies={site.session: planted})[2]
     assert json.loads(kept)["subject"] == "alice"
 
 
@@ -210,7 +210,7 @@ def test_no_page_elsewhere_can_use_a_session_or_end_it(site: Site, alice: Visito
         assert (status, json.loads(text)["code"]) == (403, "origin_denied")
         for headers in (evil, {**API, "Origin": "null"}, API, {**API, "Origin": site.origin}):
             alice.ask("/.gate/logout", method="POST", headers=headers)
-            assert SESSION in alice.cookies, headers
+            assert site.session in alice.cookies, headers
         assert reach.targets() == []
     # The token of one session ends no other one.
     bob = Visitor(site, "bob")
@@ -220,9 +220,9 @@ def test_no_page_elsewhere_can_use_a_session_or_end_it(site: Site, alice: Visito
     assert action is not None
     own = {**API, "Origin": site.origin}
     alice.ask(action.group(1), method="POST", headers=own)
-    assert SESSION in alice.cookies
+    assert site.session in alice.cookies
     bob.ask(action.group(1), method="POST", headers=own)
-    assert SESSION not in bob.cookies
+    assert site.session not in bob.cookies
 
 
 def test_only_a_navigation_is_redirected(site: Site) -> None:

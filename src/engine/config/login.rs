@@ -170,8 +170,11 @@ pub(super) fn read(
     }
     let allowed = reader.is_true(&section.danger_allow_placeholder_secret);
     let site = read_site(reader, &section, around);
-    let ring = read_ring(reader, &section, allowed);
     let client = read_client(reader, &section, allowed);
+    // Without one of them the document is refused, and no ring is used.
+    let gate = site.as_ref().zip(client.as_ref());
+    let gate = gate.map(|(site, client)| site.gate(&client.id));
+    let ring = read_ring(reader, &section, allowed, &gate.unwrap_or_default());
     let scope = read_scope(reader, &section.scope);
     let algorithms = read_algorithms(reader, &section.algorithms);
     let timeout = reader.duration(&section.timeout);
@@ -309,8 +312,13 @@ fn read_site(
     Some(site.below(around.path_prefix))
 }
 
-/// The secrets that seal what browsers carry.
-fn read_ring(reader: &mut Reader<'_>, section: &LoginSection<'_>, allowed: bool) -> Option<Ring> {
+/// The secrets that seal what browsers carry to `gate`.
+fn read_ring(
+    reader: &mut Reader<'_>,
+    section: &LoginSection<'_>,
+    allowed: bool,
+    gate: &str,
+) -> Option<Ring> {
     let node = section.secrets.node()?;
     let items = reader.list(&node, "a list of secrets");
     if items.is_empty() || items.len() > MAX_SECRETS {
@@ -331,7 +339,7 @@ fn read_ring(reader: &mut Reader<'_>, section: &LoginSection<'_>, allowed: bool)
             secrets.push(secret.bytes);
         }
     }
-    let ring = Ring::new(&secrets, reader.seed);
+    let ring = Ring::new(&secrets, gate, reader.seed);
     if ring.is_none() && reader.errors.is_empty() {
         // Every one of them is an optional variable that is unset.
         reader.refuse(&node, "is empty: none of the environment variables is set");

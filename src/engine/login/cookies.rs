@@ -5,25 +5,38 @@ use super::failed;
 use crate::denial::Denial;
 use crate::http::{FieldKind, RequestHead};
 use crate::session::{CookieName, MAX_COOKIES, Parts, Ring};
+use sha2::{Digest, Sha256};
 
-/// What their names begin with, behind a prefix that browsers know.
-const NAME: &str = "ollama-gate-login-";
 /// How many a browser carries at the most. Whoever begins one more gives up the oldest.
 const MAX_ATTEMPTS: usize = 8;
+
+/// What the names of the cookies of `gate` hold, so that those of several gates on one host stay apart: a browser
+/// sends each of them to every path and every port.
+pub(super) fn tag(gate: &str) -> String {
+    let digest = Sha256::digest(gate.as_bytes());
+    let first = digest.first_chunk().copied().unwrap_or_default();
+    format!("{:08x}", u32::from_be_bytes(first))
+}
 
 /// The cookies of sign-ins.
 #[derive(Debug)]
 pub(super) struct AttemptCookies {
+    /// what their names begin with, behind a prefix that browsers know
+    name: String,
     secure: bool,
 }
 
 impl AttemptCookies {
-    pub(super) const fn new(secure: bool) -> Self {
-        Self { secure }
+    /// Those of the gate with this [`tag`].
+    pub(super) fn new(gate: &str, secure: bool) -> Self {
+        Self {
+            name: format!("ollama-gate-login-{gate}-"),
+            secure,
+        }
     }
 
     fn name(&self, id: &str) -> CookieName {
-        CookieName::new(&[NAME, id].concat(), "/", self.secure)
+        CookieName::new(&[&self.name, id].concat(), "/", self.secure)
     }
 
     /// The value of `Set-Cookie` that makes a browser carry what was `sealed` of the attempt called `id`.

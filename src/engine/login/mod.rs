@@ -73,12 +73,13 @@ impl Login {
         lifetime: i64,
     ) -> Self {
         let secure = site.is_https();
+        let gate = cookies::tag(&site.gate(&provider.client.id));
         Self {
             provider,
             ring,
             id_tokens,
-            session: CookieName::new("ollama-gate-session", "/", secure),
-            attempts: AttemptCookies::new(secure),
+            session: CookieName::new(&format!("ollama-gate-session-{gate}"), "/", secure),
+            attempts: AttemptCookies::new(&gate, secure),
             site,
             lifetime,
             redemptions: Redemptions::default(),

@@ -97,6 +97,12 @@ impl Site {
         })
     }
 
+    /// What tells the gate here whose name at the provider is `client_id` from any other: the same on each of its
+    /// instances. Neither part has a line end.
+    pub(crate) fn gate(&self, client_id: &str) -> String {
+        [client_id, "\n", &self.origin, &self.prefix].concat()
+    }
+
     /// Scheme and host.
     pub(crate) fn origin(&self) -> &str {
         &self.origin

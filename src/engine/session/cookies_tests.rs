@@ -220,7 +220,7 @@ fn parts_of_two_values_do_not_open_together() {
     use crate::secret::Secret;
     use crate::time::Timestamp;
 
-    let ring = Ring::new(&[Secret::new(vec![9; 32])], 1).unwrap();
+    let ring = Ring::new(&[Secret::new(vec![9; 32])], "gate", 1).unwrap();
     let entropy = Entropy {
         random: b"",
         now: Timestamp::from_seconds(1_800_000_000),

@@ -102,8 +102,8 @@ fn a_session_shows_no_token() {
 /// docs/login.md has these numbers.
 #[test]
 fn a_session_with_sixty_groups_fits_into_one_cookie() {
-    let ring = Ring::new(&[Secret::new(vec![9; 32])], 1).unwrap();
-    let name = CookieName::new("ollama-gate-session", "/", true);
+    let ring = Ring::new(&[Secret::new(vec![9; 32])], "gate", 1).unwrap();
+    let name = CookieName::new("ollama-gate-session-0a1b2c3d", "/", true);
     let size = |session: &Session| {
         let entropy = Entropy {
             random: b"",
@@ -114,6 +114,6 @@ fn a_session_with_sixty_groups_fits_into_one_cookie() {
         assert_eq!(lines.len(), 1);
         lines[0].len()
     };
-    assert_eq!(size(&minimal()), 264);
-    assert_eq!(size(&with_groups(60)), 2279);
+    assert_eq!(size(&minimal()), 273);
+    assert_eq!(size(&with_groups(60)), 2288);
 }

@@ -1,7 +1,7 @@
 //! Values that only gates with the same secret can write and read.
 //!
-//! XChaCha20-Poly1305 seals them, under a key for each purpose that HKDF-SHA256 (RFC 5869) derives from a
-//! secret. The nonce is an HMAC over what is sealed, the host's random bytes, the time and a counter: it is as
+//! XChaCha20-Poly1305 seals them, under a key for each purpose and each gate that HKDF-SHA256 (RFC 5869) derives
+//! from a secret. The nonce is an HMAC over what is sealed, the host's random bytes, the time and a counter: it is as
 //! good as the host's randomness where that is good, and on a host without a CSPRNG two values share a nonce
 //! only if they are the same value.
 
@@ -84,11 +84,12 @@ struct Keys {
 }
 
 impl Keys {
-    fn of(secret: &[u8]) -> Self {
+    fn of(secret: &[u8], gate: &str) -> Self {
         let root = HKDF::extract(SALT, secret);
         let key = |label: &str| {
             let mut key = Key::default();
-            HKDF::expand(&mut key, root, label);
+            // No label has a line end, so no two pairs make one text.
+            HKDF::expand(&mut key, root, [label, "\n", gate].concat());
             Secret::new(key)
         };
         Self {
@@ -113,15 +114,16 @@ impl Keys {
 }
 
 impl Ring {
-    /// The ring of `secrets`, the current one first. `seed` is random, and another one in each instance.
+    /// The ring of `secrets`, the current one first, for `gate` alone: what one gate seals opens at no other that
+    /// has the same secrets. `seed` is random, and another one in each instance.
     ///
     /// None without a secret, with one under [`MIN_SECRET`] bytes or with more than [`MAX_SECRETS`].
-    pub(crate) fn new(secrets: &[Secret<Vec<u8>>], seed: u64) -> Option<Self> {
+    pub(crate) fn new(secrets: &[Secret<Vec<u8>>], gate: &str, seed: u64) -> Option<Self> {
         let long = |secret: &Secret<Vec<u8>>| secret.expose().len() >= MIN_SECRET;
         if secrets.len() > MAX_SECRETS || !secrets.iter().all(long) {
             return None;
         }
-        let mut keys = secrets.iter().map(|secret| Keys::of(secret.expose()));
+        let mut keys = secrets.iter().map(|secret| Keys::of(secret.expose(), gate));
         Some(Self {
             current: keys.next()?,
             previous: keys.collect(),

@@ -2,13 +2,18 @@ use super::*;
 
 const ONE: &[u8] = b"the first secret of 32 bytes, 0001";
 const OTHER: &[u8] = b"the other secret of 32 bytes, 0002";
+const GATE: &str = "gate\nhttps://gate.example";
 
 fn ring(secrets: &[&[u8]]) -> Ring {
+    ring_of(secrets, GATE)
+}
+
+fn ring_of(secrets: &[&[u8]], gate: &str) -> Ring {
     let secrets: Vec<_> = secrets
         .iter()
         .map(|secret| Secret::new(secret.to_vec()))
         .collect();
-    Ring::new(&secrets, 7).unwrap()
+    Ring::new(&secrets, gate, 7).unwrap()
 }
 
 fn entropy(random: &[u8]) -> Entropy<'_> {
@@ -27,7 +32,7 @@ fn sealed(ring: &Ring, plaintext: &[u8]) -> String {
 fn a_ring_takes_no_short_secret_and_no_long_list() {
     let of = |lengths: &[usize]| {
         let secret = |length: &usize| Secret::new(vec![b'x'; *length]);
-        Ring::new(&lengths.iter().map(secret).collect::<Vec<_>>(), 0).is_some()
+        Ring::new(&lengths.iter().map(secret).collect::<Vec<_>>(), GATE, 0).is_some()
     };
     for lengths in [&[][..], &[31], &[0], &[32, 31], &[64, 0], &[32; 5]] {
         assert!(!of(lengths), "{lengths:?}");
@@ -48,6 +53,31 @@ fn a_value_of_another_secret_or_purpose_does_not_open() {
     }
     let opened = own.open(Purpose::Session, text.as_bytes()).unwrap();
     assert_eq!(opened.plaintext, b"alice");
+}
+
+#[test]
+fn a_value_of_another_gate_with_the_same_secret_does_not_open() {
+    let own = ring(&[ONE, OTHER]);
+    for gate in [
+        "",
+        "gate",
+        "admins\nhttps://gate.example",
+        "gate\nhttps://gate.example/a",
+        "gate\nhttps://gate.example:8443",
+        "gate\nhttp://gate.example",
+    ] {
+        for purpose in [Purpose::Login, Purpose::Session, Purpose::Form] {
+            let text = ring_of(&[ONE], gate).seal(purpose, b"alice", entropy(b"random"));
+            let opened = own.open(purpose, text.unwrap().as_bytes());
+            assert_eq!(opened, None, "{gate:?} {purpose:?}");
+        }
+        let drawn = ring_of(&[ONE], gate).draw("state", entropy(b""));
+        assert_ne!(
+            drawn,
+            ring(&[ONE]).draw("state", entropy(b"")),
+            "{gate:?}: two nonces are one"
+        );
+    }
 }
 
 #[test]
@@ -152,7 +182,7 @@ fn what_is_too_long_is_not_sealed_and_the_longest_opens() {
 #[test]
 fn nothing_is_drawn_twice_even_without_randomness() {
     let secrets = [Secret::new(ONE.to_vec())];
-    let rings = [1, 2].map(|seed| Ring::new(&secrets, seed).unwrap());
+    let rings = [1, 2].map(|seed| Ring::new(&secrets, GATE, seed).unwrap());
     let mut seen = Vec::new();
     for ring in &rings {
         for what in ["state", "nonce"] {
@@ -174,7 +204,7 @@ fn nothing_is_drawn_twice_even_without_randomness() {
 #[test]
 fn each_thing_that_is_drawn_from_counts() {
     let draw = |secret: &[u8], seed, what, random: &[u8], seconds| {
-        let ring = Ring::new(&[Secret::new(secret.to_vec())], seed).unwrap();
+        let ring = Ring::new(&[Secret::new(secret.to_vec())], GATE, seed).unwrap();
         let now = Timestamp::from_seconds(seconds);
         ring.draw(what, Entropy { random, now })
     };

@@ -8,6 +8,7 @@ import json
 import secrets
 import ssl
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from .world import Gate, World, eventually
 
 RING, PREVIOUS, CLIENT = "E2E_RING", "E2E_RING_PREVIOUS", "E2E_LOGIN_CLIENT"
 PREFIX = "__Host-ollama-gate-"
-SESSION = f"{PREFIX}session"
 SERVED_BY = "x-served-by"
 # What nobody sees who is not signed in.
 INSIDE = "/api/tags"
@@ -72,6 +72,9 @@ class Site:
         self._world, self._folder, self._name, self._login = world, folder, name, login
         self.port = port_to_keep()
         self.origin = f"https://localhost:{self.port}"
+        # The gate's own name for the session: the digits are of its client and its address.
+        digest = sha256(f"gate\n{self.origin}".encode()).hexdigest()
+        self.session = f"{PREFIX}session-{digest[:8]}"
         self.people = People(world, self.origin)
         self.secret = self.new_secret()
         self.ports = [port_to_keep(), port_to_keep()]

@@ -22,10 +22,7 @@ fn refused(world: &World, provider: &Provider, browser: &mut Browser, target: &s
         answer.header("content-type").starts_with("text/html"),
         "{what}"
     );
-    assert!(
-        browser.named("__Host-ollama-gate-session").is_empty(),
-        "{what}"
-    );
+    assert!(browser.named(SESSION).is_empty(), "{what}");
 }
 
 #[test]
@@ -178,7 +175,7 @@ fn cookies_that_were_tampered_with_cut_or_swapped_end_no_sign_in() {
     let mut browser = Browser::default();
     let back = begun(&world, &provider, &mut browser);
     let other = begun(&world, &provider, &mut browser);
-    let names = browser.named("__Host-ollama-gate-login-");
+    let names = browser.named(ATTEMPT);
     let mut swapped = browser.clone();
     let values: Vec<_> = names
         .iter()
@@ -222,11 +219,11 @@ fn a_session_that_was_planted_is_not_the_one_after_a_sign_in() {
     let mut attacker = Browser::default();
     *provider.claims.borrow_mut() = json!({ "sub": "mallory" });
     attacker.sign_in(&world, &provider, "/api/tags");
-    let planted = attacker.cookies["__Host-ollama-gate-session"].clone();
+    let planted = attacker.cookies[SESSION].clone();
     let mut victim = attacker.clone();
     *provider.claims.borrow_mut() = json!({});
     victim.sign_in(&world, &provider, "/.gate/login");
-    assert_ne!(victim.cookies["__Host-ollama-gate-session"], planted);
+    assert_ne!(victim.cookies[SESSION], planted);
     let who = victim.go(&world, &provider, "/.gate/whoami").json();
     assert_eq!(who["subject"], "alice");
     let who = attacker.go(&world, &provider, "/.gate/whoami").json();
@@ -268,15 +265,11 @@ fn a_page_elsewhere_signs_nobody_out() {
             (403, "origin_denied"),
             "{what}"
         );
-        assert_eq!(
-            browser.named("__Host-ollama-gate-session").len(),
-            1,
-            "{what}"
-        );
+        assert_eq!(browser.named(SESSION).len(), 1, "{what}");
     }
     let got = browser.go(&world, &provider, action);
     assert_eq!(got.status(), 200, "a link signs nobody out");
-    assert_eq!(browser.named("__Host-ollama-gate-session").len(), 1);
+    assert_eq!(browser.named(SESSION).len(), 1);
 }
 
 #[test]

@@ -22,10 +22,7 @@ fn somebody_at_a_browser_signs_in_and_comes_back_to_the_page_that_was_asked_for(
     );
     let lines = world.lines_with("signed_in");
     assert!(lines[0].contains(r#""subject":"alice""#), "{lines:?}");
-    assert_eq!(
-        browser.named("__Host-").as_slice(),
-        ["__Host-ollama-gate-session"]
-    );
+    assert_eq!(browser.named("__Host-").as_slice(), [SESSION]);
 
     let page = browser.go(&world, &provider, "/api/tags?x=1");
     let upstream = page.upstream.as_ref().unwrap();
@@ -85,12 +82,12 @@ fn three_tabs_sign_in_at_once_and_end_in_any_order() {
         let sent = browser.go(&world, &provider, target);
         provider.authorize(&sent.location())
     });
-    assert_eq!(browser.named("__Host-ollama-gate-login-").len(), 3);
+    assert_eq!(browser.named(ATTEMPT).len(), 3);
     for place in [1, 2, 0] {
         let answer = browser.go(&world, &provider, &back[place]);
         assert_eq!(answer.location(), targets[place], "{place}");
     }
-    assert_eq!(browser.named("__Host-ollama-gate-login-").len(), 0);
+    assert_eq!(browser.named(ATTEMPT).len(), 0);
 }
 
 #[test]
@@ -101,7 +98,7 @@ fn a_browser_carries_eight_sign_ins_at_the_most_the_newest() {
         let sent = browser.go(&world, &provider, "/api/tags");
         back.push(provider.authorize(&sent.location()));
         world.wait(1);
-        assert!(browser.named("__Host-ollama-gate-login-").len() <= 8);
+        assert!(browser.named(ATTEMPT).len() <= 8);
     }
     assert_eq!(browser.go(&world, &provider, &back[11]).status(), 303);
     assert_eq!(

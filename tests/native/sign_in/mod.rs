@@ -3,6 +3,7 @@
 mod attacks;
 mod configuration;
 mod flow;
+mod gates;
 mod sessions;
 mod tokens;
 
@@ -22,6 +23,10 @@ const RING: &str = "c2d41f7e90ab3658d1e7042f9c85b36a";
 /// What sealed cookies before.
 const OLD_RING: &str = "7b19e6d03fa8c524609be17d3c58f2a4";
 const CLIENT_SECRET: &str = "kq9T2vLx7RbZ4mWd";
+/// The session of this gate: the eight digits are of its client and its address.
+const SESSION: &str = "__Host-ollama-gate-session-cbb588dd";
+/// What the cookies of its sign-ins under way begin with.
+const ATTEMPT: &str = "__Host-ollama-gate-login-cbb588dd-";
 /// As Chromium asks for a page.
 const PAGE: [(&str, &str); 3] = [
     ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
@@ -193,6 +198,7 @@ impl Browser {
 struct Authorized {
     nonce: String,
     challenge: String,
+    redirect: String,
 }
 
 /// The identity provider.
@@ -232,19 +238,19 @@ impl Provider {
         assert_eq!(parameters["response_type"], "code");
         assert_eq!(parameters["client_id"], "gate");
         assert_eq!(parameters["code_challenge_method"], "S256");
-        assert_eq!(
-            parameters["redirect_uri"],
-            "https://gate.example/.gate/callback"
-        );
+        let callback = parameters["redirect_uri"].strip_prefix("https://gate.example");
+        let callback = callback.filter(|path| path.ends_with("/.gate/callback"));
         *self.count.borrow_mut() += 1;
         let code = format!("code-{}", self.count.borrow());
         let authorized = Authorized {
             nonce: parameters["nonce"].clone(),
             challenge: parameters["code_challenge"].clone(),
+            redirect: parameters["redirect_uri"].clone(),
         };
         self.codes.borrow_mut().insert(code.clone(), authorized);
         let state = &parameters["state"];
-        format!("/.gate/callback?code={code}&state={state}&iss=https%3A%2F%2Fsso.example")
+        let callback = callback.unwrap();
+        format!("{callback}?code={code}&state={state}&iss=https%3A%2F%2Fsso.example")
     }
 
     /// Answers what `request` waits for until it waits for nothing. Gives the paths.
@@ -286,10 +292,11 @@ impl Provider {
         let form = String::from_utf8(call.body().unwrap().to_vec()).unwrap();
         let form = parameters(&format!("?{form}"));
         assert_eq!(form["grant_type"], "authorization_code");
-        assert_eq!(form["redirect_uri"], "https://gate.example/.gate/callback");
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
         let authorized = self.codes.borrow_mut().remove(&form["code"]);
-        match authorized.filter(|authorized| authorized.challenge == challenge) {
+        let fits =
+            |own: &Authorized| own.challenge == challenge && own.redirect == form["redirect_uri"];
+        match authorized.filter(fits) {
             None => (400, br#"{"error":"invalid_grant"}"#.to_vec()),
             Some(authorized) => {
                 let claims = self.id_token_claims(&authorized.nonce);

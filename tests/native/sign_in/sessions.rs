@@ -2,8 +2,6 @@
 
 use super::*;
 
-const SESSION: &str = "__Host-ollama-gate-session";
-
 fn signed_in(login: Value, claims: Value) -> (World, Provider, Browser) {
     let (world, provider, mut browser) = (gate(login), Provider::new(), Browser::default());
     *provider.claims.borrow_mut() = claims;
@@ -199,7 +197,7 @@ fn a_flood_of_cookies_lets_nobody_in_and_keeps_nobody_out_who_has_a_key() {
     // Whoever cannot be let in so signs in again, and the flood of attempts is cleared.
     let mut attempts = Browser::default();
     for number in 0..40 {
-        let name = format!("__Host-ollama-gate-login-{number:016}");
+        let name = format!("{ATTEMPT}{number:016}");
         attempts.cookies.insert(name, "1.AAAA".to_owned());
     }
     assert_eq!(attempts.go(&world, &provider, "/api/tags").status(), 303);

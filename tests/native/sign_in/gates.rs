@@ -1,0 +1,111 @@
+//! Several gates that share their secrets, or a host.
+
+use super::*;
+
+/// The name of the session of the gate whose name at the provider is `client`, at `address`.
+fn session_of(client: &str, address: &str) -> String {
+    let digest = Sha256::digest(format!("{client}\n{address}"));
+    let first: Vec<_> = digest[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("__Host-ollama-gate-session-{}", first.concat())
+}
+
+/// The gate of `with_login` below `prefix`.
+fn below(prefix: &str, login: Value) -> World {
+    let mut configuration = with_login(login);
+    configuration["path_prefix"] = json!(prefix);
+    let world = World::new(&configuration);
+    assert!(world.configured, "{:?}", world.errors());
+    world
+}
+
+#[test]
+fn a_session_at_one_gate_lets_nobody_in_at_another_one_with_the_same_secrets() {
+    assert_eq!(session_of("gate", "https://gate.example"), SESSION);
+    let (everybody, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
+    browser.sign_in(&everybody, &provider, "/api/tags");
+    let value = browser.cookies[SESSION].clone();
+    let mut moved = with_login(json!({ "url": "https://gate.example:8443" }));
+    moved["hosts"] = json!(["gate.example", "gate.example:8443"]);
+    let all_may = json!({ "scopes": ["read", "manage"] });
+    let mut admins = all_may.clone();
+    admins["client_id"] = json!("admins");
+    for (what, world, target, name) in [
+        (
+            "another client",
+            gate(admins),
+            "/api/tags",
+            session_of("admins", "https://gate.example"),
+        ),
+        (
+            "another prefix",
+            below("/admins", all_may),
+            "/admins/api/tags",
+            session_of("gate", "https://gate.example/admins"),
+        ),
+        (
+            "another port",
+            World::new(&moved),
+            "/api/tags",
+            session_of("gate", "https://gate.example:8443"),
+        ),
+    ] {
+        assert!(world.configured, "{what}: {:?}", world.errors());
+        // What a browser does by itself: each cookie of a host goes to every path and every port.
+        let answer = browser.send(&world, &provider, "GET", target, &[]);
+        let seen = (answer.status(), answer.code());
+        assert_eq!(seen, (401, "missing_credential"), "{what}");
+        let mut renamed = Browser::default();
+        renamed.cookies.insert(name, value.clone());
+        let answer = renamed.send(&world, &provider, "GET", target, &[]);
+        let seen = (answer.status(), answer.code());
+        assert_eq!(seen, (401, "invalid_session"), "{what}, under its name");
+    }
+    // Another instance of the same gate lets it in.
+    let replica = gate(json!({ "secrets": [OLD_RING, RING] }));
+    let answer = browser.send(&replica, &provider, "GET", "/api/tags", &[]);
+    assert_eq!(answer.status(), 200);
+}
+
+#[test]
+fn a_sign_in_begun_at_one_gate_is_not_ended_at_another_one_with_the_same_secrets() {
+    let (provider, mut browser) = (Provider::new(), Browser::default());
+    let sent = browser.go(&gate(json!({})), &provider, "/api/tags");
+    let back = provider.authorize(&sent.location());
+    let cookies = browser.cookies.clone();
+    let tag = session_of("gate", "https://gate.example/b").replace("session", "login");
+    for (name, value) in cookies {
+        let renamed = name.replace(ATTEMPT, &format!("{tag}-"));
+        browser.cookies.insert(renamed, value);
+    }
+    let answer = browser.go(&below("/b", json!({})), &provider, &format!("/b{back}"));
+    assert_eq!((answer.status(), answer.code()), (403, "sign_in_failed"));
+    assert!(!answer.asked.iter().any(|path| path == "/token"));
+}
+
+#[test]
+fn gates_on_one_host_leave_each_others_cookies_alone() {
+    let provider = Provider::new();
+    let (one, two) = (
+        below("/a", json!({})),
+        below("/b", json!({ "secrets": [OLD_RING] })),
+    );
+    let mut browser = Browser::default();
+    let sent = browser.go(&one, &provider, "/a/api/tags");
+    let back = provider.authorize(&sent.location());
+    // A sign-in at the other one takes away no sign-in that is under way here.
+    let answer = browser.sign_in(&two, &provider, "/b/api/tags");
+    assert_eq!(answer.location(), "/b/api/tags");
+    assert_eq!(browser.go(&one, &provider, &back).location(), "/a/api/tags");
+    for (world, target) in [(&one, "/a/api/tags"), (&two, "/b/api/tags")] {
+        let answer = browser.send(world, &provider, "GET", target, &[]);
+        assert_eq!(answer.status(), 200, "{target}");
+    }
+    let who = browser.go(&two, &provider, "/b/.gate/whoami").json();
+    let action = who["sign_out"].as_str().unwrap();
+    browser.send(&two, &provider, "POST", action, &[]);
+    let answer = browser.send(&one, &provider, "GET", "/a/api/tags", &[]);
+    assert_eq!(answer.status(), 200, "signed out at the other one");
+}
