@@ -183,6 +183,7 @@ impl Login {
             issuer: self.provider.issuer.clone(),
             subject: person.claimed.subject.to_string(),
             claims: claims.to_string(),
+            kept: self.id_tokens.marks().to_vec(),
             signed_in: now,
             last_seen: now,
             ends: now.plus(self.lifetime),

@@ -73,6 +73,12 @@ impl Sessions for Login {
 
     fn open(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<SignedIn, Denial> {
         let (session, by_previous_secret) = self.session(head, now)?;
+        // A claim that is not there may be one that nobody asked for when it was sealed: a rule that wants it
+        // absent would hold for everybody.
+        let is_kept = |mark| session.kept.contains(mark);
+        if !self.id_tokens.marks().iter().all(is_kept) {
+            return Err(invalid("it is of a time with other rules, sign in again"));
+        }
         let claims = Json::parse_object_without_duplicates(session.claims.as_bytes());
         let claims = claims.ok_or_else(|| invalid("its claims cannot be read, sign in again"))?;
         let person = self.id_tokens.granted(claims);

@@ -13,6 +13,8 @@ pub(crate) struct Session {
     pub(crate) subject: String,
     /// a JSON object of those claims that the configured rules read
     pub(crate) claims: String,
+    /// which claims those rules read, a mark for each: any other was not kept, whether or not it was there
+    pub(crate) kept: Vec<u32>,
     /// when they signed in
     pub(crate) signed_in: Timestamp,
     /// the last request that was noted
@@ -55,6 +57,8 @@ struct Encoded {
     sign_out_hint: Option<String>,
     #[prost(string, optional, tag = "10")]
     issuer_session: Option<String>,
+    #[prost(fixed32, repeated, tag = "11")]
+    kept: Vec<u32>,
 }
 
 impl Session {
@@ -74,6 +78,7 @@ impl Session {
             refresh_token: text(&self.refresh_token),
             sign_out_hint: text(&self.sign_out_hint),
             issuer_session: self.issuer_session.clone(),
+            kept: self.kept.clone(),
         };
         encoded.encode_to_vec()
     }
@@ -100,6 +105,7 @@ impl Session {
             refresh_token: encoded.refresh_token.map(Secret::new),
             sign_out_hint: encoded.sign_out_hint.map(Secret::new),
             issuer_session: encoded.issuer_session,
+            kept: encoded.kept,
         })
     }
 }

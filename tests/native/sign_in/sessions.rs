@@ -62,6 +62,44 @@ fn rules_that_change_count_for_those_who_are_signed_in() {
 }
 
 #[test]
+fn a_rule_about_a_claim_that_no_session_holds_yet_ends_the_sessions_that_there_are() {
+    let before = json!({ "required_claims": { "email": { "suffix": "@example.com" } } });
+    let claims = json!({ "email": "alice@example.com", "suspended": true, "groups": ["llm"] });
+    let (_, provider, browser) = signed_in(before.clone(), claims);
+    let email = before["required_claims"]["email"].clone();
+    let locked = json!({ "required_claims": { "email": email, "suspended": { "absent": true } } });
+    let nested =
+        json!({ "required_claims": { "email": email, "/state/locked": { "absent": true } } });
+    let mut grouped = before.clone();
+    grouped["scopes_claim"] = json!("groups");
+    grouped["scope_map"] = json!({ "llm": ["read"] });
+    let mut models = before.clone();
+    models["models_claim"] = json!("models");
+    let mut forwarded = with_login(before.clone());
+    forwarded["upstream"] = json!({ "identity_headers": { "claims": { "X-Groups": "groups" } } });
+    for (what, configuration, after) in [
+        ("locked out", with_login(locked), 403),
+        ("locked out by a pointer", with_login(nested), 303),
+        ("scopes by a claim", with_login(grouped), 303),
+        ("models by a claim", with_login(models), 303),
+        ("a claim in a header", forwarded, 303),
+    ] {
+        let world = World::new(&configuration);
+        assert!(world.configured, "{what}: {:?}", world.errors());
+        let mut own = browser.clone();
+        let verdict = fetched(&world, &provider, &mut own, "GET", "/api/tags");
+        assert_eq!(verdict, (401, "invalid_session".to_owned()), "{what}");
+        // Signing in anew keeps what is asked for now.
+        let answer = own.sign_in(&world, &provider, "/api/tags");
+        assert_eq!(answer.status(), after, "{what}");
+    }
+    // A rule less asks for no claim that was not kept.
+    let fewer = gate(json!({}));
+    let verdict = fetched(&fewer, &provider, &mut browser.clone(), "GET", "/api/tags");
+    assert_eq!(verdict.0, 200);
+}
+
+#[test]
 fn a_session_may_use_the_models_that_its_claim_names() {
     let login = json!({ "models_claim": "models" });
     let (world, _, browser) = signed_in(login, json!({ "models": "llama3.2" }));

@@ -20,6 +20,7 @@ pub(crate) struct IdTokens {
     tokens: Tokens,
     client_id: String,
     forwarded: Vec<ForwardedClaim>,
+    marks: Vec<u32>,
 }
 
 /// What an ID token has to say beside what every token says.
@@ -47,7 +48,9 @@ fn mismatch(advice: &'static str) -> Denial {
 impl IdTokens {
     /// Those of `issuer` for the client called `client_id`. `forwarded` are the claims that go into headers.
     pub(crate) fn new(issuer: Issuer, client_id: String, forwarded: Vec<ForwardedClaim>) -> Self {
+        let paths = paths(&issuer, &forwarded);
         Self {
+            marks: paths.map(mark).collect(),
             tokens: Tokens::new(vec![issuer], forwarded.clone()),
             client_id,
             forwarded,
@@ -108,9 +111,17 @@ impl IdTokens {
     /// Those of `claims` that the configuration asks for, each in its place.
     fn kept(&self, claims: &UnverifiedClaims) -> Json {
         let issuer = self.tokens.issuer(0);
-        let own = issuer.into_iter().flat_map(|issuer| issuer.rules.paths());
-        let forwarded = self.forwarded.iter().map(|claim| &claim.path);
-        claims.only(own.chain(forwarded))
+        claims.only(
+            issuer
+                .into_iter()
+                .flat_map(|issuer| paths(issuer, &self.forwarded)),
+        )
+    }
+
+    /// A mark for each claim that the configuration asks for. What was kept under other marks does not tell
+    /// a claim that was missing from one that nobody asked for.
+    pub(crate) fn marks(&self) -> &[u32] {
+        &self.marks
     }
 
     /// What a person may do whose claims were `kept`, by the rules that are in force now.
@@ -140,6 +151,21 @@ impl IdTokens {
     pub(crate) fn take_news(&self) -> Vec<crate::source::News> {
         self.tokens.take_news()
     }
+}
+
+/// Where the claims stand that the rules of `issuer` read, and those that are `forwarded`.
+fn paths<'a>(
+    issuer: &'a Issuer,
+    forwarded: &'a [ForwardedClaim],
+) -> impl Iterator<Item = &'a ClaimPath> {
+    let forwarded = forwarded.iter().map(|claim| &claim.path);
+    issuer.rules.paths().chain(forwarded)
+}
+
+/// Four bytes of a hash: two paths share them by chance alone, once in four billion.
+fn mark(path: &ClaimPath) -> u32 {
+    let digest = Sha256::digest(path.written().as_bytes());
+    u32::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
 }
 
 /// The left half of the hash of `access_token`, by the hash of the signature's algorithm.
