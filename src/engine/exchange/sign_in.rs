@@ -437,7 +437,7 @@ impl Exchange {
             reply = reply.showing(content.page());
         }
         if let Some(attempt) = ended {
-            reply.set_cookies(login.ended(request.head, attempt));
+            reply.set_cookies(login.ended(attempt));
         }
         Outcome {
             step: RequestStep::Reply(reply),

@@ -1,14 +1,23 @@
 //! The cookies of sign-ins under way: one for each, so that several tabs can be at it.
 
-use super::attempt::{Attempt, MAX_SECONDS};
+use super::attempt::{self, Attempt, MAX_SECONDS};
 use super::failed;
 use crate::denial::Denial;
 use crate::http::{FieldKind, RequestHead};
-use crate::session::{CookieName, MAX_COOKIES, Parts, Ring};
+use crate::session::{CookieName, Parts, Ring, pairs};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// How many a browser carries at the most. Whoever begins one more gives up the oldest.
 const MAX_ATTEMPTS: usize = 8;
+
+/// A sign-in under way, as a browser carries it.
+#[derive(Debug)]
+struct Carried<'a> {
+    id: &'a str,
+    /// its value; none of what is there twice, or not whole
+    sealed: Option<Cow<'a, [u8]>>,
+}
 
 /// What the names of the cookies of `gate` hold, so that those of several gates on one host stay apart: a browser
 /// sends each of them to every path and every port.
@@ -43,23 +52,22 @@ impl AttemptCookies {
     ///
     /// # Errors
     /// It does not fit.
-    pub(super) fn set(&self, id: &str, sealed: &str) -> Result<Vec<String>, Denial> {
+    pub(super) fn set(&self, id: &str, sealed: &str) -> Result<String, Denial> {
         let set = self.name(id).set(sealed, MAX_SECONDS, Parts::NONE);
-        set.map_err(|_| failed("its address is too long to return to"))
+        let set = set.ok().filter(|lines| lines.len() == 1);
+        let set = set.and_then(|mut lines| lines.pop());
+        set.ok_or_else(|| failed("its address is too long to return to"))
     }
 
-    /// The values of `Set-Cookie` that take it away from the browser that sent `head`.
-    pub(super) fn removed(&self, head: &RequestHead<'_>, id: &str) -> Vec<String> {
-        let name = self.name(id);
-        let found = name.find(head.values(FieldKind::Cookie));
-        name.removed(found.map_or(Parts::NONE, |found| found.held))
+    /// The values of `Set-Cookie` that take it away.
+    pub(super) fn removed(&self, id: &str) -> Vec<String> {
+        self.name(id).removed(Parts::FIRST)
     }
 
     /// What was sealed of the attempt called `id`, if the browser that sent `head` carries it.
-    pub(super) fn find(&self, head: &RequestHead<'_>, id: &str) -> Option<Vec<u8>> {
-        let name = self.name(id);
-        let found = name.find(head.values(FieldKind::Cookie)).ok()?;
-        found.text.map(|text| text.into_owned())
+    pub(super) fn find<'a>(&self, head: &'a RequestHead<'_>, id: &str) -> Option<Cow<'a, [u8]>> {
+        let mut all = self.carried(head.values(FieldKind::Cookie)).into_iter();
+        all.find(|carried| carried.id == id)?.sealed
     }
 
     /// The values of `Set-Cookie` that make room for another one: they take away what opens no more, and the
@@ -67,47 +75,49 @@ impl AttemptCookies {
     pub(super) fn superfluous(&self, head: &RequestHead<'_>, ring: &Ring) -> Vec<String> {
         let mut kept = Vec::new();
         let mut removed = Vec::new();
-        for id in self.ids(head) {
-            let sealed = self.find(head, &id);
+        for carried in self.carried(head.values(FieldKind::Cookie)) {
+            let sealed = carried.sealed;
             match sealed.and_then(|sealed| Attempt::begun(ring, &sealed)) {
-                Some(begun) => kept.push((begun, id)),
-                None => removed.push(id),
+                Some(begun) => kept.push((begun, carried.id)),
+                None => removed.push(carried.id),
             }
         }
         kept.sort();
         let surplus = kept.len().saturating_add(1).saturating_sub(MAX_ATTEMPTS);
         removed.extend(kept.into_iter().take(surplus).map(|(_, id)| id));
         removed
-            .iter()
-            .flat_map(|id| self.removed(head, id))
+            .into_iter()
+            .flat_map(|id| self.removed(id))
             .collect()
     }
 
-    /// The names of those that the browser carries, as far as they are looked for: beyond a bound a gateway
-    /// would refuse the answer that takes them away.
-    fn ids(&self, head: &RequestHead<'_>) -> Vec<String> {
+    /// Those in the `Cookie` headers `headers`, in one pass, as far as they are looked for: beyond a bound a
+    /// gateway would refuse the answer that takes them away.
+    fn carried<'a>(&self, headers: impl IntoIterator<Item = &'a [u8]>) -> Vec<Carried<'a>> {
         const MAX_LOOKED_AT: usize = 40;
         let name = self.name("");
-        let mut ids: Vec<String> = Vec::new();
-        let mut searched = 0_usize;
-        for header in head.values(FieldKind::Cookie) {
-            searched = searched.saturating_add(header.len());
-            if searched > MAX_COOKIES {
+        let mut all: Vec<Carried<'a>> = Vec::new();
+        for pair in pairs(headers) {
+            let Ok(pair) = pair else {
+                // None of what cannot be read whole counts; it can be taken away.
+                all.iter_mut().for_each(|carried| carried.sealed = None);
                 break;
-            }
-            let pairs = header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-            let named = pairs.filter_map(|pair| {
-                let rest = pair.strip_prefix(name.as_str().as_bytes())?;
-                let id = rest.split(|byte| *byte == b'=').next()?;
-                super::attempt::id(std::str::from_utf8(id).ok()?)
-                    .filter(|own| own.len() == id.len())
-            });
-            for id in named {
-                if ids.len() < MAX_LOOKED_AT && !ids.iter().any(|known| known == id) {
-                    ids.push(id.to_owned());
-                }
+            };
+            let rest = pair.strip_prefix(name.as_str().as_bytes());
+            let named = rest.and_then(|rest| rest.split(|byte| *byte == b'=').next());
+            let named = named.and_then(|named| std::str::from_utf8(named).ok());
+            let Some(id) = named.and_then(|named| attempt::id(named).filter(|id| *id == named))
+            else {
+                continue;
+            };
+            if let Some(twice) = all.iter_mut().find(|carried| carried.id == id) {
+                twice.sealed = None;
+            } else if all.len() < MAX_LOOKED_AT {
+                let found = self.name(id).find([pair]).ok();
+                let sealed = found.and_then(|found| found.text);
+                all.push(Carried { id, sealed });
             }
         }
-        ids
+        all
     }
 }

@@ -102,7 +102,7 @@ impl Login {
         let sealed = attempt.seal(&self.ring, entropy);
         let sealed = sealed.map_err(|_| failed("its address is too long to return to"))?;
         let mut cookies = self.attempts.superfluous(head, &self.ring);
-        cookies.extend(self.attempts.set(attempt.id(), &sealed)?);
+        cookies.push(self.attempts.set(attempt.id(), &sealed)?);
         Ok(Redirect {
             location: attempt.address(&self.provider, endpoints, &self.site.redirect_url()),
             cookies,
@@ -206,7 +206,7 @@ impl Login {
                           it send fewer";
             return Err(failed(advice));
         };
-        cookies.extend(self.ended(head, attempt));
+        cookies.extend(self.ended(attempt));
         self.tell("signed_in", &session);
         Ok(Redirect {
             location: attempt.return_path.clone(),
@@ -221,9 +221,9 @@ impl Login {
         self.session.set(&sealed.ok()?, max_age, held).ok()
     }
 
-    /// The values of `Set-Cookie` that end `attempt` in the browser that sent `head`.
-    pub(crate) fn ended(&self, head: &RequestHead<'_>, attempt: &Attempt) -> Vec<String> {
-        self.attempts.removed(head, attempt.id())
+    /// The values of `Set-Cookie` that end `attempt` in the browser that carries it.
+    pub(crate) fn ended(&self, attempt: &Attempt) -> Vec<String> {
+        self.attempts.removed(attempt.id())
     }
 
     /// A line for the log about the owner of `session`.

@@ -12,6 +12,8 @@ pub(crate) const MAX_COOKIE: usize = 4096;
 pub(crate) const MAX_PARTS: usize = 5;
 /// The most bytes of all cookies of a request, the gate's and others', that are searched.
 pub(crate) const MAX_COOKIES: usize = 32 * 1024;
+/// The most cookies of a request that are searched. Browsers keep about 180 of a site.
+pub(crate) const MAX_PAIRS: usize = 512;
 
 /// Why the cookies of a request cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub(crate) enum CookieFlaw {
     Repeated,
     /// a part has a higher number than any the gate writes
     TooMany,
-    /// all of them together are over [`MAX_COOKIES`]
+    /// all of them together are over [`MAX_COOKIES`], or more than [`MAX_PAIRS`]
     TooLong,
 }
 
@@ -35,6 +37,9 @@ pub(crate) struct Parts(u8);
 impl Parts {
     /// No part.
     pub(crate) const NONE: Self = Self(0);
+
+    /// The first part alone.
+    pub(crate) const FIRST: Self = Self(1);
 
     /// Every part that there can be.
     pub(crate) const EVERY: Self = Self(0b1_1111);
@@ -94,28 +99,22 @@ impl CookieName {
     /// The value in the `Cookie` headers `headers`, and which parts of one are there.
     ///
     /// # Errors
-    /// The first flaw found. Nothing is searched past [`MAX_COOKIES`].
+    /// The first flaw found. Nothing is searched past [`MAX_COOKIES`] and [`MAX_PAIRS`].
     pub(crate) fn find<'a>(
         &self,
         headers: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Found<'a>, CookieFlaw> {
         let mut parts: [Option<&'a [u8]>; MAX_PARTS] = [None; MAX_PARTS];
-        let (mut held, mut searched) = (Parts::NONE, 0_usize);
-        for header in headers {
-            searched = searched.saturating_add(header.len());
-            if searched > MAX_COOKIES {
-                return Err(CookieFlaw::TooLong);
+        let mut held = Parts::NONE;
+        for pair in pairs(headers) {
+            let Some((number, value)) = self.part(pair?) else {
+                continue;
+            };
+            let place = parts.get_mut(number).ok_or(CookieFlaw::TooMany)?;
+            if place.replace(value).is_some() {
+                return Err(CookieFlaw::Repeated);
             }
-            for pair in header.split(|byte| *byte == b';') {
-                let Some((number, value)) = self.part(pair.trim_ascii()) else {
-                    continue;
-                };
-                let place = parts.get_mut(number).ok_or(CookieFlaw::TooMany)?;
-                if place.replace(value).is_some() {
-                    return Err(CookieFlaw::Repeated);
-                }
-                held = held.with(number);
-            }
+            held = held.with(number);
         }
         let text = joined(&parts);
         Ok(Found { text, held })
@@ -192,6 +191,35 @@ impl CookieName {
             number => Cow::Owned(format!("{}-{number}", self.name)),
         }
     }
+}
+
+/// The cookies in the `Cookie` headers `headers`, each as `name=value` without the white space around it: those
+/// within the bounds, and [`CookieFlaw::TooLong`] where there are more.
+pub(crate) fn pairs<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+) -> impl Iterator<Item = Result<&'a [u8], CookieFlaw>> {
+    let mut room = MAX_COOKIES;
+    let all = headers.into_iter().flat_map(move |header| {
+        let (searched, flaw) = match header.split_at_checked(room) {
+            // A cookie that is cut at the bound is none.
+            Some((within, rest)) if !rest.is_empty() => {
+                let last = within.iter().rposition(|byte| *byte == b';');
+                let whole = within.get(..last.unwrap_or(0)).unwrap_or_default();
+                (whole, Some(Err(CookieFlaw::TooLong)))
+            }
+            _ => (header, None),
+        };
+        room = room.saturating_sub(header.len());
+        let pairs = searched.split(|byte| *byte == b';');
+        pairs.map(|pair| Ok(pair.trim_ascii())).chain(flaw)
+    });
+    all.enumerate().map(|(number, pair)| {
+        if number < MAX_PAIRS {
+            pair
+        } else {
+            Err(CookieFlaw::TooLong)
+        }
+    })
 }
 
 /// What stands in `parts` behind the number of parts in the first, if that many are there.

@@ -81,6 +81,32 @@ fn forty_parts_and_64_kb_of_cookies_are_refused() {
 }
 
 #[test]
+fn no_more_than_512_cookies_are_looked_at() {
+    for header in [";".repeat(30_000), "a=b;".repeat(513)] {
+        assert_eq!(found(&header), Err(CookieFlaw::TooLong), "{}", &header[..4]);
+        let seen = pairs([header.as_bytes()]).take_while(Result::is_ok);
+        assert_eq!(seen.count(), MAX_PAIRS, "{}", &header[..4]);
+    }
+    let just = format!("{}__Host-gate=1.abc", "a=b;".repeat(511));
+    assert_eq!(found(&just), Ok((Some("abc".to_owned()), vec![0])));
+}
+
+#[test]
+fn what_stands_before_the_bound_is_seen_and_a_cookie_that_is_cut_there_is_none() {
+    let long = "x".repeat(MAX_COOKIES - 8);
+    for (header, whole) in [
+        (format!("a=b;c={long};d=e"), 1),
+        (format!("a=b;{};d=e", &long[1..]), 2),
+        (format!("a={long}{long}"), 1),
+    ] {
+        let seen: Vec<_> = pairs([header.as_bytes(), b"f=g"]).collect();
+        let within = seen.iter().take_while(|pair| pair.is_ok()).count();
+        assert_eq!(within, whole, "{}", seen.len());
+        assert_eq!(seen[within], Err(CookieFlaw::TooLong));
+    }
+}
+
+#[test]
 fn cookies_of_others_change_nothing_however_many() {
     let many: Vec<_> = (0..400).map(|number| format!("other-{number}=1")).collect();
     let header = format!("{}; __Host-gate=1.abc", many.join("; "));

@@ -205,6 +205,25 @@ fn cookies_that_were_tampered_with_cut_or_swapped_end_no_sign_in() {
 }
 
 #[test]
+fn a_sign_in_among_too_many_cookies_or_there_twice_redeems_nothing() {
+    let (world, provider) = (gate(json!({})), Provider::new());
+    let mut browser = Browser::default();
+    let back = begun(&world, &provider, &mut browser);
+    let name = browser.named(ATTEMPT).remove(0);
+    let value = browser.cookies[&name].clone();
+    let mut many = browser.clone();
+    many.cookies.insert("a".to_owned(), ";".repeat(600));
+    refused(&world, &provider, &mut many, &back, "600 cookies");
+    let mut late = browser.clone();
+    late.cookies.insert("a".to_owned(), "x".repeat(33_000));
+    refused(&world, &provider, &mut late, &back, "over 32 kB");
+    let mut twice = browser.clone();
+    twice.cookies.insert(format!("x=1; {name}"), value);
+    refused(&world, &provider, &mut twice, &back, "twice");
+    assert_eq!(browser.go(&world, &provider, &back).status(), 303);
+}
+
+#[test]
 fn a_sign_in_of_a_gate_with_another_secret_counts_for_nothing() {
     let provider = Provider::new();
     let (theirs, ours) = (gate(json!({ "secrets": [OLD_RING] })), gate(json!({})));
