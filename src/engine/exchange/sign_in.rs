@@ -379,7 +379,10 @@ impl Exchange {
         let now = visit.now()?;
         if visit.is(b"GET") {
             let Ok((session, _)) = login.session(head, now) else {
-                return Ok(Reply::redirect(login.site.signed_out_url(), Vec::new()));
+                return Ok(Reply::redirect(
+                    login.site.signed_out_url(),
+                    login.forgotten(head),
+                ));
             };
             let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
             let action = format!("{}?token={token}", login.site.path_of(OwnPage::SignOut));

@@ -54,6 +54,11 @@ impl Login {
         Ok((session, opened.by_previous))
     }
 
+    /// The values of `Set-Cookie` that take away what the browser that sent `head` holds of a session.
+    pub(crate) fn forgotten(&self, head: &RequestHead<'_>) -> Vec<String> {
+        self.session.removed(self.held(head))
+    }
+
     /// Those of the parts of a session that the browser that sent `head` holds.
     pub(super) fn held(&self, head: &RequestHead<'_>) -> Parts {
         let found = self.session.find(head.values(FieldKind::Cookie));

@@ -238,6 +238,37 @@ fn somebody_signs_out_here_and_at_the_provider() {
 }
 
 #[test]
+fn whoever_is_told_to_be_signed_out_holds_no_session_any_more() {
+    let (world, provider, mut signed_in) = (gate(json!({})), Provider::new(), Browser::default());
+    signed_in.sign_in(&world, &provider, "/api/tags");
+    let value = signed_in.cookies[SESSION].clone();
+    for (what, name, value) in [
+        ("over 32 kB", "a".to_owned(), "x".repeat(33_000)),
+        ("600 cookies", "a".to_owned(), ";".repeat(600)),
+        ("a part twice", format!("x=1; {SESSION}"), value.clone()),
+        ("a part that is none", format!("{SESSION}-7"), value.clone()),
+        ("changed", SESSION.to_owned(), format!("{value}A")),
+    ] {
+        let mut browser = signed_in.clone();
+        browser.cookies.insert(name.clone(), value);
+        let out = browser.go(&world, &provider, "/.gate/logout");
+        assert_eq!(
+            out.location(),
+            "https://gate.example/.gate/signed-out",
+            "{what}"
+        );
+        browser.cookies.remove(&name);
+        assert!(browser.cookies.is_empty(), "{what}: {browser:?}");
+    }
+    world.wait(86_400);
+    let out = signed_in.go(&world, &provider, "/.gate/logout");
+    assert_eq!(out.location(), "https://gate.example/.gate/signed-out");
+    assert!(signed_in.cookies.is_empty(), "ended: {signed_in:?}");
+    let nobody = Browser::default().go(&world, &provider, "/.gate/logout");
+    assert_eq!(nobody.header("set-cookie"), "");
+}
+
+#[test]
 fn without_a_place_to_sign_out_at_the_provider_somebody_signs_out_here() {
     let (world, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
     browser.sign_in(&world, &provider, "/api/tags");
