@@ -284,7 +284,7 @@ impl Exchange {
             refusal: unanswered.denial.into(),
             attempt: unanswered.attempt.map(Box::new),
         })?;
-        let (redemption, call) = login.redeem(answer, &endpoints, now)?;
+        let (redemption, call) = login.redeem(answer, &endpoints, visit.client, now)?;
         self.signing_in = Some(Box::new(SigningIn::Redeeming(redemption)));
         Ok(Shown::Call(call))
     }

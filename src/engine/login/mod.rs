@@ -10,6 +10,7 @@ mod cookies;
 mod navigation;
 mod pages;
 mod pages_at;
+mod places;
 mod provider;
 mod redemption;
 mod return_path;
@@ -22,18 +23,20 @@ pub(crate) use navigation::is_navigation;
 pub(crate) use pages::{Content, Page};
 pub(crate) use pages_at::{OwnPage, Site};
 pub(crate) use provider::{Endpoints, Location, Metadata, Provider, unavailable};
-pub(crate) use redemption::{Redemption, Redemptions, Tokens};
+pub(crate) use redemption::{Redemption, Tokens};
 pub(crate) use return_path::ReturnPath;
 
 use crate::authn::jwt::{Context, Expectation, IdTokens};
 use crate::denial::{Denial, Level, Reason};
 use crate::http::RequestHead;
 use crate::json::{Json, ObjectWriter};
+use crate::network::ClientAddress;
 use crate::secret::Secret;
 use crate::session::{CookieName, Entropy, Parts, Purpose, Ring, Session};
 use crate::source::{Call, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
+use places::{NoPlace, Places};
 use std::cell::RefCell;
 
 /// The sign-in at one provider, as the configuration has it.
@@ -49,7 +52,7 @@ pub(crate) struct Login {
     attempts: AttemptCookies,
     /// how long a session lasts, in seconds
     lifetime: i64,
-    redemptions: Redemptions,
+    places: Places,
     news: RefCell<Vec<News>>,
 }
 
@@ -82,7 +85,7 @@ impl Login {
             attempts: AttemptCookies::new(&gate, secure),
             site,
             lifetime,
-            redemptions: Redemptions::default(),
+            places: Places::default(),
             news: RefCell::default(),
         }
     }
@@ -109,16 +112,25 @@ impl Login {
         })
     }
 
-    /// Begins to redeem the code of `answer` at the provider.
+    /// Begins to redeem the code of `answer`, which somebody at `client_address` brought, at the provider.
     ///
     /// # Errors
-    /// Too many are under way.
+    /// Too many are under way, or this one was redeemed too often.
     pub(crate) fn redeem(
         &self,
         answer: Answer,
         endpoints: &Endpoints,
+        client_address: &ClientAddress<'_>,
         now: Timestamp,
     ) -> Result<(Redemption, Call), Denial> {
+        let place = self
+            .places
+            .take(answer.attempt.id(), client_address.neighbourhood(), now);
+        let place = place.map_err(|why| match why {
+            NoPlace::UsedUp => failed("it was tried too often, begin again")
+                .because("its code was redeemed 3 times".to_owned()),
+            NoPlace::Taken => unavailable().because("too many codes are being redeemed".to_owned()),
+        })?;
         let redirect_url = self.site.redirect_url();
         let parameters = [
             ("code", answer.code.expose().as_str()),
@@ -133,7 +145,6 @@ impl Login {
         } = &self.provider;
         let server = (upstream.as_str(), &endpoints.token, *timeout);
         let call = client.call(server, "authorization_code", &parameters, now);
-        let place = self.redemptions.begin(now)?;
         Ok((Redemption::new(answer.attempt, place, &call), call))
     }
 

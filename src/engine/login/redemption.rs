@@ -2,49 +2,16 @@
 
 use super::attempt::Attempt;
 use super::failed;
+use super::places::Place;
 use super::provider::unavailable;
 use crate::denial::Denial;
 use crate::json::Json;
 use crate::secret::Secret;
-use crate::source::{CONTENT_ENCODING, Call, PerSecond, Response, ResponseBody};
-use crate::time::Timestamp;
+use crate::source::{CONTENT_ENCODING, Call, Response, ResponseBody};
 use crate::token_endpoint;
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 
-/// How many codes a worker redeems at a time, and how many it begins to redeem in a second: anybody can begin a
-/// sign-in, and answer it with a code that is none.
-const MAX_AT_A_TIME: u32 = 16;
 /// The longest token that is read, in bytes.
 const MAX_TOKEN: usize = 32 * 1024;
-
-/// The redemptions of a worker.
-#[derive(Debug, Default)]
-pub(crate) struct Redemptions {
-    under_way: Rc<Cell<u32>>,
-    begun: RefCell<PerSecond>,
-}
-
-/// One of the places for redemptions. Dropping it frees it.
-#[derive(Debug)]
-pub(super) struct Place(Rc<Cell<u32>>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
-}
-
-impl Redemptions {
-    pub(super) fn begin(&self, now: Timestamp) -> Result<Place, Denial> {
-        let under_way = self.under_way.get();
-        if under_way >= MAX_AT_A_TIME || !self.begun.borrow_mut().one_more(MAX_AT_A_TIME, now) {
-            return Err(unavailable());
-        }
-        self.under_way.set(under_way.saturating_add(1));
-        Ok(Place(Rc::clone(&self.under_way)))
-    }
-}
 
 /// A code that is being redeemed.
 #[derive(Debug)]
@@ -52,7 +19,7 @@ pub(crate) struct Redemption {
     /// the sign-in that it ends
     pub attempt: Attempt,
     max_bytes: usize,
-    _place: Place,
+    place: Place,
 }
 
 /// What a code was redeemed for.
@@ -69,7 +36,7 @@ impl Redemption {
         Self {
             attempt,
             max_bytes: call.expected().max_bytes,
-            _place: place,
+            place,
         }
     }
 
@@ -107,6 +74,7 @@ impl Redemption {
             ));
         }
         let json = token_endpoint::answer(status, body).map_err(refused)?;
+        self.place.is_proved();
         let token = |name: &str| {
             let token = json.member(name).and_then(Json::text);
             let token = token.filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN);

@@ -343,3 +343,63 @@ fn no_more_codes_are_redeemed_at_a_time_than_a_worker_has_places_for() {
     let back = begun(&world, &provider, &mut browser);
     assert_eq!(browser.go(&world, &provider, &back).status(), 303);
 }
+
+/// A gate that knows where its clients are.
+fn gate_with_addresses() -> World {
+    let world = gate(json!({}));
+    from(&world, "203.0.113.7");
+    world
+}
+
+/// From now on requests come from `address`.
+fn from(world: &World, address: &str) {
+    let property = "source\0address".to_owned();
+    *world.gateway.0.address.borrow_mut() = (property, format!("{address}:4711").into_bytes());
+}
+
+#[test]
+fn a_stranger_with_codes_that_are_none_keeps_nobody_from_signing_in() {
+    let (world, provider) = (gate_with_addresses(), Provider::new());
+    let mut reached = 0;
+    for second in 0..30 {
+        from(&world, "203.0.113.7");
+        for _ in 0..50 {
+            let mut stranger = Browser::default();
+            let back = begun(&world, &provider, &mut stranger).replace("code=code", "code=none");
+            let answer = stranger.go(&world, &provider, &back);
+            reached += usize::from(answer.asked.iter().any(|path| path == "/token"));
+        }
+        // In the same second: of those who are elsewhere only one in sixteen is in the stranger's group.
+        let elsewhere = (0..20).filter(|number| {
+            from(
+                &world,
+                &format!("198.51.100.{}", 20 * (second % 10) + number),
+            );
+            let mut browser = Browser::default();
+            browser.sign_in(&world, &provider, "/api/tags").status() == 303
+        });
+        let served = elsewhere.count();
+        assert!(served >= 8, "{served} in second {second}");
+        world.wait(1);
+    }
+    // Sixteen in common, and two in a second of its own, in two minutes at the most.
+    assert!(reached <= 2 * 16 + 2 * 31, "{reached} reached the provider");
+}
+
+#[test]
+fn one_sign_in_is_redeemed_three_times_at_the_most() {
+    let (world, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
+    let back = begun(&world, &provider, &mut browser);
+    let bad = back.replace("code=code", "code=none");
+    for turn in 0..600 {
+        let mut copy = browser.clone();
+        let answer = copy.go(&world, &provider, &bad);
+        assert_eq!(answer.code(), "sign_in_failed", "{turn}");
+        let reached = answer.asked.iter().any(|path| path == "/token");
+        assert_eq!(reached, turn < 3, "{turn}");
+        world.wait(i64::from(turn % 2));
+    }
+    // Nobody else is kept from it.
+    let mut other = Browser::default();
+    assert_eq!(other.sign_in(&world, &provider, "/").status(), 303);
+}

@@ -1,0 +1,269 @@
+//! Places for redemptions, dealt out so that no stranger takes them all: anybody can begin a sign-in, and answer
+//! it with a code that is none.
+
+use crate::source::PerSecond;
+use crate::time::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// How many codes a worker redeems at a time, and how many it begins to redeem in a second, whoever brings them.
+const COMMON: u32 = 16;
+/// How many groups addresses fall into, each with places of its own beside those.
+const GROUPS: usize = 16;
+/// How many places each group has, at a time and in a second.
+const OF_GROUP: u32 = 2;
+/// For how many seconds the same addresses fall into one group.
+const DEALT_FOR: i64 = 60;
+/// How many codes of a group may have come to nothing meanwhile before it has its own places alone.
+const MAX_UNPROVED: u32 = 16;
+/// How often the code of one sign-in is redeemed: a browser that got no answer asks again.
+const MAX_OF_ATTEMPT: u8 = 3;
+/// How many sign-ins are remembered before the older half is forgotten, which is no loss: whoever has so many
+/// has no need to use one again.
+const MAX_REMEMBERED: usize = 2048;
+
+/// The places of a worker.
+///
+/// An address takes the places of its group first, and then those in common. So whoever floods takes
+/// what is common and what is its own group's, and whoever is in another group finds that group's places free.
+/// Groups are dealt anew each minute, unforeseeably. Who brings codes that the provider does not accept
+/// soon has the places of its group alone, so that what is common is free again, and the provider is spared.
+#[derive(Debug)]
+pub(super) struct Places {
+    common: Rc<Group>,
+    groups: Vec<Rc<Group>>,
+    hasher: RandomState,
+    redeemed: RefCell<Redeemed>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// the code of this sign-in was redeemed too often
+    UsedUp,
+    /// too many are taken
+    Taken,
+}
+
+/// One of the places. Dropping it frees it.
+#[derive(Debug)]
+pub(super) struct Place {
+    taken: Rc<Group>,
+    /// the group of the address, and the time for which it is that
+    own: Option<(Rc<Group>, i64)>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    under_way: Cell<u32>,
+    begun: RefCell<PerSecond>,
+    /// the minute that the last was begun in, and how many of it have proved nothing so far
+    unproved: Cell<(i64, u32)>,
+}
+
+/// How often sign-ins were redeemed, by a hash of what names them: the newer half, and the older.
+#[derive(Debug, Default)]
+struct Redeemed {
+    newer: HashMap<u64, u8>,
+    older: HashMap<u64, u8>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            common: Rc::default(),
+            groups: (0..GROUPS).map(|_| Rc::default()).collect(),
+            hasher: RandomState::new(),
+            redeemed: RefCell::default(),
+        }
+    }
+}
+
+impl Places {
+    /// A place for the sign-in called `id` of somebody at `address`, where that is known.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn take(
+        &self,
+        id: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Place, NoPlace> {
+        let id = self.hasher.hash_one(id);
+        let mut redeemed = self.redeemed.borrow_mut();
+        if redeemed.count(id) >= MAX_OF_ATTEMPT {
+            return Err(NoPlace::UsedUp);
+        }
+        let minute = now.seconds().div_euclid(DEALT_FOR);
+        let own = address.and_then(|address| self.group(address, minute));
+        let taken = own.filter(|own| own.take(OF_GROUP, now)).or_else(|| {
+            let is_proved = own.is_none_or(|own| own.unproved(minute) < MAX_UNPROVED);
+            (is_proved && self.common.take(COMMON, now)).then_some(&self.common)
+        });
+        let taken = taken.ok_or(NoPlace::Taken)?;
+        redeemed.one_more(id);
+        if let Some(own) = own {
+            let unproved = own.unproved(minute).saturating_add(1);
+            own.unproved.set((minute, unproved));
+        }
+        Ok(Place {
+            taken: Rc::clone(taken),
+            own: own.map(|own| (Rc::clone(own), minute)),
+        })
+    }
+
+    fn group(&self, address: IpAddr, minute: i64) -> Option<&Rc<Group>> {
+        let groups = u64::try_from(self.groups.len()).ok()?;
+        let place = self
+            .hasher
+            .hash_one((minute, address))
+            .checked_rem(groups)?;
+        self.groups.get(usize::try_from(place).ok()?)
+    }
+}
+
+impl Group {
+    /// Takes one place of `max` at a time and in a second, if there is one.
+    fn take(&self, max: u32, now: Timestamp) -> bool {
+        let under_way = self.under_way.get();
+        if under_way >= max || !self.begun.borrow_mut().one_more(max, now) {
+            return false;
+        }
+        self.under_way.set(under_way.saturating_add(1));
+        true
+    }
+
+    fn unproved(&self, minute: i64) -> u32 {
+        let (of, count) = self.unproved.get();
+        if of == minute { count } else { 0 }
+    }
+}
+
+impl Place {
+    /// The code was good.
+    pub(super) fn is_proved(&self) {
+        if let Some((own, minute)) = &self.own {
+            let unproved = own.unproved(*minute);
+            if unproved > 0 {
+                own.unproved.set((*minute, unproved.saturating_sub(1)));
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let under_way = &self.taken.under_way;
+        under_way.set(under_way.get().saturating_sub(1));
+    }
+}
+
+impl Redeemed {
+    fn count(&self, id: u64) -> u8 {
+        let of = |half: &HashMap<u64, u8>| half.get(&id).copied().unwrap_or_default();
+        of(&self.newer).max(of(&self.older))
+    }
+
+    fn one_more(&mut self, id: u64) {
+        let count = self.count(id).saturating_add(1);
+        if self.newer.len() >= MAX_REMEMBERED / 2 {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(id, count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_040);
+
+    /// The address called `number`.
+    fn at(number: u32) -> Option<IpAddr> {
+        Some(Ipv4Addr::from(number).into())
+    }
+
+    /// Takes places with sign-ins of its own until there is none.
+    fn flood(places: &Places, number: u32, now: Timestamp) -> Vec<Place> {
+        let take = |turn| places.take(&format!("{number}-{turn}-{now:?}"), at(number), now);
+        (0..1_000).map_while(|turn| take(turn).ok()).collect()
+    }
+
+    /// An address in another group than that called 0.
+    fn stranger(places: &Places, now: Timestamp) -> u32 {
+        let minute = now.seconds().div_euclid(DEALT_FOR);
+        let group = |number| Rc::as_ptr(places.group(at(number).unwrap(), minute).unwrap());
+        let mut others = (1..1_000).filter(|number| group(*number) != group(0));
+        others.next().unwrap()
+    }
+
+    #[test]
+    fn whoever_is_in_another_group_than_a_flood_has_a_place() {
+        let places = Places::default();
+        let held = flood(&places, 0, NOW);
+        assert_eq!(held.len(), 16, "its own, and what is common");
+        let rest = [places.take("x", None, NOW), places.take("y", None, NOW)];
+        assert!(rest.iter().all(Result::is_ok));
+        assert_eq!(places.take("z", None, NOW).err(), Some(NoPlace::Taken));
+        let other = at(stranger(&places, NOW));
+        assert!(places.take("good", other, NOW).is_ok());
+        drop((held, rest));
+        // What a second had, it has had.
+        assert_eq!(places.take("z", None, NOW).err(), Some(NoPlace::Taken));
+        assert!(places.take("z", None, NOW.plus(1)).is_ok());
+    }
+
+    #[test]
+    fn codes_that_prove_nothing_soon_come_from_the_own_places_alone() {
+        let places = Places::default();
+        let sent = |second: i64| flood(&places, 0, NOW.plus(second)).len();
+        assert_eq!(sent(0), 16);
+        let rest: usize = (1..20).map(sent).sum();
+        assert_eq!(rest, 19 * 2, "two in a second");
+        // Groups are dealt anew with the minute.
+        assert_eq!(sent(DEALT_FOR), 16);
+    }
+
+    #[test]
+    fn codes_that_are_good_cost_nothing() {
+        let places = Places::default();
+        for second in 0..20 {
+            let held = flood(&places, 0, NOW.plus(second));
+            assert_eq!(held.len(), 16, "{second}");
+            held.iter().for_each(Place::is_proved);
+        }
+    }
+
+    #[test]
+    fn one_sign_in_is_redeemed_a_few_times_only_whoever_has_it() {
+        let places = Places::default();
+        for turn in 0..3 {
+            assert!(
+                places.take("one", at(turn), NOW.plus(turn.into())).is_ok(),
+                "{turn}"
+            );
+        }
+        for turn in 3..600 {
+            let place = places.take("one", at(turn), NOW.plus(turn.into()));
+            assert_eq!(place.err(), Some(NoPlace::UsedUp), "{turn}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut redeemed = Redeemed::default();
+        for id in 0..100_000 {
+            redeemed.one_more(id);
+            let held = redeemed.newer.len() + redeemed.older.len();
+            assert!(held <= MAX_REMEMBERED, "{held}");
+        }
+        assert_eq!(redeemed.count(99_999), 1);
+        assert_eq!(redeemed.count(0), 0);
+    }
+}
