@@ -295,14 +295,14 @@ fn read_site(
     let node = section.url.node()?;
     let expected = "scheme and host such as \"https://gate.example.com\", without a path";
     let site = reader.parsed(&node, expected, Site::parse)?;
-    if !site.is_https() && !site.authority().is_loopback() {
+    if !site.origin.is_https() && !site.origin.authority().is_loopback() {
         reader.refuse(
             &node,
             "begins with http://, over which anybody on the way reads sessions: only this very machine may be reached so",
         );
     }
     if let Some(hosts) = around.hosts
-        && !hosts.answers(site.authority())
+        && !hosts.answers(site.origin.authority())
     {
         reader.refuse(
             &node,

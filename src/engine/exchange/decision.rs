@@ -122,10 +122,11 @@ impl Engine {
     }
 
     /// Whose pages may use the gate.
-    pub(super) const fn pages(&self) -> Pages<'_> {
+    pub(super) fn pages(&self) -> Pages<'_> {
         Pages {
             cors: self.cors.as_ref(),
             hosts: self.hosts.as_ref(),
+            site: self.login.as_ref().map(|login| &login.site.origin),
         }
     }
 

@@ -203,7 +203,7 @@ impl Exchange {
         if !login.site.is_asked_as(request.head.host()) {
             let advice = format!(
                 "people sign in at {}, and your browser asked for this gate by another name",
-                login.site.origin()
+                login.site.origin.as_str()
             );
             return Err(Denial::new(Reason::SignInFailed, advice).into());
         }

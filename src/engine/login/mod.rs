@@ -75,7 +75,7 @@ impl Login {
         id_tokens: IdTokens,
         lifetime: i64,
     ) -> Self {
-        let secure = site.is_https();
+        let secure = site.origin.is_https();
         let gate = cookies::tag(&site.gate(&provider.client.id));
         Self {
             provider,

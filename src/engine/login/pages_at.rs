@@ -1,7 +1,7 @@
 //! The gate's own pages, and where they are.
 
 use super::return_path::ReturnPath;
-use crate::http::Authority;
+use crate::http::{Authority, Origin};
 
 /// What all paths of the gate's own pages begin with. Ollama has none that does.
 const FOLDER: &str = "/.gate/";
@@ -47,9 +47,8 @@ impl OwnPage {
 /// Where browsers find the gate.
 #[derive(Debug)]
 pub(crate) struct Site {
-    /// scheme and host, such as `https://gate.example.com`
-    origin: String,
-    authority: Authority,
+    /// scheme and host
+    pub origin: Origin,
     /// the path under which the gate is mounted; empty at the root
     prefix: String,
 }
@@ -57,12 +56,8 @@ pub(crate) struct Site {
 impl Site {
     /// The gate at `origin`, such as `https://gate.example.com`. `None` for what is none.
     pub(crate) fn parse(origin: &str) -> Option<Self> {
-        let host = origin
-            .strip_prefix("https://")
-            .or_else(|| origin.strip_prefix("http://"))?;
         Some(Self {
-            origin: origin.to_owned(),
-            authority: Authority::parse(host.as_bytes())?,
+            origin: Origin::parse(origin)?,
             prefix: String::new(),
         })
     }
@@ -75,37 +70,17 @@ impl Site {
         }
     }
 
-    /// Whether it is reached over TLS.
-    pub(crate) fn is_https(&self) -> bool {
-        self.origin.starts_with("https://")
-    }
-
-    /// Its host.
-    pub(crate) const fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
     /// Whether a request for `host` came to it by this address, so that cookies which are set now come back to
     /// the page that needs them.
     pub(crate) fn is_asked_as(&self, host: &[u8]) -> bool {
-        Authority::parse(host).is_some_and(|asked| {
-            let own_port = if self.is_https() { 443 } else { 80 };
-            let port = |authority: &Authority| authority.port().unwrap_or(own_port);
-            // A proxy in front may take off the port, or add its own.
-            let same_port = port(&asked) == port(&self.authority) || asked.port().is_none();
-            asked.is_host_of(&self.authority) && same_port
-        })
+        Authority::parse(host).is_some_and(|asked| self.origin.is_asked_as(&asked))
     }
 
     /// What tells the gate here whose name at the provider is `client_id` from any other: the same on each of its
     /// instances. Neither part has a line end.
     pub(crate) fn gate(&self, client_id: &str) -> String {
-        [client_id, "\n", &self.origin, &self.prefix].concat()
-    }
-
-    /// Scheme and host.
-    pub(crate) fn origin(&self) -> &str {
-        &self.origin
+        [client_id, "
+", self.origin.as_str(), &self.prefix].concat()
     }
 
     /// `target`, if a browser may be sent back there; the gate itself otherwise.

@@ -7,7 +7,7 @@
 use super::Hosts;
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
-use crate::http::{Authority, FieldKind, RequestHead};
+use crate::http::{Authority, FieldKind, Origin, RequestHead};
 use crate::identity::SentByBrowser;
 
 /// Advice for whoever was made to send this.
@@ -34,6 +34,8 @@ pub(crate) struct Pages<'e> {
     pub cors: Option<&'e Cors>,
     /// the names of the gate, whose pages are its own
     pub hosts: Option<&'e Hosts>,
+    /// where people sign in at it, if they do
+    pub site: Option<&'e Origin>,
 }
 
 /// The same for a request without a credential.
@@ -57,7 +59,7 @@ pub(crate) fn check_by_browser(
     let listed = |origin| pages.cors.is_some_and(|cors| cors.knows(origin).is_some());
     if head
         .values(FieldKind::Origin)
-        .all(|origin| is_own(origin, head, pages.hosts) || listed(origin))
+        .all(|origin| is_own(origin, head, pages) || listed(origin))
     {
         return Ok(());
     }
@@ -65,27 +67,34 @@ pub(crate) fn check_by_browser(
 }
 
 /// Whether `origin` (RFC 6454 section 7, `scheme://host[:port]`) is where the request with `head` was
-/// sent to, port included. A page without TLS is none of a gate with TLS: whoever sits on the way can
-/// write it.
-fn is_own(origin: &[u8], head: &RequestHead<'_>, hosts: Option<&Hosts>) -> bool {
+/// sent to, port included, or where people sign in at the gate, if it was sent there. A page without TLS is none of
+/// a gate with TLS, also where a proxy in front takes TLS off: whoever sits on the way can write it.
+fn is_own(origin: &[u8], head: &RequestHead<'_>, pages: Pages<'_>) -> bool {
     let of = |scheme: &[u8]| origin.strip_prefix(scheme).and_then(Authority::parse);
     let Some(asked) = Authority::parse(head.host()) else {
         return false;
     };
-    let (page, own_port) = match (of(b"https://"), of(b"http://")) {
-        (Some(page), _) => (page, 443),
-        (None, Some(page)) => {
-            let https = head.is_https() == Some(true)
-                || hosts.is_some_and(|hosts| hosts.is_https_only(&asked));
-            if https {
-                return false;
-            }
-            (page, 80)
-        }
+    let (page, is_https) = match (of(b"https://"), of(b"http://")) {
+        (Some(page), _) => (page, true),
+        (None, Some(page)) => (page, false),
         (None, None) => return false,
     };
+    let has_tls = || {
+        head.is_https() == Some(true)
+            || pages.hosts.is_some_and(|hosts| hosts.is_https_only(&asked))
+            || pages
+                .site
+                .is_some_and(|site| site.is_https() && asked.is_host_of(site.authority()))
+    };
+    if !is_https && has_tls() {
+        return false;
+    }
+    let own_port = if is_https { 443 } else { 80 };
     let port = |of: &Authority| of.port().unwrap_or(own_port);
-    page.is_host_of(&asked) && port(&page) == port(&asked)
+    let is_sent_to = page.is_host_of(&asked) && port(&page) == port(&asked);
+    // A proxy in front may have taken off the port.
+    let is_site = |site: &Origin| site.is_asked_as(&asked) && site.is(is_https, &page);
+    is_sent_to || pages.site.is_some_and(is_site)
 }
 
 #[cfg(test)]
@@ -94,10 +103,14 @@ mod tests {
     use crate::policy::Host;
 
     fn own(origin: &[u8], host: &[u8], scheme: Option<&[u8]>, hosts: Option<&Hosts>) -> bool {
+        let pages = Pages {
+            hosts,
+            ..Pages::default()
+        };
         let pairs: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b":path", b"/"), (b"host", host)];
         let scheme = scheme.map(|scheme| (&b":scheme"[..], scheme));
         let head = RequestHead::read(pairs.into_iter().chain(scheme)).unwrap();
-        is_own(origin, &head, hosts)
+        is_own(origin, &head, pages)
     }
 
     #[test]

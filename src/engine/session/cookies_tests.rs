@@ -93,7 +93,7 @@ fn no_more_than_512_cookies_are_looked_at() {
 
 #[test]
 fn what_stands_before_the_bound_is_seen_and_a_cookie_that_is_cut_there_is_none() {
-    let long = "x".repeat(MAX_COOKIES - 8);
+    let long = "x".repeat(MAX_COOKIES - 6);
     for (header, whole) in [
         (format!("a=b;c={long};d=e"), 1),
         (format!("a=b;{};d=e", &long[1..]), 2),
@@ -102,7 +102,7 @@ fn what_stands_before_the_bound_is_seen_and_a_cookie_that_is_cut_there_is_none()
         let seen: Vec<_> = pairs([header.as_bytes(), b"f=g"]).collect();
         let within = seen.iter().take_while(|pair| pair.is_ok()).count();
         assert_eq!(within, whole, "{}", seen.len());
-        assert_eq!(seen[within], Err(CookieFlaw::TooLong));
+        assert_eq!(seen[within], Err(CookieFlaw::TooLong), "{whole}");
     }
 }
 

@@ -323,3 +323,66 @@ fn who_is_signed_in_goes_to_the_upstream_in_headers_that_a_client_cannot_write()
     assert_eq!(of("x-forwarded-user"), ["alice"]);
     assert_eq!(of("x-forwarded-email"), ["alice@example.com"]);
 }
+
+#[test]
+fn a_page_that_came_without_tls_is_none_of_the_gates_though_tls_ends_in_front() {
+    let (world, provider, browser) = signed_in(json!({}), json!({}));
+    let cookies = browser.cookie_header();
+    for scheme in [Some("http"), None] {
+        for (origin, host, status) in [
+            ("http://gate.example", "gate.example", 403),
+            ("http://gate.example:80", "gate.example:80", 403),
+            ("http://gate.example:11435", "gate.example:11435", 403),
+            ("https://gate.example", "gate.example", 200),
+        ] {
+            let fields = [
+                (":method", "GET"),
+                (":path", "/api/tags"),
+                (":authority", host),
+                ("origin", origin),
+                ("cookie", cookies.as_str()),
+            ];
+            let scheme = scheme.map(|scheme| (":scheme", scheme));
+            let all: Vec<_> = fields.into_iter().chain(scheme).collect();
+            let mut request = world.ask_raw(&all);
+            provider.serve(&world.gateway, &mut request);
+            let seen = request.seen.take().unwrap();
+            assert_eq!(seen.verdict().0, status, "{origin} {scheme:?}");
+        }
+    }
+}
+
+#[test]
+fn a_gate_whose_port_a_proxy_takes_off_knows_its_own_pages() {
+    let (_, _, browser) = signed_in(json!({}), json!({}));
+    let world = gate(json!({ "url": "https://gate.example:8443" }));
+    let cookies = browser.cookie_header();
+    for (origin, status) in [
+        ("https://gate.example:8443", 200),
+        ("https://GATE.example.:8443", 200),
+        ("https://gate.example:8444", 403),
+        ("http://gate.example:8443", 403),
+        ("https://evil.example:8443", 403),
+        ("https://gate.example:8443.evil.example", 403),
+    ] {
+        let fields = [
+            (":method", "GET"),
+            (":path", "/api/tags"),
+            (":authority", "gate.example"),
+            ("origin", origin),
+            ("cookie", cookies.as_str()),
+        ];
+        let seen = world.ask_raw(&fields).seen.take().unwrap();
+        assert_eq!(seen.verdict().0, status, "{origin}");
+    }
+    // What was sent to another port was not sent there.
+    let fields = [
+        (":method", "GET"),
+        (":path", "/api/tags"),
+        (":authority", "gate.example:9000"),
+        ("origin", "https://gate.example:8443"),
+        ("cookie", cookies.as_str()),
+    ];
+    let seen = world.ask_raw(&fields).seen.take().unwrap();
+    assert_eq!(seen.verdict().0, 403);
+}
