@@ -203,12 +203,11 @@ pub(super) fn read(
     };
     let name = "login: keys".to_owned();
     let keys = Source::new(name, document, fetch_rules(600), reader.seed);
+    let keys = sources.add(keys);
     let id_tokens = Issuer {
         name: "login".to_owned(),
         algorithms,
-        keys: Keys::Remote(Box::new(Remote {
-            keys: sources.add(keys),
-        })),
+        keys: Keys::Remote(Box::new(Remote { keys: keys.clone() })),
         rules: rules.of_id_tokens(issuer.clone(), client.id.clone()),
         header: None,
         cookie: None,
@@ -222,6 +221,7 @@ pub(super) fn read(
         client,
         scope: scope?,
         endpoints,
+        keys,
     };
     let login = Login::new(provider, site?, ring?, id_tokens, lifetime);
     Some(Rc::new(login))

@@ -78,7 +78,8 @@ impl Owner {
             by_previous_secret: identity.by_previous_secret,
             by_browser: identity.by_browser,
             expiry: identity.expiry,
-            by_token: identity.claims.is_some(),
+            // A session has claims, and no key that could be withdrawn proves them.
+            by_token: identity.claims.is_some() && identity.method != Method::Session,
             fetched: identity.fetched.clone(),
             labels: identity.labels.clone(),
         }

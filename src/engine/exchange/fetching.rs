@@ -84,13 +84,11 @@ impl Engine {
             self.watch.note_change();
             match &self.upstream.credential {
                 Some(own) if own.is_of(tried) => own.note_change(now),
-                _ if self.login.as_ref().is_some_and(|login| login.is_of(tried)) => {}
-                _ => {
-                    self.authenticators.note_change(tried, now);
-                    if let Some(login) = &self.login {
-                        login.note_change();
-                    }
-                }
+                _ if self
+                    .login
+                    .as_ref()
+                    .is_some_and(|login| login.note_change(tried)) => {}
+                _ => self.authenticators.note_change(tried, now),
             }
             // What it has taken the place of is put away, if that is little.
             self.sources.put_away(tried, now);

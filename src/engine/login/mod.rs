@@ -257,14 +257,14 @@ impl Login {
         news
     }
 
-    /// The provider's keys may be others than before.
-    pub(crate) fn note_change(&self) {
-        self.id_tokens.forget();
-    }
-
-    /// Whether it is its metadata that was `tried`, by which no token is judged.
-    pub(crate) fn is_of(&self, tried: Tried) -> bool {
-        self.provider.is_of(tried)
+    /// What was `tried` is another document. Gives whether it is the provider's: no credential but sessions comes of
+    /// it, and those were proved when they were sealed.
+    pub(crate) fn note_change(&self, tried: Tried) -> bool {
+        let is_keys = self.provider.keys.is_of(tried);
+        if is_keys {
+            self.id_tokens.forget();
+        }
+        is_keys || self.provider.has_metadata(tried)
     }
 }
 

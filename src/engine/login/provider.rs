@@ -1,5 +1,6 @@
 //! The identity provider: where it is asked what.
 
+use crate::authn::jwt::Jwks;
 use crate::denial::{Denial, Reason};
 use crate::http::Url;
 use crate::json::Json;
@@ -26,6 +27,8 @@ pub(crate) struct Provider {
     pub scope: String,
     /// where it is asked what
     pub endpoints: Location,
+    /// what its ID tokens are signed with
+    pub keys: SourceHandle<Jwks>,
 }
 
 /// How the endpoints are known.
@@ -185,8 +188,8 @@ impl Provider {
         }
     }
 
-    /// Whether its metadata are what was `tried`.
-    pub(crate) fn is_of(&self, tried: Tried) -> bool {
+    /// Whether its metadata are what was `tried`, by which no token is judged.
+    pub(super) fn has_metadata(&self, tried: Tried) -> bool {
         matches!(&self.endpoints, Location::Discovered(source) if source.is_of(tried))
     }
 }

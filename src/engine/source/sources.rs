@@ -105,6 +105,16 @@ pub(crate) struct SourceHandle<D: Document> {
     by_ticks: Rc<Cell<bool>>,
 }
 
+impl<D: Document> Clone for SourceHandle<D> {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            source: Rc::clone(&self.source),
+            by_ticks: Rc::clone(&self.by_ticks),
+        }
+    }
+}
+
 impl<D: Document> SourceHandle<D> {
     /// The source.
     pub(crate) fn source(&self) -> &Source<D> {

@@ -386,3 +386,96 @@ fn a_gate_whose_port_a_proxy_takes_off_knows_its_own_pages() {
     let seen = world.ask_raw(&fields).seen.take().unwrap();
     assert_eq!(seen.verdict().0, 403);
 }
+
+/// A chat of whoever has these `fields`, whose body is held: status and code once it has come, after `meanwhile`.
+fn held_while(
+    world: &mut World,
+    fields: &[(&str, &str)],
+    meanwhile: impl FnOnce(&mut World),
+) -> (u16, String) {
+    let head = [
+        (":method", "POST"),
+        (":path", "/api/chat"),
+        (":authority", "gate.example"),
+        (":scheme", "https"),
+    ];
+    let all = head.iter().chain(fields);
+    let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let state = world.gateway.clone().0;
+    *state.headers.borrow_mut() = all.collect();
+    state.replies.borrow_mut().clear();
+    let mut filter = world.root.filter();
+    assert_eq!(filter.request_head(4, false), ollama_gate::Flow::Pause);
+    assert!(state.replies.borrow().is_empty(), "it was refused");
+    meanwhile(world);
+    let chat = br#"{"model":"llama3.2","messages":[]}"#;
+    *state.body.borrow_mut() = chat.to_vec();
+    filter.request_body(chat.len(), true);
+    let replies = state.replies.borrow();
+    replies.first().map_or((200, String::new()), |reply| {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        (reply.status, body["code"].as_str().unwrap().to_owned())
+    })
+}
+
+/// The keys at `path` are others now, as a tick finds after ten minutes.
+fn rotate(world: &mut World, path: &str) {
+    world.wait(700);
+    let before = world.call_count();
+    world.tick();
+    let after = world.call_count();
+    let mut rotated = 0;
+    for number in before + 1..=after {
+        let asked = world.gateway.0.http_calls.borrow()[number - 1].clone();
+        let is_rotated = format!("{asked:?}").contains(path);
+        let key = if is_rotated {
+            signer(3).jwk("k3")
+        } else {
+            signer(1).jwk("k1")
+        };
+        world.answer_root(number, 200, &jwks(&[key]));
+        rotated += usize::from(is_rotated);
+    }
+    assert_eq!(rotated, 1, "{path}");
+    world.gateway.0.replies.borrow_mut().clear();
+}
+
+#[test]
+fn keys_that_prove_nothing_of_a_caller_may_change_while_its_body_is_held() {
+    let mut configuration = with_login(json!({
+        "models": ["llama3.2"], "authorization_endpoint": "https://sso.example/auth",
+        "token_endpoint": "https://sso.example/token", "jwks_uri": "https://sso.example/certs",
+    }));
+    configuration["jwt"] = json!([{
+        "name": "other", "issuer": "https://other.example", "algorithms": ["EdDSA"], "models": ["llama3.2"],
+        "audiences": ["gate"], "jwks": { "url": "https://other.example/keys", "upstream": "other" },
+    }]);
+    configuration["host"] = json!({ "name": "envoy", "hold_head": true });
+    let (mut world, provider) = (World::new(&configuration), Provider::new());
+    assert!(world.configured, "{:?}", world.errors());
+    world.tick();
+    for number in 1..=world.call_count() {
+        world.answer_root(number, 200, &jwks(&[signer(1).jwk("k1")]));
+    }
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(&world, &provider, "/").status(), 303);
+    let cookies = browser.cookie_header();
+    let claims =
+        json!({ "iss": "https://other.example", "aud": "gate", "sub": "bob", "exp": NOW + 99_999 });
+    let bearer = format!("Bearer {}", sign(&claims));
+    let session = [("cookie", cookies.as_str())];
+    let token = [("authorization", bearer.as_str())];
+    let good = (200, String::new());
+    let of_login = |world: &mut World| rotate(world, "/certs");
+    assert_eq!(
+        held_while(&mut world, &token, of_login),
+        good,
+        "another issuer's token"
+    );
+    let of_other = |world: &mut World| rotate(world, "/keys");
+    assert_eq!(
+        held_while(&mut world, &session, of_other),
+        good,
+        "a session"
+    );
+}
