@@ -37,6 +37,7 @@ use crate::source::{Call, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
 use places::{NoPlace, Places};
+use sign_out::MAX_END_ADDRESS;
 use std::cell::RefCell;
 
 /// The sign-in at one provider, as the configuration has it.
@@ -189,7 +190,9 @@ impl Login {
         let now = entropy.now;
         let person = self.id_tokens.granted(claims.clone())?;
         let has_end = endpoints.is_some_and(|endpoints| endpoints.end_session.is_some());
-        let hint = has_end.then(|| Secret::new(tokens.id_token.expose().clone()));
+        // One that is too long to be sent is not carried either.
+        let hint = (has_end && tokens.id_token.expose().len() <= MAX_END_ADDRESS)
+            .then(|| Secret::new(tokens.id_token.expose().clone()));
         let mut session = Session {
             issuer: self.provider.issuer.clone(),
             subject: person.claimed.subject.to_string(),

@@ -8,6 +8,10 @@ use crate::http::RequestHead;
 use crate::session::{Entropy, Purpose, Session};
 use crate::time::Timestamp;
 
+/// The longest address with `id_token_hint` that browsers are sent to, in bytes: servers and proxies take 8 kB of a
+/// request's line, and often 4 kB of an answer's head. Without it the provider asks whether that was meant.
+pub(super) const MAX_END_ADDRESS: usize = 4096;
+
 impl Login {
     /// What a request has to bring that ends `session`: nobody else can make one, so no page elsewhere can.
     ///
@@ -59,10 +63,17 @@ impl Login {
                     ("client_id", self.provider.client.id.as_str()),
                     ("post_logout_redirect_uri", &signed_out),
                 ];
-                if let Some(hint) = &session.sign_out_hint {
-                    parameters.push(("id_token_hint", hint.expose()));
+                let unhinted = with_parameters(end, &parameters);
+                let Some(hint) = &session.sign_out_hint else {
+                    return unhinted;
+                };
+                parameters.push(("id_token_hint", hint.expose()));
+                let hinted = with_parameters(end, &parameters);
+                if hinted.len() <= MAX_END_ADDRESS {
+                    hinted
+                } else {
+                    unhinted
                 }
-                with_parameters(end, &parameters)
             },
         );
         Ok(Redirect { location, cookies })

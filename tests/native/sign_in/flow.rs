@@ -301,3 +301,25 @@ fn in_report_mode_nobody_is_sent_away() {
     assert!(page.upstream.is_some());
     assert_eq!(page.code(), "missing_credential");
 }
+
+#[test]
+fn an_id_token_that_would_make_the_address_too_long_is_no_hint() {
+    let (world, provider) = (gate(json!({})), Provider::new());
+    *provider.metadata.borrow_mut() = json!({ "end_session_endpoint": "https://sso.example/end" });
+    for length in [10, 2_000, 2_600, 2_800, 3_500, 9_000] {
+        *provider.claims.borrow_mut() = json!({ "picture": "x".repeat(length) });
+        let mut browser = Browser::default();
+        assert_eq!(browser.sign_in(&world, &provider, "/").status(), 303);
+        let who = browser.go(&world, &provider, "/.gate/whoami").json();
+        let action = who["sign_out"].as_str().unwrap();
+        let out = browser.send(&world, &provider, "POST", action, &[]);
+        let location = out.location();
+        assert!(location.len() <= 4096, "{length}: {} bytes", location.len());
+        assert!(
+            location.starts_with("https://sso.example/end?client_id=gate&"),
+            "{location}"
+        );
+        let hints = location.contains("&id_token_hint=");
+        assert_eq!(hints, length <= 2_600, "{length}: {location}");
+    }
+}
