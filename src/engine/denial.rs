@@ -3,7 +3,7 @@
 mod quoted;
 mod reason;
 
-pub(crate) use quoted::{quoted, quoted_address};
+pub(crate) use quoted::{MAX_VALUE_BYTES, quoted, quoted_address, truncated};
 pub use reason::{Level, Reason};
 
 use std::borrow::Cow;

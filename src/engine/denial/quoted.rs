@@ -1,5 +1,9 @@
 //! What somebody sent, as a sentence may hold it.
 
+use std::borrow::Cow;
+
+/// The longest method, path, subject or id that a line of the log holds, in bytes.
+pub(crate) const MAX_VALUE_BYTES: usize = 128;
 /// The most characters that [`quoted`] shows.
 const MAX_QUOTED: usize = 40;
 /// The most characters of an address that [`quoted_address`] shows.
@@ -30,6 +34,15 @@ fn quoted_up_to(text: &str, max: usize) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// `text`, or as many of its characters as fit into `max` bytes.
+pub(crate) fn truncated(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return text.into();
+    }
+    let ends = (0..=max).rev().find_map(|end| text.get(..end));
+    format!("{}…", ends.unwrap_or_default()).into()
 }
 
 #[cfg(test)]

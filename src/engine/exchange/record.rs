@@ -3,7 +3,7 @@
 use super::request::Request;
 use super::{Engine, Mode};
 use crate::credential::Copies;
-use crate::denial::{Denial, Level, Reason};
+use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::http::{FieldKind, RequestHead, has_pair, is_visible_ascii, without_query};
 use crate::identity::{Identity, Method};
 use crate::json::ObjectWriter;
@@ -11,8 +11,6 @@ use crate::ollama::Route;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// The longest method, path, subject or id that a line holds, in bytes.
-const MAX_VALUE_BYTES: usize = 128;
 /// The longest cause that a line holds, in bytes.
 const MAX_CAUSE: usize = 384;
 
@@ -232,13 +230,4 @@ fn masked(path: &[u8]) -> String {
         }
     });
     segments.collect::<Vec<_>>().join("/")
-}
-
-/// `text`, or as many of its characters as fit into `max` bytes.
-fn truncated(text: &str, max: usize) -> Cow<'_, str> {
-    if text.len() <= max {
-        return text.into();
-    }
-    let ends = (0..=max).rev().find_map(|end| text.get(..end));
-    format!("{}…", ends.unwrap_or_default()).into()
 }

@@ -27,7 +27,7 @@ pub(crate) use redemption::{Redemption, Tokens};
 pub(crate) use return_path::ReturnPath;
 
 use crate::authn::jwt::{Context, Expectation, IdTokens};
-use crate::denial::{Denial, Level, Reason};
+use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::http::RequestHead;
 use crate::json::{Json, ObjectWriter};
 use crate::network::ClientAddress;
@@ -245,7 +245,7 @@ impl Login {
         let mut line = ObjectWriter::new();
         line.text("gate", "ollama-gate")
             .text("event", event)
-            .text("subject", &session.subject)
+            .text("subject", &truncated(&session.subject, MAX_VALUE_BYTES))
             .display("session_ends", session.ends);
         self.news.borrow_mut().push(News {
             level: Level::Info,

@@ -323,3 +323,24 @@ fn an_id_token_that_would_make_the_address_too_long_is_no_hint() {
         assert_eq!(hints, length <= 2_600, "{length}: {location}");
     }
 }
+
+#[test]
+fn a_subject_is_cut_in_the_lines_of_a_sign_in_as_it_is_in_others() {
+    let (world, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
+    let long = "y".repeat(3_000);
+    *provider.claims.borrow_mut() = json!({ "sub": long });
+    browser.sign_in(&world, &provider, "/");
+    let shown = format!(r#""subject":"{}\u2026""#, "y".repeat(128));
+    let lines = world.lines_with(r#""event":"signed_in""#);
+    assert!(lines[0].contains(&shown), "{lines:?}");
+    let who = browser.go(&world, &provider, "/.gate/whoami").json();
+    browser.send(
+        &world,
+        &provider,
+        "POST",
+        who["sign_out"].as_str().unwrap(),
+        &[],
+    );
+    let lines = world.lines_with(r#""event":"signed_out""#);
+    assert!(lines[0].contains(&shown), "{lines:?}");
+}
