@@ -79,8 +79,7 @@ impl Site {
     /// What tells the gate here whose name at the provider is `client_id` from any other: the same on each of its
     /// instances. Neither part has a line end.
     pub(crate) fn gate(&self, client_id: &str) -> String {
-        [client_id, "
-", self.origin.as_str(), &self.prefix].concat()
+        [client_id, "\n", self.origin.as_str(), &self.prefix].concat()
     }
 
     /// `target`, if a browser may be sent back there; the gate itself otherwise.
