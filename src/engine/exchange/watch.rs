@@ -29,10 +29,15 @@ const MAX_KEYS: usize = 20;
 /// What else can be warned of: that there are more keys, and the credential of the gate's own.
 const MAX_OTHERS: usize = 2;
 
+/// How the warning is called that there are more keys.
+const KEYS: &str = "keys";
+/// How that of the gate's own credential is called.
+const CREDENTIAL: &str = "upstream.credential";
+
 /// A warning of something that ends soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// what it is of, the same on every worker, without a secret
+    /// what it is of, the same on every worker and another one for another gate, without a secret
     pub name: String,
     /// the line of the log
     pub line: String,
@@ -154,19 +159,22 @@ impl Engine {
         let others = &self.watch.others;
         let named = self.watch.keys.ahead(now);
         let beyond = keys.seen(now).ending_soon.saturating_sub(named);
-        if beyond > 0 && others.admits("keys", now, MAX_OTHERS, now) {
+        if beyond > 0 && others.admits(KEYS, now, MAX_OTHERS, now) {
             let mut line = event("keys_expire_soon");
             line.number("beyond", u64::try_from(beyond).unwrap_or(u64::MAX));
-            let (name, line) = ("keys".to_owned(), line.finish());
+            let next = keys.seen(now).next_end;
+            let name = format!("{KEYS}/{}", moment(next));
+            let line = line.finish();
             all.push(Ending { name, line });
         }
         if let Some(own) = &self.upstream.credential
             && let Some(end) = own.ending(now)
-            && others.admits("upstream.credential", end, MAX_OTHERS, now)
+            && others.admits(CREDENTIAL, end, MAX_OTHERS, now)
         {
             let mut line = event("upstream_credential_expires_soon");
             line.number("generation", own.generation());
-            all.push(ending("upstream.credential".to_owned(), line, end, now));
+            let name = format!("{CREDENTIAL}/{}", own.origin());
+            all.push(ending(name, line, end, now));
         }
         all
     }
@@ -178,7 +186,8 @@ fn of_key(key: &EndingKey, now: Timestamp) -> Ending {
         line.text("source", source);
     }
     line.text("id", &key.id);
-    let name = format!("{}/{}", key.source.as_deref().unwrap_or_default(), key.id);
+    let source = key.source.as_deref().unwrap_or_default();
+    let name = format!("{source}/{}/{}", key.id, key.end.seconds());
     ending(name, line, key.end, now)
 }
 

@@ -223,6 +223,48 @@ fn a_key_of_a_document_is_warned_of_as_soon_as_it_is_there_and_by_one_worker() {
 }
 
 #[test]
+fn two_gates_in_one_gateway_warn_each_of_its_own_keys_and_credential() {
+    let fronts = ["one", "two"].map(|name| {
+        with_credential(
+            json!({ "source": { "url": format!("http://{name}.example/token"), "upstream": name,
+            "every": "1h", "max_stale": "1h" } }),
+        )
+    });
+    let gates = [2 * DAY, 3 * DAY].map(|end| {
+        let mut all = with_keys(&[key("first", end)]);
+        all["upstream"] = json!({ "credential": { "value": jwt(json!({ "exp": NOW + end })) } });
+        all
+    });
+    for pair in [gates, fronts] {
+        let gateway = Gateway::default();
+        for (place, all) in pair.iter().enumerate() {
+            let mut world = World::on(gateway.clone(), all.to_string().as_bytes());
+            assert!(world.configured, "{:?}", world.errors());
+            let calls = world.call_count();
+            world.tick();
+            if world.call_count() > calls {
+                world.answer_root(world.call_count(), 200, b"abc-81c2d7e0");
+                world.tick();
+                // Its last tenth.
+                world.wait(3300);
+                world.tick();
+            }
+            let warned = warnings(&world);
+            let own = warned
+                .iter()
+                .filter(|line| line["event"] == "upstream_credential_expires_soon");
+            assert_eq!(own.count(), 1, "{place}: {warned:?}");
+            let keys = ids(&warned);
+            assert!(keys.is_empty() || keys == ["first"], "{keys:?}");
+            assert_eq!(
+                keys.len(),
+                usize::from(all["api_keys"]["keys"].to_string().contains("first"))
+            );
+        }
+    }
+}
+
+#[test]
 fn thousands_of_keys_that_end_together_are_twenty_lines_and_one() {
     let keys: Vec<_> = (0..3000)
         .map(|number| key(&format!("key-{number}"), DAY + number))

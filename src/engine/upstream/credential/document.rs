@@ -26,6 +26,15 @@ pub(crate) enum Kind {
 }
 
 impl CredentialDocument {
+    /// The server that it is from, without its path, which may be a secret.
+    pub(super) fn origin(&self) -> String {
+        let (upstream, url) = match &self.kind {
+            Kind::Text(source) => (&source.upstream, &source.url),
+            Kind::Grant(grant) => (&grant.upstream, &grant.token_url),
+        };
+        format!("{upstream}/{}", url.authority())
+    }
+
     /// Whether one that came good for so many seconds ends then. Each fetch of one that is used for as long as its
     /// server may be silent makes it good for as long again.
     pub(super) const fn names_end(&self, good_for: i64) -> bool {

@@ -108,6 +108,11 @@ impl Fetched {
         Denial::new(Reason::UpstreamCredentialUnavailable, advice).retry_after(seconds)
     }
 
+    /// The server that it is from.
+    pub(super) fn origin(&self) -> String {
+        self.source.source().document().origin()
+    }
+
     pub(super) const fn generation(&self) -> u64 {
         self.generation.get()
     }

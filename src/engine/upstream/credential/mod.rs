@@ -154,6 +154,14 @@ impl OwnCredential {
         }
     }
 
+    /// By what the credential of another gate is told from it, without a secret: when it ends, or the server.
+    pub(crate) fn origin(&self) -> String {
+        match &self.value {
+            Value::Fixed(_, end) => end.map(|end| end.to_string()).unwrap_or_default(),
+            Value::Fetched(fetched) => fetched.origin(),
+        }
+    }
+
     /// When it was last fetched, if it is, and if it was.
     pub(crate) fn last_had(&self) -> Option<Option<Timestamp>> {
         self.source().map(Fetched::last_had)
