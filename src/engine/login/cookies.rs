@@ -4,12 +4,18 @@ use super::attempt::{self, Attempt, MAX_SECONDS};
 use super::failed;
 use crate::denial::Denial;
 use crate::http::{FieldKind, RequestHead};
-use crate::session::{CookieName, Parts, Ring, pairs};
+use crate::session::{CookieName, MAX_COOKIE, MAX_COOKIES, MAX_PARTS, Parts, Ring, pairs};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 /// How many a browser carries at the most. Whoever begins one more gives up the oldest.
 const MAX_ATTEMPTS: usize = 8;
+/// The most bytes of all of them, unless the newest alone has more. Beside the longest session, and 4 kB of others, they
+/// stay within what is searched of a request's cookies.
+const MAX_BYTES: usize = 8 * 1024;
+/// What stands between and in front of values: `; `, `=` and `1.`.
+const AROUND: usize = 5;
+const _: () = assert!(MAX_BYTES + MAX_PARTS * MAX_COOKIE + 4096 <= MAX_COOKIES);
 
 /// A sign-in under way, as a browser carries it.
 #[derive(Debug)]
@@ -70,21 +76,36 @@ impl AttemptCookies {
         all.find(|carried| carried.id == id)?.sealed
     }
 
-    /// The values of `Set-Cookie` that make room for another one: they take away what opens no more, and the
+    /// The values of `Set-Cookie` that make room for `another` one: they take away what opens no more, and the
     /// oldest where there are too many.
-    pub(super) fn superfluous(&self, head: &RequestHead<'_>, ring: &Ring) -> Vec<String> {
+    pub(super) fn superfluous(
+        &self,
+        head: &RequestHead<'_>,
+        ring: &Ring,
+        another: &str,
+    ) -> Vec<String> {
+        let mut bytes = another.len();
         let mut kept = Vec::new();
         let mut removed = Vec::new();
         for carried in self.carried(head.values(FieldKind::Cookie)) {
-            let sealed = carried.sealed;
-            match sealed.and_then(|sealed| Attempt::begun(ring, &sealed)) {
-                Some(begun) => kept.push((begun, carried.id)),
+            let sealed = carried.sealed.unwrap_or_default();
+            match Attempt::begun(ring, &sealed) {
+                Some(begun) => kept.push((begun, carried.id, sealed.len())),
                 None => removed.push(carried.id),
             }
         }
+        // The newest first.
         kept.sort();
-        let surplus = kept.len().saturating_add(1).saturating_sub(MAX_ATTEMPTS);
-        removed.extend(kept.into_iter().take(surplus).map(|(_, id)| id));
+        for (place, (_, id, length)) in (1_usize..).zip(kept.into_iter().rev()) {
+            let name = self.name(id).as_str().len();
+            bytes = bytes
+                .saturating_add(name)
+                .saturating_add(AROUND)
+                .saturating_add(length);
+            if place >= MAX_ATTEMPTS || bytes > MAX_BYTES {
+                removed.push(id);
+            }
+        }
         removed
             .into_iter()
             .flat_map(|id| self.removed(id))

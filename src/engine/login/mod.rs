@@ -105,8 +105,10 @@ impl Login {
         let attempt = Attempt::begin(&self.ring, &self.provider, return_path, entropy);
         let sealed = attempt.seal(&self.ring, entropy);
         let sealed = sealed.map_err(|_| failed("its address is too long to return to"))?;
-        let mut cookies = self.attempts.superfluous(head, &self.ring);
-        cookies.push(self.attempts.set(attempt.id(), &sealed)?);
+        let carried = self.attempts.set(attempt.id(), &sealed)?;
+        let mut cookies = self.attempts.superfluous(head, &self.ring, &carried);
+        cookies.extend(self.unreadable(head));
+        cookies.push(carried);
         Ok(Redirect {
             location: attempt.address(&self.provider, endpoints, &self.site.redirect_url()),
             cookies,

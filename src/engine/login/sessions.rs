@@ -59,6 +59,15 @@ impl Login {
         self.session.removed(self.held(head))
     }
 
+    /// The same for cookies that cannot be read, and for no others: among too many, the parts of a session may be
+    /// those that are too much.
+    pub(super) fn unreadable(&self, head: &RequestHead<'_>) -> Vec<String> {
+        match self.session.find(head.values(FieldKind::Cookie)) {
+            Ok(_) => Vec::new(),
+            Err(_) => self.session.removed(Parts::EVERY),
+        }
+    }
+
     /// Those of the parts of a session that the browser that sent `head` holds.
     pub(super) fn held(&self, head: &RequestHead<'_>) -> Parts {
         let found = self.session.find(head.values(FieldKind::Cookie));

@@ -4,7 +4,7 @@ mod cookies;
 mod record;
 mod seal;
 
-pub(crate) use cookies::{CookieName, Parts, pairs};
+pub(crate) use cookies::{CookieName, MAX_COOKIE, MAX_COOKIES, MAX_PARTS, Parts, pairs};
 pub(crate) use record::Session;
 pub(crate) use seal::{Entropy, MAX_SECRETS, MIN_SECRET, Purpose, Ring, TooLong};
 

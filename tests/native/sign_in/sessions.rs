@@ -283,6 +283,72 @@ fn sixty_groups_fit_and_cookies_that_are_not_needed_any_more_are_taken_away() {
 }
 
 #[test]
+fn the_gates_own_cookies_never_grow_beyond_what_it_reads() {
+    let groups: Vec<_> = (0..570)
+        .map(|number| format!("/company/department-{number}"))
+        .collect();
+    let login =
+        json!({ "scopes_claim": "groups", "scope_map": { "/company/department-7": ["read"] } });
+    let (world, provider, mut browser) = signed_in(login, json!({ "groups": groups }));
+    assert_eq!(browser.cookies.len(), 5, "the longest session");
+    let target = format!("/.gate/login?return=/{}", "a".repeat(1000));
+    for number in 0..12 {
+        let sent = browser.go(&world, &provider, &target);
+        let back = provider.authorize(&sent.location());
+        let size = browser.cookie_header().len();
+        assert!(size <= 28 * 1024, "{number}: {size} bytes");
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict.0, 200, "{number}");
+        let answer = browser.clone().go(&world, &provider, &back);
+        assert_eq!(answer.status(), 303, "{number}");
+        world.wait(1);
+    }
+    // Several tabs at it fit all the same.
+    assert_eq!(browser.named(ATTEMPT).len(), 4);
+}
+
+#[test]
+fn whoever_carries_more_than_the_gate_reads_gets_rid_of_it_by_signing_in() {
+    let (world, provider, signed_in) = signed_in(json!({}), json!({}));
+    let parts = (0..5).map(|part| match part {
+        0 => (SESSION.to_owned(), format!("5.{}", "x".repeat(4000))),
+        part => (format!("{SESSION}-{part}"), "x".repeat(4000)),
+    });
+    let attempts = (0..16).map(|number| {
+        (
+            format!("{ATTEMPT}{number:016}"),
+            format!("1.{}", "x".repeat(1600)),
+        )
+    });
+    let long = (0..13).map(|number| {
+        (
+            format!("{ATTEMPT}{number:016}"),
+            format!("1.{}", "x".repeat(3000)),
+        )
+    });
+    for (what, cookies) in [
+        (
+            "a long session and sign-ins",
+            parts.chain(attempts).collect::<Vec<_>>(),
+        ),
+        ("sign-ins alone", long.collect()),
+    ] {
+        let mut browser = signed_in.clone();
+        browser.cookies.extend(cookies);
+        let before = browser.cookies.len();
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict.0, 401, "{what}");
+        let sent = browser.go(&world, &provider, "/api/tags");
+        let back = provider.authorize(&sent.location());
+        assert!(browser.cookies.len() < before, "{what}");
+        let answer = browser.go(&world, &provider, &back);
+        assert_eq!((answer.status(), answer.code()), (303, ""), "{what}");
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict.0, 200, "{what}");
+    }
+}
+
+#[test]
 fn groups_that_fit_into_no_cookies_are_told_so() {
     let groups: Vec<_> = (0..700)
         .map(|number| format!("/company/department-{number}"))
