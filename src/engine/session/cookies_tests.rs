@@ -93,16 +93,19 @@ fn no_more_than_512_cookies_are_looked_at() {
 
 #[test]
 fn what_stands_before_the_bound_is_seen_and_a_cookie_that_is_cut_there_is_none() {
-    let long = "x".repeat(MAX_COOKIES - 6);
+    let long = "x".repeat(MAX_COOKIES - 8);
     for (header, whole) in [
-        (format!("a=b;c={long};d=e"), 1),
-        (format!("a=b;{};d=e", &long[1..]), 2),
-        (format!("a={long}{long}"), 1),
+        (format!("a=b;c={long};d=e"), "ac"),
+        (format!("a=b;c={};d=e", &long[3..]), "acd"),
+        (format!("a=b;c={long}{long}"), "a"),
+        (format!("a={long}{long}"), ""),
     ] {
-        let seen: Vec<_> = pairs([header.as_bytes(), b"f=g"]).collect();
-        let within = seen.iter().take_while(|pair| pair.is_ok()).count();
-        assert_eq!(within, whole, "{}", seen.len());
-        assert_eq!(seen[within], Err(CookieFlaw::TooLong), "{whole}");
+        let shown = &header[..8];
+        let within: Vec<u8> = pairs([header.as_bytes(), b"f=g"])
+            .map_while(Result::ok)
+            .filter_map(|pair| pair.first().copied())
+            .collect();
+        assert_eq!(within, whole.as_bytes(), "{shown}");
     }
 }
 
