@@ -309,7 +309,8 @@ fn an_id_token_that_would_make_the_address_too_long_is_no_hint() {
     for length in [10, 2_000, 2_600, 2_800, 3_500, 9_000] {
         *provider.claims.borrow_mut() = json!({ "picture": "x".repeat(length) });
         let mut browser = Browser::default();
-        assert_eq!(browser.sign_in(&world, &provider, "/").status(), 303);
+        let status = browser.sign_in(&world, &provider, "/").status();
+        assert_eq!(status, 303, "{length}");
         let who = browser.go(&world, &provider, "/.gate/whoami").json();
         let action = who["sign_out"].as_str().unwrap();
         let out = browser.send(&world, &provider, "POST", action, &[]);

@@ -239,6 +239,8 @@ impl Provider {
         assert_eq!(parameters["client_id"], "gate");
         assert_eq!(parameters["code_challenge_method"], "S256");
         let callback = parameters["redirect_uri"].strip_prefix("https://gate.example");
+        // A proxy in front of the gate may have the port.
+        let callback = callback.map(|rest| rest.strip_prefix(":8443").unwrap_or(rest));
         let callback = callback.filter(|path| path.ends_with("/.gate/callback"));
         *self.count.borrow_mut() += 1;
         let code = format!("code-{}", self.count.borrow());

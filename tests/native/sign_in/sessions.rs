@@ -314,6 +314,8 @@ fn whoever_carries_more_than_the_gate_reads_gets_rid_of_it_by_signing_in() {
         0 => (SESSION.to_owned(), format!("5.{}", "x".repeat(4000))),
         part => (format!("{SESSION}-{part}"), "x".repeat(4000)),
     });
+    let others = (0..4).map(|number| (format!("b{number}"), "x".repeat(3500)));
+    let among_others = parts.clone().chain(others).collect();
     let attempts = (0..16).map(|number| {
         (
             format!("{ATTEMPT}{number:016}"),
@@ -331,6 +333,7 @@ fn whoever_carries_more_than_the_gate_reads_gets_rid_of_it_by_signing_in() {
             "a long session and sign-ins",
             parts.chain(attempts).collect::<Vec<_>>(),
         ),
+        ("a long session among others", among_others),
         ("sign-ins alone", long.collect()),
     ] {
         let mut browser = signed_in.clone();
@@ -420,8 +423,8 @@ fn a_page_that_came_without_tls_is_none_of_the_gates_though_tls_ends_in_front() 
 
 #[test]
 fn a_gate_whose_port_a_proxy_takes_off_knows_its_own_pages() {
-    let (_, _, browser) = signed_in(json!({}), json!({}));
-    let world = gate(json!({ "url": "https://gate.example:8443" }));
+    let at = json!({ "url": "https://gate.example:8443" });
+    let (world, _, browser) = signed_in(at, json!({}));
     let cookies = browser.cookie_header();
     for (origin, status) in [
         ("https://gate.example:8443", 200),
