@@ -14,13 +14,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from support.oidc import RawServer, hold, saying, start
-from support.world import Gate, Reach, World, eventually
+from support.world import FRESH_CONNECTIONS, Gate, Reach, World, eventually
 
 AUDIENCE = "ollama"
 HOST = "http://broken.example"
 WELL_KNOWN = "/.well-known/openid-configuration"
 MOST_BODY = 256 * 1024
-FRESH_CONNECTIONS = 8
 
 GOOD = ec.generate_private_key(ec.SECP256R1())
 LEAKED = ec.generate_private_key(ec.SECP256R1())

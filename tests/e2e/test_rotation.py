@@ -11,12 +11,11 @@ import pytest
 from demo import credentials
 from demo.pack import Pack
 from support.threads import Threads
-from support.world import Gate, World, eventually
+from support.world import FRESH_CONNECTIONS, Gate, World, eventually
 
 THREADS = 4
 REQUESTS_PER_CONNECTION = 25
 LOAD_SECONDS = 60.0
-FRESH_CONNECTIONS = 12
 
 
 class Load(Threads):

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from support.front import CHUNKS, Front, ProviderFront
 from support.oidc import THREADS, WORKERS, Provider, cluster, port_to_keep
 from support.threads import Threads
-from support.world import CHAT, FULL, Gate, World, eventually
+from support.world import CHAT, FRESH_CONNECTIONS, FULL, Gate, World, eventually
 
 HISTORY = Path(__file__).resolve().parents[2] / "examples" / "history.py"
 LIFETIME = 20
@@ -154,13 +154,15 @@ def test_without_its_provider_it_serves_until_the_end_then_says_503_and_recovers
             assert int(answer.headers.get("retry-after", 0)) >= 1
         return answer.status, answer.code
 
-    eventually(lambda: all(ask() == (200, None) for _ in range(12)), what="a token for both workers")
+    eventually(lambda: all(ask() == (200, None) for _ in range(FRESH_CONNECTIONS)), what="a token for both workers")
     setting.provider.stop()
-    assert {ask() for _ in range(12)} == {(200, None)}, "the last token is used while the provider is down"
+    assert {ask() for _ in range(FRESH_CONNECTIONS)} == {(200, None)}, (
+        "the last token is used while the provider is down"
+    )
     seen: set[tuple[int, str | None]] = set()
 
     def has_ended() -> bool:
-        now = {ask() for _ in range(12)}
+        now = {ask() for _ in range(FRESH_CONNECTIONS)}
         seen.update(now)
         return now == {(503, "upstream_credential_unavailable")}
 
@@ -168,7 +170,7 @@ def test_without_its_provider_it_serves_until_the_end_then_says_503_and_recovers
     assert seen <= {(200, None), (503, "upstream_credential_unavailable")}
     assert setting.front.refused == [], "no token was used beyond its end"
     setting.restart_provider()
-    eventually(lambda: all(ask() == (200, None) for _ in range(12)), 90, "the recovery")
+    eventually(lambda: all(ask() == (200, None) for _ in range(FRESH_CONNECTIONS)), 90, "the recovery")
 
 
 def test_a_token_that_the_front_revoked_is_a_502_that_blames_no_client_and_is_replaced_early(setting: Setting) -> None:
@@ -189,7 +191,7 @@ def test_a_token_that_the_front_revoked_is_a_502_that_blames_no_client_and_is_re
     good = (200, None)
 
     def recovered() -> bool:
-        answers = [setting.gate.get("/api/tags", headers=headers) for _ in range(12)]
+        answers = [setting.gate.get("/api/tags", headers=headers) for _ in range(FRESH_CONNECTIONS)]
         return {(answer.status, answer.code) for answer in answers} == {good}
 
     eventually(recovered, 60, "another token on both workers")
@@ -234,7 +236,7 @@ def test_a_provider_takes_what_the_gate_signs_and_no_secret_is_shared(world: Wor
         # Each thread signs for itself, and the provider takes no name of an assertion twice.
         succeeded = "ollama_gate_fetch_succeeded_total"
         eventually(lambda: gate.envoy.counter(succeeded) >= THREADS, what="a token for each thread")
-        assert {gate.get("/api/tags", headers=headers).status for _ in range(12)} == {200}
+        assert {gate.get("/api/tags", headers=headers).status for _ in range(FRESH_CONNECTIONS)} == {200}
         assert gate.envoy.counter("ollama_gate_fetch_failed_total") == 0
         gate.envoy.stop()
         assert front.refused == []
@@ -274,7 +276,9 @@ def test_a_file_that_somebody_rewrites_is_followed_and_a_bad_one_is_not(world: W
 
         def carries(token: str) -> bool:
             front.tokens.clear()
-            asked = [gate.get("/api/tags", headers=[("X-Api-Key", gate.keys.inference)]) for _ in range(12)]
+            asked = [
+                gate.get("/api/tags", headers=[("X-Api-Key", gate.keys.inference)]) for _ in range(FRESH_CONNECTIONS)
+            ]
             assert {answer.status for answer in asked} == {200}
             return front.tokens == {token}
 

@@ -23,11 +23,10 @@ from support.webui import (
     start,
     tokens_in,
 )
-from support.world import Gate, Reach, World, eventually
+from support.world import FRESH_CONNECTIONS, Gate, Reach, World, eventually
 
 ALICE, BOB = person("Alice"), person("Bob")
 # So many fresh connections reach both workers of Envoy.
-FRESH_CONNECTIONS = 12
 COUNTER = "ollama_gate_jwt_previous_secret_total"
 
 

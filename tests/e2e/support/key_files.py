@@ -12,8 +12,7 @@ from typing import Any
 
 from demo.pack import Pack
 
-from .oidc import FRESH_CONNECTIONS
-from .world import Gate, World, eventually
+from .world import FRESH_CONNECTIONS, Gate, World, eventually
 
 
 def key(world: World) -> str:

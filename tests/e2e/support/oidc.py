@@ -21,7 +21,7 @@ from demo.process import Child
 from typing_extensions import Self
 
 from . import node
-from .world import Gate, World, eventually
+from .world import FRESH_CONNECTIONS, Gate, World, eventually
 
 AUDIENCE = "ollama"
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
@@ -29,7 +29,6 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 WORKERS = 2
 # Its main thread has the filter too, gets ticks, and no requests.
 THREADS = WORKERS + 1
-FRESH_CONNECTIONS = 12
 START_SECONDS = 30.0
 SECONDS = 30.0
 PORTS_TO_KEEP = range(20_000, 30_000)

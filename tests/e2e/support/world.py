@@ -25,6 +25,9 @@ WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
 FULL = ROOT / "dist" / "ollama_gate.wasm"
 CHAT = json.dumps({"model": "llama3.2", "messages": [{"role": "user", "content": "hello"}], "stream": False}).encode()
 START_SECONDS = 20.0
+# How many new connections reach both workers. The kernel chooses for each one, so that a few go to the same worker more
+# often than a test may fail: of 12, one time in 2,000.
+FRESH_CONNECTIONS = 32
 # What an Envoy asks Ollama with whose gate only reports, and so takes nothing out.
 WATCHED_HOST = "watched.internal:11434"
 T = TypeVar("T")
