@@ -14,14 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.front import CHUNKS, Front, ProviderFront
 from support.oidc import THREADS, WORKERS, Provider, cluster, port_to_keep
+from support.signing import signing_key
 from support.threads import Threads
 from support.world import CHAT, FRESH_CONNECTIONS, FULL, Gate, World, eventually
 
@@ -201,14 +198,6 @@ def test_a_token_that_the_front_revoked_is_a_502_that_blames_no_client_and_is_re
 class _Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Says nothing."""
-
-
-def signing_key(key_id: str) -> tuple[str, dict[str, Any]]:
-    """In: a name. Out: a new private key in PEM, and its public half as the provider is told of it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return pem, {**jwk, "kid": key_id, "use": "sig", "alg": "ES256"}
 
 
 def test_a_provider_takes_what_the_gate_signs_and_no_secret_is_shared(world: World) -> None:

@@ -1,5 +1,6 @@
 //! `login`
 
+use super::client::{self, ClientFields, KEY_ID, Method, PARAMETER, PRIVATE_KEY, parameter};
 use super::field::{Field, Shape};
 use super::jwt::{self, PersonFields, SECRET as RING_SECRET};
 use super::reader::{Node, Reader};
@@ -10,13 +11,13 @@ use crate::authn::jwt::{
     Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Location as KeysAt, Remote, Server,
     TokenRules,
 };
-use crate::http::{Url, is_value};
+use crate::http::Url;
 use crate::login::{Endpoints, Location, Login, Metadata, Provider, Site};
 use crate::ollama::Scope;
 use crate::policy::Hosts;
 use crate::session::{MAX_SECRETS, MIN_SECRET, Ring};
 use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
-use crate::token_endpoint::{Client, ClientAuthentication};
+use crate::token_endpoint::Client;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,13 +45,16 @@ table! {
         client_id: Field::required(PARAMETER, "the gate's name at the provider"),
         client_secret: Field::optional(
             Shape::Secret(SECRET),
-            "the gate's secret there: a string, or `{\"env\": \"NAME\"}`. Required, unless `auth` is `none`",
+            "the gate's secret there: a string, or `{\"env\": \"NAME\"}`. Required with `client_secret_basic` and \
+             `client_secret_post`",
         ),
+        private_key: PRIVATE_KEY,
+        key_id: KEY_ID,
         auth: Field::optional(
             Shape::Word(methods),
             "how the gate proves itself to the provider: `client_secret_basic`, in `Authorization`; \
-             `client_secret_post`, in the body; or `none`, for a public client. PKCE (S256) is used in any case. \
-             Default: `\"client_secret_basic\"`",
+             `client_secret_post`, in the body; `private_key_jwt`, by a JWT that it signs (RFC 7523); or `none`, for a \
+             public client. PKCE (S256) is used in any case. Default: `\"client_secret_basic\"`",
         ),
         scope: Field::optional(
             PARAMETER,
@@ -120,20 +124,12 @@ table! {
 }
 
 const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
-const PARAMETER: Shape = Shape::Pattern("^[!-~]([ -~]{0,510}[!-~])?$");
 const DAY: u64 = 24 * 3600;
-/// The longest name or list of scopes, in bytes.
-const MAX_PARAMETER: usize = 512;
-/// The longest client secret, in bytes.
-const MAX_SECRET: usize = 1024;
 /// How many requests of a worker may wait for the provider's metadata or keys at a time.
 const MAX_IN_FLIGHT: u32 = 16;
 
-/// How the gate proves itself, by its name in RFC 7591 section 2.
-const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
-
 fn methods() -> Vec<&'static str> {
-    METHODS.to_vec()
+    Method::ALL.map(Method::name).to_vec()
 }
 
 fn public_algorithms() -> Vec<&'static str> {
@@ -353,37 +349,16 @@ fn read_client(
     allowed: bool,
 ) -> Option<Client> {
     let id = section.client_id.read(reader, parameter);
-    let expected = "\"client_secret_basic\", \"client_secret_post\" or \"none\"";
-    let method = match section.auth.node() {
-        None => Some(METHODS[0]),
-        Some(node) => reader.parsed(&node, expected, |text| {
-            METHODS.into_iter().find(|known| *known == text)
-        }),
+    let fields = ClientFields {
+        auth: &section.auth,
+        client_secret: &section.client_secret,
+        private_key: &section.private_key,
+        key_id: &section.key_id,
     };
-    let secret = section.client_secret.read(reader, |reader, node| {
-        super::upstream::credential::drawn(reader, node, MAX_SECRET, allowed)
-    });
-    let authentication = match (method?, secret) {
-        ("none", _) => {
-            if section.client_secret.is_given() {
-                let message = "has no effect with `auth` `none`: leave one of them out";
-                reader.refuse(&section.client_secret.place(), message);
-            }
-            ClientAuthentication::None
-        }
-        (_, None) => {
-            if !section.client_secret.is_given() {
-                let message = "is required, unless `auth` is `none`";
-                reader.refuse(&section.client_secret.place(), message);
-            }
-            return None;
-        }
-        ("client_secret_post", Some(secret)) => ClientAuthentication::Post(secret),
-        (_, Some(secret)) => ClientAuthentication::Basic(secret),
-    };
+    let authentication = client::authentication(reader, &fields, &Method::ALL, allowed);
     Some(Client {
         id: id?,
-        authentication,
+        authentication: authentication?,
     })
 }
 
@@ -464,12 +439,4 @@ fn read_endpoints(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> Option
         names_issuer: false,
     };
     Some(Given::Endpoints(endpoints, keys))
-}
-
-fn parameter(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<String> {
-    let expected = "1 to 512 characters of printable ASCII without spaces at the ends";
-    reader.parsed(node, expected, |text| {
-        let fit = text.len() <= MAX_PARAMETER && is_value(text);
-        fit.then(|| text.to_owned())
-    })
 }

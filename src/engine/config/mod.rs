@@ -11,6 +11,7 @@ mod allow_anonymous;
 mod api_keys;
 mod back_off;
 mod basic;
+mod client;
 mod cors;
 mod credential_headers;
 mod credentials;

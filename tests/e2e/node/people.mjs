@@ -2,8 +2,9 @@
 //
 //   node people.mjs PORT SECRET ORIGIN…
 //
-// Each ORIGIN is one at which a gate is reached: its callback and its page after signing out are registered. Anybody
-// may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
+// Each ORIGIN is one at which a gate is reached: its callback and its page after signing out are registered.
+// CLIENT_JWKS in the environment: the client proves itself by a key of these (`private_key_jwt`), and has no secret.
+// Anybody may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
 // what a test may do with it: say how long tokens are good and whether refresh tokens rotate, and ask what was asked.
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair } from "jose";
@@ -27,12 +28,16 @@ const server = createServer();
 await new Promise((resolve) => server.listen(Number(port), "127.0.0.1", resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
+const proof = process.env.CLIENT_JWKS
+  ? { token_endpoint_auth_method: "private_key_jwt", jwks: JSON.parse(process.env.CLIENT_JWKS) }
+  : { client_secret: secret };
+
 const provider = new Provider(issuer, {
   jwks: { keys: [jwk] },
   clients: [
     {
       client_id: "gate",
-      client_secret: secret,
+      ...proof,
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
       redirect_uris: origins.map((origin) => `${origin}${PAGES}/callback`),

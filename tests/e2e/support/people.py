@@ -31,11 +31,12 @@ TYPES = "type.googleapis.com"
 class People:
     """npm's `oidc-provider` with a login form, in a process of its own."""
 
-    def __init__(self, world: World, origin: str) -> None:
+    def __init__(self, world: World, origin: str, **settings: str) -> None:
+        """In: where the gate is reached; `CLIENT_JWKS` for a client that proves itself by a key."""
         node.install()
         self.secret = secrets.token_urlsafe(32)
         world.secrets.append(self.secret)
-        self._child = Child(["node", "people.mjs", str(port_to_keep()), self.secret, origin], node.FOLDER)
+        self._child = Child(["node", "people.mjs", str(port_to_keep()), self.secret, origin], node.FOLDER, settings)
         line = eventually(
             lambda: next((line for line in self._child.lines if line.startswith("listening on ")), None),
             START_SECONDS,
@@ -68,14 +69,25 @@ class People:
 class Site:
     """The provider, two gates and the balancer."""
 
-    def __init__(self, world: World, folder: Path, name: str, **login: Any) -> None:
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        name: str,
+        provider: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None,
+        **login: Any,
+    ) -> None:
+        """In: settings of the provider, variables of the gates, and what else the section `login` has; `None` takes
+        out."""
+        self._variables = variables or {}
         self._world, self._folder, self._name, self._login = world, folder, name, login
         self.port = port_to_keep()
         self.origin = f"https://localhost:{self.port}"
         # The gate's own name for the session: the digits are of its client and its address.
         digest = sha256(f"gate\n{self.origin}".encode()).hexdigest()
         self.session = f"{PREFIX}session-{digest[:8]}"
-        self.people = People(world, self.origin)
+        self.people = People(world, self.origin, **(provider or {}))
         self.secret = self.new_secret()
         self.ports = [port_to_keep(), port_to_keep()]
         self.gates: list[Gate] = []
@@ -105,7 +117,7 @@ class Site:
             **self._login,
         }
         return {
-            "login": login,
+            "login": {name: value for name, value in login.items() if value is not None},
             "hosts": ["localhost", "gate.example.com"],
             "public": ["health"],
             "host": {"name": "envoy"},
@@ -115,9 +127,11 @@ class Site:
         """In: which gate, the ring. Out: the gate, at its port."""
         pack = self._world.pack(plugin=self.plugin())
         pack.listen(self.ports[number])
-        pack.environment([RING, PREVIOUS, CLIENT])
+        pack.environment([RING, PREVIOUS, CLIENT, *self._variables])
         pack.document["static_resources"]["clusters"].append(cluster("people", self.people.port))
-        variables = {RING: secret, CLIENT: self.people.secret, **({PREVIOUS: previous} if previous else {})}
+        variables = {RING: secret, CLIENT: self.people.secret, **self._variables}
+        if previous is not None:
+            variables[PREVIOUS] = previous
         self._starts += 1
         return self._world.start(f"{self._name}-{self._starts}", pack, variables)
 

@@ -1,6 +1,8 @@
 //! From a page without a session to one with it, and out again.
 
 use super::*;
+use crate::world::{Assertion, p256_pem};
+use std::collections::HashSet;
 
 #[test]
 fn somebody_at_a_browser_signs_in_and_comes_back_to_the_page_that_was_asked_for() {
@@ -121,6 +123,43 @@ fn endpoints_that_are_configured_are_not_discovered() {
         browser.go(&world, &provider, &back).asked,
         ["/token", "/certs"]
     );
+}
+
+#[test]
+fn a_key_that_signs_proves_the_gate_for_each_code_anew_and_nothing_else_is_sent() {
+    let pem = p256_pem();
+    let login = json!({ "auth": "private_key_jwt", "client_secret": null, "private_key": pem, "key_id": "gate-2026" });
+    let (world, provider) = (gate(login), Provider::new());
+    let mut names = HashSet::new();
+    for _ in 0..4 {
+        let answer = Browser::default().sign_in(&world, &provider, "/api/tags");
+        assert_eq!(answer.status(), 303);
+        let call = provider.redeemed.borrow_mut().take().unwrap();
+        assert!(call.headers().all(|(name, _)| name != "authorization"));
+        let body = String::from_utf8(call.body().unwrap().to_vec()).unwrap();
+        let form = parameters(&format!("?{body}"));
+        assert!(!form.contains_key("client_secret"), "{body}");
+        assert_eq!(form["client_id"], "gate");
+        assert_eq!(
+            form["client_assertion_type"],
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        let assertion = Assertion::read(&form["client_assertion"]);
+        let name = assertion.claims["jti"].as_str().unwrap().to_owned();
+        assert_eq!(
+            assertion.header,
+            json!({ "alg": "ES256", "typ": "JWT", "kid": "gate-2026" })
+        );
+        assert_eq!(
+            assertion.claims,
+            json!({ "iss": "gate", "sub": "gate", "aud": "https://sso.example/token", "jti": name,
+                    "iat": NOW, "exp": NOW + 60 })
+        );
+        names.insert(name);
+        let log = world.lines_with("").join("\n");
+        assert!(!log.contains(&form["client_assertion"]), "{log}");
+    }
+    assert_eq!(names.len(), 4, "each of them once");
 }
 
 #[test]

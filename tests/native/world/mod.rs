@@ -4,11 +4,13 @@ use ollama_gate::{Flow, Root};
 use ollama_gate_engine::Reply;
 use serde_json::{Value, json};
 
+mod assertion;
 pub(crate) mod cli;
 mod gateway;
 mod provider;
 mod refusals;
 mod token;
+pub(crate) use assertion::{Assertion, p256_pem};
 pub(crate) use gateway::Gateway;
 pub(crate) use provider::{ISSUER, Request, jwks, remote, signer};
 pub(crate) use refusals::{error, errors};

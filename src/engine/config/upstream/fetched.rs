@@ -1,15 +1,15 @@
 //! `upstream.credential.source`, `upstream.credential.client_credentials`
 
+use super::super::client::{self, ClientFields, KEY_ID, Method, PARAMETER, PRIVATE_KEY, parameter};
 use super::super::field::{Field, Shape};
 use super::super::reader::{Node, Reader};
 use super::super::server;
 use super::super::table::Member;
 use super::super::value::SECRET;
-use super::credential::drawn;
-use crate::http::{Url, is_value};
+use crate::http::Url;
 use crate::json::Pointer;
 use crate::source::FetchRules;
-use crate::token_endpoint::{Assertions, Client, ClientAuthentication, SigningKey};
+use crate::token_endpoint::Client;
 use crate::upstream::{Expiry, Grant, Kind, TextSource};
 use std::time::Duration;
 
@@ -72,15 +72,8 @@ table! {
             Shape::Secret(SECRET),
             "the gate's secret there: a string, or `{\"env\": \"NAME\"}`. Required unless `auth` is `private_key_jwt`",
         ),
-        private_key: Field::optional(
-            Shape::Secret(SECRET),
-            "with `private_key_jwt`, where it is required: the key that signs, of P-256 in PEM (ES256). \
-             `{\"env\": \"NAME\"}` keeps it out of the configuration; `\\n` may stand for its line breaks",
-        ),
-        key_id: Field::optional(
-            PARAMETER,
-            "with `private_key_jwt`: the `kid` by which the token endpoint knows the key. Default: none is named",
-        ),
+        private_key: PRIVATE_KEY,
+        key_id: KEY_ID,
         auth: Field::optional(
             Shape::Word(methods),
             "how the gate proves itself: `client_secret_basic`, by the secret in `Authorization`; `client_secret_post`, by the \
@@ -107,34 +100,15 @@ const COOL_DOWN: &str = "how long after an early fetch, because the server in fr
      other for that reason, 1 second to an hour. Default: `\"30s\"`";
 const TIMEOUT: &str = "how long to wait for an answer, 1 to 30 seconds. Default: `\"5s\"`";
 const POINTER: Shape = Shape::Pattern("^(/.*)?$");
-const PARAMETER: Shape = Shape::Pattern("^[!-~]([ -~]{0,510}[!-~])?$");
 
 const DAY: u64 = 24 * 3600;
-/// The longest name or parameter for a token endpoint, in bytes.
-const MAX_PARAMETER: usize = 512;
-/// The longest client secret, in bytes.
-const MAX_SECRET: usize = 1024;
 /// How many requests of a worker may wait for the first credential at a time.
 const MAX_IN_FLIGHT: u32 = 16;
 /// The longest time for which a server that failed is left alone, in seconds: whoever waits for it has no other.
 const MAX_BACK_OFF: i64 = 30;
 
-/// How a client proves itself, by its name in RFC 7591 section 2 and OpenID Connect Core section 9.
-const METHODS: [(&str, Method); 3] = [
-    ("client_secret_basic", Method::Basic),
-    ("client_secret_post", Method::Post),
-    ("private_key_jwt", Method::Signed),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Basic,
-    Post,
-    Signed,
-}
-
 fn methods() -> Vec<&'static str> {
-    METHODS.iter().map(|(name, _)| *name).collect()
+    Method::CONFIDENTIAL.map(Method::name).to_vec()
 }
 
 /// Where a credential comes from, and how it is kept.
@@ -194,7 +168,13 @@ pub(super) fn grant(reader: &mut Reader<'_>, node: &Node<'_>, allowed: bool) -> 
     let upstream = upstream(reader, &section.upstream);
     let token_url = address(reader, &section.token_url);
     let client_id = section.client_id.read(reader, parameter);
-    let authentication = authentication(reader, &section, allowed);
+    let fields = ClientFields {
+        auth: &section.auth,
+        client_secret: &section.client_secret,
+        private_key: &section.private_key,
+        key_id: &section.key_id,
+    };
+    let authentication = client::authentication(reader, &fields, &Method::CONFIDENTIAL, allowed);
     let mut parameters = Vec::new();
     for member in [&section.scope, &section.audience, &section.resource] {
         if let Some(value) = member.read(reader, parameter) {
@@ -218,58 +198,6 @@ pub(super) fn grant(reader: &mut Reader<'_>, node: &Node<'_>, allowed: bool) -> 
         lifetime,
     });
     Some((kind, rules))
-}
-
-/// How the gate proves itself to the token endpoint of `section`.
-fn authentication(
-    reader: &mut Reader<'_>,
-    section: &GrantSection<'_>,
-    allowed: bool,
-) -> Option<ClientAuthentication> {
-    let method = match section.auth.node() {
-        None => Method::Basic,
-        Some(node) => {
-            let expected = "\"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"";
-            reader.parsed(&node, expected, |text| {
-                let found = METHODS.iter().find(|(name, _)| *name == text);
-                found.map(|(_, method)| *method)
-            })?
-        }
-    };
-    let secret = section.client_secret.read(reader, |reader, node| {
-        drawn(reader, node, MAX_SECRET, allowed)
-    });
-    let key = section.private_key.read(reader, |reader, node| {
-        let pem = reader.secret_text(node)?;
-        let key = SigningKey::from_pem(pem.expose());
-        key.map_err(|why| reader.refuse(node, why)).ok()
-    });
-    let key_id = section.key_id.read(reader, parameter);
-    let is_signed = method == Method::Signed;
-    let (wanted, others) = if is_signed {
-        (&section.private_key, &[&section.client_secret][..])
-    } else {
-        (
-            &section.client_secret,
-            &[&section.private_key, &section.key_id][..],
-        )
-    };
-    if wanted.node().is_none() {
-        reader.refuse(&wanted.place(), "is required for this `auth`");
-    }
-    for other in others {
-        if let Some(node) = other.node() {
-            reader.refuse(&node, "has no effect with this `auth`");
-        }
-    }
-    Some(match method {
-        Method::Basic => ClientAuthentication::Basic(secret?),
-        Method::Post => ClientAuthentication::Post(secret?),
-        Method::Signed => {
-            let assertions = Assertions::new(key?, key_id.as_deref(), reader.seed);
-            ClientAuthentication::Signed(Box::new(assertions))
-        }
-    })
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -309,13 +237,5 @@ fn pointer(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Pointer> {
     member.read(reader, |reader, node| {
         let expected = "a JSON Pointer such as \"/data/token\" (RFC 6901)";
         reader.parsed(node, expected, Pointer::parse)
-    })
-}
-
-fn parameter(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<String> {
-    let expected = "1 to 512 characters of printable ASCII without spaces at the ends";
-    reader.parsed(node, expected, |text| {
-        let fit = text.len() <= MAX_PARAMETER && is_value(text);
-        fit.then(|| text.to_owned())
     })
 }
