@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from support.world import Gate, World
 
 ISSUER = "https://forged.example"
 PROGRAM = Path(__file__).parent / "support" / "forger.py"
-SECONDS, CONNECTIONS = 4.0, 16
+SECONDS, CONNECTIONS = float(os.environ.get("FORGER_SECONDS", "4")), 16
+# How many forged tokens come a second; as fast as they are answered without it.
+PER_SECOND = os.environ.get("FORGER_RATE")
 PAUSE = 0.01
 # What docs/tokens.md says of a worker: of each second, and saved up.
 SHARE_SECONDS, SAVED_SECONDS = 0.2, 0.02
@@ -105,6 +108,7 @@ def test_a_worker_computes_a_fifth_of_its_time_and_serves_who_is_good(attack: tu
     begun = time.monotonic()
     quiet = waits(gate, credentials, 1.0)
     command = [sys.executable, str(PROGRAM), str(gate.port), str(SECONDS), str(CONNECTIONS), str(size)]
+    command += [PER_SECOND] if PER_SECOND else []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forger:
         assert forger.stdin and forger.stdout
         forger.stdin.write(f"{part({'alg': algorithm, 'typ': 'JWT'})}.{part(claims)}")

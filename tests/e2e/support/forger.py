@@ -1,20 +1,24 @@
-"""A stranger's program: sends forged tokens as fast as they are answered, each with another signature.
+"""A stranger's program: sends forged tokens, each with another signature.
 
-    python forger.py PORT SECONDS CONNECTIONS BYTES < HEADER.CLAIMS
+    python forger.py PORT SECONDS CONNECTIONS BYTES [PER_SECOND] < HEADER.CLAIMS
 
-`BYTES` is the length of a signature. What came back goes to standard output, as JSON: how often each code.
-It is a process of its own, so that what it spends is not what a good caller waits for.
+`BYTES` is the length of a signature. Without `PER_SECOND` each connection sends the next one when the last is
+answered; with it so many are sent a second, as long as a connection is free. What came back goes to standard output,
+as JSON: how often each code. It is a process of its own, so that what it spends is not what a good caller waits for.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import os
+import selectors
 import socket
 import sys
 import time
 from collections import Counter
+from typing import cast
 
 LIMIT = 1 << 20
 
@@ -47,28 +51,32 @@ def answer(connection: socket.socket) -> str:
         return head.split(b" ")[1].decode()
 
 
-def main(port: int, seconds: float, connections: int, size: int) -> None:
-    """In: where, how long, on how many connections, and the length of a signature."""
+def main(port: int, seconds: float, connections: int, size: int, per_second: float = math.inf) -> None:
+    """In: where, how long, on how many connections, the length of a signature, and how many a second."""
     signed = sys.stdin.read().strip()
-    begun = time.monotonic()
     seen: Counter[str] = Counter()
-    opened: list[socket.socket] = []
-    while time.monotonic() - begun < seconds:
-        while len(opened) < connections:
-            opened.append(socket.create_connection(("127.0.0.1", port), timeout=30))
-        for connection in opened:
-            head = (
-                f"GET /api/tags HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {signed}.{signature(size)}\r\n\r\n"
+    idle: list[socket.socket] = []
+    asked = selectors.DefaultSelector()
+    begun, sent = time.monotonic(), 0
+    while (elapsed := time.monotonic() - begun) < seconds:
+        while len(idle) + len(asked.get_map()) < connections:
+            idle.append(socket.create_connection(("127.0.0.1", port), timeout=30))
+        while idle and sent < per_second * elapsed:
+            connection, sent = idle.pop(), sent + 1
+            token = f"{signed}.{signature(size)}"
+            connection.sendall(
+                f"GET /api/tags HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
             )
-            connection.sendall(head.encode())
-        for connection in list(opened):
+            asked.register(connection, selectors.EVENT_READ)
+        for key, _ in asked.select(0.001):
+            connection = cast("socket.socket", key.fileobj)
+            asked.unregister(connection)
             code = answer(connection)
             if code:
                 seen[code] += 1
-            else:
-                opened.remove(connection)
+                idle.append(connection)
     print(json.dumps({"seconds": time.monotonic() - begun, "seen": seen}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *map(float, sys.argv[5:]))
