@@ -1,12 +1,12 @@
-//! What the server in front of Ollama says of the gate's own credential.
+//! The head of a response that there is more to do with: cookies go with it, or the server in front of Ollama says in it
+//! what it thinks of the gate's own credential.
 
 use crate::root::Ready;
 use crate::{Filter, Flow, Host, Status};
 use ollama_gate_engine::{CHALLENGES, Level, Outcome, RequestStep};
 
 impl<H: Host> Filter<H> {
-    /// The head of a response has come that says something to the gate itself, and `ends` is whether nothing
-    /// follows.
+    /// The head of a response has come that there is more to do with, and `ends` is whether nothing follows.
     #[inline(never)] // or those who read none pay for it
     pub(crate) fn read_response(&mut self, ends: bool) -> Flow {
         if self.exchange.carries_own_credential()
@@ -14,6 +14,7 @@ impl<H: Host> Filter<H> {
         {
             return flow;
         }
+        self.set_cookies();
         if self.exchange.filters_list() {
             return self.list_head(ends);
         }
@@ -21,11 +22,29 @@ impl<H: Host> Filter<H> {
         Flow::Continue
     }
 
+    /// Adds the gate's own cookies. What carries them is nobody else's, so no cache on the way may keep it.
+    fn set_cookies(&self) {
+        let cookies = self.exchange.cookies();
+        if cookies.is_empty() {
+            return;
+        }
+        let uncached = self.host.set_response_header("cache-control", "no-store");
+        let set = uncached.and_then(|()| {
+            cookies
+                .iter()
+                .try_for_each(|cookie| self.host.add_response_header("set-cookie", cookie))
+        });
+        if let Err(status) = set {
+            status.tell(&self.host, Level::Error, "set the session's cookies", "");
+        }
+    }
+
     /// Reads the status, and answers in the place of a refusal.
     fn read_verdict(&mut self) -> Option<Flow> {
         let ready = self.ready.clone()?;
         let replaces = ready.capabilities.replaces_responses;
         if !replaces {
+            self.set_cookies();
             self.edit_for_page();
         }
         self.hide_echo(&ready);

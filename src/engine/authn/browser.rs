@@ -186,7 +186,10 @@ impl Authenticators {
         let sessions = self.sessions.as_ref();
         let sessions = sessions
             .ok_or_else(|| Denial::new(Reason::UnsupportedCredential, "nobody signs in here"))?;
-        let signed_in = sessions.open(head, asking.clock.now()?)?;
+        let signed_in = match asking.session {
+            Some(known) => known.clone()?,
+            None => sessions.open(head, asking.clock.now()?)?,
+        };
         Ok(Identity {
             method: Method::Session,
             id: CredentialId::Configured(sessions.name()),

@@ -328,6 +328,8 @@ pub(crate) struct Asking<'c> {
     pub target: &'c [u8],
     /// whether this very request was let in before, and is only judged anew after it has waited
     pub is_repeated: bool,
+    /// what has come of the session that it brings, where that was found out before
+    pub session: Option<&'c Result<SignedIn, Denial>>,
 }
 
 /// Of two refusals the one that is told: the first, unless a later one was not looked at. Of what was

@@ -12,7 +12,7 @@ use crate::authn::jwt::{
     TokenRules,
 };
 use crate::http::Url;
-use crate::login::{Endpoints, Location, Login, Metadata, Provider, Site};
+use crate::login::{Endpoints, Lifetimes, Location, Login, Metadata, Provider, Site};
 use crate::ollama::Scope;
 use crate::policy::Hosts;
 use crate::session::{MAX_SECRETS, MIN_SECRET, Ring};
@@ -81,6 +81,11 @@ table! {
             Shape::Duration(60, 30 * DAY),
             "how long a session lasts from the sign-in on, 1 minute to 30 days. Default: `\"24h\"`",
         ),
+        idle_timeout: Field::optional(
+            Shape::Duration(60, 30 * DAY),
+            "how long a session may go unused until it ends, 1 minute to 30 days, and not longer than `cookie_expire`. \
+             It ends up to a tenth of it, at most a minute, earlier. Default: no limit",
+        ),
         subject_claim: Field::optional(
             Shape::Name,
             "the claim of the ID token that identifies the person. Like every claim here, it is a name or a JSON \
@@ -120,7 +125,7 @@ table! {
             "how long to wait for an answer of the provider, 1 to 30 seconds. Default: `\"5s\"`",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
-    } later ["cookie_refresh", "idle_timeout", "store", "userinfo", "back_channel_logout"]
+    } later ["cookie_refresh", "store", "userinfo", "back_channel_logout"]
 }
 
 const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
@@ -175,7 +180,7 @@ pub(super) fn read(
     let algorithms = read_algorithms(reader, &section.algorithms);
     let timeout = reader.duration(&section.timeout);
     let timeout = timeout.unwrap_or(Duration::from_secs(5));
-    let lifetime = reader.seconds(&section.cookie_expire).unwrap_or(86_400);
+    let lifetimes = read_lifetimes(reader, &section);
     let issuer = section.issuer.read(reader, |reader, node| {
         let expected = "an address that begins with https:// or http://";
         let issuer = |text: &str| Url::parse(text).map(|_| text.to_owned());
@@ -219,8 +224,19 @@ pub(super) fn read(
         endpoints,
         keys,
     };
-    let login = Login::new(provider, site?, ring?, id_tokens, lifetime);
+    let login = Login::new(provider, site?, ring?, id_tokens, lifetimes);
     Some(Rc::new(login))
+}
+
+/// How long sessions go on.
+fn read_lifetimes(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> Lifetimes {
+    let session = reader.seconds(&section.cookie_expire).unwrap_or(86_400);
+    let idle = reader.seconds(&section.idle_timeout);
+    if idle.is_some_and(|idle| idle > session) {
+        let message = "is longer than `cookie_expire`, so that it would never end a session";
+        reader.refuse(&section.idle_timeout.place(), message);
+    }
+    Lifetimes { session, idle }
 }
 
 /// Who a person is by the claims, and what that person may do.

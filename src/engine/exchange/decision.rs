@@ -2,6 +2,7 @@
 
 use super::body::{self, HeldRequest};
 use super::request::Request;
+use super::session::OwnSession;
 use super::{Engine, Mode, Ports, share};
 use crate::authn::Asking;
 use crate::credential::Presented;
@@ -40,7 +41,7 @@ impl Engine {
         &'a self,
         request: &Request<'_, 'a>,
         ports: Ports<'_, '_>,
-        tried: &[Tried],
+        (tried, session): (&[Tried], Option<&OwnSession>),
         client: &ClientAddress<'_>,
         proved: &mut Option<Identity<'a>>,
     ) -> Result<Decided<'a>, Refusal> {
@@ -52,7 +53,7 @@ impl Engine {
         }
         let presented = request.presented()?;
         let taken_out = TakenOut::collect(head, request.copies()?, &self.upstream)?;
-        let asking = self.asking(head, ports, tried, client);
+        let asking = self.asking(head, ports, (tried, session), client);
         let pages = self.pages();
         match policy::public(self.public, route, head, client, pages) {
             Some(Ok(permit)) => {
@@ -108,7 +109,7 @@ impl Engine {
         &self,
         head: &RequestHead<'c>,
         ports: Ports<'_, 'c>,
-        tried: &'c [Tried],
+        (tried, session): (&'c [Tried], Option<&'c OwnSession>),
         client: &'c ClientAddress<'c>,
     ) -> Asking<'c> {
         Asking {
@@ -118,6 +119,7 @@ impl Engine {
             client,
             target: self.local_target(head.path()),
             is_repeated: self.has_awaited_own(tried),
+            session: session.map(OwnSession::signed_in),
         }
     }
 

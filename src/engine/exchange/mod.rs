@@ -13,6 +13,7 @@ mod record;
 mod reply;
 mod request;
 mod response;
+mod session;
 mod share;
 mod sign_in;
 mod states;
@@ -104,13 +105,15 @@ impl Engine {
     }
 
     /// The field of the configuration, if there is one, that needs a gateway which shows responses.
-    pub const fn field_for_responses(&self) -> Option<&'static str> {
+    pub fn field_for_responses(&self) -> Option<&'static str> {
         if self.cors.is_some() {
             Some("cors")
         } else if self.filter_lists {
             Some("filter_lists")
         } else if self.upstream.credential.is_some() {
             Some("upstream.credential")
+        } else if let Some(login) = &self.login {
+            login.field_for_responses()
         } else {
             None
         }

@@ -45,9 +45,9 @@ impl Carried {
 }
 
 impl Exchange {
-    /// Whether the head of the response says something to the gate itself.
+    /// Whether there is more to do with the head of the response than a page of another site needs.
     pub const fn reads_response(&self) -> bool {
-        self.carried.is_some() || self.list.is_some()
+        self.carried.is_some() || self.list.is_some() || self.session.is_some()
     }
 
     /// Whether the gate's own credential went with the request, so that the status of the response says whether

@@ -343,7 +343,7 @@ impl Exchange {
             client,
         } = visit;
         let engine = ports.engine;
-        let asking = engine.asking(request.head, ports, &self.tried, client);
+        let asking = engine.asking(request.head, ports, self.known(), client);
         let presented = request.presented()?;
         let identity =
             engine

@@ -6,6 +6,7 @@ use super::list::List;
 use super::record::{Facts, Record};
 use super::request::Request;
 use super::response::Carried;
+use super::session::OwnSession;
 use super::share::Shared;
 use super::sign_in::SigningIn;
 use super::{Engine, Mode, Reply, Watched};
@@ -89,6 +90,8 @@ pub struct Exchange {
     pub(super) tried: Vec<Tried>,
     /// the end of a sign-in, if it is one
     pub(super) signing_in: Option<Box<SigningIn>>,
+    /// the session that it brings, where there is more to that than to open it
+    pub(super) session: Option<Box<OwnSession>>,
     /// the page's origin, where it is to be told that it may read the response
     pub(super) origin: Option<Rc<str>>,
     /// what the rest of the gateway has yet to be told
@@ -146,9 +149,31 @@ impl Exchange {
         {
             return outcome;
         }
-        let mut facts = Facts::of(&request);
+        self.judge(ports, &request, &client)
+    }
+
+    /// Decides on `request`, which is for none of the gate's own pages.
+    #[inline] // there is one place to call it from
+    fn judge<'a>(
+        &mut self,
+        ports: Ports<'a, '_>,
+        request: &Request<'_, 'a>,
+        client: &ClientAddress<'_>,
+    ) -> Outcome<'a> {
+        let engine = ports.engine;
+        let login = engine.login.as_ref();
+        if let Some(login) = login.filter(|login| login.renews()) {
+            self.open_session(login, ports, request);
+        }
+        let mut facts = Facts::of(request);
         let proved = &mut facts.identity;
-        let mut decided = engine.decide(&request, ports, &self.tried, &client, proved);
+        let mut decided = engine.decide(request, ports, self.known(), client, proved);
+        if let Some(login) = login
+            && self.session.is_some()
+            && decided.is_ok()
+        {
+            self.keep_session(login, ports, facts.identity.as_ref());
+        }
         facts.address = client.known();
         if engine.share_identity {
             self.shared = Some(Box::new(Shared::of(&facts)));
@@ -180,9 +205,9 @@ impl Exchange {
                 self.wait(pending, call)
             }
             Err(Refusal::Denied(denial)) => {
-                if let Some(login) = &engine.login
+                if let Some(login) = login
                     && let Some(outcome) =
-                        self.begin_sign_in(login, ports, (&request, &client), &denial)
+                        self.begin_sign_in(login, ports, (request, client), &denial)
                 {
                     return outcome;
                 }
@@ -430,6 +455,7 @@ impl Exchange {
         if let Some(origin) = origin {
             reply.headers.extend(cors::of_reply(&origin));
         }
+        self.give_cookies(&mut reply);
         Outcome {
             step: RequestStep::Reply(reply),
             record,

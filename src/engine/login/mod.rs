@@ -13,6 +13,7 @@ mod pages_at;
 mod places;
 mod provider;
 mod redemption;
+mod renewal;
 mod return_path;
 mod sessions;
 mod sign_out;
@@ -51,10 +52,18 @@ pub(crate) struct Login {
     id_tokens: IdTokens,
     session: CookieName,
     attempts: AttemptCookies,
-    /// how long a session lasts, in seconds
-    lifetime: i64,
+    lifetimes: Lifetimes,
     places: Places,
     news: RefCell<Vec<News>>,
+}
+
+/// How long sessions go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetimes {
+    /// from the sign-in on, in seconds
+    pub session: i64,
+    /// unused, in seconds, if that ends them
+    pub idle: Option<i64>,
 }
 
 /// Where a browser is sent, and the cookies that it takes along.
@@ -67,14 +76,13 @@ pub(crate) struct Redirect {
 }
 
 impl Login {
-    /// At `provider`, for `site`. `ring` seals what browsers carry, `id_tokens` verifies who signed in, for
-    /// `lifetime` seconds.
+    /// At `provider`, for `site`. `ring` seals what browsers carry, `id_tokens` verifies who signed in.
     pub(crate) fn new(
         provider: Provider,
         site: Site,
         ring: Ring,
         id_tokens: IdTokens,
-        lifetime: i64,
+        lifetimes: Lifetimes,
     ) -> Self {
         let secure = site.origin.is_https();
         let gate = cookies::tag(&site.gate(&provider.client.id));
@@ -85,7 +93,7 @@ impl Login {
             session: CookieName::new(&format!("ollama-gate-session-{gate}"), "/", secure),
             attempts: AttemptCookies::new(&gate, secure),
             site,
-            lifetime,
+            lifetimes,
             places: Places::default(),
             news: RefCell::default(),
         }
@@ -202,7 +210,7 @@ impl Login {
             kept: self.id_tokens.marks().to_vec(),
             signed_in: now,
             last_seen: now,
-            ends: now.plus(self.lifetime),
+            ends: now.plus(self.lifetimes.session),
             fresh_until: None,
             refresh_token: None,
             sign_out_hint: hint,

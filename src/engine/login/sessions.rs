@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 /// How far the clocks of two instances may be apart, in seconds.
 const LEEWAY: i64 = 60;
 
+/// The parts of a session that a browser holds, and what they come to, as of [`Login::session`].
+type Presented = (Parts, Result<(Session, bool), Denial>);
+
 fn invalid(advice: &'static str) -> Denial {
     Denial::new(Reason::InvalidSession, advice)
 }
@@ -47,11 +50,23 @@ impl Login {
             return Err(unknown());
         }
         // A shorter lifetime that was configured since counts for those who are signed in too.
-        session.ends = session.ends.min(session.signed_in.plus(self.lifetime));
+        session.ends = session
+            .ends
+            .min(session.signed_in.plus(self.lifetimes.session));
         if now >= session.ends {
             return Err(Denial::new(Reason::ExpiredSession, "sign in again"));
         }
+        if self.lifetimes.is_idle(&session, now) {
+            let advice = "it was not used for too long, sign in again";
+            return Err(Denial::new(Reason::ExpiredSession, advice));
+        }
         Ok((session, opened.by_previous))
+    }
+
+    /// The same, and the parts of a session that the browser holds. `None` if it holds none.
+    pub(crate) fn presented(&self, head: &RequestHead<'_>, now: Timestamp) -> Option<Presented> {
+        let held = self.held(head);
+        (held != Parts::NONE).then(|| (held, self.session(head, now)))
     }
 
     /// The values of `Set-Cookie` that take away what the browser that sent `head` holds of a session.
@@ -86,7 +101,21 @@ impl Sessions for Login {
     }
 
     fn open(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<SignedIn, Denial> {
-        let (session, by_previous_secret) = self.session(head, now)?;
+        let (session, by_previous) = self.session(head, now)?;
+        self.signed_in(&session, by_previous)
+    }
+}
+
+impl Login {
+    /// Who is signed in by `session`, which a previous secret opened or not.
+    ///
+    /// # Errors
+    /// The rules that are in force now grant nobody with its claims anything.
+    pub(crate) fn signed_in(
+        &self,
+        session: &Session,
+        by_previous_secret: bool,
+    ) -> Result<SignedIn, Denial> {
         // A claim that is not there may be one that nobody asked for when it was sealed: a rule that wants it
         // absent would hold for everybody.
         let is_kept = |mark| session.kept.contains(mark);

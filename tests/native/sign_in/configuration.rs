@@ -15,13 +15,7 @@ fn a_login_alone_lets_somebody_in() {
 
 #[test]
 fn what_is_not_enforced_yet_is_refused_by_name() {
-    for name in [
-        "cookie_refresh",
-        "idle_timeout",
-        "store",
-        "userinfo",
-        "back_channel_logout",
-    ] {
+    for name in ["cookie_refresh", "store", "userinfo", "back_channel_logout"] {
         let errors = errors(json!({ name: "30m" }));
         let wanted = format!("login.{name}: is not supported yet");
         assert_eq!(errors, [wanted], "{name}");
@@ -145,6 +139,12 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "login.cookie_expire",
             "1m",
         ),
+        (
+            json!({ "cookie_expire": "1h", "idle_timeout": "61m" }),
+            "login.idle_timeout",
+            "longer than `cookie_expire`",
+        ),
+        (json!({ "idle_timeout": "30s" }), "login.idle_timeout", "1m"),
         (
             json!({ "scope_map": { "a": ["read"] } }),
             "login.scope_map",

@@ -4,6 +4,7 @@ mod attacks;
 mod configuration;
 mod flow;
 mod gates;
+mod idle;
 mod sessions;
 mod tokens;
 
@@ -32,6 +33,13 @@ const PAGE: [(&str, &str); 3] = [
     ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
     ("sec-fetch-mode", "navigate"),
     ("sec-fetch-dest", "document"),
+];
+
+/// What Ollama answers, or a web server beside it that wants its files kept.
+const RESPONSE: [(&str, &str); 3] = [
+    (":status", "200"),
+    ("cache-control", "public, max-age=3600"),
+    ("vary", "Accept"),
 ];
 
 /// A configuration in which people sign in; `login` is put into that section, `null` takes out.
@@ -66,6 +74,8 @@ struct Answer {
     reply: Option<Reply>,
     /// what Ollama was sent, if it was
     upstream: Option<Vec<(String, String)>>,
+    /// the head of Ollama's response, as it goes to the browser
+    response: Vec<(String, String)>,
     record: Value,
     /// the paths that the gate has asked the provider for meanwhile
     asked: Vec<String>,
@@ -80,6 +90,12 @@ impl Answer {
         let reply = self.reply.as_ref().unwrap();
         let found = reply.headers.iter().find(|header| header.0 == name);
         found.map(|header| header.1.clone()).unwrap_or_default()
+    }
+
+    /// The values of the header `name` in Ollama's response.
+    fn passed(&self, name: &str) -> Vec<&str> {
+        let found = self.response.iter().filter(|header| header.0 == name);
+        found.map(|header| header.1.as_str()).collect()
     }
 
     fn location(&self) -> String {
@@ -140,24 +156,28 @@ impl Browser {
         let mut request = world.ask_raw(&all);
         let asked = provider.serve(&world.gateway, &mut request);
         let seen = request.seen.take().unwrap();
-        if let Some(reply) = &seen.reply {
-            self.keep(reply);
-        }
+        let response = match &seen.reply {
+            Some(_) => Vec::new(),
+            None => request.respond(&RESPONSE),
+        };
+        let given = seen.reply.iter().flat_map(|reply| &reply.headers);
+        let given = given.map(|(name, value)| (*name, value.as_str()));
+        let passed = response
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        self.keep(given.chain(passed));
         Answer {
             reply: seen.reply,
             upstream: seen.upstream,
+            response,
             record: seen.record,
             asked,
         }
     }
 
     /// Does what `Set-Cookie` says.
-    fn keep(&mut self, reply: &Reply) {
-        for (_, line) in reply
-            .headers
-            .iter()
-            .filter(|(name, _)| *name == "set-cookie")
-        {
+    fn keep<'h>(&mut self, headers: impl Iterator<Item = (&'h str, &'h str)>) {
+        for (_, line) in headers.filter(|(name, _)| *name == "set-cookie") {
             assert!(line.len() <= 4096, "{} bytes", line.len());
             let (pair, attributes) = line.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn signed_in(login: Value, claims: Value) -> (World, Provider, Browser) {
+pub(super) fn signed_in(login: Value, claims: Value) -> (World, Provider, Browser) {
     let (world, provider, mut browser) = (gate(login), Provider::new(), Browser::default());
     *provider.claims.borrow_mut() = claims;
     let answer = browser.sign_in(&world, &provider, "/api/tags");
@@ -11,7 +11,7 @@ fn signed_in(login: Value, claims: Value) -> (World, Provider, Browser) {
 }
 
 /// What a program gets with the browser's cookies.
-fn fetched(
+pub(super) fn fetched(
     world: &World,
     provider: &Provider,
     browser: &mut Browser,

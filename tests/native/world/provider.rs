@@ -172,6 +172,14 @@ impl Request {
         self.filter.response_head(true);
     }
 
+    /// Ollama has answered it, with these header fields. Gives them as they go to the client.
+    pub(crate) fn respond(&mut self, fields: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        *self.gateway.0.response.borrow_mut() = fields.iter().map(owned).collect();
+        assert_eq!(self.filter.response_head(false), Flow::Continue);
+        self.gateway.0.response.borrow().clone()
+    }
+
     /// Its call is answered.
     pub(crate) fn answer(&mut self, status: u16, body: &[u8]) -> (u16, String) {
         self.answer_of_size(Some(status), body, body.len())
