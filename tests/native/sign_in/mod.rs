@@ -7,6 +7,7 @@ mod gates;
 mod idle;
 mod sessions;
 mod tokens;
+mod user_info;
 
 use crate::world::{Gateway, NOW, Request, World, jwks, signer};
 use base64::Engine as _;
@@ -232,6 +233,14 @@ struct Provider {
     metadata: RefCell<Value>,
     /// in place of what the token endpoint answers
     token_answer: RefCell<Option<(u16, Vec<u8>)>>,
+    /// what the UserInfo endpoint says; `null` takes out
+    user_info: RefCell<Value>,
+    /// in place of what it answers
+    user_info_answer: RefCell<Option<(u16, Vec<u8>)>>,
+    /// the media types of what is answered, by path; of JSON otherwise
+    types: RefCell<HashMap<&'static str, &'static str>>,
+    /// the last call to the UserInfo endpoint
+    inquired: RefCell<Option<Call>>,
     /// the last call to the token endpoint
     redeemed: RefCell<Option<Call>>,
 }
@@ -244,6 +253,10 @@ impl Provider {
             claims: RefCell::new(json!({})),
             metadata: RefCell::new(json!({})),
             token_answer: RefCell::default(),
+            user_info: RefCell::new(json!({})),
+            user_info_answer: RefCell::default(),
+            types: RefCell::default(),
+            inquired: RefCell::default(),
             redeemed: RefCell::default(),
         }
     }
@@ -288,8 +301,13 @@ impl Provider {
                 "/.well-known/openid-configuration" => (200, self.metadata_document()),
                 "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
                 "/token" => self.redeem(&call),
+                "/me" => self.tell(&call),
                 other => panic!("{other}"),
             };
+            let media_type = self.types.borrow().get(path.as_str()).copied();
+            let media_type = media_type.unwrap_or("application/json");
+            let headers = vec![("content-type", media_type.to_owned())];
+            *gateway.0.answer_headers.borrow_mut() = headers;
             asked.push(path);
             *gateway.0.answer.borrow_mut() = Some((status, body.clone()));
             request.called_back(token, body.len());
@@ -301,6 +319,7 @@ impl Provider {
         let mut all = json!({
             "issuer": ISSUER, "authorization_endpoint": "https://sso.example/auth",
             "token_endpoint": "https://sso.example/token", "jwks_uri": "https://sso.example/certs",
+            "userinfo_endpoint": "https://sso.example/me",
         });
         put(&mut all, &self.metadata.borrow());
         all.to_string().into_bytes()
@@ -329,6 +348,16 @@ impl Provider {
                 (200, answer.to_string().into_bytes())
             }
         }
+    }
+
+    fn tell(&self, call: &Call) -> (u16, Vec<u8>) {
+        *self.inquired.borrow_mut() = Some(call.clone());
+        if let Some(answer) = self.user_info_answer.borrow().clone() {
+            return answer;
+        }
+        let mut all = json!({ "sub": "alice" });
+        put(&mut all, &self.user_info.borrow());
+        (200, all.to_string().into_bytes())
     }
 
     fn id_token_claims(&self, nonce: &str) -> Value {
