@@ -1,6 +1,7 @@
 //! People at a browser sign in at an OpenID Connect provider.
 
 mod attacks;
+mod beside;
 mod configuration;
 mod flow;
 mod gates;
