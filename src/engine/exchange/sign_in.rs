@@ -265,7 +265,7 @@ impl Exchange {
         Ok(Reply::json(200, line.finish()))
     }
 
-    /// Signs out on POST; shows the page that can on GET.
+    /// Signs out on POST, here and at the provider; shows the page that can on GET.
     fn sign_out(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
         let Visit {
             login,
@@ -284,13 +284,10 @@ impl Exchange {
             };
             let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
             let action = format!("{}?token={token}", login.site.path_of(OwnPage::SignOut));
-            let endpoints = login.provider.known(now);
-            let provider = endpoints.and_then(|endpoints| endpoints.end_session_origin());
             let content = Content::SignedIn {
                 subject: &session.subject,
                 action: &action,
                 token: &token,
-                provider: provider.as_deref(),
             };
             return Ok(Reply::page(content.page()));
         }
@@ -303,8 +300,14 @@ impl Exchange {
             // Who wants to leave is let go, whatever the provider does.
             Err(Refusal::Denied(_)) => None,
         };
-        let redirect = login.sign_out(head, token.as_deref(), endpoints.as_deref(), now)?;
-        Ok(Reply::redirect(redirect.location, redirect.cookies))
+        let departure = login.sign_out(head, token.as_deref(), endpoints.as_deref(), now)?;
+        let Some(to) = &departure.to_provider else {
+            let signed_out = login.site.signed_out_url();
+            return Ok(Reply::redirect(signed_out, departure.cookies));
+        };
+        let mut reply = Reply::page(Content::SigningOut { to }.page());
+        reply.set_cookies(departure.cookies);
+        Ok(reply)
     }
 
     /// Refuses a request for `page`: in words for a person, but for those that programs ask for. A sign-in that

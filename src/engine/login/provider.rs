@@ -99,14 +99,6 @@ impl Document for Metadata {
     }
 }
 
-impl Endpoints {
-    /// Scheme and host of where browsers sign out, if there is such a place.
-    pub(crate) fn end_session_origin(&self) -> Option<String> {
-        let url = Url::parse(self.end_session.as_deref()?)?;
-        Some(format!("{}://{}", url.scheme().name(), url.authority()))
-    }
-}
-
 impl Metadata {
     fn endpoints(&self, body: &[u8]) -> Result<Endpoints, String> {
         let json = Json::parse_object_without_duplicates(body)

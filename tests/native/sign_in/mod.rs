@@ -104,6 +104,14 @@ impl Answer {
         self.header("location")
     }
 
+    /// Where the page takes a browser by itself.
+    fn onward(&self) -> String {
+        let page = self.text();
+        let meta = page.split("http-equiv=\"refresh\" content=\"0;url=").nth(1);
+        let address = meta.map_or("", |rest| rest.split('"').next().unwrap());
+        address.replace("&amp;", "&")
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.reply.as_ref().unwrap().body.clone()).unwrap()
     }
