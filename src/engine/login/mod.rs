@@ -89,13 +89,14 @@ impl Login {
         lifetimes: Lifetimes,
     ) -> Self {
         let secure = site.origin.is_https();
+        let path = site.cookie_path().to_owned();
         let gate = cookies::tag(&site.gate(&provider.client.id));
         Self {
             provider,
             ring,
             id_tokens,
-            session: CookieName::new(&format!("ollama-gate-session-{gate}"), "/", secure),
-            attempts: AttemptCookies::new(&gate, secure),
+            session: CookieName::new(&format!("ollama-gate-session-{gate}"), &path, secure),
+            attempts: AttemptCookies::new(&gate, path, secure),
             site,
             lifetimes,
             places: Places::default(),

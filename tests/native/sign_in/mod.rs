@@ -272,6 +272,11 @@ impl Provider {
 
     /// Somebody signs in whose browser was sent to `location`. Gives the target that it is sent back to.
     fn authorize(&self, location: &str) -> String {
+        self.authorize_at(location, "https://gate.example")
+    }
+
+    /// The same, for a gate at `origin`.
+    fn authorize_at(&self, location: &str, origin: &str) -> String {
         let parameters = parameters(location);
         assert!(
             location.starts_with("https://sso.example/auth?"),
@@ -280,7 +285,7 @@ impl Provider {
         assert_eq!(parameters["response_type"], "code");
         assert_eq!(parameters["client_id"], "gate");
         assert_eq!(parameters["code_challenge_method"], "S256");
-        let callback = parameters["redirect_uri"].strip_prefix("https://gate.example");
+        let callback = parameters["redirect_uri"].strip_prefix(origin);
         // A proxy in front of the gate may have the port.
         let callback = callback.map(|rest| rest.strip_prefix(":8443").unwrap_or(rest));
         let callback = callback.filter(|path| path.ends_with("/.gate/callback"));
