@@ -15,17 +15,25 @@ const OF_GATEWAYS: [Form; 5] = [
 ];
 
 /// What shells, templates and secret managers resolve. Refused where a secret stands.
-const OF_OTHERS: [Form; 16] = [
+const OF_OTHERS: [Form; 24] = [
     form("$(", ")", any, "`$(…)`"),
     form("{{", "}}", any, "`{{…}}`"),
     form("#{", "}", any, "`#{…}`"),
     form("<%", "%>", any, "`<%…%>`"),
+    form("((", "))", any, "`((…))`"),
     form("$", "", is_name_of_one_case, "`$NAME`"),
+    form("$env:", "", is_name, "`$env:NAME`"),
+    form("$env{", "}", is_name, "`$ENV{NAME}`"),
     form("%", "%", is_expression, "`%NAME%`"),
     form("env:", "", is_name, "`env:NAME`"),
     form("env.", "", is_name, "`env.NAME`"),
     form("process.env.", "", is_name, "`process.env.NAME`"),
     form("os.environ/", "", is_name, "`os.environ/NAME`"),
+    form("os.environ[", "]", is_quoted_name, "`os.environ[…]`"),
+    form("env(", ")", is_quoted_name, "`env(NAME)`"),
+    form("getenv(", ")", is_quoted_name, "`getenv(NAME)`"),
+    form("os.getenv(", ")", is_quoted_name, "`os.getenv(NAME)`"),
+    form("secrets.", "", is_name, "`secrets.NAME`"),
     form("file:", "", is_path, "`file:/…`"),
     form("vault:", "", is_path, "`vault:…`"),
     form("projects/", "", is_path, "`projects/…/secrets/…`"),
@@ -47,6 +55,10 @@ pub(crate) fn reference(text: &str) -> Option<&'static str> {
     gateway_reference(text)
         .or_else(|| found(&OF_OTHERS, text))
         .or_else(|| is_address(text).then_some("`scheme://…`"))
+        .or_else(|| is_file(text).then_some("the path of a file"))
+        .or_else(|| is_field(text).then_some("`path/to/secret#field`"))
+        .or_else(|| is_attribute(text).then_some("`var.name`"))
+        .or_else(|| is_named_elsewhere(text).then_some("`store:name`"))
 }
 
 const fn any(_: &str) -> bool {
@@ -71,6 +83,105 @@ fn is_expression(text: &str) -> bool {
 fn is_path(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_./#:-".contains(&byte);
     text.contains('/') && text.bytes().all(fits)
+}
+
+fn is_quoted_name(text: &str) -> bool {
+    is_name(bare(text))
+}
+
+/// Where secrets are mounted, and where else files with them stand.
+const FOLDERS: [&str; 18] = [
+    "/run/",
+    "/var/",
+    "/etc/",
+    "/mnt/",
+    "/home/",
+    "/root/",
+    "/opt/",
+    "/usr/",
+    "/srv/",
+    "/tmp/",
+    "/app/",
+    "/config/",
+    "/data/",
+    "/secrets/",
+    "/vault/",
+    "~/",
+    "./",
+    "../",
+];
+
+/// Whether it is the path of a file, alone, behind the `@` of curl or behind `file=`.
+fn is_file(text: &str) -> bool {
+    let behind = |before| text.strip_prefix(before);
+    let path = behind("@").or_else(|| behind("file="));
+    let path = path.unwrap_or(text);
+    FOLDERS.iter().any(|folder| path.starts_with(folder)) && is_path(path.trim_start_matches('~'))
+}
+
+/// Whether it names a field of a secret in a store: `secret/data/ollama#key`.
+fn is_field(text: &str) -> bool {
+    let parts = text.split_once('#');
+    parts.is_some_and(|(path, field)| is_words(path) && is_words(field) && path.contains('/'))
+}
+
+/// What the languages of configurations are about: `var.key` of Terraform and the like.
+const ROOTS: [&str; 12] = [
+    "var", "local", "data", "module", "config", "values", "vars", "inputs", "steps", "github",
+    "vault", "settings",
+];
+
+/// Whether it is such a language's name for a value: `var.ollama_key`, `github.secrets.KEY`.
+fn is_attribute(text: &str) -> bool {
+    let is_root = |root: &str| ROOTS.iter().any(|known| root.eq_ignore_ascii_case(known));
+    let named = text.trim_start_matches('.').split_once('.');
+    named.is_some_and(|(root, name)| is_root(root) && is_words(name) && !name.contains('/'))
+}
+
+/// Stores of secrets, as references begin with them.
+const STORES: [&str; 26] = [
+    "akeyless",
+    "aws",
+    "azure",
+    "azurekeyvault",
+    "bitwarden",
+    "bws",
+    "chamber",
+    "conjur",
+    "credstash",
+    "doppler",
+    "gcp",
+    "infisical",
+    "k8s",
+    "keychain",
+    "keyring",
+    "keyvault",
+    "kms",
+    "kubernetes",
+    "op",
+    "parameterstore",
+    "secret",
+    "secretkeyref",
+    "secretmanager",
+    "secretref",
+    "secretsmanager",
+    "ssm",
+];
+
+/// Whether it says by which name a store knows the secret: `secretRef:gate-key`, `ssm:/prod/key`.
+fn is_named_elsewhere(text: &str) -> bool {
+    let is_store = |store: &str| STORES.iter().any(|known| store.eq_ignore_ascii_case(known));
+    let named = text.split_once(':').filter(|(store, _)| is_store(store));
+    named.is_some_and(|(_, name)| name.split(':').all(is_words))
+}
+
+/// Whether it is made of names alone, as people and programs write them: letters of one case in every
+/// word, and no digit. A drawn secret of this length has others.
+fn is_words(text: &str) -> bool {
+    let separator = |character: char| matches!(character, '/' | '_' | '-' | '.');
+    let word =
+        |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic()) && is_of_one_case(word);
+    text.len() >= 3 && text.split(separator).all(word)
 }
 
 /// Whether it begins with a scheme (RFC 3986 section 3.1): `op://`, `ref+vault://`, `file://`.
