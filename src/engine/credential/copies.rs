@@ -59,8 +59,16 @@ impl<'a> Copies<'a> {
         let login = base64_decoded(letters.next().unwrap_or_default());
         let colon = login.iter().position(|byte| *byte == b':');
         let password = colon.and_then(|colon| login.get(colon..)?.strip_prefix(b":"));
-        if let Some(password) = password.filter(|password| !password.is_empty()) {
-            self.put(Cow::Owned(password.to_vec()));
+        match password {
+            // The name is then a key (`curl -u KEY:`), or nothing that counts.
+            Some([]) => {
+                let name = colon.and_then(|colon| login.get(..colon));
+                let key = name.filter(|name| name.len() >= MIN_CREDENTIAL);
+                key.into_iter()
+                    .for_each(|key| self.put(Cow::Owned(key.to_vec())));
+            }
+            Some(password) => self.put(Cow::Owned(password.to_vec())),
+            None => {}
         }
         if !login.is_empty() {
             self.put(Cow::Owned(login));
@@ -72,8 +80,8 @@ impl<'a> Copies<'a> {
         self.secrets.push(secret);
     }
 
-    /// Whether `value` is one of them or holds one: as it is, percent-encoded, or in base64, alone or
-    /// with something around it.
+    /// Whether `value` is one of them or holds one: as it is, percent-encoded, as in a form, or in base64,
+    /// alone or with something around it.
     #[inline]
     pub(crate) fn are_in(&self, value: &[u8]) -> bool {
         value.len() >= self.shortest && self.are_in_long(value)
@@ -81,6 +89,18 @@ impl<'a> Copies<'a> {
 
     #[inline(never)] // most values are shorter than a credential
     fn are_in_long(&self, value: &[u8]) -> bool {
+        if self.are_in_decoded(value) {
+            return true;
+        }
+        // In a form a space is written as `+`. Hardly any password has one.
+        let has_space = self.secrets.iter().any(|secret| secret.contains(&b' '));
+        has_space && value.contains(&b'+') && {
+            let space = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+            self.are_in_decoded(&value.iter().map(space).collect::<Vec<_>>())
+        }
+    }
+
+    fn are_in_decoded(&self, value: &[u8]) -> bool {
         let mut value = Cow::Borrowed(value);
         for _ in 0..=MAX_DECODINGS {
             if self.are_in_text(&value) || self.are_in_base64(&value) {
@@ -316,6 +336,8 @@ mod tests {
             "x correct horse x",
             "alice:correct horse",
             "correct%20horse",
+            "correct+horse",
+            "/api/tags?password=correct+horse&x=1",
             &text,
             &format!("Basic {text}"),
             &STANDARD.encode("bob:correct horse"),
@@ -325,6 +347,30 @@ mod tests {
         for value in ["alice", "alice:", "correct", "horse", "Basic YWxpY2U6"] {
             assert!(!copies.are_in(value.as_bytes()), "{value}");
         }
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_the_name_is_found_by_itself() {
+        let text = STANDARD.encode(format!("{KEY}:"));
+        let copies = Copies::of(&Presented {
+            basic: Some(&text),
+            ..Presented::default()
+        });
+        for value in [
+            KEY,
+            &format!("/api/tags?api_key={KEY}"),
+            &format!("https://{KEY}@gate.example/"),
+            &STANDARD.encode(KEY),
+        ] {
+            assert!(copies.are_in(value.as_bytes()), "{value}");
+        }
+        // With a password it is a name, and names stand in many places.
+        let text = STANDARD.encode("alice@team.example.com:wrong horse");
+        let copies = Copies::of(&Presented {
+            basic: Some(&text),
+            ..Presented::default()
+        });
+        assert!(!copies.are_in(b"alice@team.example.com"));
     }
 
     #[test]

@@ -133,6 +133,21 @@ fn a_password_goes_with_its_name_and_by_itself() {
 }
 
 #[test]
+fn a_key_in_the_place_of_the_name_goes_by_itself_and_is_refused_in_the_query() {
+    let world = World::new(&configuration());
+    let basic = format!("Basic {}", STANDARD.encode(format!("{KEY}:")));
+    for value in [KEY, &format!("Bearer {KEY}"), &STANDARD.encode(KEY)] {
+        let fields = [("authorization", &*basic), ("x-other", value)];
+        let seen = world.send("GET", "/api/tags", &fields);
+        assert_eq!(seen.verdict().0, 200, "{value}");
+        assert!(seen.upstream_values("x-other").is_empty(), "{value}");
+    }
+    let path = format!("/api/tags?api_key={KEY}");
+    let seen = world.send("GET", &path, &[("authorization", &*basic)]);
+    assert_eq!(seen.verdict(), (400, "exposed_credential".into()));
+}
+
+#[test]
 fn a_token_in_a_cookie_and_one_that_names_a_user_go_too() {
     let mut configuration = with("/jwt/0/cookie", json!("token"));
     let world = World::new(&configuration);
