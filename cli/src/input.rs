@@ -93,12 +93,16 @@ fn text_of(from: impl Read, name: &str) -> Result<String, Failure> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
         return Err(too_large(name));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
         Failure::new(format!(
             "{name} is not UTF-8: the first wrong byte is number {place}"
         ))
     })?;
+    // Windows' editors and PowerShell begin a file so.
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
     if text.trim().is_empty() {
         return Err(Failure::new(format!("{name} is empty")));
     }

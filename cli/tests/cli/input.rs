@@ -38,6 +38,19 @@ fn what_is_no_configuration_file_is_refused_in_one_sentence() {
 }
 
 #[test]
+fn a_byte_order_mark_before_a_file_is_passed_over() {
+    let folder = Folder::new();
+    let digest = "a".repeat(32) + &"b".repeat(32);
+    let text = format!(r#"{{"api_keys":{{"keys":[{{"id":"a","sha256":"{digest}"}}]}}}}"#);
+    folder.write("plain.json", text.as_bytes());
+    folder.write("marked.json", format!("\u{feff}{text}").as_bytes());
+    let plain = folder.run(["check", "plain.json"]);
+    let marked = folder.run(["check", "marked.json"]);
+    assert_eq!(marked.code, plain.code, "{marked:?}");
+    assert!(!marked.error.contains("JSON"), "{marked:?}");
+}
+
+#[test]
 fn a_file_that_may_not_be_read_is_refused_in_one_sentence() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();

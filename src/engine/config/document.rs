@@ -18,6 +18,8 @@ const STRUCT_TAG: u8 = 0x0a;
 /// # Errors
 /// Why it is not JSON, if it is neither; the input is not quoted.
 pub(crate) fn read(document: &[u8]) -> Result<Json, String> {
+    // Some editors begin a file with a byte order mark.
+    let document = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
     Json::parse(document).or_else(|error| {
         let wanted = document.first() == Some(&STRUCT_TAG);
         match Struct::decode(document) {
@@ -76,6 +78,12 @@ mod tests {
             fields: fields.collect(),
         };
         fields.encode_to_vec()
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_text_is_passed_over() {
+        assert_eq!(read(b"\xef\xbb\xbf{\"a\":1}"), read(b"{\"a\":1}"));
+        assert!(read(b"\xef\xbb{\"a\":1}").is_err());
     }
 
     #[test]

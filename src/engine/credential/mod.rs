@@ -13,7 +13,7 @@ use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 pub(crate) const MAX_CREDENTIAL: usize = 16 * 1024;
 
 /// What clients send when nobody set a key.
-const PLACEHOLDERS: [&str; 14] = [
+const PLACEHOLDERS: [&str; 62] = [
     "ollama",
     "ollama-local",
     "none",
@@ -28,6 +28,54 @@ const PLACEHOLDERS: [&str; 14] = [
     "no-api-key",
     "api-key-not-set",
     "sk-no-key-required",
+    "ollama-key",
+    "ollama_key",
+    "ollama-api-key",
+    "sk-ollama",
+    "lmstudio",
+    "lm_studio",
+    "local",
+    "local-key",
+    "sk-local",
+    "na",
+    "n/a",
+    "nil",
+    "false",
+    "fake",
+    "fake-key",
+    "fake_key",
+    "sk-fake",
+    "fake-api-key",
+    "dummy-key",
+    "dummy_key",
+    "dummy-api-key",
+    "dummy_api_key",
+    "sk-dummy",
+    "placeholder",
+    "sk-placeholder",
+    "noop",
+    "unused",
+    "not-used",
+    "not-required",
+    "not-set",
+    "not-provided",
+    "user_provided",
+    "nokey",
+    "no_key",
+    "no_api_key",
+    "no-key-needed",
+    "sk-none",
+    "sk-xxx",
+    "sk-xxxx",
+    "x",
+    "xx",
+    "xxx",
+    "xxxx",
+    "key",
+    "api-key",
+    "apikey",
+    "anything",
+    "test",
 ];
 
 /// No placeholder is longer, in bytes.
@@ -334,6 +382,35 @@ fn authorization(value: &[u8]) -> Authorization<'_> {
 /// Whether `text`, presented by a client, would be looked up as an API key.
 pub(crate) fn is_api_key(text: &str) -> bool {
     matches!(shape(text), Shape::ApiKey)
+}
+
+/// What `text`, a key or token that is not known, seems to be instead, and what to do about it: no byte of it
+/// is shown.
+#[cold]
+pub(crate) fn mistaken(text: &str) -> Option<&'static str> {
+    let stands_in = |begins: &str, ends: &str| {
+        text.len() > 1 && text.starts_with(begins) && text.ends_with(ends)
+    };
+    let begins = |word: &str| {
+        let start = text.get(..word.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let is_quoted = ["\"", "'", "`"].iter().any(|mark| stands_in(mark, mark));
+    let is_variable = text.starts_with('$') || stands_in("%", "%") || stands_in("{{", "}}");
+    let is_example = stands_in("<", ">") || stands_in("{", "}") || stands_in("[", "]");
+    let yours = ["your", "sk-your", "my-api", "my_api", "insert", "replace"];
+    match () {
+        () if is_quoted => Some("it stands in quotation marks, send it without them"),
+        () if begins("bearer") => Some("it begins with `Bearer`, write a space behind that word"),
+        () if is_variable => Some(
+            "it looks like the name of a variable that nothing replaced by its value: check how your client \
+             reads its settings",
+        ),
+        () if is_example || yours.iter().any(|word| begins(word)) => {
+            Some("it looks like an example, set your own key in its place")
+        }
+        () => None,
+    }
 }
 
 /// Whether `text` begins with an SSH key of a type that the `ollama` CLI does not make.

@@ -243,6 +243,40 @@ fn names_with_underscores_hold_no_credential() {
 }
 
 #[test]
+fn a_text_that_is_no_key_is_told_what_it_seems_to_be() {
+    for (text, words) in [
+        ("\"sk-alice-0123\"", "quotation marks"),
+        ("'sk-alice-0123'", "quotation marks"),
+        ("`sk-alice-0123`", "quotation marks"),
+        ("$OLLAMA_API_KEY", "a variable"),
+        ("${OLLAMA_API_KEY}", "a variable"),
+        ("$env:OLLAMA_API_KEY", "a variable"),
+        ("%OLLAMA_API_KEY%", "a variable"),
+        ("{{key}}", "a variable"),
+        ("<your-key>", "an example"),
+        ("{your_key}", "an example"),
+        ("YOUR_API_KEY", "an example"),
+        ("sk-your-key-goes-here", "an example"),
+        ("Bearer=sk-alice-0123", "`Bearer`"),
+        ("bearersk-alice-0123", "`Bearer`"),
+    ] {
+        let advice = mistaken(text).unwrap_or_default();
+        assert!(advice.contains(words), "{text}: {advice}");
+        assert!(!advice.contains("alice"), "{text}: {advice}");
+    }
+    for text in [
+        "",
+        "\"",
+        "sk-alice-0123",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "a$b",
+        "ab>",
+    ] {
+        assert_eq!(mistaken(text), None, "{text}");
+    }
+}
+
+#[test]
 fn no_placeholder_is_longer_than_the_bound() {
     let longest = PLACEHOLDERS.iter().map(|known| known.len()).max();
     assert_eq!(longest, Some(MAX_PLACEHOLDER));

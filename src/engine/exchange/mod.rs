@@ -4,7 +4,6 @@
 //! next is the result.
 
 mod body;
-mod callback;
 mod coding;
 mod decision;
 mod fetching;

@@ -1,7 +1,6 @@
 //! One request's way through the gate.
 
 use super::body::{HeldRequest, HostBody, outdated};
-use super::callback::SigningIn;
 use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record};
@@ -9,6 +8,7 @@ use super::request::Request;
 use super::response::Carried;
 use super::session::OwnSession;
 use super::share::Shared;
+use super::sign_in::SigningIn;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
 use crate::cors;

@@ -161,8 +161,6 @@ impl fmt::Debug for Call {
 pub(crate) const ETAG: &str = "etag";
 /// When to ask again (RFC 9110 section 10.2.3).
 pub(crate) const RETRY_AFTER: &str = "retry-after";
-/// What the body is (RFC 9110 section 8.3).
-pub(crate) const CONTENT_TYPE: &str = "content-type";
 /// What the body is wrapped in (RFC 9110 section 8.4).
 pub(crate) const CONTENT_ENCODING: &str = "content-encoding";
 
@@ -204,6 +202,11 @@ impl<'a> Response<'a> {
         let seconds = self.header(RETRY_AFTER)?.trim().parse::<u32>().ok()?;
         Some(seconds.into())
     }
+}
+
+/// `text` without the byte order mark that some editors and servers put before it (RFC 8259 section 8.1).
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// The body of an answer.

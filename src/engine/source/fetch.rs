@@ -2,7 +2,7 @@
 
 use super::call::{
     Answer, CONTENT_ENCODING, Call, Document, Expected, Lifetime, News, Read, Response,
-    ResponseBody,
+    ResponseBody, without_mark,
 };
 use super::held::Held;
 use super::negative_cache::NegativeCache;
@@ -323,7 +323,7 @@ impl<D: Document> Source<D> {
             return Err("the answer is compressed, which nobody asked for".into());
         }
         let body = match response.body {
-            ResponseBody::Bytes(body) => body,
+            ResponseBody::Bytes(body) => without_mark(body),
             ResponseBody::TooLarge(size) => {
                 let max = fetch.expected.max_bytes;
                 return Err(format!("the answer has {size} bytes, over {max}"));

@@ -3,4 +3,3 @@
 mod book;
 mod reference;
 mod schema;
-mod tests_of_sign_in;

@@ -23,6 +23,7 @@ pub(crate) use roster::Roster;
 pub(crate) use set::{KeySet, Taken};
 
 use super::cache::Cache;
+use crate::credential::mistaken;
 use crate::denial::{Denial, Reason};
 use crate::source::{Cached, News, NotFetched, Refusal, SourceHandle, Tried, Why};
 use crate::time::{Clock, Timestamp};
@@ -226,8 +227,8 @@ impl KeyRing {
             found => found,
         };
         let secret = found.ok_or_else(|| {
-            let advice = "check that it was copied whole, or ask for a new one";
-            Denial::new(Reason::UnknownKey, advice)
+            let usual = "check that it was copied whole, or ask for a new one";
+            Denial::new(Reason::UnknownKey, mistaken(presented).unwrap_or(usual))
         })?;
         let remembered = Rc::clone(&secret);
         self.recent.borrow_mut().insert(presented, remembered);

@@ -5,7 +5,6 @@ use crate::http::{ControlCharacter, encoded_value};
 use crate::json::Json;
 use crate::time::Timestamp;
 use serde_json::Number;
-use std::collections::HashSet;
 
 /// 2^53: the first whole number of which a JSON reader may not know the next (RFC 8259 section 6).
 const EXACT: i64 = 9_007_199_254_740_992;
@@ -101,20 +100,6 @@ impl UnverifiedClaims {
         self.at(path).filter(|claim| **claim != Json::Null)
     }
 
-    /// These, and of `others` those whose names are not among them. One that is `null` is not.
-    pub(crate) fn with(self, others: Self) -> Self {
-        let members = |claims: Self| match claims.0 {
-            Json::Object(members) => members,
-            _ => Vec::new(),
-        };
-        let set = members(self).into_iter();
-        let mut all: Vec<_> = set.filter(|(_, claim)| *claim != Json::Null).collect();
-        let own: HashSet<_> = all.iter().map(|(name, _)| name.clone()).collect();
-        let others = members(others).into_iter();
-        all.extend(others.filter(|(name, _)| !own.contains(name)));
-        Self(Json::Object(all))
-    }
-
     /// Those of them that stand at `paths`, each in its place.
     pub(crate) fn only<'p>(&self, paths: impl Iterator<Item = &'p ClaimPath>) -> Json {
         let mut kept = Json::Object(Vec::new());
@@ -138,7 +123,7 @@ impl UnverifiedClaims {
         }
     }
 
-    /// The strings at `path`: one, or a list of them (RFC 7519 section 4.1.3).
+    /// The strings at `path`: one, or a list of them (RFC 7519 section 4.1.3), in which `null` is nothing.
     ///
     /// # Errors
     /// It is there and neither.
@@ -148,6 +133,7 @@ impl UnverifiedClaims {
             Some(Json::Text(text)) => Ok(Some(vec![text])),
             Some(found @ Json::List(items)) => items
                 .iter()
+                .filter(|item| **item != Json::Null)
                 .map(Json::text)
                 .collect::<Option<_>>()
                 .map(Some)
@@ -327,6 +313,17 @@ mod tests {
             assert_eq!(claims.text(&path(name)), Ok(None), "{name}");
             assert_eq!(claims.texts(&path(name)), Ok(None), "{name}");
             assert_eq!(claims.header_value(&forwarded(name)), Ok(None), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_item_that_is_null_is_nothing_and_any_other_that_is_no_text_is_malformed() {
+        let claims = claims(r#"{"one":["a",null],"none":[null],"number":["a",1],"inner":[["a"]]}"#);
+        assert_eq!(claims.texts(&path("one")), Ok(Some(vec!["a"])));
+        assert_eq!(claims.texts(&path("none")), Ok(Some(vec![])));
+        assert_eq!(claims.header_value(&forwarded("one")), Ok(Some("a".into())));
+        for name in ["number", "inner"] {
+            assert!(claims.texts(&path(name)).is_err(), "{name}");
         }
     }
 

@@ -41,8 +41,8 @@ impl ScopeRule {
     /// What a token with `claims` may do.
     ///
     /// A string holds words, a list whole values, and of an object the names of its members are the values
-    /// (Zitadel's roles), but of those that are `null` or `false`. Values that mean nothing here are another
-    /// service's business. With a map a string counts as a whole too.
+    /// (Zitadel's roles), but of those that are `null` or `false`. Values that mean nothing here, such as a
+    /// number or an object in a list, are another service's business. With a map a string counts as a whole too.
     ///
     /// # Errors
     /// The claim is none of these.
@@ -95,6 +95,10 @@ fn granted(
         }
         Some(Json::Text(text)) => {
             let values = text.split_ascii_whitespace().chain([text.as_str()]);
+            Ok(all(&mut values.filter_map(&meaning)))
+        }
+        Some(Json::List(items)) => {
+            let values = items.iter().filter_map(Json::text);
             Ok(all(&mut values.filter_map(&meaning)))
         }
         _ => {

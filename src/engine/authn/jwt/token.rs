@@ -2,6 +2,7 @@
 
 use super::algorithm::Algorithm;
 use super::claims::UnverifiedClaims;
+use crate::credential::mistaken;
 use crate::denial::{Denial, Reason, quoted};
 use crate::json::Json;
 use base64::Engine as _;
@@ -72,8 +73,9 @@ impl<'a> UnverifiedToken<'a> {
                 },
             ));
         };
-        let header = decode_object(header)
-            .ok_or_else(|| malformed("its header is not a JSON object in base64url"))?;
+        let header = decode_object(header).ok_or_else(|| {
+            malformed(mistaken(text).unwrap_or("its header is not a JSON object in base64url"))
+        })?;
         let algorithm = algorithm(&header)?;
         check_extensions(&header)?;
         // `null` and `""` are how serializers write what is not set.
@@ -126,11 +128,18 @@ fn check_extensions(header: &Json) -> Result<(), Denial> {
     }
     let found = REFUSED
         .iter()
-        .find(|(name, _)| header.member(name).is_some());
+        .find(|(name, _)| header.member(name).is_some_and(|value| is_set(name, value)));
     found.map_or(Ok(()), |(name, what)| {
         let advice = format!("its header has `{name}`: {what} is not supported");
         Err(Denial::new(Reason::MalformedToken, advice))
     })
+}
+
+/// Whether `value` is one that the extension `name` has. A serializer writes `null` or `""` where it has
+/// none. Of `b64` no value is taken: its presence alone means something to some readers.
+fn is_set(name: &str, value: &Json) -> bool {
+    let is_empty = *value == Json::Null || value.text() == Some("");
+    name == "b64" || !is_empty
 }
 
 /// `kind` as types are compared: in lower case, without the `application/` that may be left out.

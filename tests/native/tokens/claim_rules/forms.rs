@@ -215,7 +215,11 @@ fn a_refusal_for_want_of_a_scope_shows_the_values_that_map_to_none() {
             json!(["a\r\nb`"]),
             "its claim `groups` is a list with `a\\u{d}\\u{a}b\\u{60}`, none",
         ),
-        (json!([long.clone(), 2]), ""),
+        (
+            json!([2, null]),
+            "is a list with `2`, `null`, none of which",
+        ),
+        (json!(2), ""),
         (
             json!([long]),
             "is a list with `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`…, none",

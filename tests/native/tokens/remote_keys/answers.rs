@@ -150,6 +150,25 @@ fn keys_that_can_be_used_are_used_whatever_stands_beside_them() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_keys_is_passed_over_and_nothing_else_is() {
+    for (before, verdict) in [
+        (&b"\xef\xbb\xbf"[..], ok()),
+        (b"\xef\xbb\xbf\n", ok()),
+        (
+            b"\xef\xbb\xbf\xef\xbb\xbf",
+            refused(503, "keys_unavailable"),
+        ),
+        (b"\xef\xbb", refused(503, "keys_unavailable")),
+        (b"\xfe\xff", refused(503, "keys_unavailable")),
+    ] {
+        let world = World::new(&remote(json!({})));
+        let mut request = world.ask(&good());
+        let keys = [before, &one_key()].concat();
+        assert_eq!(request.answer(200, &keys), verdict, "{before:?}");
+    }
+}
+
+#[test]
 fn of_very_many_keys_a_hundred_are_used() {
     let names: Vec<_> = (0..1_500).map(|number| format!("k{number}")).collect();
     let keys: Vec<_> = names.iter().map(|name| signer(1).jwk(name)).collect();
