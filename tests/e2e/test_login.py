@@ -169,6 +169,25 @@ def test_each_page_can_be_read_and_loads_nothing(site: Site, chromium: Chromium,
     assert violations == []
 
 
+def test_gates_that_know_nothing_of_the_provider_yet_sign_people_out_there(
+    world: World, chromium: Chromium, person: str, tmp_path: Path
+) -> None:
+    site = Site(world, tmp_path, "login-restarted")
+    try:
+        tab = chromium.tab(person, f"{site.origin}{INSIDE}")
+        fill_in(tab, "alice")
+        tab.wait(IS_INSIDE)
+        site.rotate(site.secret, None)
+        tab.go(f"{site.origin}/.gate/logout")
+        tab.wait("document.title === 'You are signed in'")
+        tab.click("button")
+        tab.wait("!!document.querySelector('#yes')")
+        tab.click("#yes")
+        tab.at(f"{site.origin}/.gate/signed-out")
+    finally:
+        site.stop()
+
+
 def test_signed_out_at_the_provider_too_one_has_to_sign_in_again(site: Site, chromium: Chromium, person: str) -> None:
     tab = chromium.tab(person, f"{site.origin}{INSIDE}")
     fill_in(tab, "alice")

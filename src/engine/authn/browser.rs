@@ -42,6 +42,9 @@ impl<'a> BrowserCredential<'a> {
             let token = Self::token(&authenticators.tokens, head)?;
             let sessions = authenticators.sessions.as_ref();
             match token {
+                // What a proxy says of whoever is signed in there is in a header, and no cookie counts beside that: the
+                // session may be of somebody who used this browser before.
+                Some(token @ Self::Token(TokenUse::Assertion(_), _)) => Some(token),
                 token if !sessions.is_some_and(|own| own.is_presented(head)) => token,
                 Some(Self::Token(usage, token)) => Some(Self::Session(Some((usage, token)))),
                 _ => Some(Self::Session(None)),

@@ -3,16 +3,16 @@
 use super::client::{self, ClientFields, KEY_ID, Method, PARAMETER, PRIVATE_KEY, parameter};
 use super::field::{Field, Shape};
 use super::jwt::{self, PersonFields, SECRET as RING_SECRET};
+use super::provider::{locate, read_endpoints};
 use super::reader::{Node, Reader};
 use super::rules::{LIMITS_FIELD, MODELS};
 use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{
-    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Location as KeysAt, Remote, Server,
-    TokenRules,
+    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Remote, Server, TokenRules,
 };
 use crate::http::Url;
-use crate::login::{Endpoints, Lifetimes, Location, Login, Metadata, Provider, Site};
+use crate::login::{Lifetimes, Login, Provider, Site};
 use crate::ollama::Scope;
 use crate::policy::Hosts;
 use crate::session::{MAX_SECRETS, MIN_SECRET, Ring};
@@ -41,6 +41,16 @@ table! {
         end_session_endpoint: Field::optional(
             ADDRESS,
             "where browsers are sent to sign out at the provider. Default: discovered, or they sign out at the gate alone",
+        ),
+        userinfo: Field::optional(
+            Shape::Boolean,
+            "`true` also asks the provider's UserInfo endpoint about whoever signs in, with the access token, for claims \
+             that the ID token does not hold. Default: `false`",
+        ),
+        userinfo_endpoint: Field::optional(
+            ADDRESS,
+            "where that is, on the server of `token_endpoint`. Required with `userinfo` where the endpoints are given. \
+             Default: discovered",
         ),
         client_id: Field::required(PARAMETER, "the gate's name at the provider"),
         client_secret: Field::optional(
@@ -125,7 +135,7 @@ table! {
             "how long to wait for an answer of the provider, 1 to 30 seconds. Default: `\"5s\"`",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
-    } later ["cookie_refresh", "store", "userinfo", "back_channel_logout"]
+    } later ["cookie_refresh", "store", "back_channel_logout"]
 }
 
 const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
@@ -189,7 +199,7 @@ pub(super) fn read(
     let upstream = section.upstream.read(reader, |reader, node| {
         reader.text(node, "the name of an upstream")
     });
-    let rules = read_rules(reader, &section);
+    let person = read_rules(reader, &section);
     let given = read_endpoints(reader, &section);
     let (issuer, upstream, client) = (issuer?, upstream?, client?);
     let server = Server {
@@ -209,12 +219,12 @@ pub(super) fn read(
         name: "login".to_owned(),
         algorithms,
         keys: Keys::Remote(Box::new(Remote { keys: keys.clone() })),
-        rules: rules.of_id_tokens(issuer.clone(), client.id.clone()),
+        rules: person.of_id_tokens(issuer.clone(), client.id.clone()),
         header: None,
         cookie: None,
         assertion_header: None,
     };
-    let id_tokens = IdTokens::new(id_tokens, client.id.clone(), around.claims.to_vec());
+    let id_tokens = IdTokens::new(id_tokens, client.id.clone(), person, around.claims.to_vec());
     let provider = Provider {
         issuer,
         upstream,
@@ -255,38 +265,7 @@ fn read_rules(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> TokenRules
     jwt::read_person(reader, fields, false)
 }
 
-/// Where the provider is asked what, and where its keys are. What has to be fetched to know is added to `sources`.
-fn locate(
-    reader: &mut Reader<'_>,
-    sources: &mut Sources,
-    section: &LoginSection<'_>,
-    (given, issuer, server): (Given, &str, &Server),
-) -> Option<(Location, KeysAt)> {
-    let end_session = match given {
-        Given::Endpoints(endpoints, keys) => {
-            return Some((Location::At(Rc::new(endpoints)), KeysAt::At(keys)));
-        }
-        Given::Discovery(end_session) => end_session,
-    };
-    let Some(KeysAt::Discovered { issuer, metadata }) = KeysAt::discovered(issuer) else {
-        let message = "has a query, so that nothing can be discovered from it: give the endpoints";
-        reader.refuse(&section.issuer.place(), message);
-        return None;
-    };
-    let document = Metadata {
-        issuer: issuer.clone(),
-        address: metadata.clone(),
-        upstream: server.upstream.clone(),
-        timeout: server.timeout,
-        end_session,
-    };
-    let name = "login: metadata".to_owned();
-    let source = Source::new(name, document, fetch_rules(3600), reader.seed);
-    let keys = KeysAt::Discovered { issuer, metadata };
-    Some((Location::Discovered(sources.add(source)), keys))
-}
-
-fn fetch_rules(every: i64) -> FetchRules {
+pub(super) fn fetch_rules(every: i64) -> FetchRules {
     FetchRules {
         every,
         spread: false,
@@ -404,55 +383,4 @@ fn read_algorithms(reader: &mut Reader<'_>, member: &Member<'_>) -> Vec<Algorith
         .iter()
         .filter_map(|item| reader.parsed(item, &expected, known));
     read.collect()
-}
-
-/// What the configuration says of the provider's endpoints.
-enum Given {
-    /// all, and where the keys are
-    Endpoints(Endpoints, Url),
-    /// they have to be discovered, but perhaps for where to sign out
-    Discovery(Option<String>),
-}
-
-fn read_endpoints(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> Option<Given> {
-    let expected = "an address that begins with https:// or http://";
-    let mut address = |member: &Member<'_>| {
-        member.read(reader, |reader, node| {
-            reader.parsed(node, expected, Url::parse)
-        })
-    };
-    let (token, keys) = (address(&section.token_endpoint), address(&section.jwks_uri));
-    let mut page = |member: &Member<'_>| {
-        member.read(reader, |reader, node| {
-            let page = |text: &str| Url::parse(text).map(|_| text.to_owned());
-            reader.parsed(node, expected, page)
-        })
-    };
-    let authorization = page(&section.authorization_endpoint);
-    let end_session = page(&section.end_session_endpoint);
-    let all = [
-        &section.authorization_endpoint,
-        &section.token_endpoint,
-        &section.jwks_uri,
-    ];
-    let given = all.iter().filter(|member| member.is_given()).count();
-    if given == 0 {
-        return Some(Given::Discovery(end_session));
-    }
-    for member in all.iter().filter(|member| !member.is_given()) {
-        let message = "is required where one of `authorization_endpoint`, `token_endpoint` and `jwks_uri` is given";
-        reader.refuse(&member.place(), message);
-    }
-    let (token, keys) = (token?, keys?);
-    if !keys.is_on_server_of(&token) {
-        let message = "is on another server than `token_endpoint`, and `upstream` is one server";
-        reader.refuse(&section.jwks_uri.place(), message);
-    }
-    let endpoints = Endpoints {
-        authorization: authorization?,
-        token,
-        end_session,
-        names_issuer: false,
-    };
-    Some(Given::Endpoints(endpoints, keys))
 }

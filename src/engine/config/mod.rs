@@ -28,6 +28,7 @@ mod login;
 mod network;
 mod ollama_cli;
 mod placeholder;
+mod provider;
 mod reader;
 mod report;
 mod require;

@@ -4,6 +4,7 @@
 //! next is the result.
 
 mod body;
+mod callback;
 mod coding;
 mod decision;
 mod fetching;

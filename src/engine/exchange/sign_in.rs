@@ -4,66 +4,37 @@ use super::record::{Facts, Record};
 use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
 use super::{Mode, Reply};
-use crate::authn::Attempts;
-use crate::authn::jwt::Context;
 use crate::denial::{Denial, Reason};
 use crate::http::query_value;
 use crate::identity::Method;
 use crate::json::ObjectWriter;
-use crate::login::{
-    Attempt, Content, Endpoints, Login, OwnPage, Redemption, ReturnPath, Tokens, is_navigation,
-    unavailable,
-};
+use crate::login::{Attempt, Content, Endpoints, Login, OwnPage, ReturnPath, is_navigation};
 use crate::network::ClientAddress;
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy;
 use crate::session::Entropy;
-use crate::source::{Call, Refusal, Response};
+use crate::source::{Call, Refusal};
 use crate::time::Timestamp;
 use std::rc::Rc;
 
-/// The end of a sign-in, as far as it has come.
-#[derive(Debug)]
-pub(super) enum SigningIn {
-    /// the code is being redeemed
-    Redeeming(Redemption),
-    /// it was, for these tokens
-    Redeemed(Attempt, Tokens),
-    /// it was not
-    Failed(Attempt, Denial),
-}
-
-impl SigningIn {
-    /// The token endpoint has answered.
-    pub(super) fn answered(self, response: &Response<'_>) -> Self {
-        match self {
-            Self::Redeeming(redemption) => match redemption.tokens(response) {
-                Ok(tokens) => Self::Redeemed(redemption.attempt, tokens),
-                Err(denial) => Self::Failed(redemption.attempt, denial),
-            },
-            other => other,
-        }
-    }
-}
-
 /// What comes of a page of the gate's own.
-enum Shown {
+pub(super) enum Shown {
     /// an answer
     Reply(Reply),
-    /// the token endpoint has to be asked first
+    /// the provider has to be asked first
     Call(Call),
 }
 
 /// Why a page of the gate's own is not shown.
-struct Unshown {
-    refusal: Refusal,
+pub(super) struct Unshown {
+    pub refusal: Refusal,
     /// the sign-in that ends with it
-    attempt: Option<Box<Attempt>>,
+    pub attempt: Option<Box<Attempt>>,
 }
 
 impl Unshown {
     /// `refusal` ends `attempt`.
-    fn ending(attempt: Attempt, refusal: impl Into<Refusal>) -> Self {
+    pub(super) fn ending(attempt: Attempt, refusal: impl Into<Refusal>) -> Self {
         Self {
             refusal: refusal.into(),
             attempt: Some(Box::new(attempt)),
@@ -82,15 +53,15 @@ impl<R: Into<Refusal>> From<R> for Unshown {
 
 /// A request for a page of the gate's own, and what it is asked with.
 #[derive(Clone, Copy)]
-struct Visit<'s, 'r, 'a, 'p> {
-    login: &'a Login,
-    ports: Ports<'a, 'p>,
-    request: &'s Request<'r, 'a>,
-    client: &'s ClientAddress<'s>,
+pub(super) struct Visit<'s, 'r, 'a, 'p> {
+    pub login: &'a Login,
+    pub ports: Ports<'a, 'p>,
+    pub request: &'s Request<'r, 'a>,
+    pub client: &'s ClientAddress<'s>,
 }
 
 impl Visit<'_, '_, '_, '_> {
-    fn now(&self) -> Result<Timestamp, Denial> {
+    pub(super) fn now(&self) -> Result<Timestamp, Denial> {
         self.ports.clock.now()
     }
 
@@ -99,7 +70,7 @@ impl Visit<'_, '_, '_, '_> {
     }
 
     /// Refuses any method but `method`.
-    fn only(&self, method: &'static str) -> Result<(), Denial> {
+    pub(super) fn only(&self, method: &'static str) -> Result<(), Denial> {
         if self.is(method.as_bytes()) {
             return Ok(());
         }
@@ -110,7 +81,7 @@ impl Visit<'_, '_, '_, '_> {
 }
 
 /// Draws 32 bytes, and hands them with the time to `use_it`.
-fn with_entropy<T>(
+pub(super) fn with_entropy<T>(
     visit: &Visit<'_, '_, '_, '_>,
     use_it: impl FnOnce(Entropy<'_>) -> Result<T, Denial>,
 ) -> Result<T, Denial> {
@@ -180,7 +151,7 @@ impl Exchange {
         Ok(Shown::Reply(reply))
     }
 
-    fn endpoints(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Rc<Endpoints>, Refusal> {
+    pub(super) fn endpoints(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Rc<Endpoints>, Refusal> {
         let now = visit.now()?;
         visit.login.provider.endpoints(&self.tried, now)
     }
@@ -260,79 +231,6 @@ impl Exchange {
         })
     }
 
-    /// The browser comes back from the provider: its code is redeemed, and then whoever it is has signed in.
-    fn answered(&mut self, visit: Visit<'_, '_, '_, '_>) -> Result<Shown, Unshown> {
-        visit.only("GET")?;
-        let Visit { login, request, .. } = visit;
-        match self.signing_in.take().map(|signing_in| *signing_in) {
-            None => {}
-            Some(SigningIn::Failed(attempt, denial)) => {
-                return Err(Unshown::ending(attempt, denial));
-            }
-            // It cannot be asked again: the code is used up.
-            Some(SigningIn::Redeeming(redemption)) => {
-                return Err(Unshown::ending(redemption.attempt, unavailable()));
-            }
-            Some(SigningIn::Redeemed(attempt, tokens)) => {
-                return self.redeemed(visit, attempt, tokens);
-            }
-        }
-        let endpoints = self.endpoints(visit)?;
-        let now = visit.now()?;
-        let answer = login.answered(request.head, &endpoints, now);
-        let answer = answer.map_err(|unanswered| Unshown {
-            refusal: unanswered.denial.into(),
-            attempt: unanswered.attempt.map(Box::new),
-        })?;
-        let (redemption, call) = login.redeem(answer, &endpoints, visit.client, now)?;
-        self.signing_in = Some(Box::new(SigningIn::Redeeming(redemption)));
-        Ok(Shown::Call(call))
-    }
-
-    /// The code was redeemed for `tokens`: whoever they are of has signed in.
-    fn redeemed(
-        &mut self,
-        visit: Visit<'_, '_, '_, '_>,
-        attempt: Attempt,
-        tokens: Tokens,
-    ) -> Result<Shown, Unshown> {
-        let Visit {
-            login,
-            ports,
-            request,
-            client,
-        } = visit;
-        let now = visit.now()?;
-        let context = Context {
-            now,
-            verifier: ports.verifier,
-            tried: &self.tried,
-            attempts: Attempts::new(None, client),
-            client,
-        };
-        let claims = match login.verify(&attempt, &tokens, context) {
-            Ok(claims) => claims,
-            Err(refusal @ Refusal::Await(_)) => {
-                self.signing_in = Some(Box::new(SigningIn::Redeemed(attempt, tokens)));
-                return Err(refusal.into());
-            }
-            Err(refusal) => return Err(Unshown::ending(attempt, refusal)),
-        };
-        // Whether there is a place to sign out is not asked for once more.
-        let known = login.provider.known(now);
-        let signed_in = with_entropy(&visit, |entropy| {
-            let proved = (&claims, &tokens);
-            login.sign_in(request.head, &attempt, proved, known.as_deref(), entropy)
-        });
-        match signed_in {
-            Ok(redirect) => Ok(Shown::Reply(Reply::redirect(
-                redirect.location,
-                redirect.cookies,
-            ))),
-            Err(denial) => Err(Unshown::ending(attempt, denial)),
-        }
-    }
-
     /// Says who is calling, by whatever credential.
     fn who(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
         visit.only("GET")?;
@@ -367,7 +265,7 @@ impl Exchange {
         Ok(Reply::json(200, line.finish()))
     }
 
-    /// Signs out on POST; shows the page that can on GET.
+    /// Signs out on POST, here and at the provider; shows the page that can on GET.
     fn sign_out(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
         let Visit {
             login,
@@ -386,13 +284,10 @@ impl Exchange {
             };
             let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
             let action = format!("{}?token={token}", login.site.path_of(OwnPage::SignOut));
-            let endpoints = login.provider.known(now);
-            let provider = endpoints.and_then(|endpoints| endpoints.end_session_origin());
             let content = Content::SignedIn {
                 subject: &session.subject,
                 action: &action,
                 token: &token,
-                provider: provider.as_deref(),
             };
             return Ok(Reply::page(content.page()));
         }
@@ -405,8 +300,14 @@ impl Exchange {
             // Who wants to leave is let go, whatever the provider does.
             Err(Refusal::Denied(_)) => None,
         };
-        let redirect = login.sign_out(head, token.as_deref(), endpoints.as_deref(), now)?;
-        Ok(Reply::redirect(redirect.location, redirect.cookies))
+        let departure = login.sign_out(head, token.as_deref(), endpoints.as_deref(), now)?;
+        let Some(to) = &departure.to_provider else {
+            let signed_out = login.site.signed_out_url();
+            return Ok(Reply::redirect(signed_out, departure.cookies));
+        };
+        let mut reply = Reply::page(Content::SigningOut { to }.page());
+        reply.set_cookies(departure.cookies);
+        Ok(reply)
     }
 
     /// Refuses a request for `page`: in words for a person, but for those that programs ask for. A sign-in that

@@ -1,6 +1,7 @@
 //! One request's way through the gate.
 
 use super::body::{HeldRequest, HostBody, outdated};
+use super::callback::SigningIn;
 use super::decision::Decided;
 use super::list::List;
 use super::record::{Facts, Record};
@@ -8,7 +9,6 @@ use super::request::Request;
 use super::response::Carried;
 use super::session::OwnSession;
 use super::share::Shared;
-use super::sign_in::SigningIn;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
 use crate::cors;

@@ -38,20 +38,22 @@ pub(super) fn tag(gate: &str) -> String {
 pub(super) struct AttemptCookies {
     /// what their names begin with, behind a prefix that browsers know
     name: String,
+    path: String,
     secure: bool,
 }
 
 impl AttemptCookies {
-    /// Those of the gate with this [`tag`].
-    pub(super) fn new(gate: &str, secure: bool) -> Self {
+    /// Those of the gate with this [`tag`], sent to `path` and below.
+    pub(super) fn new(gate: &str, path: String, secure: bool) -> Self {
         Self {
             name: format!("ollama-gate-login-{gate}-"),
+            path,
             secure,
         }
     }
 
     fn name(&self, id: &str) -> CookieName {
-        CookieName::new(&[&self.name, id].concat(), "/", self.secure)
+        CookieName::new(&[&self.name, id].concat(), &self.path, self.secure)
     }
 
     /// The value of `Set-Cookie` that makes a browser carry what was `sealed` of the attempt called `id`.

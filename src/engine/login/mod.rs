@@ -12,22 +12,25 @@ mod pages;
 mod pages_at;
 mod places;
 mod provider;
+mod provider_answer;
 mod redemption;
 mod renewal;
 mod return_path;
 mod sessions;
 mod sign_out;
+mod user_info;
 
 pub(crate) use answer::Answer;
 pub(crate) use attempt::Attempt;
 pub(crate) use navigation::is_navigation;
 pub(crate) use pages::{Content, Page};
 pub(crate) use pages_at::{OwnPage, Site};
-pub(crate) use provider::{Endpoints, Location, Metadata, Provider, unavailable};
-pub(crate) use redemption::{Redemption, Tokens};
+pub(crate) use provider::{Endpoints, Location, Metadata, Provider, UserInfo, unavailable};
+pub(crate) use redemption::{Redeemed, Redemption};
 pub(crate) use return_path::ReturnPath;
+pub(crate) use user_info::Inquiry;
 
-use crate::authn::jwt::{Context, Expectation, IdTokens};
+use crate::authn::jwt::{Context, Expectation, IdTokens, ProvedClaims};
 use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::http::RequestHead;
 use crate::json::{Json, ObjectWriter};
@@ -38,6 +41,7 @@ use crate::source::{Call, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
 use places::{NoPlace, Places};
+use redemption::Tokens;
 use sign_out::MAX_END_ADDRESS;
 use std::cell::RefCell;
 
@@ -85,13 +89,14 @@ impl Login {
         lifetimes: Lifetimes,
     ) -> Self {
         let secure = site.origin.is_https();
+        let path = site.cookie_path().to_owned();
         let gate = cookies::tag(&site.gate(&provider.client.id));
         Self {
             provider,
             ring,
             id_tokens,
-            session: CookieName::new(&format!("ollama-gate-session-{gate}"), "/", secure),
-            attempts: AttemptCookies::new(&gate, secure),
+            session: CookieName::new(&format!("ollama-gate-session-{gate}"), &path, secure),
+            attempts: AttemptCookies::new(&gate, path, secure),
             site,
             lifetimes,
             places: Places::default(),
@@ -156,33 +161,59 @@ impl Login {
         } = &self.provider;
         let server = (upstream.as_str(), &endpoints.token, *timeout);
         let call = client.call(server, "authorization_code", &parameters, now);
-        Ok((Redemption::new(answer.attempt, place, &call), call))
+        let user_info = endpoints.user_info.clone();
+        let redemption = Redemption::new(answer.attempt, place, &call, user_info);
+        Ok((redemption, call))
     }
 
-    /// Who has signed in by `attempt`, if `tokens` say so: the claims that the rules read.
+    /// Who has signed in, if the ID token says so.
     ///
     /// # Errors
-    /// What is wrong with the ID token, or what has to be fetched to know.
+    /// What is wrong with it, or what has to be fetched to know.
     pub(crate) fn verify(
         &self,
-        attempt: &Attempt,
-        tokens: &Tokens,
+        redeemed: &Redeemed,
         context: Context<'_>,
-    ) -> Result<Json, Refusal> {
+    ) -> Result<ProvedClaims, Refusal> {
+        let tokens = &redeemed.tokens;
         let expected = Expectation {
-            nonce: &attempt.nonce,
+            nonce: &redeemed.attempt.nonce,
             access_token: tokens.access_token.expose(),
         };
         let verified = self
             .id_tokens
             .verify(tokens.id_token.expose(), expected, context);
         verified.map_err(|refusal| match refusal {
-            Refusal::Denied(denial) if denial.reason().status() == 401 => {
-                let advice = "what the provider says of you was not accepted, ask the operator";
-                failed(advice).because(denial.cause().to_owned()).into()
-            }
+            Refusal::Denied(denial) => not_accepted(denial).into(),
             other => other,
         })
+    }
+
+    /// The call that asks the provider about whoever `redeemed` a code, where it is to be asked.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub(crate) fn inquire(&self, redeemed: &Redeemed) -> Result<Option<Call>, Denial> {
+        let Provider {
+            upstream, timeout, ..
+        } = &self.provider;
+        let Some(url) = &redeemed.user_info else {
+            return Ok(None);
+        };
+        user_info::call((upstream, url, *timeout), &redeemed.tokens.access_token).map(Some)
+    }
+
+    /// The claims that the rules read of whoever is `proved` to be somebody, and about whom the provider says this
+    /// beside it, if it was asked.
+    ///
+    /// # Errors
+    /// That is somebody else.
+    pub(crate) fn claims(
+        &self,
+        proved: ProvedClaims,
+        user_info: Option<Json>,
+    ) -> Result<Json, Denial> {
+        self.id_tokens.kept(proved, user_info).map_err(not_accepted)
     }
 
     /// Signs in whoever has these `claims`, and sends the browser that sent `head` where it wanted to go.
@@ -198,7 +229,8 @@ impl Login {
         entropy: Entropy<'_>,
     ) -> Result<Redirect, Denial> {
         let now = entropy.now;
-        let person = self.id_tokens.granted(claims.clone())?;
+        let person = self.id_tokens.granted(claims.clone());
+        let person = person.map_err(not_accepted)?;
         let has_end = endpoints.is_some_and(|endpoints| endpoints.end_session.is_some());
         // One that is too long to be sent is not carried either.
         let hint = (has_end && tokens.id_token.expose().len() <= MAX_END_ADDRESS)
@@ -284,4 +316,13 @@ impl Login {
 /// Somebody cannot be signed in.
 pub(crate) fn failed(advice: &'static str) -> Denial {
     Denial::new(Reason::SignInFailed, advice)
+}
+
+/// What the provider says of somebody is not enough; a person is told that in words of its own.
+fn not_accepted(denial: Denial) -> Denial {
+    if denial.reason().status() != 401 {
+        return denial;
+    }
+    let advice = "what the provider says of you was not accepted, ask the operator";
+    failed(advice).because(denial.cause().to_owned())
 }

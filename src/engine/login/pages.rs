@@ -28,9 +28,12 @@ pub(crate) enum Content<'a> {
         action: &'a str,
         /// what the form proves its origin with
         token: &'a str,
-        /// the origin of the identity provider, if it is told too: the form's answer leads there
-        provider: Option<&'a str>,
     },
+    /// nobody is signed in here any more, and the browser goes on to the identity provider, at `to`, to sign out there.
+    ///
+    /// By itself, and not by a redirection: what a form's answer leads to is bound by the form's page, with whatever
+    /// further addresses the provider leads through.
+    SigningOut { to: &'a str },
     /// nobody is signed in any more; `to` begins a login
     SignedOut { to: &'a str },
     /// it did not work
@@ -68,15 +71,8 @@ impl Content<'_> {
         let style = STANDARD.encode(Sha256::digest(STYLE));
         let (form, referrer) = match self {
             // A form that is posted without a referrer says `Origin: null`, which is nobody's.
-            Self::SignedIn { provider, .. } => {
-                let provider = provider.filter(|origin| is_origin(origin));
-                let own = "'self'".to_owned();
-                (
-                    provider.map_or(own, |origin| format!("'self' {origin}")),
-                    "same-origin",
-                )
-            }
-            _ => ("'none'".to_owned(), "no-referrer"),
+            Self::SignedIn { .. } => ("'self'", "same-origin"),
+            _ => ("'none'", "no-referrer"),
         };
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{style}'; form-action {form}; base-uri 'none'; \
@@ -104,7 +100,7 @@ impl Content<'_> {
         match self {
             // What follows is a GET, whatever was asked (RFC 9110 section 15.4.4).
             Self::SigningIn { .. } => 303,
-            Self::SignedIn { .. } | Self::SignedOut { .. } => 200,
+            Self::SignedIn { .. } | Self::SigningOut { .. } | Self::SignedOut { .. } => 200,
             Self::Failed { status, .. } => status,
         }
     }
@@ -121,11 +117,18 @@ impl Content<'_> {
                 subject,
                 action,
                 token,
-                ..
             } => (
                 "You are signed in",
                 format!("Signed in as <strong>{}</strong>.", escaped(subject)),
                 form(action, token),
+                String::new(),
+            ),
+            Self::SigningOut { to } => (
+                "Signing out",
+                escaped(
+                    "You are signed out here, and are being sent to your identity provider to sign out there too.",
+                ),
+                link(to, "Continue to sign out"),
                 String::new(),
             ),
             Self::SignedOut { to } => (
@@ -146,21 +149,39 @@ impl Content<'_> {
                 ),
             ),
         };
+        let onward = match self {
+            Self::SigningOut { to } => onward(to),
+            _ => String::new(),
+        };
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"robots\" content=\"noindex\">\n\
+             <meta name=\"robots\" content=\"noindex\">\n{onward}\
              <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
              <h1>{title}</h1>\n<p>{text}</p>\n{act}\n{foot}</main>\n</body>\n</html>\n"
         )
     }
 }
 
+fn is_web(to: &str) -> bool {
+    to.starts_with("https://") || to.starts_with("http://")
+}
+
+/// What takes a browser to the web address `to` without being asked; nothing for any other.
+fn onward(to: &str) -> String {
+    if !is_web(to) {
+        return String::new();
+    }
+    format!(
+        "<meta http-equiv=\"refresh\" content=\"0;url={}\">\n",
+        escaped(to)
+    )
+}
+
 /// A link to `to`, which has to be a path or a web address: no other scheme becomes one.
 fn link(to: &str, text: &str) -> String {
     let is_path = to.starts_with('/') && !to.starts_with("//") && !to.contains('\\');
-    let is_web = to.starts_with("https://") || to.starts_with("http://");
-    let to = if is_path || is_web { to } else { "/" };
+    let to = if is_path || is_web(to) { to } else { "/" };
     format!("<a href=\"{}\">{text}</a>", escaped(to))
 }
 
@@ -171,17 +192,6 @@ fn form(action: &str, token: &str) -> String {
         escaped(action),
         escaped(token)
     )
-}
-
-/// Whether `text` can stand in a content security policy as an origin: nothing in it ends a source or a
-/// directive.
-fn is_origin(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let fit =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
-    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(fit))
 }
 
 /// `text` as it may stand in HTML, between elements and in quoted attributes. Control characters and those that

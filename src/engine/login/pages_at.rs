@@ -82,6 +82,16 @@ impl Site {
         [client_id, "\n", self.origin.as_str(), &self.prefix].concat()
     }
 
+    /// The path below which browsers send cookies. Over TLS it is the whole host, which is the price of `__Host-`:
+    /// that keeps other hosts from setting them, and a path is no boundary (RFC 6265 section 8.5).
+    pub(crate) fn cookie_path(&self) -> &str {
+        if self.origin.is_https() || self.prefix.is_empty() {
+            "/"
+        } else {
+            &self.prefix
+        }
+    }
+
     /// `target`, if a browser may be sent back there; the gate itself otherwise.
     pub(crate) fn return_path(&self, target: &[u8]) -> ReturnPath {
         let pages = [self.prefix.as_str(), FOLDER].concat();

@@ -49,6 +49,8 @@ pub(crate) struct Endpoints {
     pub token: Url,
     /// where browsers are sent to sign out, if there is such a place
     pub end_session: Option<String>,
+    /// where the gate asks about whoever signed in, if it does
+    pub user_info: Option<Url>,
     /// whether every answer of the authorization endpoint says whose it is (RFC 9207)
     pub names_issuer: bool,
 }
@@ -66,6 +68,19 @@ pub(crate) struct Metadata {
     pub timeout: Duration,
     /// where browsers sign out, if the configuration says that
     pub end_session: Option<String>,
+    /// where the gate asks about a person
+    pub user_info: UserInfo,
+}
+
+/// Whether the provider is asked about whoever signs in, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UserInfo {
+    /// it is not
+    NotAsked,
+    /// where the configuration says
+    At(Url),
+    /// where its metadata say
+    Discovered,
 }
 
 impl Document for Metadata {
@@ -81,14 +96,6 @@ impl Document for Metadata {
             warnings: Vec::new(),
             lifetime: None,
         })
-    }
-}
-
-impl Endpoints {
-    /// Scheme and host of where browsers sign out, if there is such a place.
-    pub(crate) fn end_session_origin(&self) -> Option<String> {
-        let url = Url::parse(self.end_session.as_deref()?)?;
-        Some(format!("{}://{}", url.scheme().name(), url.authority()))
     }
 }
 
@@ -114,6 +121,21 @@ impl Metadata {
         let authorization = authorization.filter(|text| self.is_page(text));
         let authorization =
             authorization.ok_or("the metadata have no usable `authorization_endpoint`")?;
+        let user_info = match &self.user_info {
+            UserInfo::NotAsked => None,
+            UserInfo::At(url) => Some(url.clone()),
+            UserInfo::Discovered => {
+                let url = text("userinfo_endpoint").and_then(Url::parse);
+                let url = url.ok_or("the metadata have no usable `userinfo_endpoint`")?;
+                if !url.is_on_server_of(&self.address) {
+                    return Err(
+                        "`userinfo_endpoint` is on another server than the issuer, and `upstream` is one server"
+                            .into(),
+                    );
+                }
+                Some(url)
+            }
+        };
         let end_session = text("end_session_endpoint").filter(|text| self.is_page(text));
         // Only a provider that lists its methods says that this one is none of them (RFC 8414 section 2).
         if let Some(Json::List(methods)) = json.member("code_challenge_methods_supported")
@@ -125,6 +147,7 @@ impl Metadata {
             authorization: authorization.to_owned(),
             token,
             end_session: self.end_session.clone().or(end_session.map(str::to_owned)),
+            user_info,
             names_issuer: json.member("authorization_response_iss_parameter_supported")
                 == Some(&Json::Bool(true)),
         })
@@ -205,12 +228,17 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Endpoints, String> {
+        read_for(body, UserInfo::NotAsked)
+    }
+
+    fn read_for(body: &str, user_info: UserInfo) -> Result<Endpoints, String> {
         let metadata = Metadata {
             issuer: "https://sso.example".to_owned(),
             address: Url::parse("https://sso.example/.well-known/openid-configuration").unwrap(),
             upstream: "sso".to_owned(),
             timeout: Duration::from_secs(5),
             end_session: None,
+            user_info,
         };
         metadata.endpoints(body.as_bytes())
     }
@@ -219,6 +247,7 @@ mod tests {
         "authorization_endpoint": "https://login.example/auth?tenant=1",
         "token_endpoint": "https://sso.example/token",
         "end_session_endpoint": "https://sso.example/end",
+        "userinfo_endpoint": "https://sso.example/me",
         "code_challenge_methods_supported": ["plain", "S256"],
         "authorization_response_iss_parameter_supported": true }"#;
 
@@ -283,5 +312,29 @@ mod tests {
         }
         let unsafe_end = GOOD.replace("https://sso.example/end", "javascript:alert(1)");
         assert_eq!(read(&unsafe_end).unwrap().end_session, None);
+    }
+
+    #[test]
+    fn where_people_are_asked_about_counts_only_where_they_are() {
+        assert_eq!(read(GOOD).unwrap().user_info, None);
+        let found = read_for(GOOD, UserInfo::Discovered)
+            .unwrap()
+            .user_info
+            .unwrap();
+        assert_eq!(found.path(), "/me");
+        for (bad, why) in [
+            ("https://evil.example/me", "another server"),
+            ("http://sso.example/me", "another server"),
+            ("javascript:alert(1)", "no usable `userinfo"),
+            ("", "no usable `userinfo"),
+        ] {
+            let body = GOOD.replace("https://sso.example/me", bad);
+            let error = read_for(&body, UserInfo::Discovered).unwrap_err();
+            assert!(error.contains(why), "{bad}: {error}");
+            assert!(read(&body).is_ok(), "{bad}");
+            let given = UserInfo::At(Url::parse("https://sso.example/given").unwrap());
+            let found = read_for(&body, given).unwrap().user_info.unwrap();
+            assert_eq!(found.path(), "/given", "{bad}");
+        }
     }
 }

@@ -3,13 +3,16 @@
 use super::attempt::Attempt;
 use super::failed;
 use super::places::Place;
-use super::provider::unavailable;
+use super::provider_answer::{self, Unreadable};
 use crate::denial::Denial;
+use crate::http::Url;
 use crate::json::Json;
 use crate::secret::Secret;
-use crate::source::{CONTENT_ENCODING, Call, Response, ResponseBody};
+use crate::source::{Call, Response};
 use crate::token_endpoint;
 
+/// As sentences name it.
+const ENDPOINT: &str = "token endpoint";
 /// The longest token that is read, in bytes.
 const MAX_TOKEN: usize = 32 * 1024;
 
@@ -20,6 +23,21 @@ pub(crate) struct Redemption {
     pub attempt: Attempt,
     max_bytes: usize,
     place: Place,
+    /// where the provider is asked about a person then, if it is
+    user_info: Option<Url>,
+}
+
+/// A code that was redeemed.
+#[derive(Debug)]
+pub(crate) struct Redeemed {
+    /// the sign-in that it ends
+    pub attempt: Attempt,
+    /// what it was redeemed for
+    pub tokens: Tokens,
+    /// where the provider is asked about a person now, if it is
+    pub(super) user_info: Option<Url>,
+    /// taken until the sign-in has ended
+    _place: Place,
 }
 
 /// What a code was redeemed for.
@@ -32,48 +50,45 @@ pub(crate) struct Tokens {
 }
 
 impl Redemption {
-    pub(super) fn new(attempt: Attempt, place: Place, call: &Call) -> Self {
+    pub(super) fn new(attempt: Attempt, place: Place, call: &Call, user_info: Option<Url>) -> Self {
         Self {
             attempt,
             max_bytes: call.expected().max_bytes,
             place,
+            user_info,
         }
     }
 
-    /// The tokens in `response`.
+    /// What the token endpoint gave in `response`.
     ///
     /// # Errors
-    /// The provider did not answer, or not with tokens.
-    pub(crate) fn tokens(&self, response: &Response<'_>) -> Result<Tokens, Denial> {
-        let no_answer = |cause: String| unavailable().because(cause);
-        let Some(status) = response.status else {
-            return Err(no_answer("the token endpoint did not answer".to_owned()));
-        };
-        let body = match response.body {
-            ResponseBody::Bytes(body) => body,
-            ResponseBody::TooLarge(size) => {
-                let max = self.max_bytes;
-                return Err(no_answer(format!(
-                    "the answer of the token endpoint has {size} bytes, over {max}"
-                )));
-            }
-        };
-        if status >= 500 {
-            return Err(no_answer(format!(
-                "the token endpoint answered with status {status}"
-            )));
+    /// The provider did not answer, or not with tokens: the sign-in that ends with it, and why.
+    pub(crate) fn answered(
+        self,
+        response: &Response<'_>,
+    ) -> Result<Redeemed, Box<(Attempt, Denial)>> {
+        match self.tokens(response) {
+            Ok(tokens) => Ok(Redeemed {
+                attempt: self.attempt,
+                tokens,
+                user_info: self.user_info,
+                _place: self.place,
+            }),
+            Err(denial) => Err(Box::new((self.attempt, denial))),
         }
+    }
+
+    fn tokens(&self, response: &Response<'_>) -> Result<Tokens, Denial> {
         let refused = |cause: String| {
             failed("the provider did not accept the sign-in, begin again").because(cause)
         };
-        if let Some(coding) = response.header(CONTENT_ENCODING)
-            && !coding.eq_ignore_ascii_case("identity")
-        {
-            return Err(refused(
-                "the answer is compressed, which nobody asked for".to_owned(),
-            ));
-        }
+        let answer = provider_answer::body(response, ENDPOINT, self.max_bytes);
+        let (status, body) = answer.map_err(|why| match why {
+            Unreadable::NoAnswer(denial) => denial,
+            Unreadable::Wrong(cause) => refused(cause),
+        })?;
         let json = token_endpoint::answer(status, body).map_err(refused)?;
+        provider_answer::is_json(response, ENDPOINT).map_err(refused)?;
         self.place.is_proved();
         let token = |name: &str| {
             let token = json.member(name).and_then(Json::text);

@@ -1,8 +1,8 @@
 //! Signing out: here, and at the provider (OpenID Connect RP-Initiated Logout 1.0).
 
+use super::Login;
 use super::attempt::with_parameters;
 use super::provider::Endpoints;
-use super::{Login, Redirect};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Purpose, Session};
@@ -11,6 +11,15 @@ use crate::time::Timestamp;
 /// The longest address with `id_token_hint` that browsers are sent to, in bytes: servers and proxies take 8 kB of a
 /// request's line, and often 4 kB of an answer's head. Without it the provider asks whether that was meant.
 pub(super) const MAX_END_ADDRESS: usize = 4096;
+
+/// Somebody who signs out.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    /// where the provider signs people out, if it does
+    pub to_provider: Option<String>,
+    /// the values of `Set-Cookie`
+    pub cookies: Vec<String>,
+}
 
 impl Login {
     /// What a request has to bring that ends `session`: nobody else can make one, so no page elsewhere can.
@@ -28,8 +37,7 @@ impl Login {
         sealed.map_err(|_| Denial::host_failure())
     }
 
-    /// Ends the session of the browser that sent `head` with this `token`, if it has one, and sends it to the
-    /// provider to be signed out there, or to the page that says so.
+    /// Ends the session of the browser that sent `head` with this `token`, if it has one.
     ///
     /// # Errors
     /// The token is none for this session.
@@ -39,13 +47,13 @@ impl Login {
         token: Option<&str>,
         endpoints: Option<&Endpoints>,
         now: Timestamp,
-    ) -> Result<Redirect, Denial> {
+    ) -> Result<Departure, Denial> {
         let signed_out = self.site.signed_out_url();
         // Cookies that open no more are taken away all the same.
         let cookies = self.session.removed(self.held(head));
         let Ok((session, _)) = self.session(head, now) else {
-            return Ok(Redirect {
-                location: signed_out,
+            return Ok(Departure {
+                to_provider: None,
                 cookies,
             });
         };
@@ -56,27 +64,27 @@ impl Login {
         }
         self.tell("signed_out", &session);
         let end = endpoints.and_then(|endpoints| endpoints.end_session.as_deref());
-        let location = end.map_or_else(
-            || signed_out.clone(),
-            |end| {
-                let mut parameters = vec![
-                    ("client_id", self.provider.client.id.as_str()),
-                    ("post_logout_redirect_uri", &signed_out),
-                ];
-                let unhinted = with_parameters(end, &parameters);
-                let Some(hint) = &session.sign_out_hint else {
-                    return unhinted;
-                };
-                parameters.push(("id_token_hint", hint.expose()));
-                let hinted = with_parameters(end, &parameters);
-                if hinted.len() <= MAX_END_ADDRESS {
-                    hinted
-                } else {
-                    unhinted
-                }
-            },
-        );
-        Ok(Redirect { location, cookies })
+        let to_provider = end.map(|end| {
+            let mut parameters = vec![
+                ("client_id", self.provider.client.id.as_str()),
+                ("post_logout_redirect_uri", &signed_out),
+            ];
+            let unhinted = with_parameters(end, &parameters);
+            let Some(hint) = &session.sign_out_hint else {
+                return unhinted;
+            };
+            parameters.push(("id_token_hint", hint.expose()));
+            let hinted = with_parameters(end, &parameters);
+            if hinted.len() <= MAX_END_ADDRESS {
+                hinted
+            } else {
+                unhinted
+            }
+        });
+        Ok(Departure {
+            to_provider,
+            cookies,
+        })
     }
 }
 

@@ -161,6 +161,8 @@ impl fmt::Debug for Call {
 pub(crate) const ETAG: &str = "etag";
 /// When to ask again (RFC 9110 section 10.2.3).
 pub(crate) const RETRY_AFTER: &str = "retry-after";
+/// What the body is (RFC 9110 section 8.3).
+pub(crate) const CONTENT_TYPE: &str = "content-type";
 /// What the body is wrapped in (RFC 9110 section 8.4).
 pub(crate) const CONTENT_ENCODING: &str = "content-encoding";
 

@@ -25,7 +25,7 @@ mod sources;
 
 pub(crate) use call::{Answer, Document, Read};
 #[allow(unused_imports)] // for documents that have more to say than a JWKS
-pub(crate) use call::{CONTENT_ENCODING, ETAG, Lifetime, RETRY_AFTER};
+pub(crate) use call::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, Lifetime, RETRY_AFTER};
 pub use call::{Call, Expected, News, Response, ResponseBody};
 pub(crate) use fetch::Source;
 pub(crate) use reading::{Budget, Piece, Reading};

@@ -7,7 +7,7 @@ pub(crate) use assertion::{Assertions, SigningKey};
 use crate::http::{Url, form_encoded};
 use crate::json::Json;
 use crate::secret::Secret;
-use crate::source::{CONTENT_ENCODING, Call, RETRY_AFTER};
+use crate::source::{CONTENT_ENCODING, CONTENT_TYPE, Call, RETRY_AFTER};
 use crate::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -94,7 +94,7 @@ impl Client {
             .posting("application/x-www-form-urlencoded", body.into_bytes())
             .with_headers(&headers)
             .of_at_most(MAX_ANSWER_BYTES)
-            .reading(&[RETRY_AFTER, CONTENT_ENCODING])
+            .reading(&[RETRY_AFTER, CONTENT_ENCODING, CONTENT_TYPE])
     }
 }
 

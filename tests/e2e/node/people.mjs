@@ -4,6 +4,7 @@
 //
 // Each ORIGIN is one at which a gate is reached: its callback and its page after signing out are registered.
 // CLIENT_JWKS in the environment: the client proves itself by a key of these (`private_key_jwt`), and has no secret.
+// USER_INFO=plain or signed: the claims of scopes are at the UserInfo endpoint alone, as JSON or as a JWT.
 // Anybody may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
 // what a test may do with it: say how long tokens are good and whether refresh tokens rotate, and ask what was asked.
 import { createServer } from "node:http";
@@ -12,7 +13,7 @@ import { Provider } from "oidc-provider";
 
 const [port, secret, ...origins] = process.argv.slice(2);
 const PAGES = "/.gate";
-const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0 };
+const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0, inquiries: 0 };
 const settings = { access: 3600, session: 14 * 86400, rotate: 1 };
 
 function groups(name) {
@@ -32,12 +33,15 @@ const proof = process.env.CLIENT_JWKS
   ? { token_endpoint_auth_method: "private_key_jwt", jwks: JSON.parse(process.env.CLIENT_JWKS) }
   : { client_secret: secret };
 
+const userInfo = process.env.USER_INFO;
+
 const provider = new Provider(issuer, {
   jwks: { keys: [jwk] },
   clients: [
     {
       client_id: "gate",
       ...proof,
+      ...(userInfo === "signed" ? { userinfo_signed_response_alg: "RS256" } : {}),
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
       redirect_uris: origins.map((origin) => `${origin}${PAGES}/callback`),
@@ -45,8 +49,10 @@ const provider = new Provider(issuer, {
     },
   ],
   cookies: { keys: [secret], names: { session: "people_session", interaction: "people_step", resume: "people_resume" } },
-  claims: { openid: ["sub", "name", "email", "groups"] },
-  conformIdTokenClaims: false,
+  claims: userInfo
+    ? { openid: ["sub"], profile: ["name"], email: ["email"], groups: ["groups"] }
+    : { openid: ["sub", "name", "email", "groups"] },
+  conformIdTokenClaims: userInfo !== undefined,
   scopes: ["openid", "offline_access", "profile", "email", "groups"],
   pkce: { required: () => true },
   rotateRefreshToken: () => settings.rotate === 1,
@@ -81,6 +87,7 @@ const provider = new Provider(issuer, {
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   features: {
     devInteractions: { enabled: false },
+    jwtUserinfo: { enabled: userInfo === "signed" },
     rpInitiatedLogout: {
       enabled: true,
       async logoutSource(ctx, form) {
@@ -128,6 +135,7 @@ server.on("request", async (request, response) => {
     await provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
     return;
   }
+  counts.inquiries += pathname === "/me";
   handle(request, response);
 });
 console.log(`listening on ${server.address().port}`);

@@ -32,7 +32,7 @@ class People:
     """npm's `oidc-provider` with a login form, in a process of its own."""
 
     def __init__(self, world: World, origin: str, **settings: str) -> None:
-        """In: where the gate is reached; `CLIENT_JWKS` for a client that proves itself by a key."""
+        """In: where the gate is reached; settings of `people.mjs`, by the names of its variables."""
         node.install()
         self.secret = secrets.token_urlsafe(32)
         world.secrets.append(self.secret)

@@ -3,3 +3,4 @@
 mod book;
 mod reference;
 mod schema;
+mod tests_of_sign_in;

@@ -15,7 +15,7 @@ fn a_login_alone_lets_somebody_in() {
 
 #[test]
 fn what_is_not_enforced_yet_is_refused_by_name() {
-    for name in ["cookie_refresh", "store", "userinfo", "back_channel_logout"] {
+    for name in ["cookie_refresh", "store", "back_channel_logout"] {
         let errors = errors(json!({ name: "30m" }));
         let wanted = format!("login.{name}: is not supported yet");
         assert_eq!(errors, [wanted], "{name}");
@@ -133,6 +133,32 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
                     "jwks_uri": "https://other.example/k" }),
             "login.jwks_uri",
             "another server",
+        ),
+        (
+            json!({ "userinfo": "yes" }),
+            "login.userinfo",
+            "true or false",
+        ),
+        (
+            json!({ "userinfo_endpoint": "https://sso.example/me" }),
+            "login.userinfo_endpoint",
+            "no effect without `userinfo`",
+        ),
+        (
+            json!({ "userinfo": true, "userinfo_endpoint": "https://other.example/me" }),
+            "login.userinfo_endpoint",
+            "another server than `issuer`",
+        ),
+        (
+            json!({ "userinfo": true, "userinfo_endpoint": "/me" }),
+            "login.userinfo_endpoint",
+            "https://",
+        ),
+        (
+            json!({ "userinfo": true, "authorization_endpoint": "https://sso.example/a",
+                    "token_endpoint": "https://sso.example/t", "jwks_uri": "https://sso.example/k" }),
+            "login.userinfo_endpoint",
+            "is required with `userinfo`",
         ),
         (
             json!({ "cookie_expire": "30s" }),

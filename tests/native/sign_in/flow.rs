@@ -245,10 +245,6 @@ fn somebody_signs_out_here_and_at_the_provider() {
     let action = who["sign_out"].as_str().unwrap();
     let page = browser.go(&world, &provider, "/.gate/logout");
     assert_eq!(page.status(), 200);
-    assert!(
-        page.header("content-security-policy")
-            .contains("form-action 'self' https://sso.example")
-    );
     let out = browser.send(
         &world,
         &provider,
@@ -256,7 +252,9 @@ fn somebody_signs_out_here_and_at_the_provider() {
         action,
         &[("origin", "https://gate.example")],
     );
-    let location = out.location();
+    // No redirection: the page with the form binds what its answer leads to.
+    assert_eq!((out.status(), out.location().as_str()), (200, ""));
+    let location = out.onward();
     let parameters = parameters(&location);
     assert!(
         location.starts_with("https://sso.example/end?"),
@@ -274,6 +272,29 @@ fn somebody_signs_out_here_and_at_the_provider() {
         200
     );
     assert_eq!(browser.go(&world, &provider, "/api/tags").status(), 303);
+}
+
+#[test]
+fn whoever_signs_out_where_the_provider_was_not_known_before_is_signed_out_there_too() {
+    let provider = Provider::new();
+    *provider.metadata.borrow_mut() =
+        json!({ "end_session_endpoint": "https://other.example/end" });
+    let mut browser = Browser::default();
+    browser.sign_in(&gate(json!({})), &provider, "/api/tags");
+    // Each of these requests comes to a worker that has asked the provider for nothing yet.
+    let page = browser.go(&gate(json!({})), &provider, "/.gate/logout");
+    assert!(page.asked.is_empty());
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("form-action 'self'; "), "{policy}");
+    let text = page.text();
+    let action = text.split("action=\"").nth(1).unwrap();
+    let action = action.split('"').next().unwrap();
+    let own = [("origin", "https://gate.example")];
+    let out = browser.send(&gate(json!({})), &provider, "POST", action, &own);
+    assert_eq!(out.asked, ["/.well-known/openid-configuration"]);
+    let to = out.onward();
+    assert!(to.starts_with("https://other.example/end?"), "{to}");
+    assert!(browser.cookies.is_empty(), "{browser:?}");
 }
 
 #[test]
@@ -353,7 +374,7 @@ fn an_id_token_that_would_make_the_address_too_long_is_no_hint() {
         let who = browser.go(&world, &provider, "/.gate/whoami").json();
         let action = who["sign_out"].as_str().unwrap();
         let out = browser.send(&world, &provider, "POST", action, &[]);
-        let location = out.location();
+        let location = out.onward();
         assert!(location.len() <= 4096, "{length}: {} bytes", location.len());
         assert!(
             location.starts_with("https://sso.example/end?client_id=gate&"),

@@ -109,3 +109,67 @@ fn gates_on_one_host_leave_each_others_cookies_alone() {
     let answer = browser.send(&one, &provider, "GET", "/a/api/tags", &[]);
     assert_eq!(answer.status(), 200, "signed out at the other one");
 }
+
+#[test]
+fn without_tls_cookies_go_to_the_prefix_alone_and_with_it_they_are_of_this_host_alone() {
+    for (url, prefix, path, name) in [
+        (
+            "http://localhost:11435",
+            "/ollama",
+            "/ollama",
+            "ollama-gate-",
+        ),
+        ("http://localhost:11435", "", "/", "ollama-gate-"),
+        (
+            "https://gate.example",
+            "/ollama",
+            "/",
+            "__Host-ollama-gate-",
+        ),
+    ] {
+        let mut configuration = with_login(json!({ "url": url }));
+        let (scheme, host) = url.split_once("://").unwrap();
+        configuration["hosts"] = json!([host]);
+        if !prefix.is_empty() {
+            configuration["path_prefix"] = json!(prefix);
+        }
+        let world = World::new(&configuration);
+        assert!(world.configured, "{url}{prefix}: {:?}", world.errors());
+        let provider = Provider::new();
+        let set = |target: &str, cookie: &str| {
+            let mut fields = vec![
+                (":method", "GET"),
+                (":path", target),
+                (":authority", host),
+                (":scheme", scheme),
+            ];
+            fields.extend(PAGE);
+            fields.extend((!cookie.is_empty()).then_some(("cookie", cookie)));
+            let mut request = world.ask_raw(&fields);
+            provider.serve(&world.gateway, &mut request);
+            let reply = request.seen.take().unwrap().reply.unwrap();
+            let of = |wanted: &str| -> Vec<String> {
+                let found = reply.headers.iter().filter(|(own, _)| *own == wanted);
+                found.map(|(_, value)| value.clone()).collect()
+            };
+            (of("set-cookie"), of("location").concat())
+        };
+        let (begun, location) = set(&format!("{prefix}/api/tags"), "");
+        let cookie = begun[0].split(';').next().unwrap();
+        let authorized = provider.authorize_at(&location, url);
+        let (ended, _) = set(&authorized, cookie);
+        for line in begun.iter().chain(&ended) {
+            let attributes: Vec<_> = line.split("; ").collect();
+            assert!(line.starts_with(name), "{url}{prefix}: {line}");
+            assert!(
+                attributes.contains(&format!("Path={path}").as_str()),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            ended.len(),
+            2,
+            "{url}{prefix}: the session, and the end of the sign-in"
+        );
+    }
+}

@@ -1,12 +1,14 @@
 //! People at a browser sign in at an OpenID Connect provider.
 
 mod attacks;
+mod beside;
 mod configuration;
 mod flow;
 mod gates;
 mod idle;
 mod sessions;
 mod tokens;
+mod user_info;
 
 use crate::world::{Gateway, NOW, Request, World, jwks, signer};
 use base64::Engine as _;
@@ -100,6 +102,14 @@ impl Answer {
 
     fn location(&self) -> String {
         self.header("location")
+    }
+
+    /// Where the page takes a browser by itself.
+    fn onward(&self) -> String {
+        let page = self.text();
+        let meta = page.split("http-equiv=\"refresh\" content=\"0;url=").nth(1);
+        let address = meta.map_or("", |rest| rest.split('"').next().unwrap());
+        address.replace("&amp;", "&")
     }
 
     fn text(&self) -> String {
@@ -232,6 +242,14 @@ struct Provider {
     metadata: RefCell<Value>,
     /// in place of what the token endpoint answers
     token_answer: RefCell<Option<(u16, Vec<u8>)>>,
+    /// what the UserInfo endpoint says; `null` takes out
+    user_info: RefCell<Value>,
+    /// in place of what it answers
+    user_info_answer: RefCell<Option<(u16, Vec<u8>)>>,
+    /// the media types of what is answered, by path; of JSON otherwise
+    types: RefCell<HashMap<&'static str, &'static str>>,
+    /// the last call to the UserInfo endpoint
+    inquired: RefCell<Option<Call>>,
     /// the last call to the token endpoint
     redeemed: RefCell<Option<Call>>,
 }
@@ -244,12 +262,21 @@ impl Provider {
             claims: RefCell::new(json!({})),
             metadata: RefCell::new(json!({})),
             token_answer: RefCell::default(),
+            user_info: RefCell::new(json!({})),
+            user_info_answer: RefCell::default(),
+            types: RefCell::default(),
+            inquired: RefCell::default(),
             redeemed: RefCell::default(),
         }
     }
 
     /// Somebody signs in whose browser was sent to `location`. Gives the target that it is sent back to.
     fn authorize(&self, location: &str) -> String {
+        self.authorize_at(location, "https://gate.example")
+    }
+
+    /// The same, for a gate at `origin`.
+    fn authorize_at(&self, location: &str, origin: &str) -> String {
         let parameters = parameters(location);
         assert!(
             location.starts_with("https://sso.example/auth?"),
@@ -258,7 +285,7 @@ impl Provider {
         assert_eq!(parameters["response_type"], "code");
         assert_eq!(parameters["client_id"], "gate");
         assert_eq!(parameters["code_challenge_method"], "S256");
-        let callback = parameters["redirect_uri"].strip_prefix("https://gate.example");
+        let callback = parameters["redirect_uri"].strip_prefix(origin);
         // A proxy in front of the gate may have the port.
         let callback = callback.map(|rest| rest.strip_prefix(":8443").unwrap_or(rest));
         let callback = callback.filter(|path| path.ends_with("/.gate/callback"));
@@ -288,8 +315,13 @@ impl Provider {
                 "/.well-known/openid-configuration" => (200, self.metadata_document()),
                 "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
                 "/token" => self.redeem(&call),
+                "/me" => self.tell(&call),
                 other => panic!("{other}"),
             };
+            let media_type = self.types.borrow().get(path.as_str()).copied();
+            let media_type = media_type.unwrap_or("application/json");
+            let headers = vec![("content-type", media_type.to_owned())];
+            *gateway.0.answer_headers.borrow_mut() = headers;
             asked.push(path);
             *gateway.0.answer.borrow_mut() = Some((status, body.clone()));
             request.called_back(token, body.len());
@@ -301,6 +333,7 @@ impl Provider {
         let mut all = json!({
             "issuer": ISSUER, "authorization_endpoint": "https://sso.example/auth",
             "token_endpoint": "https://sso.example/token", "jwks_uri": "https://sso.example/certs",
+            "userinfo_endpoint": "https://sso.example/me",
         });
         put(&mut all, &self.metadata.borrow());
         all.to_string().into_bytes()
@@ -329,6 +362,16 @@ impl Provider {
                 (200, answer.to_string().into_bytes())
             }
         }
+    }
+
+    fn tell(&self, call: &Call) -> (u16, Vec<u8>) {
+        *self.inquired.borrow_mut() = Some(call.clone());
+        if let Some(answer) = self.user_info_answer.borrow().clone() {
+            return answer;
+        }
+        let mut all = json!({ "sub": "alice" });
+        put(&mut all, &self.user_info.borrow());
+        (200, all.to_string().into_bytes())
     }
 
     fn id_token_claims(&self, nonce: &str) -> Value {

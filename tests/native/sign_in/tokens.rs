@@ -138,6 +138,21 @@ fn answers_of_the_token_endpoint_that_are_none_sign_nobody_in() {
 }
 
 #[test]
+fn tokens_in_an_answer_that_does_not_say_that_it_is_json_sign_nobody_in() {
+    for media_type in [
+        "text/html",
+        "text/plain; charset=utf-8",
+        "",
+        "application/jwt",
+    ] {
+        let (world, provider) = (gate(json!({})), Provider::new());
+        provider.types.borrow_mut().insert("/token", media_type);
+        let cause = fails(&world, &provider, 403, "sign_in_failed", media_type);
+        assert!(cause.contains("application/json"), "{media_type}: {cause}");
+    }
+}
+
+#[test]
 fn an_id_token_of_another_key_signs_nobody_in() {
     let (world, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
     let sent = browser.go(&world, &provider, "/api/tags");

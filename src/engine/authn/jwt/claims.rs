@@ -5,6 +5,7 @@ use crate::http::{ControlCharacter, encoded_value};
 use crate::json::Json;
 use crate::time::Timestamp;
 use serde_json::Number;
+use std::collections::HashSet;
 
 /// 2^53: the first whole number of which a JSON reader may not know the next (RFC 8259 section 6).
 const EXACT: i64 = 9_007_199_254_740_992;
@@ -98,6 +99,20 @@ impl UnverifiedClaims {
     /// not set.
     fn set_at(&self, path: &ClaimPath) -> Option<&Json> {
         self.at(path).filter(|claim| **claim != Json::Null)
+    }
+
+    /// These, and of `others` those whose names are not among them. One that is `null` is not.
+    pub(crate) fn with(self, others: Self) -> Self {
+        let members = |claims: Self| match claims.0 {
+            Json::Object(members) => members,
+            _ => Vec::new(),
+        };
+        let set = members(self).into_iter();
+        let mut all: Vec<_> = set.filter(|(_, claim)| *claim != Json::Null).collect();
+        let own: HashSet<_> = all.iter().map(|(name, _)| name.clone()).collect();
+        let others = members(others).into_iter();
+        all.extend(others.filter(|(name, _)| !own.contains(name)));
+        Self(Json::Object(all))
     }
 
     /// Those of them that stand at `paths`, each in its place.

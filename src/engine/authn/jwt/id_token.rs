@@ -3,7 +3,7 @@
 use super::algorithm::Algorithm;
 use super::claims::{ClaimPath, ForwardedClaim, UnverifiedClaims};
 use super::issuer::Issuer;
-use super::rules::Claimed;
+use super::rules::{Claimed, TokenRules};
 use super::token::UnverifiedToken;
 use super::tokens::{Context, TokenUse, Tokens};
 use crate::denial::{Denial, Reason};
@@ -19,6 +19,8 @@ use std::rc::Rc;
 pub(crate) struct IdTokens {
     tokens: Tokens,
     client_id: String,
+    /// what is asked of a person, and what a person may do
+    person: TokenRules,
     forwarded: Vec<ForwardedClaim>,
     marks: Vec<u32>,
 }
@@ -31,6 +33,10 @@ pub(crate) struct Expectation<'a> {
     /// the access token that came with it
     pub access_token: &'a str,
 }
+
+/// What a verified ID token says.
+#[derive(Debug)]
+pub(crate) struct ProvedClaims(UnverifiedClaims);
 
 /// What the claims of a person grant.
 #[derive(Debug)]
@@ -46,19 +52,26 @@ fn mismatch(advice: &'static str) -> Denial {
 }
 
 impl IdTokens {
-    /// Those of `issuer` for the client called `client_id`. `forwarded` are the claims that go into headers.
-    pub(crate) fn new(issuer: Issuer, client_id: String, forwarded: Vec<ForwardedClaim>) -> Self {
-        let paths = paths(&issuer, &forwarded);
+    /// Those of `issuer` for the client called `client_id`, of people whom the rules `person` are about. `forwarded`
+    /// are the claims that go into headers.
+    pub(crate) fn new(
+        issuer: Issuer,
+        client_id: String,
+        person: TokenRules,
+        forwarded: Vec<ForwardedClaim>,
+    ) -> Self {
+        let paths = paths(&person, &forwarded);
         Self {
             marks: paths.map(mark).collect(),
-            tokens: Tokens::new(vec![issuer], forwarded.clone()),
+            tokens: Tokens::new(vec![issuer], Vec::new()),
             client_id,
+            person,
             forwarded,
         }
     }
 
-    /// Those of the claims in the ID token `text` that the configuration asks for, once everything in it was
-    /// verified (OpenID Connect Core 1.0 sections 3.1.3.7 and 3.1.3.8).
+    /// The claims in the ID token `text`, once everything in it was verified (OpenID Connect Core 1.0 sections
+    /// 3.1.3.7 and 3.1.3.8).
     ///
     /// # Errors
     /// The first thing that is wrong, or what has to be fetched to know.
@@ -67,12 +80,37 @@ impl IdTokens {
         text: &str,
         expected: Expectation<'_>,
         context: Context<'_>,
-    ) -> Result<Json, Refusal> {
+    ) -> Result<ProvedClaims, Refusal> {
         // Steps 1 to 3, 6 to 10: the signature, `iss`, `aud` and the times.
         self.tokens.verify(text, TokenUse::Credential, context)?;
         let token = UnverifiedToken::parse(text)?;
         self.check(&token, expected)?;
-        Ok(self.kept(&token.claims))
+        Ok(ProvedClaims(token.claims))
+    }
+
+    /// Those of the claims that the configuration asks for: of the ID token, which `proved` them, and those that it
+    /// does not hold of what the provider says beside it of the same person, in `user_info`.
+    ///
+    /// # Errors
+    /// `user_info` is of somebody else.
+    pub(crate) fn kept(
+        &self,
+        proved: ProvedClaims,
+        user_info: Option<Json>,
+    ) -> Result<Json, Denial> {
+        let ProvedClaims(mut claims) = proved;
+        if let Some(more) = user_info {
+            let more = UnverifiedClaims::new(more);
+            let subject = ClaimPath::name("sub");
+            // Section 5.3.2: nothing else of it may be used unless this is the same.
+            if more.at(&subject).is_none() || more.at(&subject) != claims.at(&subject) {
+                return Err(mismatch(
+                    "the UserInfo endpoint speaks of somebody else than the ID token (`sub`)",
+                ));
+            }
+            claims = claims.with(more);
+        }
+        Ok(claims.only(paths(&self.person, &self.forwarded)))
     }
 
     fn check(&self, token: &UnverifiedToken<'_>, expected: Expectation<'_>) -> Result<(), Denial> {
@@ -108,16 +146,6 @@ impl IdTokens {
         }
     }
 
-    /// Those of `claims` that the configuration asks for, each in its place.
-    fn kept(&self, claims: &UnverifiedClaims) -> Json {
-        let issuer = self.tokens.issuer(0);
-        claims.only(
-            issuer
-                .into_iter()
-                .flat_map(|issuer| paths(issuer, &self.forwarded)),
-        )
-    }
-
     /// A mark for each claim that the configuration asks for. What was kept under other marks does not tell
     /// a claim that was missing from one that nobody asked for.
     pub(crate) fn marks(&self) -> &[u32] {
@@ -130,10 +158,7 @@ impl IdTokens {
     /// The first rule that the claims break.
     pub(crate) fn granted(&self, kept: Json) -> Result<Granted, Denial> {
         let claims = UnverifiedClaims::new(kept);
-        let issuer = self.tokens.issuer(0);
-        let issuer =
-            issuer.ok_or_else(|| Denial::new(Reason::Misconfigured, "there is no provider"))?;
-        let claimed = issuer.rules.read_person(&claims)?;
+        let claimed = self.person.read_person(&claims)?;
         let forwarded = self.forwarded.iter();
         let forwarded = forwarded.map(|claim| claims.header_value(claim));
         Ok(Granted {
@@ -153,13 +178,13 @@ impl IdTokens {
     }
 }
 
-/// Where the claims stand that the rules of `issuer` read, and those that are `forwarded`.
+/// Where the claims stand that the rules `person` read, and those that are `forwarded`.
 fn paths<'a>(
-    issuer: &'a Issuer,
+    person: &'a TokenRules,
     forwarded: &'a [ForwardedClaim],
 ) -> impl Iterator<Item = &'a ClaimPath> {
     let forwarded = forwarded.iter().map(|claim| &claim.path);
-    issuer.rules.paths().chain(forwarded)
+    person.paths().chain(forwarded)
 }
 
 /// Four bytes of a hash: two paths share them by chance alone, once in four billion.

@@ -104,16 +104,24 @@ pub(crate) struct Rejection {
 }
 
 impl TokenRules {
-    /// The same rules for a person, in the ID tokens of `issuer` for the client called `client_id` (OpenID Connect
-    /// Core 1.0 section 2).
-    pub(crate) fn of_id_tokens(self, issuer: String, client_id: String) -> Self {
+    /// What the ID tokens of `issuer` for the client called `client_id` have to say of themselves (OpenID Connect
+    /// Core 1.0 section 2), whatever they say of a person, which these rules judge.
+    pub(crate) fn of_id_tokens(&self, issuer: String, client_id: String) -> Self {
         Self {
             kinds: vec!["jwt".to_owned()],
             kind_is_optional: true,
             issuer: Some(issuer),
             audiences: Audiences::OneOf(vec![client_id]),
+            subject_claim: ClaimPath::name("sub"),
+            numeric_subject: self.numeric_subject,
+            scopes: ScopeRule::Fixed(ScopeSet::NONE),
+            body_rules: None,
+            models_claim: None,
+            required_claims: Vec::new(),
             require_expiry: true,
-            ..self
+            leeway: self.leeway,
+            max_age: None,
+            max_lifetime: None,
         }
     }
 

@@ -15,7 +15,7 @@ const CLIENT_SECRET: &str = "kq9T2vLx7RbZ4mWd";
 fn configuration() -> Value {
     let login = json!({ "issuer": ISSUER, "upstream": "sso:443", "client_id": "gate",
         "client_secret": CLIENT_SECRET, "url": "https://gate.example.com", "secrets": [RING],
-        "algorithms": ["EdDSA"] });
+        "algorithms": ["EdDSA"], "userinfo": true });
     with(
         plain(),
         json!({ "login": login, "hosts": ["gate.example.com"] }),
@@ -50,14 +50,25 @@ fn cookies(outcome: &Outcome) -> String {
     pairs.join("; ")
 }
 
+/// As a provider answers with JSON.
+fn answer(json: &Value) -> CallEnd {
+    let media_type = b"application/json; charset=utf-8".to_vec();
+    CallEnd::Answered {
+        status: 200,
+        headers: vec![(b"content-type".to_vec(), media_type)],
+        body: json.to_string().into_bytes(),
+    }
+}
+
 /// The provider answers from now on; ID tokens hold what is in `nonce`.
 fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>) {
     let nonce = Arc::clone(nonce);
     lab.serve(Arc::new(move |call| match call.header(":path").as_str() {
         "/.well-known/openid-configuration" => {
             let metadata = json!({ "issuer": ISSUER, "authorization_endpoint": format!("{ISSUER}/auth"),
-                "token_endpoint": format!("{ISSUER}/token"), "jwks_uri": format!("{ISSUER}/certs") });
-            CallEnd::of(200, metadata.to_string())
+                "token_endpoint": format!("{ISSUER}/token"), "jwks_uri": format!("{ISSUER}/certs"),
+                "userinfo_endpoint": format!("{ISSUER}/me") });
+            answer(&metadata)
         }
         "/certs" => CallEnd::of(200, keys(&[NOW])),
         "/token" => {
@@ -65,9 +76,12 @@ fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>) {
             let nonce = nonce.lock().expect("whole").clone();
             let claims = json!({ "iss": ISSUER, "aud": "gate", "sub": "carol", "iat": NOON,
                 "exp": NOON + 300, "nonce": nonce });
-            let answer = json!({ "token_type": "Bearer", "access_token": "at-1",
-                "id_token": token_of(NOW, &claims) });
-            CallEnd::of(200, answer.to_string())
+            answer(&json!({ "token_type": "Bearer", "access_token": "at-1",
+                "id_token": token_of(NOW, &claims) }))
+        }
+        "/me" => {
+            assert_eq!(call.header("authorization"), "Bearer at-1");
+            answer(&json!({ "sub": "carol", "email": "carol@example.com" }))
         }
         other => panic!("{other}"),
     }));
@@ -111,7 +125,7 @@ pub fn somebody_signs_in_and_comes_in_by_the_session() {
             .map(|call| call.header(":path"))
             .collect();
         let metadata = "/.well-known/openid-configuration";
-        assert_eq!(asked, ["/token", metadata, "/certs"], "{host}");
+        assert_eq!(asked, ["/token", metadata, "/certs", "/me"], "{host}");
         assert_eq!(
             back.reply_header("set-cookie").len(),
             2,

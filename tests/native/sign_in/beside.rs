@@ -1,0 +1,63 @@
+//! What stands beside a session in a request.
+
+use super::*;
+use crate::world::{SECRET, jwt};
+
+const PROXY: &str = "cf-access-jwt-assertion";
+
+/// A gate that people sign in at, behind a proxy that says who is signed in there, and beside a program whose
+/// tokens come in a cookie.
+fn both() -> World {
+    let mut configuration = with_login(json!({}));
+    configuration["jwt"] = json!([
+        { "name": "proxy", "algorithms": ["HS256"], "secrets": [SECRET], "assertion_header": PROXY },
+        { "name": "webui", "algorithms": ["HS256"], "secrets": [SECRET], "cookie": "token" },
+    ]);
+    let world = World::new(&configuration);
+    assert!(world.configured, "{:?}", world.errors());
+    world
+}
+
+fn token(subject: &str, end: i64) -> String {
+    jwt(json!({ "sub": subject, "exp": end }))
+}
+
+/// Status, code and subject of who is calling, with these fields beside the cookies.
+fn who(world: &World, browser: &mut Browser, fields: &[(&str, &str)]) -> (u16, String, Value) {
+    let answer = browser.send(world, &Provider::new(), "GET", "/api/tags", fields);
+    let code = answer.code().to_owned();
+    (answer.status(), code, answer.record["subject"].clone())
+}
+
+#[test]
+fn whoever_a_proxy_says_is_signed_in_is_calling_whatever_session_the_browser_has() {
+    let (world, provider, mut browser) = (both(), Provider::new(), Browser::default());
+    browser.sign_in(&world, &provider, "/api/tags");
+    let good = |subject: &str| (200, String::new(), json!(subject));
+    assert_eq!(who(&world, &mut browser, &[]), good("alice"));
+    let bob = token("bob", NOW + 300);
+    assert_eq!(who(&world, &mut browser, &[(PROXY, &bob)]), good("bob"));
+    // Also where it is no good: a header holds a credential then, and no cookie counts.
+    let late = token("bob", NOW - 300);
+    let forged = format!("{bob}A");
+    for (bad, code) in [(&late, "expired_token"), (&forged, "invalid_signature")] {
+        let seen = who(&world, &mut browser, &[(PROXY, bad)]);
+        assert_eq!((seen.0, seen.1.as_str()), (401, code), "{bad}");
+    }
+    // An empty header says nothing.
+    assert_eq!(who(&world, &mut browser, &[(PROXY, "")]), good("alice"));
+}
+
+#[test]
+fn a_session_counts_before_a_token_in_a_cookie_that_others_can_set() {
+    let (world, provider, mut browser) = (both(), Provider::new(), Browser::default());
+    browser.sign_in(&world, &provider, "/api/tags");
+    let bob = token("bob", NOW + 300);
+    browser.cookies.insert("token".to_owned(), bob);
+    assert_eq!(who(&world, &mut browser, &[]).2, json!("alice"));
+    // One that has ended stands in nobody's way.
+    browser
+        .cookies
+        .insert(SESSION.to_owned(), "1.AAAA".to_owned());
+    assert_eq!(who(&world, &mut browser, &[]).2, json!("bob"));
+}
