@@ -55,6 +55,7 @@
 //!         connection: &Gateway,
 //!         clock: &Gateway,
 //!         randomness: &Gateway,
+//!         memory: None,
 //!         body: HostBody { max_bytes: 1 << 20, absent: None },
 //!     };
 //!     let step = Exchange::default().request_head(ports, &head?).step;
@@ -149,7 +150,7 @@ pub use identity::Method;
 pub use json::Json;
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;
-pub use session::Randomness;
+pub use session::{Randomness, SharedMemory};
 pub use source::{Answered, Call, Expected, News, Pending, Response, ResponseBody};
 pub use time::{Clock, Timestamp};
 pub use upstream::{Admitted, Edit, Prepared};

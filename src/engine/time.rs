@@ -42,6 +42,11 @@ impl Timestamp {
         self.0
     }
 
+    /// From [`Self::milliseconds`].
+    pub(crate) const fn from_milliseconds(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
     /// How many milliseconds have gone by since `earlier`; none if it lies ahead.
     pub const fn milliseconds_since(self, earlier: Self) -> i64 {
         let gone = self.0.saturating_sub(earlier.0);

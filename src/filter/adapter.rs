@@ -7,12 +7,13 @@ use crate::clock::{HostClock, HostRandomness};
 use crate::crypto::HostCrypto;
 use crate::deadline::{Deadline, Deadlines};
 use crate::linger::{Late, Lingering};
+use crate::memory::HostMemory;
 use crate::response::{self, Answered};
 use crate::root::Ready;
 use crate::{CallToken, Host, Pairs, WireError};
 use ollama_gate_engine::{
-    Connection as _, Exchange, Expected, HeadError, HostBody, Level, Peer, Ports, RequestHead,
-    RequestStep, Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
+    Connection as _, Exchange, Expected, HeadError, HostBody, Level, Outcome, Peer, Ports,
+    RequestHead, RequestStep, Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
 };
 use std::cell::Cell;
 use std::rc::Rc;
@@ -94,6 +95,33 @@ pub(crate) enum Event<'r> {
     CallDone(&'r Response<'r>),
     /// its body has ended, or enough of it was read
     BodyEnd,
+}
+
+/// What the engine makes of this `event`. Whether the configuration has changed since the request began to wait is
+/// `is_outdated`.
+#[inline] // there is one place to call it from
+fn judge<'a>(
+    exchange: &mut Exchange,
+    ports: Ports<'a, '_>,
+    head: &RequestHead<'a>,
+    event: Event<'_>,
+    is_outdated: impl Fn() -> bool,
+) -> Outcome<'a> {
+    match event {
+        Event::Head => exchange.request_head(ports, head),
+        Event::CallDone(_) | Event::BodyEnd if is_outdated() => {
+            // What the provider has said of a session is for its browser all the same.
+            if let Event::CallDone(response) = event
+                && exchange.refreshes_session()
+            {
+                drop(exchange.call_done(ports, head, response));
+            }
+            // What has come meanwhile may not know its key any more.
+            exchange.configuration_changed(ports.engine, head)
+        }
+        Event::CallDone(response) => exchange.call_done(ports, head, response),
+        Event::BodyEnd => exchange.body_end(ports, head),
+    }
 }
 
 impl<H: Host> Filter<H> {
@@ -225,6 +253,7 @@ impl<H: Host> Filter<H> {
         } else {
             &Software
         };
+        let memory = HostMemory(&self.host);
         let tells = ready.capabilities.tells;
         let connection = HostConnection::new(&self.host, tells, &self.peer);
         let ports = Ports {
@@ -233,17 +262,11 @@ impl<H: Host> Filter<H> {
             connection: &connection,
             clock: &clock,
             randomness: &HostRandomness(&self.host),
+            memory: ready.capabilities.shares_data.then_some(&memory),
             body: self.host_body(ready),
         };
-        let mut outcome = match event {
-            // What has come meanwhile may not know its key any more.
-            Event::CallDone(_) | Event::BodyEnd if self.newest != ready.newest(&self.host) => {
-                self.exchange.configuration_changed(&ready.engine, &head)
-            }
-            Event::Head => self.exchange.request_head(ports, &head),
-            Event::CallDone(response) => self.exchange.call_done(ports, &head, response),
-            Event::BodyEnd => self.exchange.body_end(ports, &head),
-        };
+        let is_outdated = || self.newest != ready.newest(&self.host);
+        let mut outcome = judge(&mut self.exchange, ports, &head, event, is_outdated);
         let flow = loop {
             match &outcome.step {
                 RequestStep::Await(call) => match self.host.http_call(call) {

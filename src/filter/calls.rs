@@ -299,6 +299,14 @@ impl Host for Gateway {
     }
 
     fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
+        Ok(self.versioned_data(key)?.map(|(value, _)| value))
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status> {
+        self.set_versioned_data(key, value, ANY_VERSION)
+    }
+
+    fn versioned_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status> {
         let (mut data, mut size, mut version) = (null_mut(), 0, 0);
         // SAFETY: `key` outlives the call, the out-pointers are valid for it.
         let status = unsafe {
@@ -306,11 +314,11 @@ impl Host for Gateway {
         };
         match check(status) {
             Err(Status::NOT_FOUND) => Ok(None),
-            status => status.map(|()| Some(take(data, size))),
+            status => status.map(|()| Some((take(data, size), version))),
         }
     }
 
-    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status> {
+    fn set_versioned_data(&self, key: &str, value: &[u8], version: u32) -> Result<(), Status> {
         let (name, data) = (key.as_bytes(), value);
         // SAFETY: `name` and `data` outlive the call.
         check(unsafe {
@@ -319,7 +327,7 @@ impl Host for Gateway {
                 name.len(),
                 data.as_ptr(),
                 data.len(),
-                ANY_VERSION,
+                version,
             )
         })
     }

@@ -1,9 +1,11 @@
 //! The head of a response that there is more to do with: cookies go with it, or the server in front of Ollama says in it
 //! what it thinks of the gate's own credential.
 
+use crate::clock::HostClock;
+use crate::memory::HostMemory;
 use crate::root::Ready;
 use crate::{Filter, Flow, Host, Status};
-use ollama_gate_engine::{CHALLENGES, Level, Outcome, RequestStep};
+use ollama_gate_engine::{CHALLENGES, Level, Outcome, RequestStep, SharedMemory};
 
 impl<H: Host> Filter<H> {
     /// The head of a response has come that there is more to do with, and `ends` is whether nothing follows.
@@ -23,8 +25,18 @@ impl<H: Host> Filter<H> {
     }
 
     /// Adds the gate's own cookies. What carries them is nobody else's, so no cache on the way may keep it.
-    fn set_cookies(&self) {
-        let cookies = self.exchange.cookies();
+    fn set_cookies(&mut self) {
+        let Some(ready) = self.ready.clone() else {
+            return;
+        };
+        let memory = HostMemory(&self.host);
+        let memory = ready.capabilities.shares_data.then_some(&memory);
+        let clock = HostClock::new(&self.host);
+        let cookies = self.exchange.cookies(
+            &ready.engine,
+            &clock,
+            memory.map(|memory| -> &dyn SharedMemory { memory }),
+        );
         if cookies.is_empty() {
             return;
         }

@@ -36,6 +36,7 @@ mod deadline;
 mod front;
 mod linger;
 mod list;
+mod memory;
 mod response;
 mod root;
 mod step;
@@ -147,6 +148,11 @@ pub trait Host {
     fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status>;
     /// Makes `value` that of `key`.
     fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status>;
+    /// The value of `key` in that memory, and its version.
+    fn versioned_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status>;
+    /// Makes `value` that of `key`, if it is of this version. One that no value has sets
+    /// it only where there is none.
+    fn set_versioned_data(&self, key: &str, value: &[u8], version: u32) -> Result<(), Status>;
     /// Makes the context of this number the one that calls are for, until the callback ends.
     fn enter_context(&self, context: u32) -> Result<(), Status>;
     /// Answers in the upstream's place.

@@ -203,6 +203,7 @@ impl Gate {
             connection: &world,
             clock: &world,
             randomness: &world,
+            memory: None,
             body: HostBody {
                 max_bytes: self.configuration.holding.limit.unwrap_or(default),
                 absent: Some(request.body.is_empty()),

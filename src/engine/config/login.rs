@@ -91,6 +91,13 @@ table! {
             Shape::Duration(60, 30 * DAY),
             "how long a session lasts from the sign-in on, 1 minute to 30 days. Default: `\"24h\"`",
         ),
+        cookie_refresh: Field::optional(
+            Shape::Duration(10, 30 * DAY),
+            "how often the provider is asked again about somebody who is signed in, by a refresh token, 10 seconds to 30 \
+             days, and less than `cookie_expire`; in any case before the access token ends. Whoever it does not know any \
+             more is signed out. Most providers issue refresh tokens for `offline_access` in `scope` alone; without one \
+             the session ends in this time. Default: sessions are not refreshed",
+        ),
         idle_timeout: Field::optional(
             Shape::Duration(60, 30 * DAY),
             "how long a session may go unused until it ends, 1 minute to 30 days, and not longer than `cookie_expire`. \
@@ -135,7 +142,7 @@ table! {
             "how long to wait for an answer of the provider, 1 to 30 seconds. Default: `\"5s\"`",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
-    } later ["cookie_refresh", "store", "back_channel_logout"]
+    } later ["store", "back_channel_logout"]
 }
 
 const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
@@ -246,7 +253,16 @@ fn read_lifetimes(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> Lifeti
         let message = "is longer than `cookie_expire`, so that it would never end a session";
         reader.refuse(&section.idle_timeout.place(), message);
     }
-    Lifetimes { session, idle }
+    let refresh = reader.seconds(&section.cookie_refresh);
+    if refresh.is_some_and(|refresh| refresh >= session) {
+        let message = "is not less than `cookie_expire`, so that no session would be refreshed";
+        reader.refuse(&section.cookie_refresh.place(), message);
+    }
+    Lifetimes {
+        session,
+        idle,
+        refresh,
+    }
 }
 
 /// Who a person is by the claims, and what that person may do.

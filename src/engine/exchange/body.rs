@@ -228,6 +228,20 @@ pub(super) fn is_absent(
     Err(Denial::new(Reason::AmbiguousBody, advice))
 }
 
+/// The longest body, in bytes, of a request that waits for the gate's own sake where it need not. What is not known to
+/// be shorter is none.
+const MAX_SHORT: u64 = 512 * 1024;
+
+/// Whether the request with `head` has so short a body, or none, that it can be held for a moment.
+pub(super) fn is_short(head: &RequestHead<'_>, body: HostBody) -> bool {
+    match (body.absent, announced(head)) {
+        (Some(true), _) => true,
+        (_, Some(length)) => length <= MAX_SHORT,
+        (Some(false), None) => false,
+        (None, None) => head.value("transfer-encoding").is_none() && reads_none(head.method()),
+    }
+}
+
 fn announced(head: &RequestHead<'_>) -> Option<u64> {
     let length = head.value("content-length")?;
     // A length that is no number is the gateway's to refuse; here it is larger than anything.

@@ -7,7 +7,7 @@ use crate::authn::Attempts;
 use crate::authn::jwt::{Context, ProvedClaims};
 use crate::denial::Denial;
 use crate::json::Json;
-use crate::login::{Attempt, Inquiry, Redeemed, Redemption, unavailable};
+use crate::login::{Around, Attempt, Inquiry, Redeemed, Redemption, unavailable};
 use crate::source::{Refusal, Response};
 
 /// The end of a sign-in, as far as it has come.
@@ -128,18 +128,18 @@ fn signed_in(
     user_info: Option<Json>,
 ) -> Result<Shown, Denial> {
     let Visit { login, request, .. } = visit;
+    let sub = proved.subject();
     let claims = login.claims(proved, user_info)?;
     // Whether there is a place to sign out is not asked for once more.
     let known = login.provider.known(visit.now()?);
     let redirect = with_entropy(&visit, |entropy| {
-        let proved = (&claims, &redeemed.tokens);
-        login.sign_in(
-            request.head,
-            &redeemed.attempt,
-            proved,
-            known.as_deref(),
+        let proved = (&claims, sub.as_str(), &redeemed.tokens);
+        let around = Around {
+            memory: visit.ports.memory,
             entropy,
-        )
+            held: login.held(request.head),
+        };
+        login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)
     })?;
     Ok(Shown::Reply(Reply::redirect(
         redirect.location,

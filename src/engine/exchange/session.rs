@@ -1,27 +1,50 @@
-//! The session that a request brings, where there is more to it than to open a cookie: its browser is told of it anew
-//! with the response.
+//! The session that a request brings, where there is more to it than to open a cookie: it may have to be refreshed
+//! before the request is decided on, and its browser is told of it anew with the response.
 
+use super::body::is_short;
 use super::request::Request;
-use super::states::{Exchange, Ports};
-use super::{Mode, Reply};
-use crate::authn::SignedIn;
+use super::states::{Exchange, Outcome, Ports, RequestStep};
+use super::{Engine, Mode, Reply};
+use crate::authn::jwt::{Context, ProvedClaims};
+use crate::authn::{Attempts, SignedIn};
 use crate::denial::Denial;
 use crate::identity::{Identity, Method};
-use crate::login::Login;
-use crate::session::{Entropy, Parts, Session};
-use crate::source::Tried;
+use crate::json::Json;
+use crate::login::{
+    Around, Inquiry, Login, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Told, Verified,
+};
+use crate::network::ClientAddress;
+use crate::session::{Entropy, Parts, Session, SharedMemory};
+use crate::source::{Call, Pending, Refusal, Response, Tried};
+use crate::time::Clock;
 
 /// The session of one request.
 #[derive(Debug)]
 pub(super) struct OwnSession {
     /// who is signed in by it, or why nobody is
     signed_in: Result<SignedIn, Denial>,
-    /// the session, as long as it may have to be told anew
-    opened: Option<Session>,
+    stage: Stage,
     /// the parts of one that the browser holds
     held: Parts,
-    /// the values of `Set-Cookie` that go with the response
-    cookies: Vec<String>,
+    /// what the browser is told with the response
+    told: Option<Told>,
+}
+
+/// How far the gate has come with it.
+#[derive(Debug)]
+enum Stage {
+    /// it was opened, and may have to be told anew if the request is let in
+    Opened(Session),
+    /// the token endpoint is being asked
+    Asked(Refreshing),
+    /// it has answered
+    Answered(Refreshing, Result<RefreshedTokens, NotRefreshed>),
+    /// the UserInfo endpoint is being asked
+    Inquiring(Refreshing, RefreshedTokens, ProvedClaims),
+    /// it has answered
+    Informed(Refreshing, RefreshedTokens, ProvedClaims, Option<Json>),
+    /// nothing more is to be done
+    Settled,
 }
 
 impl OwnSession {
@@ -29,6 +52,50 @@ impl OwnSession {
     pub(super) const fn signed_in(&self) -> &Result<SignedIn, Denial> {
         &self.signed_in
     }
+
+    /// The call that it waits for was answered.
+    pub(super) fn answered(&mut self, response: &Response<'_>) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Settled) {
+            Stage::Asked(refreshing) => {
+                let tokens = refreshing.read(response);
+                Stage::Answered(refreshing, tokens)
+            }
+            Stage::Inquiring(refreshing, tokens, proved) => {
+                let user_info = Inquiry::read(response).ok();
+                Stage::Informed(refreshing, tokens, proved, user_info)
+            }
+            other => other,
+        };
+    }
+
+    /// Takes over what came of it.
+    fn settle(&mut self, login: &Login, renewal: Renewal) {
+        self.stage = Stage::Settled;
+        match renewal {
+            Renewal::Stays | Renewal::Due(_) => {}
+            Renewal::Noted(told) => self.told = Some(told),
+            Renewal::Carries(session, told) => {
+                self.signed_in = login.signed_in(&session, false);
+                self.told = Some(told);
+            }
+            Renewal::Ends(denial) => self.signed_in = Err(denial),
+        }
+    }
+}
+
+/// Has `use_it` done with the time, what is random, and what the workers share. Nothing without a clock or randomness.
+fn around<T>(ports: Ports<'_, '_>, held: Parts, use_it: impl FnOnce(Around<'_>) -> T) -> Option<T> {
+    let now = ports.clock.wall()?;
+    let random = ports.randomness.bytes()?;
+    let entropy = Entropy {
+        random: &random,
+        now,
+    };
+    Some(use_it(Around {
+        memory: ports.memory,
+        entropy,
+        held,
+    }))
 }
 
 impl Exchange {
@@ -37,66 +104,260 @@ impl Exchange {
         (&self.tried, self.session.as_deref())
     }
 
-    /// Opens the session that `request` brings, if it brings one that counts.
+    /// Whether it waits for its session to be refreshed.
+    pub fn refreshes_session(&self) -> bool {
+        let own = self.session.as_ref();
+        own.is_some_and(|own| matches!(own.stage, Stage::Asked(_) | Stage::Inquiring(..)))
+    }
+
+    /// Opens the session that `request` brings, if it brings one that counts, or goes on with its refresh. The step,
+    /// if it has to wait.
     #[inline(never)] // or those whose sessions are never told anew pay for it
-    pub(super) fn open_session(
+    pub(super) fn open_session<'a>(
         &mut self,
         login: &Login,
-        ports: Ports<'_, '_>,
-        request: &Request<'_, '_>,
-    ) {
-        let is_judged = self.session.is_some() || ports.engine.mode != Mode::Enforce;
+        ports: Ports<'a, '_>,
+        request: &Request<'_, 'a>,
+        client: &ClientAddress<'_>,
+    ) -> Option<Outcome<'a>> {
+        if ports.engine.mode != Mode::Enforce {
+            return None;
+        }
+        if let Some(own) = self.session.take() {
+            return self.go_on_refreshing(login, ports, client, own);
+        }
         // A credential in a header counts in its place.
-        let is_covered = request.presented().map_or(true, |all| all.is_meant());
-        let Some(now) = ports.clock.wall().filter(|_| !is_judged && !is_covered) else {
-            return;
-        };
-        let Some((held, opened)) = login.presented(request.head, now) else {
-            return;
-        };
+        if request.presented().map_or(true, |all| all.is_meant()) {
+            return None;
+        }
+        let (held, opened) = login.presented(request.head, ports.clock.wall()?)?;
         let signed_in = opened
             .as_ref()
             .map_err(Denial::clone)
             .and_then(|(session, by_previous)| login.signed_in(session, *by_previous));
         self.session = Some(Box::new(OwnSession {
             signed_in,
-            opened: opened.ok().map(|(session, _)| session),
+            stage: opened.map_or(Stage::Settled, |(session, _)| Stage::Opened(session)),
             held,
-            cookies: Vec::new(),
+            told: None,
         }));
+        None
     }
 
-    /// The request is let in as `identity`: notes that its session was used, if it is a session that lets it in and
-    /// the last note is old.
+    /// The request is let in as `identity`. If its session lets it in, that may have to be refreshed first, or told
+    /// anew. The step, if there is another one than to go on.
     #[inline(never)] // as above
-    pub(super) fn keep_session(
+    pub(super) fn keep_session<'a>(
         &mut self,
         login: &Login,
-        ports: Ports<'_, '_>,
+        ports: Ports<'a, '_>,
+        (request, client): (&Request<'_, 'a>, &ClientAddress<'_>),
         identity: Option<&Identity<'_>>,
-    ) {
-        let Some(own) = &mut self.session else { return };
+    ) -> Option<Outcome<'a>> {
+        let own = self.session.as_mut()?;
         if identity.is_none_or(|identity| identity.method != Method::Session) {
-            return;
+            return None;
         }
-        let Some((session, now)) = own.opened.take().zip(ports.clock.wall()) else {
-            return;
+        let Stage::Opened(session) = &own.stage else {
+            return None;
         };
-        if let Some(random) = ports.randomness.bytes() {
-            let random = &random;
-            own.cookies = login.noted(session, own.held, Entropy { random, now });
+        let may_wait = is_short(request.head, ports.body);
+        let held = own.held;
+        let renewal = around(ports, held, |around| {
+            login.renewal(session, may_wait, around)
+        })?;
+        let mark = match renewal {
+            Renewal::Stays | Renewal::Noted(_) => {
+                own.settle(login, renewal);
+                return None;
+            }
+            Renewal::Carries(..) | Renewal::Ends(_) => {
+                own.settle(login, renewal);
+                return Some(self.judge(ports, request, client));
+            }
+            Renewal::Due(mark) => mark,
+        };
+        let endpoints = login.provider.endpoints(&self.tried, ports.clock.wall()?);
+        let begun = match endpoints {
+            Ok(endpoints) => around(ports, held, |around| {
+                login.refresh(session, mark, &endpoints, around)
+            })?,
+            Err(Refusal::Await(begun)) => {
+                let (pending, call) = *begun;
+                return Some(self.wait(pending, call));
+            }
+            // Where to ask is not known: it is asked for again by another request.
+            Err(Refusal::Denied(_)) => None,
+        };
+        let Some((refreshing, call)) = begun else {
+            own.stage = Stage::Settled;
+            return None;
+        };
+        own.stage = Stage::Asked(refreshing);
+        Some(Outcome {
+            step: RequestStep::Await(call),
+            record: None,
+        })
+    }
+
+    /// The step, if there is something yet to wait for.
+    fn go_on_refreshing<'a>(
+        &mut self,
+        login: &Login,
+        ports: Ports<'a, '_>,
+        client: &ClientAddress<'_>,
+        mut own: Box<OwnSession>,
+    ) -> Option<Outcome<'a>> {
+        let held = own.held;
+        let (refreshing, mut tokens, verified, user_info) =
+            match std::mem::replace(&mut own.stage, Stage::Settled) {
+                Stage::Answered(refreshing, Ok(tokens)) => {
+                    match self.verify_refreshed(login, ports, client, &refreshing, &tokens) {
+                        Ok(verified) => (refreshing, tokens, verified, None),
+                        Err(Unverified::Await(begun)) => {
+                            own.stage = Stage::Answered(refreshing, Ok(tokens));
+                            self.session = Some(own);
+                            let (pending, call) = *begun;
+                            return Some(self.wait(pending, call));
+                        }
+                        Err(Unverified::Not(why)) => {
+                            own.give_up(login, ports, &refreshing, &why);
+                            self.session = Some(own);
+                            return None;
+                        }
+                    }
+                }
+                Stage::Answered(refreshing, Err(why)) => {
+                    own.give_up(login, ports, &refreshing, &why);
+                    self.session = Some(own);
+                    return None;
+                }
+                Stage::Informed(refreshing, tokens, proved, user_info) => {
+                    let verified = match user_info {
+                        Some(_) => Verified::Proved(proved),
+                        None => Verified::Unknown,
+                    };
+                    (refreshing, tokens, verified, user_info)
+                }
+                stage => {
+                    own.stage = stage;
+                    self.session = Some(own);
+                    return None;
+                }
+            };
+        let claims = match verified {
+            Verified::Silent => Ok(None),
+            Verified::Unknown => {
+                tokens.soon();
+                Ok(None)
+            }
+            Verified::Proved(proved) => {
+                if user_info.is_none()
+                    && let Some(call) = login.inquire_again(&refreshing, &tokens)
+                {
+                    own.stage = Stage::Inquiring(refreshing, tokens, proved);
+                    self.session = Some(own);
+                    return Some(Outcome {
+                        step: RequestStep::Await(call),
+                        record: None,
+                    });
+                }
+                login.claims_again(proved, user_info).map(Some)
+            }
+        };
+        match claims {
+            Ok(claims) => {
+                let renewal = around(ports, held, |around| {
+                    login.refreshed(&refreshing, &tokens, claims.as_ref(), around)
+                });
+                own.settle(login, renewal.unwrap_or(Renewal::Stays));
+            }
+            Err(why) => own.give_up(login, ports, &refreshing, &why),
+        }
+        self.session = Some(own);
+        None
+    }
+
+    fn verify_refreshed(
+        &self,
+        login: &Login,
+        ports: Ports<'_, '_>,
+        client: &ClientAddress<'_>,
+        refreshing: &Refreshing,
+        tokens: &RefreshedTokens,
+    ) -> Result<Verified, Unverified> {
+        let Some(now) = ports.clock.wall() else {
+            return Ok(Verified::Unknown);
+        };
+        let context = Context {
+            now,
+            verifier: ports.verifier,
+            tried: &self.tried,
+            attempts: Attempts::new(None, client),
+            client,
+        };
+        match login.verify_refreshed(refreshing, tokens, context) {
+            Ok(verified) => Ok(verified),
+            Err(Ok(why)) => Err(Unverified::Not(why)),
+            Err(Err(Refusal::Await(begun))) => Err(Unverified::Await(begun)),
+            Err(Err(Refusal::Denied(_))) => Ok(Verified::Unknown),
         }
     }
 
-    /// The values of `Set-Cookie` that go with the response, whoever answers.
-    pub fn cookies(&self) -> &[String] {
-        self.session.as_ref().map_or(&[], |own| &own.cookies)
+    /// The values of `Set-Cookie` that go with the response, which has come.
+    pub fn cookies(
+        &mut self,
+        engine: &Engine,
+        clock: &dyn Clock,
+        memory: Option<&dyn SharedMemory>,
+    ) -> Vec<String> {
+        let Some((own, login)) = self.session.as_mut().zip(engine.login.as_ref()) else {
+            return Vec::new();
+        };
+        let Some(told) = own.told.take() else {
+            return Vec::new();
+        };
+        let Some(now) = clock.wall() else {
+            return told.cookies;
+        };
+        // Nothing is drawn for what was sealed before.
+        let entropy = Entropy { random: &[], now };
+        let around = Around {
+            memory,
+            entropy,
+            held: own.held,
+        };
+        login.told_at(told, around)
     }
 
     /// Has the gate's own `reply` set the cookies that would go with the response.
     pub(super) fn give_cookies(&mut self, reply: &mut Reply) {
-        if let Some(own) = &mut self.session {
-            reply.set_cookies(std::mem::take(&mut own.cookies));
+        if let Some(told) = self.session.as_mut().and_then(|own| own.told.take()) {
+            reply.set_cookies(told.cookies);
         }
+    }
+}
+
+/// Why what the provider says of a session is not known to be good.
+enum Unverified {
+    /// this has to be fetched first
+    Await(Box<(Pending, Call)>),
+    /// it is not
+    Not(NotRefreshed),
+}
+
+impl OwnSession {
+    /// It was not refreshed.
+    fn give_up(
+        &mut self,
+        login: &Login,
+        ports: Ports<'_, '_>,
+        refreshing: &Refreshing,
+        why: &NotRefreshed,
+    ) {
+        let renewal = around(ports, self.held, |around| {
+            login.not_refreshed(refreshing, why, around)
+        });
+        self.settle(login, renewal.unwrap_or(Renewal::Stays));
     }
 }

@@ -17,7 +17,7 @@ use crate::http::{HeadError, RequestHead, without_query};
 use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy::BodyApproved;
-use crate::session::Randomness;
+use crate::session::{Randomness, SharedMemory};
 use crate::source::{Answered, Call, Pending, Refusal, Response, Tried};
 use crate::time::Clock;
 use crate::upstream::{Admitted, Prepared};
@@ -115,6 +115,8 @@ pub struct Ports<'a, 'v> {
     pub clock: &'v dyn Clock,
     /// who draws random bytes
     pub randomness: &'v dyn Randomness,
+    /// what the workers of the gateway share, if they share anything
+    pub memory: Option<&'v dyn SharedMemory>,
     /// what can be had of a body
     pub body: HostBody,
 }
@@ -154,7 +156,7 @@ impl Exchange {
 
     /// Decides on `request`, which is for none of the gate's own pages.
     #[inline] // there is one place to call it from
-    fn judge<'a>(
+    pub(super) fn judge<'a>(
         &mut self,
         ports: Ports<'a, '_>,
         request: &Request<'_, 'a>,
@@ -162,8 +164,10 @@ impl Exchange {
     ) -> Outcome<'a> {
         let engine = ports.engine;
         let login = engine.login.as_ref();
-        if let Some(login) = login.filter(|login| login.renews()) {
-            self.open_session(login, ports, request);
+        if let Some(login) = login.filter(|login| login.renews())
+            && let Some(outcome) = self.open_session(login, ports, request, client)
+        {
+            return outcome;
         }
         let mut facts = Facts::of(request);
         let proved = &mut facts.identity;
@@ -171,8 +175,10 @@ impl Exchange {
         if let Some(login) = login
             && self.session.is_some()
             && decided.is_ok()
+            && let Some(outcome) =
+                self.keep_session(login, ports, (request, client), facts.identity.as_ref())
         {
-            self.keep_session(login, ports, facts.identity.as_ref());
+            return outcome;
         }
         facts.address = client.known();
         if engine.share_identity {
@@ -234,6 +240,8 @@ impl Exchange {
             }
         } else if let Some(signing_in) = self.signing_in.take() {
             self.signing_in = Some(Box::new(signing_in.answered(response)));
+        } else if let Some(session) = &mut self.session {
+            session.answered(response);
         }
         self.request_head(ports, head)
     }
@@ -267,6 +275,10 @@ impl Exchange {
             Excess::BeforeKeys if self.awaits_own(engine) => Denial::new(
                 Reason::UpstreamCredentialUnavailable,
                 "its body is too large to be held until it is fetched, send it again",
+            ),
+            Excess::BeforeKeys if self.refreshes_session() => Denial::new(
+                Reason::KeysPending,
+                "its body is too large to be held until its session is refreshed, send it again",
             ),
             Excess::BeforeKeys => Denial::new(
                 Reason::KeysPending,

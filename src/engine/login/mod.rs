@@ -7,6 +7,7 @@
 mod answer;
 mod attempt;
 mod cookies;
+mod lifetimes;
 mod navigation;
 mod pages;
 mod pages_at;
@@ -14,7 +15,7 @@ mod places;
 mod provider;
 mod provider_answer;
 mod redemption;
-mod renewal;
+mod refresh;
 mod return_path;
 mod sessions;
 mod sign_out;
@@ -22,26 +23,31 @@ mod user_info;
 
 pub(crate) use answer::Answer;
 pub(crate) use attempt::Attempt;
+pub(crate) use lifetimes::Lifetimes;
 pub(crate) use navigation::is_navigation;
 pub(crate) use pages::{Content, Page};
 pub(crate) use pages_at::{OwnPage, Site};
 pub(crate) use provider::{Endpoints, Location, Metadata, Provider, UserInfo, unavailable};
 pub(crate) use redemption::{Redeemed, Redemption};
+pub(crate) use refresh::{
+    Around, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Told, Verified,
+};
 pub(crate) use return_path::ReturnPath;
 pub(crate) use user_info::Inquiry;
 
-use crate::authn::jwt::{Context, Expectation, IdTokens, ProvedClaims};
+use crate::authn::jwt::{Context, Expectation, ExpectedNonce, IdTokens, ProvedClaims};
 use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::http::RequestHead;
 use crate::json::{Json, ObjectWriter};
 use crate::network::ClientAddress;
 use crate::secret::Secret;
-use crate::session::{CookieName, Entropy, Parts, Purpose, Ring, Session};
+use crate::session::{CookieName, Entropy, OwnMemory, Purpose, Ring, Session};
 use crate::source::{Call, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
 use places::{NoPlace, Places};
 use redemption::Tokens;
+use refresh::Refreshes;
 use sign_out::MAX_END_ADDRESS;
 use std::cell::RefCell;
 
@@ -57,17 +63,13 @@ pub(crate) struct Login {
     session: CookieName,
     attempts: AttemptCookies,
     lifetimes: Lifetimes,
+    /// what tells the gate from others on its host
+    tag: String,
+    refreshes: Refreshes,
+    /// what the workers of a gateway would share, where they cannot
+    memory: OwnMemory,
     places: Places,
     news: RefCell<Vec<News>>,
-}
-
-/// How long sessions go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lifetimes {
-    /// from the sign-in on, in seconds
-    pub session: i64,
-    /// unused, in seconds, if that ends them
-    pub idle: Option<i64>,
 }
 
 /// Where a browser is sent, and the cookies that it takes along.
@@ -77,6 +79,15 @@ pub(crate) struct Redirect {
     pub location: String,
     /// the values of `Set-Cookie`
     pub cookies: Vec<String>,
+}
+
+/// A session as browsers carry it.
+#[derive(Debug)]
+struct Carried {
+    /// sealed
+    text: String,
+    /// the values of `Set-Cookie`
+    cookies: Vec<String>,
 }
 
 impl Login {
@@ -95,10 +106,13 @@ impl Login {
             provider,
             ring,
             id_tokens,
+            refreshes: Refreshes::default(),
+            memory: OwnMemory::default(),
             session: CookieName::new(&format!("ollama-gate-session-{gate}"), &path, secure),
             attempts: AttemptCookies::new(&gate, path, secure),
             site,
             lifetimes,
+            tag: gate,
             places: Places::default(),
             news: RefCell::default(),
         }
@@ -177,7 +191,7 @@ impl Login {
     ) -> Result<ProvedClaims, Refusal> {
         let tokens = &redeemed.tokens;
         let expected = Expectation {
-            nonce: &redeemed.attempt.nonce,
+            nonce: ExpectedNonce::Sent(&redeemed.attempt.nonce),
             access_token: tokens.access_token.expose(),
         };
         let verified = self
@@ -216,19 +230,18 @@ impl Login {
         self.id_tokens.kept(proved, user_info).map_err(not_accepted)
     }
 
-    /// Signs in whoever has these `claims`, and sends the browser that sent `head` where it wanted to go.
+    /// Signs in whoever has these `claims`, called `sub` at the provider, and sends the browser where it wanted to go.
     ///
     /// # Errors
     /// The claims grant nobody anything, or do not fit into cookies.
     pub(crate) fn sign_in(
         &self,
-        head: &RequestHead<'_>,
         attempt: &Attempt,
-        (claims, tokens): (&Json, &Tokens),
+        (claims, sub, tokens): (&Json, &str, &Tokens),
         endpoints: Option<&Endpoints>,
-        entropy: Entropy<'_>,
+        around: Around<'_>,
     ) -> Result<Redirect, Denial> {
-        let now = entropy.now;
+        let now = around.entropy.now;
         let person = self.id_tokens.granted(claims.clone());
         let person = person.map_err(not_accepted)?;
         let has_end = endpoints.is_some_and(|endpoints| endpoints.end_session.is_some());
@@ -243,21 +256,12 @@ impl Login {
             signed_in: now,
             last_seen: now,
             ends: now.plus(self.lifetimes.session),
-            fresh_until: None,
-            refresh_token: None,
+            refresh: None,
             sign_out_hint: hint,
             issuer_session: None,
         };
-        let held = self.held(head);
-        let set = match self.cookies(&session, held, entropy) {
-            // Whoever signs out is then asked by the provider whether that was meant.
-            None => {
-                session.sign_out_hint = None;
-                self.cookies(&session, held, entropy)
-            }
-            set => set,
-        };
-        let Some(mut cookies) = set else {
+        self.make_refreshable(&mut session, tokens, (sub, &attempt.nonce), around);
+        let Some(Carried { mut cookies, .. }) = self.fitting(&mut session, around) else {
             let advice = "your groups and names at the provider do not fit into cookies: the operator has to have \
                           it send fewer";
             return Err(failed(advice));
@@ -270,11 +274,21 @@ impl Login {
         })
     }
 
-    /// The values of `Set-Cookie` that make a browser which holds `held` carry `session`, if they fit.
-    fn cookies(&self, session: &Session, held: Parts, entropy: Entropy<'_>) -> Option<Vec<String>> {
-        let sealed = self.ring.seal(Purpose::Session, &session.encode(), entropy);
-        let max_age = session.ends.since(entropy.now);
-        self.session.set(&sealed.ok()?, max_age, held).ok()
+    /// `session` sealed, if it fits into cookies.
+    fn sealed(&self, session: &Session, around: Around<'_>) -> Option<Carried> {
+        let bytes = session.encode();
+        let text = self
+            .ring
+            .seal(Purpose::Session, &bytes, around.entropy)
+            .ok()?;
+        let cookies = self.lines(&text, session, around)?;
+        Some(Carried { text, cookies })
+    }
+
+    /// The values of `Set-Cookie` that make a browser carry `session`, sealed as `text`, if they fit.
+    fn lines(&self, text: &str, session: &Session, around: Around<'_>) -> Option<Vec<String>> {
+        let max_age = session.ends.since(around.entropy.now);
+        self.session.set(text, max_age, around.held).ok()
     }
 
     /// The values of `Set-Cookie` that end `attempt` in the browser that carries it.

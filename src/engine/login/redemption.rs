@@ -6,15 +6,12 @@ use super::places::Place;
 use super::provider_answer::{self, Unreadable};
 use crate::denial::Denial;
 use crate::http::Url;
-use crate::json::Json;
 use crate::secret::Secret;
 use crate::source::{Call, Response};
 use crate::token_endpoint;
 
 /// As sentences name it.
 const ENDPOINT: &str = "token endpoint";
-/// The longest token that is read, in bytes.
-const MAX_TOKEN: usize = 32 * 1024;
 
 /// A code that is being redeemed.
 #[derive(Debug)]
@@ -47,6 +44,10 @@ pub(crate) struct Tokens {
     pub id_token: Secret<String>,
     /// what came with it
     pub access_token: Secret<String>,
+    /// what to ask again with
+    pub refresh_token: Option<Secret<String>>,
+    /// for how many seconds the access token is good, if the provider says so
+    pub expires_in: Option<i64>,
 }
 
 impl Redemption {
@@ -90,15 +91,15 @@ impl Redemption {
         let json = token_endpoint::answer(status, body).map_err(refused)?;
         provider_answer::is_json(response, ENDPOINT).map_err(refused)?;
         self.place.is_proved();
-        let token = |name: &str| {
-            let token = json.member(name).and_then(Json::text);
-            let token = token.filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN);
-            let token = token.map(|token| Secret::new(token.to_owned()));
-            token.ok_or_else(|| refused(format!("the answer has no usable `{name}`")))
+        let token = |name| {
+            let refusal = || refused(format!("the answer has no usable `{name}`"));
+            token_endpoint::token(&json, name).ok_or_else(refusal)
         };
         Ok(Tokens {
             id_token: token("id_token")?,
             access_token: token("access_token")?,
+            refresh_token: token_endpoint::token(&json, "refresh_token"),
+            expires_in: token_endpoint::expires_in(&json),
         })
     }
 }

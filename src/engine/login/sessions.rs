@@ -49,10 +49,7 @@ impl Login {
         if session.issuer != self.provider.issuer || session.signed_in > now.plus(LEEWAY) {
             return Err(unknown());
         }
-        // A shorter lifetime that was configured since counts for those who are signed in too.
-        session.ends = session
-            .ends
-            .min(session.signed_in.plus(self.lifetimes.session));
+        session.ends = self.lifetimes.end(&session);
         if now >= session.ends {
             return Err(Denial::new(Reason::ExpiredSession, "sign in again"));
         }
@@ -84,7 +81,7 @@ impl Login {
     }
 
     /// Those of the parts of a session that the browser that sent `head` holds.
-    pub(super) fn held(&self, head: &RequestHead<'_>) -> Parts {
+    pub(crate) fn held(&self, head: &RequestHead<'_>) -> Parts {
         let found = self.session.find(head.values(FieldKind::Cookie));
         // What cannot be read is taken away whole.
         found.map_or(Parts::EVERY, |found| found.held)

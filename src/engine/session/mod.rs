@@ -1,11 +1,14 @@
 //! Who is signed in, as the browser carries it: sealed, in cookies.
 
 mod cookies;
+mod memory;
 mod record;
 mod seal;
 
 pub(crate) use cookies::{CookieName, MAX_COOKIE, MAX_COOKIES, MAX_PARTS, Parts, pairs};
-pub(crate) use record::Session;
+pub(crate) use memory::OwnMemory;
+pub use memory::SharedMemory;
+pub(crate) use record::{Refresh, Session};
 pub(crate) use seal::{Entropy, MAX_SECRETS, MIN_SECRET, Purpose, Ring, TooLong};
 
 /// The randomness of the gateway.

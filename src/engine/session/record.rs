@@ -21,14 +21,29 @@ pub(crate) struct Session {
     pub(crate) last_seen: Timestamp,
     /// when they have to sign in again, whatever happens
     pub(crate) ends: Timestamp,
-    /// when what the issuer said about them has to be asked for again
-    pub(crate) fresh_until: Option<Timestamp>,
-    /// what to ask with
-    pub(crate) refresh_token: Option<Secret<String>>,
+    /// how what the issuer said about them is asked for again, if it is
+    pub(crate) refresh: Option<Refresh>,
     /// what the issuer wants to see when they sign out there (`id_token_hint`)
     pub(crate) sign_out_hint: Option<Secret<String>>,
     /// the issuer's own name of the session (`sid`), by which it ends it
     pub(crate) issuer_session: Option<String>,
+}
+
+/// How what the issuer said about somebody is asked for again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refresh {
+    /// what to ask with
+    pub(crate) token: Secret<String>,
+    /// when
+    pub(crate) due: Timestamp,
+    /// how many seconds after that it is needed, at the latest
+    pub(crate) margin: i64,
+    /// the gateway that made this session, which asks before all others
+    pub(crate) instance: u64,
+    /// `sub`, as the ID token has it, if that is not the subject
+    pub(crate) sub: Option<String>,
+    /// a mark of the `nonce` that was sent at the sign-in
+    pub(crate) nonce: u64,
 }
 
 /// As bytes: Protocol Buffers, for their short names and because what a newer gate adds is skipped by an older
@@ -59,6 +74,14 @@ struct Encoded {
     issuer_session: Option<String>,
     #[prost(fixed32, repeated, tag = "11")]
     kept: Vec<u32>,
+    #[prost(uint64, tag = "12")]
+    margin: u64,
+    #[prost(fixed64, tag = "13")]
+    instance: u64,
+    #[prost(string, optional, tag = "14")]
+    sub: Option<String>,
+    #[prost(fixed64, tag = "15")]
+    nonce: u64,
 }
 
 impl Session {
@@ -67,6 +90,7 @@ impl Session {
         let after = |time: Timestamp| u64::try_from(time.since(self.signed_in)).unwrap_or(0);
         let text =
             |secret: &Option<Secret<String>>| secret.as_ref().map(|text| text.expose().clone());
+        let refresh = self.refresh.as_ref();
         let encoded = Encoded {
             issuer: self.issuer.clone(),
             subject: self.subject.clone(),
@@ -74,8 +98,12 @@ impl Session {
             signed_in: self.signed_in.seconds(),
             last_seen: after(self.last_seen),
             ends: after(self.ends),
-            fresh_until: self.fresh_until.map(after),
-            refresh_token: text(&self.refresh_token),
+            fresh_until: refresh.map(|refresh| after(refresh.due)),
+            refresh_token: refresh.map(|refresh| refresh.token.expose().clone()),
+            margin: refresh.map_or(0, |refresh| refresh.margin.unsigned_abs()),
+            instance: refresh.map_or(0, |refresh| refresh.instance),
+            sub: refresh.and_then(|refresh| refresh.sub.clone()),
+            nonce: refresh.map_or(0, |refresh| refresh.nonce),
             sign_out_hint: text(&self.sign_out_hint),
             issuer_session: self.issuer_session.clone(),
             kept: self.kept.clone(),
@@ -98,11 +126,17 @@ impl Session {
             signed_in,
             last_seen: at(encoded.last_seen)?,
             ends: at(encoded.ends)?,
-            fresh_until: match encoded.fresh_until {
-                Some(seconds) => Some(at(seconds)?),
-                None => None,
+            refresh: match (encoded.fresh_until, encoded.refresh_token) {
+                (Some(seconds), Some(token)) => Some(Refresh {
+                    token: Secret::new(token),
+                    due: at(seconds)?,
+                    margin: i64::try_from(encoded.margin).ok()?,
+                    instance: encoded.instance,
+                    sub: encoded.sub,
+                    nonce: encoded.nonce,
+                }),
+                _ => None,
             },
-            refresh_token: encoded.refresh_token.map(Secret::new),
             sign_out_hint: encoded.sign_out_hint.map(Secret::new),
             issuer_session: encoded.issuer_session,
             kept: encoded.kept,

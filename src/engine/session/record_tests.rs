@@ -13,8 +13,14 @@ fn minimal() -> Session {
         signed_in: NOW,
         last_seen: NOW,
         ends: NOW.plus(86_400),
-        fresh_until: Some(NOW.plus(300)),
-        refresh_token: Some(Secret::new("r".repeat(43))),
+        refresh: Some(Refresh {
+            token: Secret::new("r".repeat(43)),
+            due: NOW.plus(240),
+            margin: 60,
+            instance: 0x0123_4567_89ab_cdef,
+            sub: None,
+            nonce: u64::MAX,
+        }),
         sign_out_hint: None,
         issuer_session: None,
     }
@@ -70,12 +76,23 @@ fn a_session_comes_back_as_it_was() {
         last_seen: NOW.plus(77),
         ..with_groups(3)
     };
-    let bare = Session {
-        fresh_until: None,
-        refresh_token: None,
+    let renamed = Session {
+        refresh: minimal().refresh.map(|refresh| Refresh {
+            sub: Some("0815".to_owned()),
+            ..refresh
+        }),
         ..minimal()
     };
-    for (session, name) in [(minimal(), "minimal"), (full, "full"), (bare, "bare")] {
+    let bare = Session {
+        refresh: None,
+        ..minimal()
+    };
+    for (session, name) in [
+        (minimal(), "minimal"),
+        (full, "full"),
+        (renamed, "another `sub`"),
+        (bare, "bare"),
+    ] {
         assert_eq!(Session::decode(&session.encode()), Some(session), "{name}");
     }
 }
@@ -115,6 +132,6 @@ fn a_session_with_sixty_groups_fits_into_one_cookie() {
         assert_eq!(lines.len(), 1);
         lines[0].len()
     };
-    assert_eq!(size(&minimal()), 287);
-    assert_eq!(size(&with_groups(60)), 2301);
+    assert_eq!(size(&minimal()), 313);
+    assert_eq!(size(&with_groups(60)), 2328);
 }

@@ -98,6 +98,32 @@ impl Client {
     }
 }
 
+/// The longest token that is read, in bytes.
+const MAX_TOKEN: usize = 32 * 1024;
+
+/// The token called `name` in `answer`, if it is one that can be used.
+pub(crate) fn token(answer: &Json, name: &str) -> Option<Secret<String>> {
+    let token = answer.member(name).and_then(Json::text);
+    let token = token.filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN);
+    token.map(|token| Secret::new(token.to_owned()))
+}
+
+/// For how many seconds the access token in `answer` is good, if it says so. Some servers write that as text.
+pub(crate) fn expires_in(answer: &Json) -> Option<i64> {
+    let member = answer.member("expires_in")?;
+    let text = member
+        .text()
+        .map_or_else(|| member.to_string(), str::to_owned);
+    text.parse().ok().filter(|seconds| *seconds > 0)
+}
+
+/// The error code in `body`, if it is one that a token endpoint answers with.
+pub(crate) fn error(body: &[u8]) -> Option<&'static str> {
+    let json = Json::parse_object_without_duplicates(body)?;
+    let code = json.member("error").and_then(Json::text)?;
+    ERRORS.into_iter().find(|known| *known == code)
+}
+
 /// The tokens in `body`, the answer of this status.
 ///
 /// # Errors

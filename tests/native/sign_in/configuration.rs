@@ -15,7 +15,7 @@ fn a_login_alone_lets_somebody_in() {
 
 #[test]
 fn what_is_not_enforced_yet_is_refused_by_name() {
-    for name in ["cookie_refresh", "store", "back_channel_logout"] {
+    for name in ["store", "back_channel_logout"] {
         let errors = errors(json!({ name: "30m" }));
         let wanted = format!("login.{name}: is not supported yet");
         assert_eq!(errors, [wanted], "{name}");
@@ -169,6 +169,16 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             json!({ "cookie_expire": "1h", "idle_timeout": "61m" }),
             "login.idle_timeout",
             "longer than `cookie_expire`",
+        ),
+        (
+            json!({ "cookie_expire": "1h", "cookie_refresh": "1h" }),
+            "login.cookie_refresh",
+            "not less than `cookie_expire`",
+        ),
+        (
+            json!({ "cookie_refresh": "9s" }),
+            "login.cookie_refresh",
+            "10s",
         ),
         (json!({ "idle_timeout": "30s" }), "login.idle_timeout", "1m"),
         (

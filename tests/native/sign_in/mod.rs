@@ -5,7 +5,9 @@ mod beside;
 mod configuration;
 mod flow;
 mod gates;
+mod grants;
 mod idle;
+mod refresh;
 mod sessions;
 mod tokens;
 mod user_info;
@@ -13,6 +15,7 @@ mod user_info;
 use crate::world::{Gateway, NOW, Request, World, jwks, signer};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grants::Grants;
 use ollama_gate_engine::{Call, Reply};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -154,6 +157,12 @@ impl Browser {
         target: &str,
         fields: &[(&str, &str)],
     ) -> Answer {
+        let request = self.ask(world, method, target, fields);
+        self.finish(world, provider, request)
+    }
+
+    /// Sends a request, which may wait then.
+    fn ask(&self, world: &World, method: &str, target: &str, fields: &[(&str, &str)]) -> Request {
         let cookies = self.cookie_header();
         let usual = [
             (":method", method),
@@ -163,8 +172,17 @@ impl Browser {
         ];
         let carried = (!cookies.is_empty()).then_some(("cookie", cookies.as_str()));
         let all: Vec<_> = usual.iter().chain(fields).copied().chain(carried).collect();
-        let mut request = world.ask_raw(&all);
+        world.ask_raw(&all)
+    }
+
+    /// What becomes of a request that was sent to `world`, once `provider` has answered what it waits for.
+    fn finish(&mut self, world: &World, provider: &Provider, mut request: Request) -> Answer {
         let asked = provider.serve(&world.gateway, &mut request);
+        self.receive(request, asked)
+    }
+
+    /// Takes the answer to a request that waits for nothing.
+    fn receive(&mut self, mut request: Request, asked: Vec<String>) -> Answer {
         let seen = request.seen.take().unwrap();
         let response = match &seen.reply {
             Some(_) => Vec::new(),
@@ -252,6 +270,8 @@ struct Provider {
     inquired: RefCell<Option<Call>>,
     /// the last call to the token endpoint
     redeemed: RefCell<Option<Call>>,
+    /// what refresh tokens are good for
+    grants: Grants,
 }
 
 impl Provider {
@@ -267,6 +287,7 @@ impl Provider {
             types: RefCell::default(),
             inquired: RefCell::default(),
             redeemed: RefCell::default(),
+            grants: Grants::default(),
         }
     }
 
@@ -314,7 +335,7 @@ impl Provider {
             let (status, body) = match path.as_str() {
                 "/.well-known/openid-configuration" => (200, self.metadata_document()),
                 "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
-                "/token" => self.redeem(&call),
+                "/token" => self.redeem(&call, gateway.0.seconds.get()),
                 "/me" => self.tell(&call),
                 other => panic!("{other}"),
             };
@@ -339,13 +360,16 @@ impl Provider {
         all.to_string().into_bytes()
     }
 
-    fn redeem(&self, call: &Call) -> (u16, Vec<u8>) {
+    fn redeem(&self, call: &Call, now: i64) -> (u16, Vec<u8>) {
         *self.redeemed.borrow_mut() = Some(call.clone());
         if let Some(answer) = self.token_answer.borrow().clone() {
             return answer;
         }
         let form = String::from_utf8(call.body().unwrap().to_vec()).unwrap();
         let form = parameters(&format!("?{form}"));
+        if form["grant_type"] == "refresh_token" {
+            return self.grants.refresh(&form, now);
+        }
         assert_eq!(form["grant_type"], "authorization_code");
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
         let authorized = self.codes.borrow_mut().remove(&form["code"]);
@@ -355,10 +379,10 @@ impl Provider {
             None => (400, br#"{"error":"invalid_grant"}"#.to_vec()),
             Some(authorized) => {
                 let claims = self.id_token_claims(&authorized.nonce);
-                let answer = json!({
-                    "token_type": "Bearer", "access_token": "at-1", "expires_in": 300,
-                    "id_token": sign(&claims),
+                let mut answer = json!({
+                    "token_type": "Bearer", "access_token": "at-1", "id_token": sign(&claims),
                 });
+                self.grants.issue(&mut answer);
                 (200, answer.to_string().into_bytes())
             }
         }

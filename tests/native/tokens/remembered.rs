@@ -95,6 +95,7 @@ impl Gate {
             connection: self,
             clock: self,
             randomness: self,
+            memory: None,
             body: HostBody {
                 max_bytes: 1024,
                 absent: Some(true),

@@ -10,12 +10,17 @@ use std::time::Duration;
 /// A foreign function of the host: its name and arguments in, its answer out.
 type Foreign = fn(&str, &[u8]) -> Result<Vec<u8>, Status>;
 
+/// Values by key, each with its version.
+type Versioned = HashMap<String, (Vec<u8>, u32)>;
+
 /// What the world's gateway holds. Calls are counted by name; one can be made to fail.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub configuration: RefCell<Vec<u8>>,
     pub environment: RefCell<HashMap<String, String>>,
     pub seconds: Cell<i64>,
+    /// what it draws, beside what every other one draws
+    pub seed: Cell<u64>,
     pub is_kong: Cell<bool>,
     pub is_apisix: Cell<bool>,
     pub refuses_headers: Cell<bool>,
@@ -28,7 +33,7 @@ pub(crate) struct State {
     /// the address before nginx replaced it, where it says one
     pub replaced: RefCell<Option<Vec<u8>>>,
     /// what all configurations in the gateway see
-    pub shared: RefCell<HashMap<String, Vec<u8>>>,
+    pub shared: Rc<RefCell<Versioned>>,
     /// what stands behind the body
     pub trailers: RefCell<Vec<(String, String)>>,
     pub body: RefCell<Vec<u8>>,
@@ -162,13 +167,33 @@ impl Host for Gateway {
 
     fn shared_data(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
         self.0.call("shared_data")?;
-        Ok(self.0.shared.borrow().get(key).cloned())
+        let shared = self.0.shared.borrow();
+        Ok(shared.get(key).map(|(value, _)| value.clone()))
     }
 
     fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), Status> {
         self.0.call("set_shared_data")?;
         let mut shared = self.0.shared.borrow_mut();
-        shared.insert(key.to_owned(), value.to_owned());
+        let version = shared.get(key).map_or(1, |(_, version)| version + 1);
+        shared.insert(key.to_owned(), (value.to_owned(), version));
+        Ok(())
+    }
+
+    fn versioned_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status> {
+        self.0.call("versioned_data")?;
+        Ok(self.0.shared.borrow().get(key).cloned())
+    }
+
+    fn set_versioned_data(&self, key: &str, value: &[u8], version: u32) -> Result<(), Status> {
+        self.0.call("set_versioned_data")?;
+        let mut shared = self.0.shared.borrow_mut();
+        let there = shared.get(key).map(|(_, version)| *version);
+        // As Envoy does it: the version of what is not there is not asked for.
+        if there.is_some_and(|there| there != version) {
+            return Err(Status(8));
+        }
+        let next = there.unwrap_or_default() + 1;
+        shared.insert(key.to_owned(), (value.to_owned(), next));
         Ok(())
     }
 
@@ -288,7 +313,7 @@ impl Host for Gateway {
     }
 
     fn entropy(&self) -> u64 {
-        42
+        42 + self.0.seed.get()
     }
 
     fn set_tick(&self, period: Duration) -> Result<(), Status> {

@@ -11,7 +11,7 @@ mod provider;
 mod refusals;
 mod token;
 pub(crate) use assertion::{Assertion, p256_pem};
-pub(crate) use gateway::Gateway;
+pub(crate) use gateway::{Gateway, State};
 pub(crate) use provider::{ISSUER, Request, jwks, remote, signer};
 pub(crate) use refusals::{error, errors};
 pub(crate) use token::{header, jwt, secret, sign, sign_with};

@@ -28,10 +28,40 @@ pub(crate) struct IdTokens {
 /// What an ID token has to say beside what every token says.
 #[derive(Clone, Copy)]
 pub(crate) struct Expectation<'a> {
-    /// what was sent with the authentication request
-    pub nonce: &'a str,
+    /// which `nonce`
+    pub nonce: ExpectedNonce<'a>,
     /// the access token that came with it
     pub access_token: &'a str,
+}
+
+/// Which `nonce` an ID token has to have.
+#[derive(Clone, Copy)]
+pub(crate) enum ExpectedNonce<'a> {
+    /// the one that was sent with the authentication request
+    Sent(&'a str),
+    /// of a refresh: none, or the one of this mark that was sent at the sign-in (section 12.2)
+    NoOther(u64),
+}
+
+impl ExpectedNonce<'_> {
+    /// The mark of `nonce`.
+    pub(crate) fn mark(nonce: &str) -> u64 {
+        let digest = Sha256::digest(nonce.as_bytes());
+        u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
+    }
+
+    fn check(self, found: Option<&str>) -> Result<(), Denial> {
+        let fits = match (self, found) {
+            (Self::Sent(_), None) => return Err(mismatch("its ID token has no `nonce`")),
+            (Self::NoOther(_), None) => true,
+            (Self::Sent(sent), Some(found)) => sent == found,
+            (Self::NoOther(sent), Some(found)) => sent == Self::mark(found),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(mismatch("its ID token is for another sign-in (`nonce`)"))
+    }
 }
 
 /// What a verified ID token says.
@@ -49,6 +79,19 @@ pub(crate) struct Granted {
 
 fn mismatch(advice: &'static str) -> Denial {
     Denial::new(Reason::ClaimMismatch, advice)
+}
+
+impl ProvedClaims {
+    /// `sub`, as it stands there.
+    pub(crate) fn subject(&self) -> String {
+        let subject = self.0.at(&ClaimPath::name("sub"));
+        let text = subject.map(|subject| {
+            subject
+                .text()
+                .map_or_else(|| subject.to_string(), str::to_owned)
+        });
+        text.unwrap_or_default()
+    }
 }
 
 impl IdTokens {
@@ -117,11 +160,7 @@ impl IdTokens {
         let claims = &token.claims;
         let text = |name| claims.text(&ClaimPath::name(name));
         // Step 11.
-        match text("nonce")? {
-            None => return Err(mismatch("its ID token has no `nonce`")),
-            Some(nonce) if nonce == expected.nonce => {}
-            Some(_) => return Err(mismatch("its ID token is for another sign-in (`nonce`)")),
-        }
+        expected.nonce.check(text("nonce")?)?;
         // Steps 4 and 5.
         let audiences = claims.texts(&ClaimPath::name("aud"))?.unwrap_or_default();
         match text("azp")? {

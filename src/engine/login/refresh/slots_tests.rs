@@ -1,0 +1,135 @@
+use super::*;
+use crate::session::OwnMemory;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const LEASE: i64 = 20;
+
+fn mark(token: &str) -> Mark {
+    Mark::of(&Secret::new(token.to_owned()), NOW)
+}
+
+/// Another session whose slot is that of `own`.
+fn neighbour(own: Mark) -> Mark {
+    let others = (0..).map(|number| mark(&format!("other-{number}")));
+    others
+        .filter(|other| *other != own)
+        .find(|other| other.slot() == own.slot())
+        .unwrap()
+}
+
+#[test]
+fn one_of_many_begins_and_the_others_get_what_came_of_it() {
+    let memory = OwnMemory::default();
+    let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
+    assert_eq!(slots.look(own, NOW), Known::Nothing);
+    assert!(slots.begin(own, LEASE, NOW));
+    assert!(!slots.begin(own, LEASE, NOW));
+    assert_eq!(slots.look(own, NOW), Known::UnderWay);
+    slots.refreshed(own, "sealed", NOW.plus(1));
+    let after = |seconds| slots.look(own, NOW.plus(1 + seconds));
+    assert_eq!(after(0), Known::Successor("sealed".to_owned()));
+    assert_eq!(after(KEPT - 1), Known::Successor("sealed".to_owned()));
+    assert_eq!(after(KEPT), Known::Nothing);
+    assert_eq!(slots.look(mark("two"), NOW), Known::Nothing);
+    assert_eq!(
+        Slots::new(&memory, "other").look(own, NOW.plus(1)),
+        Known::Nothing
+    );
+}
+
+#[test]
+fn whoever_went_away_leaves_the_refresh_to_others_after_a_while() {
+    let memory = OwnMemory::default();
+    let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
+    assert!(slots.begin(own, LEASE, NOW));
+    assert!(!slots.begin(own, LEASE, NOW.plus(LEASE - 1)));
+    assert!(slots.begin(own, LEASE, NOW.plus(LEASE)));
+}
+
+#[test]
+fn of_two_that_ask_the_one_that_was_refused_gets_what_the_other_got() {
+    let memory = OwnMemory::default();
+    let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
+    slots.refreshed(own, "sealed", NOW);
+    assert_eq!(slots.refused(own, NOW.plus(1)).as_deref(), Some("sealed"));
+    assert_eq!(slots.failed(own, NOW.plus(1)).as_deref(), Some("sealed"));
+    assert_eq!(
+        slots.look(own, NOW.plus(2)),
+        Known::Successor("sealed".to_owned())
+    );
+    // The other way round.
+    let memory = OwnMemory::default();
+    let slots = Slots::new(&memory, "gate");
+    assert_eq!(slots.refused(own, NOW), None);
+    assert_eq!(slots.look(own, NOW), Known::Refused);
+    slots.refreshed(own, "sealed", NOW);
+    assert_eq!(slots.look(own, NOW), Known::Successor("sealed".to_owned()));
+}
+
+#[test]
+fn a_provider_that_fails_is_asked_ever_more_rarely() {
+    let memory = OwnMemory::default();
+    let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
+    let mut now = NOW;
+    for wait in [2, 4, 8, 16, 32, 60, 60, 60] {
+        assert!(slots.begin(own, LEASE, now), "{wait}");
+        slots.failed(own, now);
+        assert_eq!(slots.look(own, now.plus(wait - 1)), Known::Failed, "{wait}");
+        now = now.plus(wait);
+        assert_eq!(slots.look(own, now), Known::Nothing, "{wait}");
+    }
+}
+
+#[test]
+fn two_sessions_that_share_a_slot_take_turns() {
+    let memory = OwnMemory::default();
+    let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
+    let other = neighbour(own);
+    assert!(slots.begin(own, LEASE, NOW));
+    assert_eq!(slots.look(other, NOW), Known::UnderWay);
+    assert!(!slots.begin(other, LEASE, NOW));
+    slots.refreshed(own, "sealed", NOW);
+    assert!(!slots.begin(other, LEASE, NOW.plus(UNDISTURBED - 1)));
+    assert!(slots.begin(other, LEASE, NOW.plus(UNDISTURBED)));
+    // What the first one has to say comes too late, and disturbs nobody.
+    slots.refreshed(own, "later", NOW.plus(UNDISTURBED));
+    assert_eq!(slots.look(own, NOW.plus(UNDISTURBED)), Known::UnderWay);
+    assert!(!slots.begin(other, LEASE, NOW.plus(UNDISTURBED)));
+}
+
+#[test]
+fn slots_are_not_added_to_without_end() {
+    let memory = OwnMemory::default();
+    let slots = Slots::new(&memory, "gate");
+    for number in 0..10_000 {
+        slots.refreshed(mark(&number.to_string()), "sealed", NOW);
+    }
+    assert_eq!(memory.count(), usize::try_from(SLOTS).unwrap());
+}
+
+#[test]
+fn what_is_no_entry_is_none() {
+    let own = mark("one");
+    let whole = Entry {
+        successor: "sealed".to_owned(),
+        ..Entry::new(own, Kind::Refreshed, NOW)
+    };
+    assert_eq!(Entry::decode(&whole.encode()), Some(whole.clone()));
+    for length in 0..HEAD {
+        assert_eq!(Entry::decode(&whole.encode()[..length]), None, "{length}");
+    }
+    let mut unknown = whole.encode();
+    unknown[MARK] = 9;
+    assert_eq!(Entry::decode(&unknown), None);
+    // Nothing that a clock wrote which was put back counts for long.
+    let ahead = Entry::new(own, Kind::Locked, NOW.plus(10_000));
+    assert_eq!(ahead.known(own, NOW), Known::Nothing);
+}
+
+#[test]
+fn each_state_of_a_session_has_a_mark_of_its_own() {
+    let token = Secret::new("one".to_owned());
+    assert_eq!(Mark::of(&token, NOW), mark("one"));
+    assert_ne!(Mark::of(&token, NOW.plus(1)), mark("one"));
+    assert_ne!(mark("two"), mark("one"));
+}

@@ -1,0 +1,135 @@
+//! Bodies of requests whose session is due.
+
+use super::*;
+use ollama_gate::Flow;
+
+/// The head of a chat by `browser`, with a body of so many bytes, if that is known.
+fn chat<'f>(cookies: &'f str, length: Option<&'f str>) -> Vec<(&'f str, &'f str)> {
+    let mut fields = vec![
+        (":method", "POST"),
+        (":path", "/api/chat"),
+        (":authority", "gate.example"),
+        (":scheme", "https"),
+        ("content-type", "application/json"),
+        ("cookie", cookies),
+    ];
+    fields.extend(length.map(|length| ("content-length", length)));
+    fields
+}
+
+fn head(world: &World, fields: &[(&str, &str)]) {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let state = &world.gateway.0;
+    *state.headers.borrow_mut() = fields.iter().map(owned).collect();
+    state.replies.borrow_mut().clear();
+    state.calls.borrow_mut().clear();
+}
+
+#[test]
+fn a_long_body_or_one_without_end_is_not_held_for_a_refresh() {
+    for length in [None, Some("600000"), Some("99999999999999999999")] {
+        let (world, provider, browser) = signed_in_for(300, refreshing());
+        let cookies = browser.cookie_header();
+        world.wait(240);
+        head(&world, &chat(&cookies, length));
+        let mut filter = world.root.filter();
+        assert_eq!(filter.request_head(6, false), Flow::Continue, "{length:?}");
+        for _ in 0..100 {
+            assert_eq!(
+                filter.request_body(65_536, false),
+                Flow::Continue,
+                "{length:?}"
+            );
+        }
+        assert_eq!(filter.request_body(1, true), Flow::Continue, "{length:?}");
+        assert_eq!(provider.grants.refreshes.get(), 0, "{length:?}");
+        // Once nobody can know what the person may do, it has to be asked first.
+        world.wait(60);
+        head(&world, &chat(&cookies, length));
+        let mut filter = world.root.filter();
+        assert_eq!(filter.request_head(6, false), Flow::Pause, "{length:?}");
+        let reply = world.gateway.0.replies.borrow()[0].clone();
+        assert_eq!(reply.status, 503, "{length:?}");
+        assert!(
+            String::from_utf8(reply.body)
+                .unwrap()
+                .contains("has to be refreshed"),
+            "{length:?}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_comes_while_the_provider_is_asked_goes_on_whole() {
+    for models in [json!(null), json!(["llama3.2"])] {
+        for (model, status) in [("llama3.2", 200), ("qwen3", 403)] {
+            let status = if models.is_null() { 200 } else { status };
+            let mut login = refreshing();
+            login["models"] = models.clone();
+            let (world, provider, browser) = signed_in_for(300, login);
+            let cookies = browser.cookie_header();
+            let body = json!({ "model": model, "messages": [] }).to_string();
+            let length = body.len().to_string();
+            world.wait(240);
+            let state = &world.gateway.0;
+            head(&world, &chat(&cookies, Some(&length)));
+            *state.body.borrow_mut() = body.clone().into_bytes();
+            let known = world.call_count();
+            let mut filter = world.root.filter();
+            assert_eq!(
+                filter.request_head(7, false),
+                Flow::Pause,
+                "{model} of {models}"
+            );
+            assert_eq!(world.call_count(), known + 1, "{model} of {models}");
+            // Part of it, and the rest, while the answer is on its way.
+            assert_eq!(
+                filter.request_body(10, false),
+                Flow::Pause,
+                "{model} of {models}"
+            );
+            assert_eq!(
+                filter.request_body(body.len(), true),
+                Flow::Pause,
+                "{model} of {models}"
+            );
+            let call = state.http_calls.borrow().last().unwrap().clone();
+            let (code, answer) = provider.redeem(&call, state.seconds.get());
+            let json = vec![("content-type", "application/json".to_owned())];
+            *state.answer_headers.borrow_mut() = json;
+            *state.answer.borrow_mut() = Some((code, answer.clone()));
+            let token = ollama_gate::CallToken(u32::try_from(known + 1).unwrap());
+            filter.call_done(token, answer.len());
+            let replies = state.replies.borrow();
+            let given = replies.first().map_or(200, |reply| reply.status);
+            assert_eq!(given, status, "{model} of {models}");
+            let resumed = state.calls.borrow().contains(&"resume");
+            assert_eq!(resumed, status == 200, "{model} of {models}");
+            // Whoever is refused by the body is told the new session too.
+            if let Some(reply) = replies.first() {
+                assert!(
+                    reply.headers.iter().any(|(name, _)| *name == "set-cookie"),
+                    "{model} of {models}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_grows_too_large_while_the_provider_is_asked_is_refused_with_the_reason() {
+    let (world, _, browser) = signed_in_for(300, refreshing());
+    let cookies = browser.cookie_header();
+    world.wait(240);
+    head(&world, &chat(&cookies, Some("1000")));
+    let mut filter = world.root.filter();
+    assert_eq!(filter.request_head(7, false), Flow::Pause);
+    // A client that lies about its length.
+    assert_eq!(filter.request_body(2 << 20, false), Flow::Pause);
+    let reply = world.gateway.0.replies.borrow()[0].clone();
+    let body = String::from_utf8(reply.body).unwrap();
+    assert!(
+        reply.status == 503 && body.contains("until its session is refreshed"),
+        "{body}"
+    );
+}

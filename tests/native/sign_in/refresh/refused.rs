@@ -1,0 +1,254 @@
+//! A session that the provider does not refresh.
+
+use super::*;
+use crate::world::signer;
+
+/// How far past the access token's end a session goes that is not refreshed any more, in seconds.
+const GRACE: i64 = 10;
+
+#[test]
+fn whoever_the_provider_does_not_know_any_more_is_out_when_the_access_token_has_ended() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    provider.grants.end();
+    world.wait(240);
+    // Another gateway may have refreshed it: it is asked once.
+    assert_eq!(
+        asked(&world, &provider, &mut browser),
+        (200, TOKEN.map(str::to_owned).to_vec())
+    );
+    for _ in 0..60 + GRACE - 1 {
+        world.wait(1);
+        assert_eq!(asked(&world, &provider, &mut browser), (200, vec![]));
+    }
+    world.wait(1);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+    let sent = browser.go(&world, &provider, "/api/tags");
+    assert_eq!(sent.status(), 303, "a person signs in again");
+    assert_eq!(provider.grants.refused.get(), 1);
+    let lines = world.lines_with("expired_session");
+    assert!(lines.is_empty(), "a redirection is no refusal: {lines:?}");
+}
+
+#[test]
+fn somebody_who_was_locked_out_while_away_is_out_at_once() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    provider.grants.end();
+    world.wait(3600);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+    let said = world.lines_with("session_refresh_refused");
+    assert!(
+        said[0].contains("invalid_grant") && said[0].contains("alice"),
+        "{said:?}"
+    );
+    for _ in 0..200 {
+        world.wait(1);
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict.0, 401);
+    }
+    assert_eq!(provider.grants.refused.get(), 1, "nobody asks once more");
+}
+
+#[test]
+fn a_provider_that_cannot_be_asked_ends_no_session_and_is_not_asked_by_everybody() {
+    for (what, answer) in [
+        ("an error", (503, b"{}".to_vec())),
+        ("a page", (200, b"<html>sign in</html>".to_vec())),
+        (
+            "a client that it does not know",
+            (401, br#"{"error":"invalid_client"}"#.to_vec()),
+        ),
+        (
+            "nothing of use",
+            (200, br#"{"token_type":"Bearer"}"#.to_vec()),
+        ),
+        (
+            "another type",
+            (200, br#"{"token_type":"DPoP","access_token":"x"}"#.to_vec()),
+        ),
+    ] {
+        let (world, provider, mut browser) = signed_in_for(300, refreshing());
+        *provider.grants.answer.borrow_mut() = Some(answer);
+        world.wait(240);
+        let mut calls = 0;
+        for _ in 0..1200 {
+            let (status, asked) = asked(&world, &provider, &mut browser);
+            assert_eq!(status, 200, "{what}");
+            calls += asked.len();
+            world.wait(1);
+        }
+        assert!((10..40).contains(&calls), "{what}: {calls} in 20 minutes");
+        let shown = world.lines_with("sso");
+        assert!(
+            shown.iter().all(|line| !line.contains("<html>")),
+            "{shown:?}"
+        );
+        // It is back.
+        *provider.grants.answer.borrow_mut() = None;
+        world.wait(60);
+        assert_eq!(
+            asked(&world, &provider, &mut browser),
+            (200, TOKEN.map(str::to_owned).to_vec()),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_provider_that_does_not_answer_keeps_few_waiting() {
+    let (world, provider, browser) = signed_in_for(300, refreshing());
+    let mut others: Vec<_> = (0..10).map(|_| Browser::default()).collect();
+    for other in &mut others {
+        other.sign_in(&world, &provider, "/api/tags");
+    }
+    world.wait(240);
+    let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+    assert_eq!(request.verdict().1, "waits");
+    assert_eq!(request.answer_of_size(None, b"", 0).0, 200);
+    assert_eq!(world.lines_with("session_refresh_failed").len(), 1);
+    for other in &mut others {
+        assert_eq!(asked(&world, &provider, other), (200, vec![]));
+    }
+    world.wait(5);
+    for other in &mut others {
+        assert_eq!(asked(&world, &provider, other).1, TOKEN);
+    }
+}
+
+#[test]
+fn a_refreshed_id_token_that_is_not_the_same_persons_ends_the_session() {
+    let forged = {
+        let claims =
+            json!({ "iss": ISSUER, "aud": "gate", "sub": "alice", "iat": NOW, "exp": NOW + 9999 });
+        signer(9).sign(r#"{"alg":"EdDSA","kid":"k1"}"#, &claims.to_string())
+    };
+    let answered = |token: &str| {
+        let answer = json!({ "token_type": "Bearer", "access_token": "at-2", "id_token": token });
+        Some((200, answer.to_string().into_bytes()))
+    };
+    for (what, claims, answer) in [
+        ("another person", json!({ "sub": "bob" }), None),
+        ("nobody", json!({ "sub": null }), None),
+        (
+            "another issuer",
+            json!({ "iss": "https://evil.example" }),
+            None,
+        ),
+        ("another client", json!({ "aud": "other" }), None),
+        ("another party", json!({ "azp": "other" }), None),
+        ("another sign-in", json!({ "nonce": "another" }), None),
+        ("an end long ago", json!({ "exp": NOW - 3600 }), None),
+        ("no time", json!({ "iat": null }), None),
+        (
+            "another access token",
+            json!({ "at_hash": "AAAAAAAAAAAAAAAAAAAAAA" }),
+            None,
+        ),
+        ("another key", json!({}), answered(&forged)),
+        (
+            "no signature",
+            json!({}),
+            answered("eyJhbGciOiJub25lIn0.e30."),
+        ),
+    ] {
+        let (world, provider, mut browser) = signed_in_for(300, refreshing());
+        *provider.grants.claims.borrow_mut() = claims;
+        *provider.grants.answer.borrow_mut() = answer;
+        let before = browser.cookies.clone();
+        world.wait(250);
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict, (401, "expired_session".to_owned()), "{what}");
+        assert_eq!(browser.cookies, before, "{what}");
+    }
+    // The nonce of this very sign-in may stand in it, as Keycloak has it.
+    let (world, provider, mut browser) = (gate(refreshing()), issuing(300), Browser::default());
+    let sent = browser.go(&world, &provider, "/api/tags");
+    let nonce = parameters(&sent.location())["nonce"].clone();
+    let back = provider.authorize(&sent.location());
+    browser.go(&world, &provider, &back);
+    *provider.grants.claims.borrow_mut() = json!({ "nonce": nonce });
+    world.wait(250);
+    assert_eq!(asked(&world, &provider, &mut browser).0, 200);
+    assert_eq!(provider.grants.refreshes.get(), 1);
+}
+
+#[test]
+fn without_a_refresh_token_a_session_ends_when_it_would_be_refreshed() {
+    let (world, provider, mut browser) = (gate(refreshing()), Provider::new(), Browser::default());
+    browser.sign_in(&world, &provider, "/api/tags");
+    let said = world.lines_with("session_not_refreshable");
+    assert!(said[0].contains("offline_access"), "{said:?}");
+    world.wait(299);
+    assert_eq!(asked(&world, &provider, &mut browser), (200, vec![]));
+    world.wait(1);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+    // So do sessions from before it was configured.
+    let (_, provider, mut browser) =
+        super::super::sessions::signed_in(json!({ "cookie_expire": "8h" }), json!({}));
+    let world = gate(refreshing());
+    assert_eq!(asked(&world, &provider, &mut browser), (200, vec![]));
+    world.wait(300);
+    assert_eq!(asked(&world, &provider, &mut browser).0, 401);
+}
+
+#[test]
+fn a_refresh_token_that_fits_into_no_cookies_is_told_and_not_carried() {
+    let (world, provider, mut browser) = (gate(refreshing()), issuing(300), Browser::default());
+    provider.grants.length.set(20_000);
+    let answer = browser.sign_in(&world, &provider, "/api/tags");
+    assert_eq!(answer.status(), 303);
+    let said = world.lines_with("session_not_refreshable");
+    assert!(said[0].contains("does not fit"), "{said:?}");
+    assert_eq!(asked(&world, &provider, &mut browser), (200, vec![]));
+    world.wait(300);
+    assert_eq!(asked(&world, &provider, &mut browser).0, 401);
+}
+
+#[test]
+fn where_nothing_is_enforced_nothing_is_refreshed() {
+    let (_, provider, mut browser) = signed_in_for(300, refreshing());
+    let mut configuration = with_login(refreshing());
+    configuration["mode"] = json!("report");
+    let world = World::new(&configuration);
+    assert!(world.configured, "{:?}", world.errors());
+    world.wait(299);
+    assert_eq!(asked(&world, &provider, &mut browser), (200, vec![]));
+}
+
+#[test]
+fn no_line_of_the_log_shows_a_token() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    let mut shown = Vec::new();
+    for answer in [
+        None,
+        Some((
+            400,
+            br#"{"error":"invalid_grant","error_description":"rt-1-rrr"}"#.to_vec(),
+        )),
+        Some((200, br#"rt-1-rrr"#.to_vec())),
+    ] {
+        *provider.grants.answer.borrow_mut() = answer;
+        world.wait(240);
+        asked(&world, &provider, &mut browser);
+        shown.extend(world.lines_with(""));
+    }
+    let shown = shown.join("\n");
+    assert!(
+        !shown.contains("rt-") && !shown.contains("at-") && !shown.contains("eyJ"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_file_of_the_module_that_sees_no_responses_refuses_it() {
+    let gateway = Gateway::default();
+    gateway.0.has_fewer_exports.set(true);
+    let world = World::on(gateway, with_login(refreshing()).to_string().as_bytes());
+    let errors = world.errors();
+    assert!(
+        errors[0].starts_with("login.cookie_refresh: needs the callbacks"),
+        "{errors:?}"
+    );
+}
