@@ -43,7 +43,7 @@ pub struct Filter<H> {
     /// what the gateway holds of its body
     pub(crate) part: HeldPart,
     /// the newest configuration in the gateway when it began to wait
-    newest: Option<Vec<u8>>,
+    pub(crate) newest: Option<Vec<u8>>,
     /// the number that the gateway gave the context, where it is known
     pub(crate) context: Option<u32>,
     /// the refusals that wait for the rest of their requests
@@ -280,8 +280,7 @@ impl<H: Host> Filter<H> {
                 _ => break Ok(self.finish(ready, &outcome, &head)),
             }
         };
-        ready.tell_news(&self.host);
-        ready.warn_without_ticks(&self.host);
+        self.tell_more(ready);
         if matches!(event, Event::Head) && (flow.is_err() || self.exchange.reads_body()) {
             self.newest = ready.newest(&self.host);
         }
@@ -306,6 +305,12 @@ impl<H: Host> Filter<H> {
                 flow
             }
         }
+    }
+
+    /// A decision has been told; so is what else there is to tell.
+    pub(crate) fn tell_more(&self, ready: &Ready) {
+        ready.tell_news(&self.host);
+        ready.warn_without_ticks(&self.host);
     }
 
     /// What the gateway can hold of the body, and says of it.

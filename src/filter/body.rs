@@ -1,10 +1,11 @@
 //! The body of one request, as the gateway shows it.
 
-use crate::adapter::Event;
+use crate::adapter::{Event, GivenHead};
 use crate::capabilities::Capabilities;
+use crate::clock::HostClock;
 use crate::root::Ready;
 use crate::{Filter, Flow, Host};
-use ollama_gate_engine::{Excess, Fed, Holding, Mode, Rest, Unread};
+use ollama_gate_engine::{Excess, Fed, Holding, Mode, RequestStep, Rest, Unread};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -260,7 +261,28 @@ impl<H: Host> Filter<H> {
     fn end_body(&mut self, ready: &Rc<Ready>) -> Flow {
         self.part = HeldPart::default();
         self.deadline = None;
+        if let Some(flow) = self.let_go(ready) {
+            return flow;
+        }
         let head = std::mem::take(&mut self.head);
         self.decide(ready, head, Event::BodyEnd)
+    }
+
+    /// Lets the request go on if its body does and nobody has to be told of its head.
+    fn let_go(&mut self, ready: &Rc<Ready>) -> Option<Flow> {
+        if self.newest != ready.newest(&self.host) {
+            return None;
+        }
+        let clock = HostClock::new(&self.host);
+        let outcome = self.exchange.body_passed(&ready.engine, &clock)?;
+        let (RequestStep::Release(_) | RequestStep::Watch(_)) = outcome.step else {
+            return None;
+        };
+        self.tell(Some(ready), outcome.record.as_ref());
+        self.tell_more(ready);
+        if !self.exchange.reads_response() {
+            self.head = GivenHead::default();
+        }
+        Some(Flow::Continue)
     }
 }

@@ -1,10 +1,10 @@
 //! The body of a request whose head passed, and whose rules look into the body.
 
-use super::Engine;
 use super::coding::{self, unfit};
-use super::record::{Facts, Record};
+use super::record::{Facts, LogRules, Record};
 use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
+use super::{Engine, Mode};
 use crate::denial::{Denial, Reason};
 use crate::grant::RuleSet;
 use crate::grant::ScopeSet;
@@ -15,6 +15,7 @@ use crate::ollama::Named;
 use crate::ollama::body::{BodyKind, CodedReader, Reader, reads_none};
 use crate::policy::{BodyApproved, BodyCondition};
 use crate::time::Clock;
+use std::mem;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -45,6 +46,10 @@ pub(super) struct HeldRequest {
     address: Option<IpAddr>,
     /// what reads the body, or why it is refused
     reader: Result<CodedReader, Denial>,
+    /// the model that the body names, where somebody is told
+    model: Option<String>,
+    /// what is told of it if its body lets it go on; none where that names the model
+    allowed: Option<Record>,
     read: u64,
     max_bytes: u64,
     /// how often the keys of tokens had changed when its caller was proved
@@ -141,6 +146,8 @@ impl HeldRequest {
             owner: Owner::of(identity),
             address,
             reader: Ok(reader),
+            model: None,
+            allowed: None,
             read: 0,
             max_bytes: body.max_bytes,
             changes_of_keys: engine.authenticators.changes_of_keys(),
@@ -168,23 +175,31 @@ impl HeldRequest {
         }
     }
 
-    /// The model that the body names, and what becomes of the request.
-    fn decide(
-        self,
-        engine: &Engine,
-        clock: &dyn Clock,
-    ) -> (Option<String>, Result<BodyApproved, Denial>) {
+    /// What becomes of the request. It stays refused where it is.
+    fn decide(&mut self, engine: &Engine, clock: &dyn Clock) -> Result<BodyApproved, Denial> {
         let still = self.check_again(engine, clock);
-        let members = self.reader;
-        let members = members.and_then(|reader| reader.finish().map_err(|error| unfit(&error)));
-        match members {
-            Ok(members) => {
-                let mut named = Named::ALL.iter().filter_map(|named| named.of(&members));
-                let model = named.next().map(str::to_owned);
-                (model, still.and_then(|()| self.condition.check(&members)))
-            }
-            Err(denial) => (None, still.and(Err(denial))),
+        let reader = mem::replace(&mut self.reader, Err(Denial::host_failure()));
+        let members = reader.and_then(|reader| reader.finish().map_err(|error| unfit(&error)));
+        let decided = match &members {
+            Ok(members) => still.and_then(|()| self.condition.check(members)),
+            Err(denial) => still.and(Err(denial.clone())),
+        };
+        if let Ok(members) = &members
+            && (decided.is_err() || engine.log.model)
+        {
+            let mut named = Named::ALL.iter().filter_map(|named| named.of(members));
+            self.model = named.next().map(str::to_owned);
         }
+        if let Err(denial) = &decided {
+            self.reader = Err(denial.clone());
+        }
+        decided
+    }
+
+    /// Remembers what is told of it if its body lets it go on, so that its head is not needed for that.
+    pub(super) fn expect(&mut self, engine: &Engine, facts: &Facts<'_, '_>) {
+        let LogRules { allowed, model, .. } = engine.log;
+        self.allowed = (!(allowed && model)).then(|| Record::allowed(facts, allowed, engine.mode));
     }
 
     /// What proved the caller may be worth nothing any more: that was asked before the body was there.
@@ -282,35 +297,42 @@ impl Exchange {
         }
     }
 
-    /// The body has ended, or enough of it was read to refuse it.
+    /// The body has ended, or enough of it was read to refuse it. The step, if it goes on and nothing of its head is
+    /// needed for that; otherwise [`Self::body_end`] has it.
+    pub fn body_passed<'a>(&mut self, engine: &Engine, clock: &dyn Clock) -> Option<Outcome<'a>> {
+        let record = self.held.as_mut()?.allowed.take()?;
+        let approved = self.held.as_mut()?.decide(engine, clock).ok()?;
+        self.held = None;
+        Some(self.release(engine.mode, approved, record))
+    }
+
+    fn release<'a>(&mut self, mode: Mode, approved: BodyApproved, record: Record) -> Outcome<'a> {
+        self.forwarded = true;
+        let watched = mode.watched().map(RequestStep::Watch);
+        Outcome {
+            step: watched.unwrap_or(RequestStep::Release(approved)),
+            record: Some(record),
+        }
+    }
+
+    /// The same, with the head.
     pub fn body_end<'a>(&mut self, ports: Ports<'a, '_>, head: &RequestHead<'a>) -> Outcome<'a> {
         let engine = ports.engine;
         let request = Request::new(engine, head);
         let mut facts = Facts::of(&request);
-        let Some(held) = self.held.take() else {
+        let Some(mut held) = self.held.take() else {
             return self.refuse(&facts, &Denial::host_failure());
         };
-        let held = *held;
-        let owner = held.owner.clone();
-        facts.identity = Some(owner.identity());
+        let decided = held.decide(engine, ports.clock);
+        facts.identity = Some(held.owner.identity());
         facts.address = held.address;
-        let (model, decided) = held.decide(engine, ports.clock);
+        facts.model = held.model;
         match decided {
-            Ok(cleared) => {
-                self.forwarded = true;
-                let step = match engine.mode.watched() {
-                    Some(watched) => RequestStep::Watch(watched),
-                    None => RequestStep::Release(cleared),
-                };
-                facts.model = model.filter(|_| engine.log.model);
+            Ok(approved) => {
                 let record = Record::allowed(&facts, engine.log.allowed, engine.mode);
-                Outcome {
-                    step,
-                    record: Some(record),
-                }
+                self.release(engine.mode, approved, record)
             }
             Err(denial) => {
-                facts.model = model;
                 let client = ClientAddress::new(&engine.network, ports.connection, head);
                 facts.address = facts.address.or_else(|| client.find());
                 self.refuse(&facts, &denial)

@@ -205,7 +205,10 @@ impl Exchange {
                     record: Some(Record::allowed(&facts, log.allowed, mode)),
                 }
             }
-            Ok(Decided::Hold(prepared, held)) => self.hold(engine.mode, prepared, held),
+            Ok(Decided::Hold(prepared, mut held)) => {
+                held.expect(engine, &facts);
+                self.hold(engine.mode, prepared, held)
+            }
             Err(Refusal::Await(begun)) => {
                 let (pending, call) = *begun;
                 self.wait(pending, call)
