@@ -137,6 +137,22 @@ impl<H: Host> Filter<H> {
         self.go_on_reading()
     }
 
+    /// The least that is read of a body in one piece. While the gateway holds it and more follows, a little is
+    /// better read together with that: each reading is a call, and costs more the more is held.
+    fn least_piece(&self) -> usize {
+        let max = self
+            .ready
+            .as_ref()
+            .map_or(0, |ready| ready.bodies.max_bytes);
+        let fits = u64::try_from(self.body.size).is_ok_and(|size| size <= max);
+        let holds = self.exchange.request_rest() == Rest::Stop;
+        if holds && fits && !self.body.ended {
+            PIECE
+        } else {
+            1
+        }
+    }
+
     /// Counts the `size` bytes that the gateway holds of the body, if it holds them and not all are there.
     /// The refusal, if there is no room for them.
     fn hold_bytes(&mut self, size: usize) -> Option<Flow> {
@@ -205,7 +221,7 @@ impl<H: Host> Filter<H> {
 
     fn go_on_reading(&mut self) -> Flow {
         match self.ready.clone() {
-            Some(ready) if self.waiting.is_none() => self.read_body(&ready),
+            Some(ready) if self.waiting.is_none() => self.read_body(&ready, self.least_piece()),
             _ => Flow::Pause,
         }
     }
@@ -220,7 +236,7 @@ impl<H: Host> Filter<H> {
             self.expect_end(ready);
         }
         if self.body.shown {
-            return self.read_body(ready);
+            return self.read_body(ready, 1);
         }
         if ready.bodies.hold_head {
             self.request_rest()
@@ -234,9 +250,10 @@ impl<H: Host> Filter<H> {
         self.body.size
     }
 
-    fn read_body(&mut self, ready: &Rc<Ready>) -> Flow {
+    /// Reads what there is, in pieces of `least` bytes or more.
+    fn read_body(&mut self, ready: &Rc<Ready>, least: usize) -> Flow {
         while let Some(left) = self.body.size.checked_sub(self.body.read)
-            && left > 0
+            && left >= least
         {
             match self.host.request_body(self.body.read, left.min(PIECE)) {
                 Ok(piece) if !piece.is_empty() => {

@@ -60,14 +60,22 @@ fn the_head_waits_with_the_body_only_where_that_is_configured() {
 }
 
 #[test]
-fn every_part_is_held_until_the_last_and_read_once() {
+fn every_part_is_held_until_the_last_and_short_ones_are_read_together() {
     let world = World::new(&configuration(json!({ "hold_head": true })));
-    let parts: Vec<&[u8]> = CHAT.chunks(1).collect();
-    let (seen, flows) = chat(&world, KEY, &parts);
-    assert!(flows[..flows.len() - 1].iter().all(|flow| *flow == HOLD));
-    assert_eq!(seen.verdict().0, 200);
-    let reads = seen.calls.iter().filter(|call| **call == "request_body");
-    assert_eq!(reads.count(), CHAT.len());
+    let long = [CHAT, &b" ".repeat(200_000)].concat();
+    for (body, size, reads) in [(CHAT, 1, 1), (&long, 1000, 4), (&long, 70_000, 4)] {
+        let parts: Vec<&[u8]> = body.chunks(size).collect();
+        let (seen, flows) = chat(&world, KEY, &parts);
+        let length = body.len();
+        let before = &flows[..flows.len() - 1];
+        assert!(
+            before.iter().all(|flow| *flow == HOLD),
+            "{length} by {size}"
+        );
+        assert_eq!(seen.verdict().0, 200, "{length} by {size}");
+        let found = seen.calls.iter().filter(|call| **call == "request_body");
+        assert_eq!(found.count(), reads, "{length} by {size}");
+    }
 }
 
 #[test]
@@ -89,12 +97,11 @@ fn who_has_no_rule_is_neither_held_nor_read() {
 #[test]
 fn a_body_is_refused_as_soon_as_it_is_known_to_be() {
     let world = World::new(&configuration(json!({ "hold_head": true })));
-    let (seen, flows) = chat(
-        &world,
-        KEY,
-        &[br#"{"model":"llama3.2","Model":"#, b"more", b"and more"],
-    );
+    let begin = br#"{"model":"llama3.2","Model":"#;
+    let parts = [&begin[..], &b" ".repeat(64 * 1024), b"and more"];
+    let (seen, flows) = chat(&world, KEY, &parts);
     assert_eq!(refusal(&seen), (400, "ambiguous_body".into()));
+    assert_eq!(seen.calls.last(), Some(&"reply"), "more was read");
     assert!(flows.iter().all(|flow| *flow == HOLD));
     assert_eq!(world.gateway.0.replies.borrow().len(), 1);
 }

@@ -72,6 +72,27 @@ fn good() -> (u16, String) {
     refused(200, "")
 }
 
+#[test]
+fn what_has_come_before_the_trailers_is_read_when_they_come() {
+    let world = World::new(&configuration());
+    for (model, status, flow) in [
+        ("llama3.2", 200, Flow::Continue),
+        ("qwen3", 403, Flow::Pause),
+    ] {
+        let mut held = hold(&world, KEY);
+        let body = json!({ "model": model }).to_string().into_bytes();
+        for size in [9, body.len()] {
+            *held.gateway.0.body.borrow_mut() = body[..size].to_vec();
+            let held = held.filter.request_body(size, false);
+            assert_eq!(held, Flow::Pause, "{model}, {size}");
+        }
+        assert_eq!(held.filter.request_trailers(), flow, "{model}");
+        let replies = held.gateway.0.replies.borrow();
+        let answered = replies.first().map_or(200, |reply| reply.status);
+        assert_eq!(answered, status, "{model}");
+    }
+}
+
 /// Loads `configuration` beside the one in force, as Envoy does, in a root context of its own.
 fn load(world: &World, configuration: &Value) -> Root<Gateway> {
     *world.gateway.0.configuration.borrow_mut() = configuration.to_string().into_bytes();
