@@ -205,10 +205,7 @@ impl Exchange {
                     record: Some(Record::allowed(&facts, log.allowed, mode)),
                 }
             }
-            Ok(Decided::Hold(prepared, mut held)) => {
-                held.expect(engine, &facts);
-                self.hold(engine.mode, prepared, held)
-            }
+            Ok(Decided::Hold(prepared, held)) => self.hold(engine, &facts, prepared, held),
             Err(Refusal::Await(begun)) => {
                 let (pending, call) = *begun;
                 self.wait(pending, call)
@@ -304,11 +301,13 @@ impl Exchange {
 
     fn hold<'a>(
         &mut self,
-        mode: Mode,
+        engine: &Engine,
+        facts: &Facts<'_, '_>,
         prepared: Prepared<'a>,
-        held: Box<HeldRequest>,
+        mut held: Box<HeldRequest>,
     ) -> Outcome<'a> {
-        let watched = mode.watched();
+        held.expect(engine, facts);
+        let watched = engine.mode.watched();
         self.held = Some(held);
         self.forwarded = watched.is_some();
         Outcome {

@@ -15,6 +15,7 @@
 //! is no value, as it is for Ollama: the member counts as left out. Of everything else only the
 //! syntax is checked.
 
+mod block;
 mod coded;
 mod collector;
 mod error;
@@ -25,6 +26,7 @@ mod lexer;
 mod multipart;
 mod number;
 mod parameters;
+mod pass;
 mod reader;
 mod scanner;
 mod skip;

@@ -22,7 +22,7 @@ pub(crate) struct InText;
 pub(crate) struct Break;
 
 /// Eight times the same byte.
-const fn eight(byte: u8) -> u64 {
+pub(super) const fn eight(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 

@@ -2,6 +2,7 @@
 
 use super::BodyError;
 use super::kept::Kept;
+use super::pass::pass_over;
 use super::skip::{InText, length_before};
 
 /// A string, or a name, that is being read. Its opening quote has passed.
@@ -50,7 +51,7 @@ impl Text {
                     self.kept.push(run);
                     bytes = rest;
                 } else {
-                    bytes = behind_escapes(bytes);
+                    bytes = pass_over(bytes);
                 }
             }
             let Some((byte, rest)) = bytes.split_first() else {
@@ -95,32 +96,6 @@ impl Text {
             left => Ok(Inside::Unit { left, value }),
         }
     }
-}
-
-/// What is left of `bytes`, the inside of a string that nobody wants, where its state is needed again: at its
-/// end, at an error, at an escape that is cut.
-fn behind_escapes(mut bytes: &[u8]) -> &[u8] {
-    loop {
-        let plain = length_before::<InText>(bytes);
-        let rest = bytes.get(plain..).unwrap_or_default();
-        bytes = match rest {
-            [b'\\', letter, after @ ..] if is_whole_escape(*letter) => after,
-            [b'\\', b'u', a, b, c, d, after @ ..]
-                if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) =>
-            {
-                after
-            }
-            _ => return rest,
-        };
-    }
-}
-
-/// Whether `letter` behind a backslash is an escape by itself.
-const fn is_whole_escape(letter: u8) -> bool {
-    matches!(
-        letter,
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'
-    )
 }
 
 #[cfg(test)]
@@ -221,6 +196,79 @@ mod tests {
         bodies.push(prose.clone());
         for body in &bodies {
             for size in (1..70).chain([body.len()]) {
+                let [wanted, passed] =
+                    [true, false].map(|is_wanted| end(body.as_bytes(), size, is_wanted));
+                assert_eq!(passed, wanted, "{body} in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_escape_is_judged_alike_wherever_it_stands() {
+        for digit in ["0", "9", "a", "F", "g", "/", "\"", r"\"] {
+            for place in 0..4 {
+                let mut digits = ["0"; 4];
+                digits[place] = digit;
+                let escape = format!(r"\u{}", digits.concat());
+                for escape in [&escape, r"\n", r"\x", r"\", "\u{1}", "\""] {
+                    for before in 0..140 {
+                        let body = ["a".repeat(before), escape.to_owned(), "b".repeat(90)];
+                        let body = body.concat() + "\"";
+                        let [wanted, passed] =
+                            [true, false].map(|is_wanted| end(body.as_bytes(), 999, is_wanted));
+                        assert_eq!(passed, wanted, "{body}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Numbers from a seed: the same in each run.
+    fn numbers(mut seed: u64) -> impl FnMut(usize) -> usize {
+        move |below| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed).unwrap() % below
+        }
+    }
+
+    #[test]
+    fn texts_from_a_seed_end_alike_wanted_or_not_however_the_chunks_are_cut() {
+        const PIECES: [&str; 20] = [
+            "a",
+            "plain text of some length",
+            "\u{5feb}\u{901f}",
+            r"\n",
+            r"\t",
+            r"\r",
+            r"\/",
+            r"\b",
+            r"\f",
+            r#"\""#,
+            r"\\",
+            r"\\\\",
+            r"\u5feb",
+            r"\u00E9\uD83D",
+            "0",
+            "u12",
+            r"\",
+            r"\u12",
+            "\"",
+            "\u{1}",
+        ];
+        let mut number = numbers(0x9E37_79B9_7F4A_7C15);
+        for _ in 0..3000 {
+            // The last ones end a text, or are wrong nearly everywhere.
+            let kinds = 15 + number(6);
+            let pieces = 1 + number(120);
+            let mut body = String::new();
+            for _ in 0..pieces {
+                let rare = number(12) == 0;
+                let piece = number(if rare { kinds } else { 15 });
+                body.push_str(PIECES[piece.min(PIECES.len() - 1)]);
+            }
+            for size in [body.len(), 1 + number(body.len()), 1 + number(70)] {
                 let [wanted, passed] =
                     [true, false].map(|is_wanted| end(body.as_bytes(), size, is_wanted));
                 assert_eq!(passed, wanted, "{body} in chunks of {size}");

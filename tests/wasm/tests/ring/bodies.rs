@@ -44,6 +44,36 @@ pub fn the_body_decides_on_every_gateway() {
     });
 }
 
+/// The module passes over blocks of 64 bytes by vectors, which are nowhere but in WebAssembly.
+#[test]
+pub fn an_escape_is_judged_alike_wherever_it_stands_in_a_text() {
+    let escapes = [
+        (r"\n", true),
+        (r"\/\b\f\r\t", true),
+        (r#"\\\\\""#, true),
+        (r"\u5feb\uD83D\ude00", true),
+        (r"\x", false),
+        (r"\u12g4", false),
+        (r"\u123", false),
+        ("\u{1}", false),
+        (r#"\\"x"#, false),
+    ];
+    on_every_host_with(&ruled(), |lab| {
+        for (before, (escape, is_one)) in (0..72).zip(escapes.into_iter().cycle()) {
+            // Each of them comes to each eighth place or so, and to the ends of blocks.
+            for before in [before, 58, 59, 60, 61, 62, 63] {
+                let (before, after) = ("a".repeat(before), "\u{e9} b".repeat(40));
+                let prompt = format!("{before}{escape}{after}");
+                let request = chat(format!(r#"{{"prompt":"{prompt}","model":"llama3.2"}}"#));
+                match is_one {
+                    true => drop(lab.allowed(&request)),
+                    false => drop(lab.denied(&request, 400, "ambiguous_body")),
+                }
+            }
+        }
+    });
+}
+
 #[test]
 pub fn a_request_without_a_body_is_refused_where_a_rule_looks_into_one() {
     on_every_host_with(&ruled(), |lab| {
