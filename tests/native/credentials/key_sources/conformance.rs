@@ -29,7 +29,7 @@ fn faults(kind: &Kind) -> Vec<(u16, Vec<u8>, &'static str)> {
         (200, b"\"keys\"".to_vec(), ""),
         (200, b"{}".to_vec(), ""),
         (200, [&good[..], b"x"].concat(), ""),
-        (200, [b"\xef\xbb\xbf", &good[..]].concat(), ""),
+        (200, [b"\xef\xbb\xbf\xef\xbb\xbf", &good[..]].concat(), ""),
         (200, doc(json!([])), "no key"),
         (200, doc(json!({})), ""),
         (200, doc(json!("keys")), ""),
