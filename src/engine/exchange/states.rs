@@ -13,10 +13,10 @@ use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
 use crate::cors;
 use crate::denial::{Denial, Reason};
-use crate::http::{HeadError, RequestHead, without_query};
+use crate::http::{FieldKind, HeadError, RequestHead, without_query};
 use crate::network::{ClientAddress, Connection};
 use crate::ollama::{Dialect, ErrorBody};
-use crate::policy::BodyApproved;
+use crate::policy::{BodyApproved, page_of};
 use crate::session::{Randomness, SharedMemory};
 use crate::source::{Answered, Call, Pending, Refusal, Response, Tried};
 use crate::time::Clock;
@@ -333,7 +333,10 @@ impl Exchange {
             return None;
         }
         let Some(origin) = origin else {
-            let advice = "its pages may not use this gate, `cors.allow_origins` says which may";
+            let origin = head.values(FieldKind::Origin).next().unwrap_or_default();
+            let page = page_of(origin);
+            let advice =
+                format!("{page} may not use this gate, `cors.allow_origins` says which may");
             let denial = Denial::new(Reason::OriginDenied, advice);
             let facts = Facts {
                 address: client.find(),

@@ -79,7 +79,8 @@ impl Routes {
     }
 
     fn advice(&self, path: &str) -> Cow<'static, str> {
-        let noted = NOTED.iter().find(|noted| noted.0 == path);
+        let plain = path.strip_suffix('/').unwrap_or(path);
+        let noted = NOTED.iter().find(|noted| noted.0 == plain);
         if let Some((_, note)) = noted {
             return (*note).into();
         }

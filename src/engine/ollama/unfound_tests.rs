@@ -84,6 +84,9 @@ fn what_is_known_to_be_no_route_is_told_as_what_it_is() {
         ("/v1/audio/speech", "OpenAI"),
         ("/v1/files", "OpenAI"),
         ("/v1", "base URL"),
+        ("/v1/", "base URL"),
+        ("/api/", "base URL"),
+        ("/health/", "/api/version"),
     ] {
         assert!(advice(path).contains(word), "{path}: {}", advice(path));
     }

@@ -7,7 +7,7 @@ mod origin;
 pub use conditional::{BodyApproved, ConditionalPermit};
 pub(crate) use conditional::{BodyCondition, InScope, Verdict};
 pub(crate) use hosts::{Host, Hosts};
-pub(crate) use origin::Pages;
+pub(crate) use origin::{Pages, page_of};
 
 use crate::denial::{Denial, Reason};
 use crate::grant::ScopeSet;

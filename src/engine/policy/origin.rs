@@ -6,24 +6,35 @@
 
 use super::Hosts;
 use crate::cors::Cors;
-use crate::denial::{Denial, Reason};
+use crate::denial::{Denial, Reason, quoted_address};
 use crate::http::{Authority, FieldKind, Origin, RequestHead};
 use crate::identity::SentByBrowser;
 
-/// Advice for whoever was made to send this.
-const fn advice(sent: SentByBrowser) -> &'static str {
+/// Advice for whoever was made to send this by a page of `origin`.
+#[cold]
+fn advice(sent: SentByBrowser, origin: &[u8]) -> String {
+    let page = page_of(origin);
     match sent {
-        SentByBrowser::Password => {
-            "a page of another site may not use the password that the browser sends by itself: let it send a key of its own"
+        SentByBrowser::Password => format!(
+            "{page} may not use the password that the browser sends by itself: let it send a key of its own"
+        ),
+        SentByBrowser::Cookie => format!(
+            "{page} may not use the cookie that the browser sends by itself: let it send a key of its own"
+        ),
+        SentByBrowser::ProxyHeader => format!(
+            "{page} may not use the token that a proxy adds to what the browser sends, let it send a key of its own"
+        ),
+        SentByBrowser::Nothing => format!("{page} needs a credential of its own"),
+    }
+}
+
+/// A page of `origin`, as a sentence names it. What has a user in it is none, and may be a password.
+pub(crate) fn page_of(origin: &[u8]) -> String {
+    match std::str::from_utf8(origin) {
+        Ok(text) if !text.is_empty() && !text.contains('@') => {
+            format!("a page of another site, {},", quoted_address(text))
         }
-        SentByBrowser::Cookie => {
-            "a page of another site may not use the cookie that the browser sends by itself: let it send a key of its own"
-        }
-        SentByBrowser::ProxyHeader => {
-            "a page of another site may not use the token that a proxy adds to what the browser sends, \
-             let it send a key of its own"
-        }
-        SentByBrowser::Nothing => "a page of another site needs a credential of its own",
+        _ => "a page of another site".to_owned(),
     }
 }
 
@@ -56,14 +67,12 @@ pub(crate) fn check_by_browser(
     pages: Pages<'_>,
     sent: SentByBrowser,
 ) -> Result<(), Denial> {
-    let listed = |origin| pages.cors.is_some_and(|cors| cors.knows(origin).is_some());
-    if head
-        .values(FieldKind::Origin)
-        .all(|origin| is_own(origin, head, pages) || listed(origin))
-    {
-        return Ok(());
+    let listed = |origin: &[u8]| pages.cors.is_some_and(|cors| cors.knows(origin).is_some());
+    let is_foreign = |origin: &&[u8]| !is_own(origin, head, pages) && !listed(origin);
+    match head.values(FieldKind::Origin).find(is_foreign) {
+        Some(origin) => Err(Denial::new(Reason::OriginDenied, advice(sent, origin))),
+        None => Ok(()),
     }
-    Err(Denial::new(Reason::OriginDenied, advice(sent)))
 }
 
 /// Whether `origin` (RFC 6454 section 7, `scheme://host[:port]`) is where the request with `head` was
@@ -137,6 +146,27 @@ mod tests {
                 "{shown}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_names_the_origin_and_nothing_that_may_be_a_password() {
+        let long = format!("https://{}.example", "a".repeat(500));
+        for (origin, named) in [
+            (
+                "chrome-extension://abcdef",
+                Some("`chrome-extension://abcdef`"),
+            ),
+            ("null", Some("`null`")),
+            ("https://a`b", Some("`https://a\\u{60}b`")),
+            ("https://sk-alice-0123@evil.example", None),
+            ("", None),
+        ] {
+            let page = page_of(origin.as_bytes());
+            assert_eq!(page.contains('`'), named.is_some(), "{page}");
+            assert!(page.contains(named.unwrap_or_default()), "{page}");
+        }
+        assert_eq!(page_of(b"https://\xff"), "a page of another site");
+        assert!(page_of(long.as_bytes()).len() < 200);
     }
 
     #[test]

@@ -138,6 +138,22 @@ fn a_right_credential_is_not_refused_because_of_a_wrong_one() {
 }
 
 #[test]
+fn a_digest_that_echo_made_lets_nobody_in_and_its_key_is_told_so() {
+    // `echo KEY | sha256sum`
+    const OF_ECHO: &str = "0945ac7d5fe980bd804ed9f9893899c0a31821089e361b02e45ef9f4b894d6e2";
+    const OF_ECHO_KEY: &str = "sk-with-a-line-break-7c1e90b4";
+    let key = json!([{ "id": "echoed", "sha256": OF_ECHO }]);
+    let world = World::new(&with("/api_keys/keys", key));
+    let told = |key: &str| {
+        let seen = world.bearer("GET", "/api/tags", key);
+        assert_eq!(seen.verdict(), (401, "unknown_key".into()), "{key}");
+        seen.body().to_string().contains("line break at its end")
+    };
+    assert!(told(OF_ECHO_KEY));
+    assert!(!told("sk-with-a-line-break-7c1e90b5"));
+}
+
+#[test]
 fn what_people_send_by_mistake_is_told_apart() {
     let world = World::new(&configuration());
     for (value, code) in [

@@ -79,6 +79,30 @@ fn a_header_that_holds_the_credential_goes_whatever_its_name() {
 }
 
 #[test]
+fn a_header_that_other_gateways_read_a_credential_from_goes_whatever_it_holds() {
+    let world = World::new(&configuration());
+    for name in [
+        "X-Authorization",
+        "X-Auth",
+        "X-Proxy-Authorization",
+        "X-Serverless-Authorization",
+        "Authentication",
+        "X-RapidAPI-Key",
+        "X-Gitlab-Token",
+        "X-OpenAI-Api-Key",
+        "Anthropic-Api-Key",
+        "X-Client-Secret",
+        "X_Client_Secret",
+        "x-jwt",
+    ] {
+        let fields = [("authorization", KEY), (name, "another one's")];
+        let seen = world.send("GET", "/api/tags", &fields);
+        assert_eq!(seen.verdict().0, 200, "{name}");
+        assert!(seen.upstream_values(name).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn what_only_resembles_the_credential_stays() {
     let world = World::new(&configuration());
     let cut = &KEY[..KEY.len() - 1];

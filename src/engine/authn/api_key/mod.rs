@@ -226,13 +226,22 @@ impl KeyRing {
             None if self.fetches() => self.find_fetched(&digest, clock.now()?, tried)?,
             found => found,
         };
-        let secret = found.ok_or_else(|| {
-            let usual = "check that it was copied whole, or ask for a new one";
-            Denial::new(Reason::UnknownKey, mistaken(presented).unwrap_or(usual))
-        })?;
+        let secret =
+            found.ok_or_else(|| Denial::new(Reason::UnknownKey, self.unknown(presented)))?;
         let remembered = Rc::clone(&secret);
         self.recent.borrow_mut().insert(presented, remembered);
         Ok(secret)
+    }
+
+    /// What to do about `presented`, which no key is.
+    #[cold]
+    fn unknown(&self, presented: &str) -> &'static str {
+        let with_line_break = digest(format!("{presented}\n").as_bytes());
+        if self.configured.find(&with_line_break).is_some() {
+            return "the gate has the digest of it with a line break at its end: the operator makes it anew with \
+                    `printf %s`, since `echo` adds one";
+        }
+        mistaken(presented).unwrap_or("check that it was copied whole, or ask for a new one")
     }
 
     /// What has the secret with this digest in a document.
