@@ -108,6 +108,14 @@ impl Authenticators {
         }
     }
 
+    /// `denial`; where this kind of credential is not accepted at all, with the kinds that are.
+    pub(super) fn with_instead(&self, denial: Denial) -> Denial {
+        match denial.reason() {
+            Reason::UnsupportedCredential => denial.and_advice(&self.advice.send),
+            _ => denial,
+        }
+    }
+
     /// What to do where no header holds a credential.
     fn missing(&self, head: &RequestHead<'_>) -> Cow<'static, str> {
         let is_bare = |value: &[u8]| {

@@ -153,21 +153,23 @@ impl Authenticators {
         if let Some(key) = presented.api_key {
             match self.keys.verify(key, asking.clock, asking.tried) {
                 Ok(secret) => return self.behind_key(&secret, head, asking),
-                Err(Refusal::Denied(denial)) => refusal = Some(denial),
+                Err(Refusal::Denied(denial)) => refusal = Some(self.with_instead(denial)),
                 Err(pending) => return Err(pending),
             }
         }
         if let Some(token) = presented.token {
             match self.behind_token(token, TokenUse::Credential, self.context(asking)?) {
                 Ok(identity) => return Ok(identity),
-                Err(Refusal::Denied(denial)) => refusal = Some(preferred_refusal(refusal, denial)),
+                Err(Refusal::Denied(denial)) => {
+                    refusal = Some(preferred_refusal(refusal, self.with_instead(denial)));
+                }
                 Err(pending) => return Err(pending),
             }
         }
         if let Some(signature) = presented.signature {
             match self.behind_signature(signature, head, asking) {
                 Ok(identity) => return Ok(identity),
-                Err(denial) => refusal = refusal.or(Some(denial)),
+                Err(denial) => refusal = refusal.or_else(|| Some(self.with_instead(denial))),
             }
         }
         if let Some(credential) = by_browser {

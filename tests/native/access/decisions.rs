@@ -190,14 +190,24 @@ fn what_people_send_by_mistake_is_told_apart() {
 fn a_kind_of_credential_that_is_not_configured_is_refused_as_such() {
     let mut only_keys = configuration();
     only_keys.as_object_mut().unwrap().remove("jwt");
-    let verdict = World::new(&only_keys)
-        .bearer("GET", "/", &jwt(json!({})))
-        .verdict();
-    assert_eq!(verdict, (401, "unsupported_credential".into()));
+    let told = |world: &World, credential: &str| {
+        let seen = world.bearer("GET", "/", credential);
+        assert_eq!(seen.verdict(), (401, "unsupported_credential".into()));
+        seen.body()["error"].as_str().unwrap().to_owned()
+    };
+    let instead = told(&World::new(&only_keys), &jwt(json!({})));
+    assert!(
+        instead.ends_with("JWTs are not accepted here; send `Authorization: Bearer <your key>`"),
+        "{instead}"
+    );
     let mut only_tokens = configuration();
     only_tokens.as_object_mut().unwrap().remove("api_keys");
-    let verdict = World::new(&only_tokens).bearer("GET", "/", KEY).verdict();
-    assert_eq!(verdict, (401, "unsupported_credential".into()));
+    let instead = told(&World::new(&only_tokens), KEY);
+    assert!(
+        instead
+            .ends_with("API keys are not accepted here; send `Authorization: Bearer <your token>`"),
+        "{instead}"
+    );
 }
 
 #[test]

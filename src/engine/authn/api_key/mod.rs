@@ -118,7 +118,7 @@ impl KeyRing {
         tried: &[Tried],
     ) -> Result<Rc<KeySecret>, Refusal> {
         if self.is_empty() {
-            let advice = "API keys are not accepted here, send a JWT";
+            let advice = "API keys are not accepted here";
             return Err(Denial::new(Reason::UnsupportedCredential, advice).into());
         }
         let known = self.recent.borrow_mut().get(presented);

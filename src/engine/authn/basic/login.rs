@@ -68,6 +68,11 @@ impl Login {
         Some(place).filter(|text| text.starts_with(KEY))
     }
 
+    /// Whether an API key stands in the name's place, whatever the password.
+    pub(super) fn names_key(&self) -> bool {
+        self.user().starts_with(KEY)
+    }
+
     /// Passes what can be a user's login.
     ///
     /// # Errors

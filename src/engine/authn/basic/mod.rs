@@ -113,13 +113,13 @@ impl Users {
         }
         let wrong = self.wrong.borrow_mut().get(text);
         if let Some(place) = wrong {
-            return Err(self.wrong_password(place));
+            return Err(self.wrong_password(login, place));
         }
         login.check_length()?;
         let place = self.places.get(login.user()).copied();
         let tested = place.or_else(|| self.stand_in(login.user()));
         let Some(user) = tested.and_then(|place| self.users.get(place)) else {
-            return Err(self.wrong_password(None));
+            return Err(self.wrong_password(login, None));
         };
         // Whoever is held back spends nothing of the time for the others.
         attempts
@@ -130,7 +130,7 @@ impl Users {
         let Some(place) = place.filter(|_| fits) else {
             attempts.failed(AttemptKind::Password, login.user(), now);
             self.wrong.borrow_mut().insert(text, place);
-            return Err(self.wrong_password(place));
+            return Err(self.wrong_password(login, place));
         };
         attempts.succeeded(AttemptKind::Password, login.user());
         self.known.borrow_mut().insert(text, place);
@@ -166,8 +166,13 @@ impl Users {
     }
 
     /// The same words for a user that there is and for one that there is not. Only the log names one.
-    fn wrong_password(&self, place: Option<usize>) -> Denial {
-        let denial = Denial::new(Reason::WrongPassword, "check the spelling of both");
+    fn wrong_password(&self, login: &Login, place: Option<usize>) -> Denial {
+        let advice = if login.names_key() {
+            "an API key as the user name needs an empty password"
+        } else {
+            "check the spelling of both"
+        };
+        let denial = Denial::new(Reason::WrongPassword, advice);
         self.named(denial, place)
     }
 

@@ -211,7 +211,7 @@ impl Tokens {
         }
         let refused = furthest.map(|refused| (refused.stage, refused.denial));
         let Some((stage, denial)) = refused else {
-            let advice = "JWTs are not accepted here, send an API key";
+            let advice = "JWTs are not accepted here";
             return Err(Denial::new(Reason::UnsupportedCredential, advice).into());
         };
         // Its keys judged it; only other keys could judge otherwise, and they empty the cache.

@@ -207,7 +207,7 @@ impl Signers {
 pub(crate) fn not_taken() -> Denial {
     Denial::new(
         Reason::UnsupportedCredential,
-        "signatures of the `ollama` CLI are not accepted here, send an API key",
+        "signatures of the `ollama` CLI are not accepted here",
     )
 }
 

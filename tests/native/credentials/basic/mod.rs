@@ -238,6 +238,38 @@ fn a_colon_belongs_to_the_password_and_padding_may_be_missing() {
 }
 
 #[test]
+fn where_only_passwords_are_accepted_a_key_and_a_token_are_told_that() {
+    let mut only = all();
+    only.as_object_mut().unwrap().remove("jwt");
+    only.as_object_mut().unwrap().remove("api_keys");
+    let world = World::new(&only);
+    for credential in [KEY.to_owned(), jwt(json!({}))] {
+        let seen = world.bearer("GET", "/api/tags", &credential);
+        assert_eq!(
+            seen.verdict(),
+            refused(401, "unsupported_credential"),
+            "{credential}"
+        );
+        let told = seen.body()["error"].to_string();
+        assert!(
+            told.contains("are not accepted here; send a name and a password"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_key_as_the_name_with_a_password_is_told_what_it_needs() {
+    let world = World::new(&all());
+    for password in ["x", "x-oauth-basic"] {
+        let seen = login(&world, "GET", "/api/tags", &format!("{KEY}:{password}"));
+        assert_eq!(seen.verdict(), refused(401, "wrong_password"), "{password}");
+        let told = seen.body()["error"].to_string();
+        assert!(told.contains("needs an empty password"), "{told}");
+    }
+}
+
+#[test]
 fn where_no_user_is_configured_basic_is_not_taken() {
     let world = World::new(&configuration());
     for pair in ["alice:correct horse", "alice", "", ":", "alice:\0"] {
