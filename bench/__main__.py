@@ -22,7 +22,8 @@ from statistics import mean
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from .contenders import Contender, Modules, all_contenders
+from . import sessions
+from .contenders import Contender, Modules, all_contenders, signing_in
 from .credentials import Credentials
 from .envoy import Envoy, refusal
 from .report import Result, write_all
@@ -159,6 +160,16 @@ def machine(binary: str) -> dict[str, str]:
     }
 
 
+def signed_in(binary: str, modules: Modules, people: int) -> dict[str, str]:
+    """In: the provider's port. Out: the cookies of people who have signed in, by the kind of traffic."""
+    places = signing_in(modules)
+    envoy = Envoy(binary, FOLDER / "sign-in.json", places, people)
+    try:
+        return sessions.cookies(*(place.port for place in places))
+    finally:
+        envoy.stop()
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -187,14 +198,15 @@ def main() -> None:
     binary = os.environ.get("ENVOY") or str(ROOT / ".venv" / "bin" / "envoy")
     made = Credentials(FOLDER, given.tokens)
     counts = KEY_COUNTS[:2] if given.quick else KEY_COUNTS
-    contenders = all_contenders(modules, made, counts)
+    people = sessions.People(made)
+    contenders = all_contenders(modules, made, counts, signed_in(binary, modules, people.port))
     wanted = [*(given.only or ["*"]), "none-key", "empty-wasm"]
     chosen = [one for one in contenders if any(fnmatch.fnmatch(one.name, pattern) for pattern in wanted)]
     kinds = {one.traffic for one in chosen}
     contenders = [one for one in contenders if one in chosen or (one.filter is None and one.traffic in kinds)]
     left_out: dict[str, str] = {}
     for contender in contenders:
-        why = refusal(binary, FOLDER / "one.json", contender)
+        why = refusal(binary, FOLDER / "one.json", contender, people.port)
         if why:
             left_out[contender.name] = why
             say(f"{contender.name} is not measured: {why}")
@@ -203,12 +215,13 @@ def main() -> None:
     for contender in contenders:
         load.prepare(contender)
     say(f"{len(contenders)} contenders, {given.rounds} rounds of {given.requests} requests each")
-    envoy = Envoy(binary, FOLDER / "all.json", contenders)
+    envoy = Envoy(binary, FOLDER / "all.json", contenders, people.port)
     try:
         measure(envoy, load, contenders, given.rounds, given.requests)
         memory = None if given.no_memory else measure_memory(envoy, load, contenders, 1_000_000)
     finally:
         envoy.stop()
+        people.stop()
     empty_wasm = next(one for one in contenders if one.name == "empty-wasm")
     results = [Result.of(one, empty_wasm) for one in contenders if one.filter is not None]
     facts = {**machine(binary), "rounds": str(given.rounds), "requests": str(given.requests)}

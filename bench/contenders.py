@@ -11,6 +11,7 @@ from typing import Any
 
 import zstandard
 
+from . import sessions
 from .credentials import ALGORITHMS, API_KEY, AUDIENCE, ISSUER, SECRET, Credentials, basic, htpasswd, jwks, secret_jwk
 
 TYPES = "type.googleapis.com/envoy.extensions.filters.http"
@@ -34,6 +35,8 @@ HEADERS = [
 # The sizes of the bodies that a rule looks into, in kB.
 BODIES = (1, 16, 256)
 ZSTD = "body-zstd-16k"
+# Traffic of people who are signed in.
+COOKIES = ("session", "session-groups", "oauth2")
 NETWORKS = ["192.168.0.0/16", "172.16.0.0/12", "127.0.0.0/8", "fd00::/8"]
 # The packs' own, with the name of the requests among them; places and fields that requests do not have cost most.
 HOSTS = ["localhost", "127.0.0.1", "[::1]", "host.docker.internal"]
@@ -67,7 +70,8 @@ class Contender:
         """Out: the requests as the load generator reads them."""
         parts = []
         for credential in self.credentials:
-            fields = [*HEADERS, ("authorization", credential)] if credential else [*HEADERS]
+            place = "cookie" if self.traffic in COOKIES else "authorization"
+            fields = [*HEADERS, (place, credential)] if credential else [*HEADERS]
             if self.body:
                 fields[0] = (":method", "POST")
                 fields[3] = (":path", "/v1/chat/completions")
@@ -178,12 +182,22 @@ def _jwt_authn(name: str, keys: str, cached: bool = False) -> dict[str, Any]:
     return {"name": name, "typed_config": config}
 
 
-def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -> list[Contender]:
-    """In: the modules, credentials, numbers of keys. Out: everybody, those without a filter first."""
+def signing_in(modules: Modules) -> list[Contender]:
+    """In: the modules. Out: those at which somebody signs in, to have the cookies of it."""
+    gate = _gate("gate", modules.gate, False, login=sessions.login(), hosts=[sessions.HOST])
+    return [Contender("gate", "", gate, []), Contender("native", "", sessions.native("native"), [])]
+
+
+def all_contenders(
+    modules: Modules, made: Credentials, key_counts: list[int], cookies: dict[str, str]
+) -> list[Contender]:
+    """In: the modules, credentials, numbers of keys, cookies of people who are signed in. Out: everybody, those
+    without a filter first."""
     gate, empty = modules.gate, modules.empty
     traffic = {name: [f"Bearer {token}" for token in tokens] for name, tokens in made.tokens.items()}
     traffic |= {"key": [f"Bearer {API_KEY}"], "nothing": [""], "password": [basic()]}
     traffic |= {"forged": [f"Bearer {made.forged}"]}
+    traffic |= {kind: [cookie] for kind, cookie in cookies.items()}
     bodies = {f"body-{size}k": _chat(size * 1024) for size in BODIES}
     bodies[ZSTD] = zstandard.compress(_chat(16 * 1024, _words()))
     traffic |= {kind: traffic["key"] for kind in bodies}
@@ -236,6 +250,9 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
         issuer = _issuer(name, **keys)
         add_gate(f"gate-{name}-warm", name, repeated=True, jwt=issuer)
         add_gate(f"gate-{name}-cold", name, jwt=issuer)
+    signed_in = {"login": sessions.login(), "hosts": [sessions.HOST]}
+    add_gate("gate-session", "session", **signed_in)
+    add_gate("gate-session-groups", "session-groups", **signed_in)
     add_gate("gate-denied", "nothing", 401, api_keys=_keys(3))
     add_gate("gate-forged-replayed", "forged", 401, jwt=_issuer("es256", keys=[made.jwk("es256")]))
     for count in key_counts:
@@ -246,6 +263,7 @@ def all_contenders(modules: Modules, made: Credentials, key_counts: list[int]) -
         add(native, name, _jwt_authn(native, jwks(public)))
     cached = _jwt_authn("native-jwt_authn-rs256-cached", jwks(made.jwk("rs256")), cached=True)
     add("native-jwt_authn-rs256-cached", "rs256", cached, repeated=True)
+    add("native-oauth2", "oauth2", sessions.native("native-oauth2"))
     source = {"key_sources": [{"header": "Authorization"}]}
     listed = {"credentials": [{"key": API_KEY, "client": "bench"}]}
     api_key = {"@type": f"{TYPES}.api_key_auth.v3.ApiKeyAuth", **listed, **source}

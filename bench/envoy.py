@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from . import sessions
 from .contenders import TYPES, Contender, key_document
 
 INTERNAL = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
@@ -30,11 +31,16 @@ def _listener(name: str, own: dict[str, Any] | None, address: dict[str, Any], bo
     return {"name": name, **address, "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}
 
 
-def write_config(file: Path, contenders: list[Contender]) -> None:
-    """Writes the configuration of an Envoy with these listeners."""
+def write_config(file: Path, contenders: list[Contender], people: int) -> None:
+    """Writes the configuration of an Envoy with these listeners, and `people`, the port of a provider."""
     loopback = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
     endpoint = {"endpoint": {"address": {"envoy_internal_address": {"server_listener_name": "keys"}}}}
     keys = {"cluster_name": "keys", "endpoints": [{"lb_endpoints": [endpoint]}]}
+    address = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": people}}}
+    provider = {"cluster_name": sessions.CLUSTER, "endpoints": [{"lb_endpoints": [{"endpoint": address}]}]}
+    sealing = [
+        {"name": name, "generic_secret": {"secret": {"inline_string": text}}} for name, text in sessions.SECRETS.items()
+    ]
     config = {
         "admin": loopback,
         "bootstrap_extensions": [{"name": "internal", "typed_config": {"@type": INTERNAL}}],
@@ -43,15 +49,19 @@ def write_config(file: Path, contenders: list[Contender]) -> None:
                 *(_listener(contender.name, contender.filter, loopback) for contender in contenders),
                 _listener("keys", None, {"internal_listener": {}}, key_document()),
             ],
-            "clusters": [{"name": "keys", "connect_timeout": "1s", "load_assignment": keys}],
+            "clusters": [
+                {"name": "keys", "connect_timeout": "1s", "load_assignment": keys},
+                {"name": sessions.CLUSTER, "connect_timeout": "1s", "load_assignment": provider},
+            ],
+            "secrets": sealing,
         },
     }
     file.write_text(json.dumps(config), encoding="utf-8")
 
 
-def refusal(binary: str, file: Path, contender: Contender) -> str | None:
+def refusal(binary: str, file: Path, contender: Contender, people: int) -> str | None:
     """Out: why Envoy does not take the contender's configuration, or None if it does."""
-    write_config(file, [contender])
+    write_config(file, [contender], people)
     command = [binary, "--mode", "validate", *OPTIONS, "-c", str(file)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if ended.returncode == 0:
@@ -63,8 +73,8 @@ def refusal(binary: str, file: Path, contender: Contender) -> str | None:
 class Envoy:
     """A running Envoy, and its numbers."""
 
-    def __init__(self, binary: str, file: Path, contenders: list[Contender]) -> None:
-        write_config(file, contenders)
+    def __init__(self, binary: str, file: Path, contenders: list[Contender], people: int) -> None:
+        write_config(file, contenders, people)
         admin = file.with_suffix(".admin")
         admin.unlink(missing_ok=True)
         command = [binary, *OPTIONS, "--admin-address-path", str(admin), "-c", str(file)]

@@ -15,7 +15,7 @@ PEERS = {
     f"gate-{algorithm}-{state}": f"native-jwt_authn-{algorithm}"
     for algorithm in ("hs256", "rs256", "es256")
     for state in ("warm", "cold")
-}
+} | {"gate-session": "native-oauth2"}
 COLOURS = {"gate": "#3b82f6", "native": "#9ca3af", "empty": "#f59e0b"}
 SHOWN = ("gate-key", "empty-wasm", "gate-denied")
 
