@@ -16,6 +16,7 @@ mod session;
 mod shares;
 
 pub(crate) use back_off::{Attempts, BackOff, BackOffLimits};
+pub(crate) use cache::Cache;
 pub(crate) use require::Requirement;
 pub(crate) use session::{Sessions, SignedIn};
 

@@ -7,6 +7,7 @@
 mod answer;
 mod attempt;
 mod cookies;
+mod known;
 mod lifetimes;
 mod navigation;
 mod pages;
@@ -45,6 +46,7 @@ use crate::session::{CookieName, Entropy, OwnMemory, Purpose, Ring, Session};
 use crate::source::{Call, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
+use known::KnownSessions;
 use places::{NoPlace, Places};
 use redemption::Tokens;
 use refresh::Refreshes;
@@ -69,6 +71,7 @@ pub(crate) struct Login {
     /// what the workers of a gateway would share, where they cannot
     memory: OwnMemory,
     places: Places,
+    known: KnownSessions,
     news: RefCell<Vec<News>>,
 }
 
@@ -114,6 +117,7 @@ impl Login {
             lifetimes,
             tag: gate,
             places: Places::default(),
+            known: KnownSessions::default(),
             news: RefCell::default(),
         }
     }

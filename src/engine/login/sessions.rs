@@ -5,9 +5,9 @@ use crate::authn::{Sessions, SignedIn};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead};
 use crate::identity::Expiry;
-use crate::json::Json;
-use crate::session::{Parts, Purpose, Session};
+use crate::session::{Parts, Session};
 use crate::time::Timestamp;
+use std::rc::Rc;
 
 /// How far the clocks of two instances may be apart, in seconds.
 const LEEWAY: i64 = 60;
@@ -41,11 +41,8 @@ impl Login {
                 "it was not made by this gate, or with a secret that it has no more, sign in again",
             )
         };
-        let opened = self
-            .ring
-            .open(Purpose::Session, &text)
-            .ok_or_else(unknown)?;
-        let mut session = Session::decode(&opened.plaintext).ok_or_else(unknown)?;
+        let opened = self.known.open(&self.ring, &text);
+        let (mut session, by_previous) = opened.ok_or_else(unknown)?;
         if session.issuer != self.provider.issuer || session.signed_in > now.plus(LEEWAY) {
             return Err(unknown());
         }
@@ -57,7 +54,7 @@ impl Login {
             let advice = "it was not used for too long, sign in again";
             return Err(Denial::new(Reason::ExpiredSession, advice));
         }
-        Ok((session, opened.by_previous))
+        Ok((session, by_previous))
     }
 
     /// The same, and the parts of a session that the browser holds. `None` if it holds none.
@@ -119,20 +116,21 @@ impl Login {
         if !self.id_tokens.marks().iter().all(is_kept) {
             return Err(invalid("it is of a time with other rules, sign in again"));
         }
-        let claims = Json::parse_object_without_duplicates(session.claims.as_bytes());
-        let claims = claims.ok_or_else(|| invalid("its claims cannot be read, sign in again"))?;
-        let person = self.id_tokens.granted(claims);
-        let person = person.map_err(|denial| denial.of(self.name()))?;
+        let person = self.known.granted(&self.id_tokens, &session.claims);
+        let person = person.map_err(|why| match why {
+            Some(denial) => denial.of(self.name()),
+            None => invalid("its claims cannot be read, sign in again"),
+        })?;
         // Who it is was proved when it was sealed, by the rules of that time.
         if *person.claimed.subject != *session.subject {
             return Err(invalid("it is of a time with other rules, sign in again"));
         }
         Ok(SignedIn {
-            subject: person.claimed.subject,
+            subject: Rc::clone(&person.claimed.subject),
             scopes: person.claimed.scopes,
-            unmapped: person.claimed.unmapped,
-            claims: person.forwarded,
-            rules: person.claimed.rules,
+            unmapped: person.claimed.unmapped.clone(),
+            claims: Rc::clone(&person.forwarded),
+            rules: person.claimed.rules.clone(),
             expiry: Expiry {
                 at: session.ends,
                 reason: Reason::ExpiredSession,

@@ -210,8 +210,9 @@ pub(crate) fn pairs<'a>(
             _ => (header, None),
         };
         room = room.saturating_sub(header.len());
-        let pairs = searched.split(|byte| *byte == b';');
-        pairs.map(|pair| Ok(pair.trim_ascii())).chain(flaw)
+        split(searched)
+            .map(|pair| Ok(pair.trim_ascii()))
+            .chain(flaw)
     });
     all.enumerate().map(|(number, pair)| {
         if number < MAX_PAIRS {
@@ -220,6 +221,32 @@ pub(crate) fn pairs<'a>(
             Err(CookieFlaw::TooLong)
         }
     })
+}
+
+/// The pieces of `header` between semicolons. As [`slice::split`], which goes byte by byte; this looks at sixteen at a
+/// time, and a session has thousands.
+fn split(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let left = rest.take()?;
+        let Some(end) = semicolon(left) else {
+            return Some(left);
+        };
+        rest = left.get(end.saturating_add(1)..);
+        left.get(..end)
+    })
+}
+
+/// The place of the first semicolon in `bytes`.
+fn semicolon(bytes: &[u8]) -> Option<usize> {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    // Without a branch in it, the loop over a block becomes one instruction.
+    let has = |block: &[u8; 16]| block.iter().fold(false, |has, byte| has | (*byte == b';'));
+    let passed = blocks.iter().take_while(|block| !has(block)).count();
+    let from = passed.saturating_mul(16);
+    let rest = bytes.get(from..)?;
+    let found = rest.iter().position(|byte| *byte == b';')?;
+    Some(from.saturating_add(found))
 }
 
 /// What stands in `parts` behind the number of parts in the first, if that many are there.

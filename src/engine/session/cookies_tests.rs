@@ -279,3 +279,21 @@ fn parts_of_two_values_do_not_open_together() {
     }
     assert_eq!(opened, 2);
 }
+
+#[test]
+fn a_header_is_split_at_each_semicolon_wherever_it_stands() {
+    for length in 0..70 {
+        for place in 0..length {
+            for other in 0..length {
+                let mut header = vec![b'a'; length];
+                header[place] = b';';
+                header[other] = b';';
+                let found: Vec<_> = split(&header).collect();
+                let expected: Vec<_> = header.split(|byte| *byte == b';').collect();
+                assert_eq!(found, expected, "{length}, {place}, {other}");
+            }
+        }
+    }
+    assert_eq!(split(b"").collect::<Vec<_>>(), [b""]);
+    assert_eq!(split(b";;").count(), 3);
+}

@@ -130,6 +130,34 @@ fn a_session_ends_when_it_was_to_end() {
 }
 
 #[test]
+fn a_session_that_was_opened_before_is_judged_anew_and_another_one_is_not_taken_for_it() {
+    let (world, provider, mut browser) = signed_in(json!({}), json!({}));
+    for turn in 0..3 {
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict.0, 200, "{turn}");
+    }
+    // All but the first few bytes are those that are known.
+    let value = browser.cookies[SESSION].clone();
+    for place in 2..value.len() {
+        let mut bytes = value.clone().into_bytes();
+        bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        let mut changed = browser.clone();
+        let bytes = String::from_utf8(bytes).unwrap();
+        changed.cookies.insert(SESSION.to_owned(), bytes);
+        let verdict = fetched(&world, &provider, &mut changed, "GET", "/api/tags");
+        assert_eq!(verdict, (401, "invalid_session".to_owned()), "{place}");
+    }
+    world.wait(86_399);
+    assert_eq!(
+        fetched(&world, &provider, &mut browser, "GET", "/api/tags").0,
+        200
+    );
+    world.wait(1);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+}
+
+#[test]
 fn a_session_of_a_longer_lifetime_ends_by_the_shorter_one_that_is_in_force() {
     let (_, provider, mut browser) = signed_in(json!({ "cookie_expire": "24h" }), json!({}));
     let world = gate(json!({ "cookie_expire": "1m" }));

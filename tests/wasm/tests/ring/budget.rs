@@ -9,6 +9,7 @@ use ollama_gate_wasm_tests::{ClientRequest, Outcome, module};
 use serde_json::{Value, json};
 
 use crate::cases::signer::{Owner, Signer};
+use crate::sign_in::session_of;
 use crate::support::*;
 
 const CALLS_OF_AN_ALLOWED_REQUEST: usize = 8;
@@ -153,6 +154,22 @@ fn measures() -> Vec<(String, Value, ClientRequest)> {
     all
 }
 
+/// The same for people who are signed in at the gate, where that is possible.
+fn sessions() -> Vec<(String, Value, ClientRequest)> {
+    let of = |groups: usize| {
+        let (configuration, cookies) = session_of(groups);
+        let request = ClientRequest::post("/v1/chat/completions")
+            .like_the_openai_sdk()
+            .header("Cookie", &cookies);
+        (
+            format!("sign-in, {groups} groups, warm"),
+            configuration,
+            request,
+        )
+    };
+    vec![of(1), of(60)]
+}
+
 /// The same JSON with escapes for what is not ASCII, as Python's clients send it.
 fn in_ascii(json: &str) -> String {
     let mut text = String::new();
@@ -172,7 +189,11 @@ pub fn fuel_per_request_is_the_recorded_one() {
     let before: Value = serde_json::from_str(&before).unwrap_or_default();
     let mut measured = json!({});
     for host in HOSTS {
-        for (what, configuration, request) in measures() {
+        let measures = measures().into_iter().chain(sessions());
+        for (what, configuration, request) in measures {
+            if configuration.get("login").is_some() && host().name() == "kong" {
+                continue;
+            }
             let mut lab = Lab::new(host(), &configuration);
             let outcome = third(&mut lab, &request);
             let denied = ["no credential", "unknown", "forged"];

@@ -60,9 +60,12 @@ fn answer(json: &Value) -> CallEnd {
     }
 }
 
-/// The provider answers from now on; ID tokens hold what is in `nonce`.
-fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>) {
+/// The provider answers from now on; ID tokens hold what is in `nonce`, and the names of so many `groups`.
+fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>, groups: usize) {
     let nonce = Arc::clone(nonce);
+    let groups: Vec<_> = (0..groups)
+        .map(|number| format!("/company/department-{number:02}"))
+        .collect();
     lab.serve(Arc::new(move |call| match call.header(":path").as_str() {
         "/.well-known/openid-configuration" => {
             let metadata = json!({ "issuer": ISSUER, "authorization_endpoint": format!("{ISSUER}/auth"),
@@ -75,7 +78,7 @@ fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>) {
             assert_eq!(call.header(":method"), "POST");
             let nonce = nonce.lock().expect("whole").clone();
             let claims = json!({ "iss": ISSUER, "aud": "gate", "sub": "carol", "iat": NOON,
-                "exp": NOON + 300, "nonce": nonce });
+                "exp": NOON + 300, "nonce": nonce, "groups": groups });
             answer(&json!({ "token_type": "Bearer", "access_token": "at-1",
                 "id_token": token_of(NOW, &claims) }))
         }
@@ -87,13 +90,34 @@ fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>) {
     }));
 }
 
+/// A configuration, and the cookies of somebody in so many `groups` who is signed in by it.
+pub fn session_of(groups: usize) -> (Value, String) {
+    let mut configuration = configuration();
+    configuration["login"]["scopes_claim"] = json!("groups");
+    let department = json!({ "/company/department-00": ["read", "inference"] });
+    configuration["login"]["scope_map"] = department;
+    let mut lab = Lab::new(HOSTS[ENVOY](), &configuration);
+    let nonce = Arc::new(Mutex::new(String::new()));
+    provide(&mut lab, &nonce, groups);
+    let sent = lab.gateway.send(&page("/api/tags", ""));
+    let location = sent.reply_header("location").concat();
+    *nonce.lock().expect("whole") = parameter(&location, "nonce");
+    let callback = format!(
+        "/.gate/callback?code=c-1&state={}",
+        parameter(&location, "state")
+    );
+    let back = lab.gateway.send(&page(&callback, &cookies(&sent)));
+    assert_eq!(back.status(), 303, "{}", back.record.everything());
+    (configuration, cookies(&back))
+}
+
 #[test]
 pub fn somebody_signs_in_and_comes_in_by_the_session() {
     for place in [ENVOY, ISTIO, APISIX] {
         let mut lab = Lab::new(HOSTS[place](), &configuration());
         let host = lab.host;
         let nonce = Arc::new(Mutex::new(String::new()));
-        provide(&mut lab, &nonce);
+        provide(&mut lab, &nonce, 0);
         let sent = lab.gateway.send(&page("/api/tags", ""));
         assert_eq!(sent.status(), 303, "{host}: {:?}", sent.verdict);
         let location = sent.reply_header("location").concat();
