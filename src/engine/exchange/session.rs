@@ -195,7 +195,7 @@ impl Exchange {
         };
         own.stage = Stage::Asked(refreshing);
         Some(Outcome {
-            step: RequestStep::Await(call),
+            step: RequestStep::Await(Box::new(call)),
             record: None,
         })
     }
@@ -258,7 +258,7 @@ impl Exchange {
                     own.stage = Stage::Inquiring(refreshing, tokens, proved);
                     self.session = Some(own);
                     return Some(Outcome {
-                        step: RequestStep::Await(call),
+                        step: RequestStep::Await(Box::new(call)),
                         record: None,
                     });
                 }

@@ -119,7 +119,7 @@ impl Exchange {
                 record: None,
             },
             Ok(Shown::Call(call)) => Outcome {
-                step: RequestStep::Await(call),
+                step: RequestStep::Await(Box::new(call)),
                 record: None,
             },
             Err(Unshown {

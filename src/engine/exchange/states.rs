@@ -36,8 +36,9 @@ pub enum RequestStep<'a> {
     Watch(Watched),
     /// answer in Ollama's place
     Reply(Reply),
-    /// hold the request until this call is answered, and bring the answer back
-    Await(Call),
+    /// hold the request until this call is answered, and bring the answer back; boxed, because every step has room
+    /// for it
+    Await(Box<Call>),
 }
 
 /// What the host has to do with the rest of a request: its body and trailers.
@@ -371,7 +372,7 @@ impl Exchange {
     pub(super) fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
         self.pending = Some(pending);
         Outcome {
-            step: RequestStep::Await(call),
+            step: RequestStep::Await(Box::new(call)),
             record: None,
         }
     }
