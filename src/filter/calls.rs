@@ -1,4 +1,4 @@
-//! The raw calls of the gateway. The only file with `unsafe`.
+//! The raw calls of the gateway, with `unsafe` as no other file but the allocator.
 //!
 //! The SDK's wrappers panic on a value that is not UTF-8 and on every status they do not list, and
 //! a panic is an outage. These return what the gateway said.

@@ -27,6 +27,8 @@
 
 mod adapter;
 mod address;
+#[cfg(any(target_os = "wasi", test))]
+mod allocator;
 mod body;
 mod capabilities;
 mod clock;

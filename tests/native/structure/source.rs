@@ -42,8 +42,11 @@ fn proxy_wasm_appears_only_in_the_filter() {
 }
 
 #[test]
-fn unsafe_appears_only_in_the_file_of_raw_calls() {
-    let calls = |name: &str| name == "src/filter/calls.rs";
+fn unsafe_appears_only_in_the_raw_calls_and_in_the_allocator() {
+    let allowed = |name: &str| {
+        let allocator = name.starts_with("src/filter/allocator") && name.ends_with(".rs");
+        allocator || name == "src/filter/calls.rs"
+    };
     for word in [
         "unsafe {",
         "unsafe fn",
@@ -51,7 +54,7 @@ fn unsafe_appears_only_in_the_file_of_raw_calls() {
         "allow(unsafe_code)",
     ] {
         assert_eq!(
-            offenders("src", word, calls),
+            offenders("src", word, allowed),
             Vec::<String>::new(),
             "{word}"
         );
@@ -82,7 +85,8 @@ fn no_state_outlives_a_configuration() {
         "LazyLock",
         "lazy_static",
     ] {
-        let found = offenders("src", word, |_| false);
+        // Blocks of memory that were freed decide nothing.
+        let found = offenders("src", word, |name| name == "src/filter/allocator.rs");
         let found: Vec<_> = found
             .into_iter()
             .filter(|name| {
