@@ -115,6 +115,7 @@
 )]
 
 mod authn;
+mod bytes;
 mod config;
 mod cors;
 mod credential;

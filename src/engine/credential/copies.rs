@@ -1,7 +1,8 @@
 //! Where else in a request its credentials stand: under any name, in any usual spelling.
 
 use super::Presented;
-use crate::http::{has_pair, hex_digit};
+use crate::bytes::{has, has_pair};
+use crate::http::hex_digit;
 use std::borrow::Cow;
 
 /// No key is shorter, and so nothing that could be one is looked for.
@@ -215,11 +216,7 @@ fn base64_decoded(letters: &[u8]) -> Vec<u8> {
 
 /// `value` with what is percent-encoded in it decoded once; none where nothing is.
 fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
-    // Without an early end, so that it is done many bytes at a time.
-    if !value
-        .iter()
-        .fold(false, |found, byte| found | (*byte == b'%'))
-    {
+    if !has(value, b'%') {
         return None;
     }
     let mut decoded = Vec::with_capacity(value.len());

@@ -6,6 +6,7 @@ mod copies;
 pub(crate) use configured::CredentialHeader;
 pub(crate) use copies::Copies;
 
+use crate::bytes::has;
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, Place, RequestHead, is_visible_ascii};
 
@@ -322,9 +323,7 @@ impl<'a> Presented<'a> {
 }
 
 fn holds_comma(value: &[u8]) -> bool {
-    // Without an early end, so that it is done many bytes at a time.
-    let found = |found, byte: &u8| found | (*byte == b',');
-    value.iter().fold(false, found)
+    has(value, b',')
 }
 
 /// An `Authorization` value by its scheme.

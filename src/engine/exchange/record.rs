@@ -2,9 +2,10 @@
 
 use super::request::Request;
 use super::{Engine, Mode};
+use crate::bytes::has_pair;
 use crate::credential::Copies;
 use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
-use crate::http::{FieldKind, RequestHead, has_pair, is_visible_ascii, without_query};
+use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
 use crate::identity::{Identity, Method};
 use crate::json::ObjectWriter;
 use crate::ollama::Route;

@@ -29,23 +29,11 @@ pub(crate) use prefix::PathPrefix;
 pub use url::Url;
 pub(crate) use value::{ControlCharacter, encoded_value, is_value};
 
+use crate::bytes::is_ascii_behind;
+
 /// Whether `text` is one or more bytes of visible ASCII (RFC 9110 section 5.5, VCHAR).
 pub(crate) fn is_visible_ascii(text: &[u8]) -> bool {
-    // Without an early end, so that it is done many bytes at a time.
-    let fit = |fit, byte: &u8| fit & byte.is_ascii_graphic();
-    !text.is_empty() && text.iter().fold(true, fit)
-}
-
-/// Whether one of `pairs` stands in `text`.
-pub(crate) fn has_pair<const N: usize>(text: &[u8], pairs: [[u8; 2]; N]) -> bool {
-    // Without an early end, so that it is done many bytes at a time.
-    let is_one = |one: u8, other: u8| {
-        let same = |found, pair: &[u8; 2]| found | ((pair[0] == one) & (pair[1] == other));
-        pairs.iter().fold(false, same)
-    };
-    let seconds = text.iter().skip(1);
-    let all = text.iter().zip(seconds);
-    all.fold(false, |found, (one, other)| found | is_one(*one, *other))
+    !text.is_empty() && is_ascii_behind(text, b' ', [])
 }
 
 /// The value of one hexadecimal digit, in either case.

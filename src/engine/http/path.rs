@@ -1,7 +1,8 @@
 //! The path as Ollama's router will see it: decoded once, and refused where two readers could
 //! differ about it.
 
-use super::{has_pair, hex_digit};
+use super::hex_digit;
+use crate::bytes::{has_pair, is_ascii_behind};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -122,11 +123,7 @@ impl<'a> DecodedPath<'a> {
 /// Whether `raw`, which begins with `/`, is sound at first sight: nothing encoded, no byte that is
 /// refused, no segment that is empty or begins with a dot. Nearly every path is.
 fn is_plain(raw: &[u8]) -> bool {
-    // Without an early end, so that it is done many bytes at a time.
-    let fit = |fit, byte: &u8| {
-        fit & byte.is_ascii_graphic() & (*byte != b'%') & (*byte != b'\\') & (*byte != b'#')
-    };
-    raw.iter().fold(true, fit) && !has_pair(raw, [*b"//", *b"/."])
+    is_ascii_behind(raw, b' ', *b"%\\#") && !has_pair(raw, [*b"//", *b"/."])
 }
 
 fn decode(raw: &[u8]) -> Result<String, PathError> {

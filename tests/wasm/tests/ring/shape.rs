@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ollama_gate_wasm_tests::ClientRequest;
 use ollama_gate_wasm_tests::module::{self, Build};
 use wasmparser::{
     CompositeInnerType, ExternalKind, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
 };
+
+use crate::support::*;
 
 /// What Envoy, Kong and APISIX all link: parameters and results, i for i32 and
 /// I for i64. hosts.md, "What may be imported".
@@ -292,5 +295,44 @@ fn letter(kind: &ValType) -> char {
         ValType::F32 => 'f',
         ValType::F64 => 'F',
         _ => '?',
+    }
+}
+
+/// The module looks at many bytes at once, in ways of its own for the short, the long and their last ones.
+#[test]
+pub fn a_byte_is_judged_wherever_it_stands_and_however_long_the_text_is() {
+    let mut lab = Lab::new(HOSTS[0](), &plain());
+    for length in [1, 3, 4, 7, 8, 9, 15, 16, 17, 18, 31, 32, 33, 34, 50] {
+        for place in 0..length {
+            let with = |odd: &[u8]| {
+                let mut text = vec![b'a'; length];
+                text.splice(place..=place, odd.iter().copied());
+                text
+            };
+            let path = |odd: &[u8]| {
+                let target = [&b"/"[..], &with(odd)].concat();
+                ClientRequest::get("/").target(&target).bearer(ALICE)
+            };
+            for odd in ["\\", "%2f", "%", "//", "/./"] {
+                lab.denied(&path(odd.as_bytes()), 400, "malformed_path");
+            }
+            lab.denied(&path(b"~"), 404, "unknown_route");
+            let key = |odd: &[u8]| {
+                let text = [&b"Bearer sk-"[..], &with(odd)].concat();
+                ClientRequest::get("/api/tags").header("authorization", text)
+            };
+            lab.denied(&key(b"a,a"), 400, "ambiguous_credential");
+            lab.denied(&key(b"a\xc3\xa9"), 401, "malformed_credential");
+            lab.denied(&key(b"~"), 401, "unknown_key");
+            let copy = [&with(b"a")[..place], ALICE.as_bytes(), &with(b"a")[place..]].concat();
+            let request = ClientRequest::get("/api/tags")
+                .bearer(ALICE)
+                .header("x-any", copy);
+            let outcome = lab.allowed(&request);
+            assert!(
+                outcome.upstream_text("x-any").is_empty(),
+                "{length}, {place}"
+            );
+        }
     }
 }
