@@ -27,3 +27,14 @@ fn a_summary_may_stand_in_a_quoted_string() {
         assert!(reason.summary().bytes().all(fit), "{reason:?}");
     }
 }
+
+#[test]
+fn each_reason_is_at_its_place_in_the_list() {
+    for (place, reason) in Reason::ALL.into_iter().enumerate() {
+        assert_eq!(
+            reason.place(),
+            place,
+            "{reason:?}: list it where it is declared"
+        );
+    }
+}

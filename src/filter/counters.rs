@@ -77,10 +77,7 @@ impl Counters {
                 }
                 None
             }
-            Some(reason) => Reason::ALL
-                .iter()
-                .position(|other| *other == reason)
-                .and_then(|place| self.denied.get(place).copied()),
+            Some(reason) => self.denied.get(reason.place()).copied(),
         };
         let previous = match record.by_previous_secret {
             None => None,

@@ -150,6 +150,12 @@ impl Reason {
         Self::DecodersBusy,
     ];
 
+    /// Its place in [`Self::ALL`].
+    #[allow(clippy::as_conversions)] // of an enum without values
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
     /// HTTP status, stable code, and what it means in one clause.
     #[allow(clippy::too_many_lines)] // a table
     const fn facts(self) -> (u16, &'static str, &'static str) {
