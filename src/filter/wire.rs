@@ -45,12 +45,12 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let [n0, n1, n2, n3, v0, v1, v2, v3] = *self.sizes.next()?;
+        let sizes = self.sizes.next()?;
         let bytes = self.bytes.take()?;
-        let (name, bytes) = bytes.split_at_checked(size([n0, n1, n2, n3])?)?;
+        let (name, bytes) = bytes.split_at_checked(size(*sizes.first_chunk()?)?)?;
         let (value, bytes) = bytes
             .strip_prefix(b"\0")?
-            .split_at_checked(size([v0, v1, v2, v3])?)?;
+            .split_at_checked(size(*sizes.last_chunk()?)?)?;
         self.bytes = Some(bytes.strip_prefix(b"\0")?);
         Some((name, value))
     }

@@ -7,7 +7,7 @@ use super::{Engine, Mode, Ports, share};
 use crate::authn::Asking;
 use crate::credential::Presented;
 use crate::denial::{Denial, Reason};
-use crate::http::RequestHead;
+use crate::http::{FieldKind, RequestHead};
 use crate::identity::Identity;
 use crate::network::ClientAddress;
 use crate::ollama::body::Members;
@@ -194,7 +194,7 @@ fn is_wrong(reason: Reason) -> bool {
 /// what follows it.
 fn asks_for_websocket(head: &RequestHead<'_>) -> bool {
     let mut protocols = head
-        .values_of("upgrade")
+        .values(FieldKind::Upgrade)
         .flat_map(|list| list.split(|byte| *byte == b','));
     protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }

@@ -24,6 +24,8 @@ pub(crate) enum FieldKind {
     Scheme,
     /// `X-Request-Id`
     RequestId,
+    /// `Upgrade`
+    Upgrade,
     /// none of the gate's business
     Other,
 }
@@ -72,6 +74,7 @@ impl FieldKind {
             | Self::Path
             | Self::Scheme
             | Self::RequestId
+            | Self::Upgrade
             | Self::Other => false,
         }
     }

@@ -52,6 +52,7 @@ impl Kinds {
             FieldKind::Host => 1 << 4,
             FieldKind::RequestId => 1 << 5,
             FieldKind::Credential(_) => 1 << 6,
+            FieldKind::Upgrade => 1 << 8,
             FieldKind::Method | FieldKind::Path | FieldKind::Scheme => 1 << 7,
         })
     }

@@ -4,6 +4,7 @@ use super::naming::Naming;
 use super::scope::Scope;
 use crate::http::is_same;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// One route of Ollama's, or one that the configuration maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Route {
     pattern: Cow<'static, str>,
     /// how much of the pattern stands before its parameter; all of it, if it has none
     fixed: usize,
+    /// how long its paths are, at least and at most
+    lengths: RangeInclusive<usize>,
     /// whether everything below the fixed part belongs to it
     below: bool,
     scope: Scope,
@@ -43,6 +46,7 @@ const fn route(
         methods: Cow::Borrowed(methods),
         pattern: Cow::Borrowed(pattern),
         fixed,
+        lengths: fixed..=if rest.is_empty() { fixed } else { usize::MAX },
         below: false,
         scope,
         naming,
@@ -131,6 +135,7 @@ impl Route {
             methods: methods.into(),
             pattern: pattern.into(),
             fixed: path.len(),
+            lengths: path.len()..=if below { usize::MAX } else { path.len() },
             below,
             scope,
             naming: Naming::Unknown,
@@ -145,9 +150,14 @@ impl Route {
     }
 
     /// Whether `method` on the decoded `path` is this route.
+    #[inline]
     pub fn serves(&self, method: &[u8], path: &str) -> bool {
+        self.matches(path) && self.answers(method)
+    }
+
+    fn answers(&self, method: &[u8]) -> bool {
         let mut methods = self.methods.iter();
-        self.matches(path) && methods.any(|own| is_same(own.as_bytes(), method))
+        methods.any(|own| is_same(own.as_bytes(), method))
     }
 
     /// Whether some request could be both this route, a mapped one, and `known`.
@@ -204,14 +214,10 @@ impl Route {
     #[inline]
     pub(super) fn matches(&self, path: &str) -> bool {
         // Most routes are told apart by their length alone.
-        let exact = self.fixed == self.pattern.len();
-        if exact && !self.below && path.len() != self.fixed {
-            false
-        } else {
-            self.matches_text(path)
-        }
+        self.lengths.contains(&path.len()) && self.matches_text(path)
     }
 
+    #[inline(never)] // hardly any route
     fn matches_text(&self, path: &str) -> bool {
         match self.pattern.split_at_checked(self.fixed) {
             Some((before, _)) if self.below => path
