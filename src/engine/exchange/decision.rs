@@ -69,16 +69,22 @@ impl Engine {
         let identity = self
             .require
             .identify(&self.authenticators, presented, head, asking);
-        let identity = identity.or_else(|refusal| {
-            let anonymous = self.anonymous.as_ref();
-            anonymous
-                .and_then(|anonymous| anonymous.in_place_of(&refusal, presented, route))
-                .ok_or(refusal)
-        })?;
-        if self.share_identity {
-            share::check(&identity)?;
+        // Each `or_else` of a result of this size would be another copy of it.
+        let identity = proved.insert(match identity {
+            Ok(identity) => identity,
+            Err(refusal) => {
+                let anonymous = self.anonymous.as_ref();
+                anonymous
+                    .and_then(|anonymous| anonymous.in_place_of(&refusal, presented, route))
+                    .ok_or(refusal)?
+            }
+        });
+        if self.share_identity
+            && let Err(denial) = share::check(identity)
+        {
+            *proved = None;
+            return Err(denial.into());
         }
-        let identity = proved.insert(identity);
         let found = route.ok_or_else(|| request.unfound());
         match policy::decide(identity, found, head, client, pages)?.judge(request.line())? {
             Verdict::Permitted(permit) => {

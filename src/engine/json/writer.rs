@@ -38,7 +38,7 @@ impl ObjectWriter {
     }
 
     /// Adds a string that is the program's own word.
-    #[inline(always)] // as of names
+    #[inline(always)] // how long both are is known here alone, and a copy of bytes of any length is a call of the engine
     pub(crate) fn word(&mut self, name: &'static str, value: &'static str) -> &mut Self {
         debug_assert!(is_plain_text(value.as_bytes()), "{value}");
         self.name(name);
@@ -131,7 +131,7 @@ impl ObjectWriter {
     }
 
     /// Names are the program's own words.
-    #[inline(always)] // how long each is, is known where it is written: no copy of bytes that the engine has to call for
+    #[inline]
     fn name(&mut self, name: &'static str) {
         debug_assert!(name.bytes().all(is_plain), "{name}");
         if !self.text.ends_with('{') {

@@ -18,8 +18,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// assert_eq!(read_address(b"fe80::1%eth0"), None);
 /// ```
 pub fn read_address(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    if let Some((address, port)) = with_port(text) {
+        return Some((IpAddr::V4(address), Some(port)));
+    }
     let text = std::str::from_utf8(text).ok()?;
-    // As Envoy writes it, which is asked most often.
     if let Some((address, rest)) = text.split_once(':')
         && let Ok(address) = address.parse::<Ipv4Addr>()
     {
@@ -38,6 +40,33 @@ pub fn read_address(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
         return Some((address.to_canonical(), port));
     }
     None
+}
+
+/// An IPv4 address with its port, as Envoy writes it, which is asked most often; none of another form, good or not.
+fn with_port(text: &[u8]) -> Option<(Ipv4Addr, u16)> {
+    let (mut octets, mut rest) = ([0; 4], text);
+    for (octet, end) in octets.iter_mut().zip(*b"...:") {
+        let (number, behind) = leading_number(rest)?;
+        *octet = u8::try_from(number).ok()?;
+        rest = behind.strip_prefix(&[end])?;
+    }
+    let (port, behind) = leading_number(rest)?;
+    let port = u16::try_from(port).ok().filter(|_| behind.is_empty())?;
+    Some((Ipv4Addr::from(octets), port))
+}
+
+/// The number that `text` begins with, of at most five digits and without a zero before them, and what follows it.
+fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (mut number, mut rest) = (0_u32, text);
+    while let Some((digit @ b'0'..=b'9', behind)) = rest.split_first() {
+        let digits = text.len().wrapping_sub(rest.len());
+        if digits == 5 || (digits > 0 && number == 0) {
+            return None;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u32::from(digit & 15));
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
 }
 
 fn port(text: &str) -> Option<u16> {
@@ -73,6 +102,8 @@ mod tests {
             ("10.0.0.1", "10.0.0.1", None),
             ("10.0.0.1:0", "10.0.0.1", Some(0)),
             ("10.0.0.1:65535", "10.0.0.1", Some(65535)),
+            ("10.0.0.1:0080", "10.0.0.1", Some(80)),
+            ("0.10.200.255:51234", "0.10.200.255", Some(51234)),
             ("::1", "::1", None),
             ("::1:80", "::1:80", None),
             ("[::1]", "::1", None),
@@ -106,6 +137,11 @@ mod tests {
             "10.0.0.1:x",
             "10.0.0.1:+80",
             "10.0.0.1:65536",
+            "10.0.0.1:99999999999",
+            "10.0.0.01:80",
+            "10.0.256.1:80",
+            "10.0.0.1.1:80",
+            "10..0.1:80",
             "10.0.0.1:80:80",
             "10.0.0.1/32",
             "[10.0.0.1]",

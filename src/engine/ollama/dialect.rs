@@ -1,5 +1,6 @@
 //! Errors in the words of the client: Ollama's, OpenAI's, Anthropic's.
 
+use crate::bytes::has_pair;
 use crate::denial::{Denial, Reason};
 use crate::json::ObjectWriter;
 
@@ -39,7 +40,11 @@ impl Dialect {
             b"responses",
         ];
         let beginning = path.get(..MAX_BASE).unwrap_or(path);
-        let base = beginning.windows(BASE.len()).rposition(|part| part == BASE);
+        let base = match beginning.strip_prefix(BASE) {
+            // As nearly every path has it.
+            Some(rest) if !has_pair(rest, [*b"v1"]) => Some(0),
+            _ => beginning.windows(BASE.len()).rposition(|part| part == BASE),
+        };
         let start = base.map_or(1, |base| base.saturating_add(BASE.len()));
         let rest = path.get(start..).unwrap_or_default();
         match rest.strip_prefix(b"messages") {
