@@ -108,7 +108,7 @@ def _literal(name: str, value: str) -> bytes:
     return b"\x00" + text(name) + text(value)
 
 
-def _wasm(module: Path, vm: str, configuration: dict[str, Any] | None) -> dict[str, Any]:
+def _wasm(module: Path, vm: str, configuration: dict[str, Any] | str | None) -> dict[str, Any]:
     config: dict[str, Any] = {
         "name": vm,
         "root_id": vm,
@@ -120,7 +120,7 @@ def _wasm(module: Path, vm: str, configuration: dict[str, Any] | None) -> dict[s
         "failure_policy": "FAIL_RELOAD",
     }
     if configuration is not None:
-        text = json.dumps(configuration)
+        text = configuration if isinstance(configuration, str) else json.dumps(configuration)
         config["configuration"] = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}
     return {"name": vm, "typed_config": {"@type": f"{TYPES}.wasm.v3.Wasm", "config": config}}
 
@@ -219,7 +219,10 @@ def all_contenders(
             add(other, kind, _gate(other, modules.beside, logged, **sections), status, repeated)
 
     add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
-    add("reply-wasm", "nothing", _wasm(empty, "reply-wasm", {}), 401)
+    add("read-wasm", "key", _wasm(empty, "read-wasm", "read"))
+    add("log-wasm", "key", _wasm(empty, "log-wasm", "log"))
+    add("reply-wasm", "nothing", _wasm(empty, "reply-wasm", "reply"), 401)
+    add("refuse-wasm", "nothing", _wasm(empty, "refuse-wasm", "refuse"), 401)
     add_gate("gate-key", "key", api_keys=_keys(3))
     add_gate("gate-key-sourced", "key", api_keys={"source": SOURCE})
     add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
