@@ -39,15 +39,21 @@ impl<'a> BrowserCredential<'a> {
         let found = if let Some(text) = presented.basic {
             Some(Self::login(text, presented.api_key)?)
         } else if presented.is_empty() && presented.leftover.is_none() {
-            let token = Self::token(&authenticators.tokens, head)?;
+            let tokens = &authenticators.tokens;
             let sessions = authenticators.sessions.as_ref();
-            match token {
-                // What a proxy says of whoever is signed in there is in a header, and no cookie counts beside that: the
-                // session may be of somebody who used this browser before.
-                Some(token @ Self::Token(TokenUse::Assertion(_), _)) => Some(token),
-                token if !sessions.is_some_and(|own| own.is_presented(head)) => token,
-                Some(Self::Token(usage, token)) => Some(Self::Session(Some((usage, token)))),
-                _ => Some(Self::Session(None)),
+            // What a proxy says of whoever is signed in there is in a header, and no cookie counts beside that: the
+            // session may be of somebody who used this browser before.
+            let assertion = Self::assertion(tokens, head)?;
+            if assertion.is_none() && sessions.is_some_and(|own| own.is_presented(head)) {
+                // Other hosts of the domain can set that one, and shut nobody out who has a session.
+                match Self::cookie(tokens, head) {
+                    Ok(Some(Self::Token(usage, token))) => {
+                        Some(Self::Session(Some((usage, token))))
+                    }
+                    _ => Some(Self::Session(None)),
+                }
+            } else {
+                Self::token(assertion, tokens, head)?
             }
         } else {
             None
@@ -76,8 +82,11 @@ impl<'a> BrowserCredential<'a> {
         Ok(Self::Login(text, login))
     }
 
-    fn token(tokens: &Tokens, head: &RequestHead<'a>) -> Result<Option<Self>, Denial> {
-        let assertion = Self::assertion(tokens, head)?;
+    fn token(
+        assertion: Option<Self>,
+        tokens: &Tokens,
+        head: &RequestHead<'a>,
+    ) -> Result<Option<Self>, Denial> {
         let cookie = Self::cookie(tokens, head)?;
         match (&assertion, &cookie) {
             (Some(Self::Token(_, one)), Some(Self::Token(_, other))) if one != other => ambiguous(
@@ -164,12 +173,13 @@ impl Authenticators {
             BrowserCredential::Session(beside) => match (self.behind_session(head, asking), beside)
             {
                 // A right credential is not refused because another one was wrong.
-                (Err(_), Some((usage, token))) => {
-                    return self.behind_browser(
-                        BrowserCredential::Token(usage, token),
-                        head,
-                        asking,
-                    );
+                (Err(denial), Some((usage, token))) => {
+                    let token = BrowserCredential::Token(usage, token);
+                    return match self.behind_browser(token, head, asking) {
+                        // Whoever has a session that is over is sent to sign in.
+                        Err(Refusal::Denied(_)) => Err(denial.into()),
+                        decided => decided,
+                    };
                 }
                 (signed_in, _) => signed_in.map_err(Refusal::from),
             },
@@ -190,7 +200,14 @@ impl Authenticators {
         let sessions = sessions
             .ok_or_else(|| Denial::new(Reason::UnsupportedCredential, "nobody signs in here"))?;
         let signed_in = match asking.session {
-            Some(known) => known.clone()?,
+            // It may have ended while the request waited for its refresh.
+            Some(known) => {
+                let known = known.clone()?;
+                if asking.clock.now()? >= known.expiry.at {
+                    return Err(Denial::new(known.expiry.reason, "sign in again"));
+                }
+                known
+            }
             None => sessions.open(head, asking.clock.now()?)?,
         };
         Ok(Identity {

@@ -61,3 +61,30 @@ fn a_session_counts_before_a_token_in_a_cookie_that_others_can_set() {
         .insert(SESSION.to_owned(), "1.AAAA".to_owned());
     assert_eq!(who(&world, &mut browser, &[]).2, json!("bob"));
 }
+
+#[test]
+fn a_cookie_that_others_can_set_shuts_nobody_out_who_has_a_session() {
+    let (world, provider, mut signed_in) = (both(), Provider::new(), Browser::default());
+    signed_in.sign_in(&world, &provider, "/api/tags");
+    let other = token("bob", NOW + 300);
+    for (what, planted) in [
+        ("white space", "a b".to_owned()),
+        ("no ASCII", "\u{e9}".to_owned()),
+        ("too long", "x".repeat(9_000)),
+        ("twice", format!("{other}; token={other}")),
+    ] {
+        let mut browser = signed_in.clone();
+        browser.cookies.insert("token".to_owned(), planted);
+        let seen = who(&world, &mut browser, &[]);
+        assert_eq!(seen, (200, String::new(), json!("alice")), "{what}");
+        // Without a session it is refused as before.
+        browser.cookies.remove(SESSION);
+        assert_ne!(who(&world, &mut browser, &[]).0, 200, "{what}");
+        // A session that has ended leads to the sign-in, whatever stands beside it.
+        browser
+            .cookies
+            .insert(SESSION.to_owned(), "1.AAAA".to_owned());
+        let answer = browser.go(&world, &provider, "/api/tags");
+        assert_eq!(answer.status(), 303, "{what}: {}", answer.code());
+    }
+}

@@ -252,3 +252,16 @@ fn the_file_of_the_module_that_sees_no_responses_refuses_it() {
         "{errors:?}"
     );
 }
+
+#[test]
+fn a_session_that_ends_while_the_provider_is_asked_lets_nobody_in() {
+    let mut login = refreshing();
+    login["cookie_expire"] = json!("6m");
+    let (world, provider, mut browser) = signed_in_for(3_600, login);
+    world.wait(359);
+    let waiting = browser.ask(&world, "GET", "/api/tags", &[]);
+    assert_eq!(waiting.verdict().1, "waits");
+    world.wait(1);
+    let answer = browser.finish(&world, &provider, waiting);
+    assert_eq!((answer.status(), answer.code()), (401, "expired_session"));
+}
