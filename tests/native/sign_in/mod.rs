@@ -3,6 +3,7 @@
 mod attacks;
 mod beside;
 mod configuration;
+mod cookies;
 mod flow;
 mod gates;
 mod grants;
