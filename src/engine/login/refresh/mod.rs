@@ -6,17 +6,19 @@
 
 mod answer;
 mod due;
+mod outcome;
 mod sign_in;
 mod slots;
+mod told;
 
 pub(crate) use answer::{NotRefreshed, RefreshedTokens, Verified};
+pub(crate) use told::Told;
 
 use super::provider::Endpoints;
 use super::{Carried, Login};
-use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
-use crate::json::{Json, ObjectWriter};
-use crate::session::{Entropy, Parts, Purpose, Session, SharedMemory};
-use crate::source::{Call, News};
+use crate::denial::{Denial, Reason};
+use crate::session::{Entropy, Parts, Session, SharedMemory};
+use crate::source::Call;
 use crate::time::Timestamp;
 use due::Due;
 use slots::{Known, Mark, Slots};
@@ -67,18 +69,6 @@ pub(crate) enum Renewal {
     Ends(Denial),
     /// the provider has to be asked
     Due(Mark),
-}
-
-/// What a browser is told of its session with a response.
-#[derive(Debug)]
-pub(crate) struct Told {
-    /// the values of `Set-Cookie`
-    pub cookies: Vec<String>,
-    /// from when on the browser may carry another session already, and what tells which
-    until: Option<(Timestamp, Mark)>,
-    /// whether it is worth nothing then
-    is_note: bool,
-    held: Parts,
 }
 
 /// A refresh that is under way. Dropping it frees its place.
@@ -175,55 +165,6 @@ impl Login {
         until.is_some_and(|until| now < until && until <= now.plus(QUIET))
     }
 
-    /// What somebody else has refreshed, sealed, or what came of that by now.
-    fn successor(&self, text: &str, around: Around<'_>) -> Renewal {
-        let mut text = text.to_owned();
-        let mut found = None;
-        // Each is due later than the one before.
-        for _ in 0..MAX_FOLLOWED {
-            let Some(session) = self.opened(&text) else {
-                break;
-            };
-            let next = self.successor_of(&session, around);
-            found = Some((session, text));
-            match next {
-                Some(next) => text = next,
-                None => break,
-            }
-        }
-        let Some((session, text)) = found else {
-            return Renewal::Stays;
-        };
-        match self.lines(&text, &session, around) {
-            Some(cookies) => {
-                let told = Told::of(&session, cookies, around.held);
-                Renewal::Carries(Box::new(session), told)
-            }
-            None => Renewal::Stays,
-        }
-    }
-
-    fn opened(&self, text: &str) -> Option<Session> {
-        let opened = self.ring.open(Purpose::Session, text.as_bytes())?;
-        Session::decode(&opened.plaintext)
-    }
-
-    /// What is carried in place of `session`, if that is known.
-    fn successor_of(&self, session: &Session, around: Around<'_>) -> Option<String> {
-        let now = around.entropy.now;
-        let refresh = session
-            .refresh
-            .as_ref()
-            .filter(|refresh| now >= refresh.due)?;
-        match self
-            .slots(around)
-            .look(Mark::of(&refresh.token, refresh.due), now)
-        {
-            Known::Successor(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// The same session, used now, where the last note of that is old.
     fn noted(&self, session: &Session, around: Around<'_>) -> Renewal {
         let now = around.entropy.now;
@@ -279,158 +220,6 @@ impl Login {
             _place: place,
         };
         Some((refreshing, call))
-    }
-
-    /// What becomes of a session that was to be refreshed, and was not.
-    pub(crate) fn not_refreshed(
-        &self,
-        refreshing: &Refreshing,
-        why: &NotRefreshed,
-        around: Around<'_>,
-    ) -> Renewal {
-        let (mark, now) = (refreshing.mark, around.entropy.now);
-        let slots = self.slots(around);
-        let (event, level, meanwhile) = match why {
-            NotRefreshed::Refused(_) | NotRefreshed::Untrue(_) => (
-                "session_refresh_refused",
-                Level::Info,
-                slots.refused(mark, now),
-            ),
-            NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_) => (
-                "session_refresh_failed",
-                Level::Warn,
-                slots.failed(mark, now),
-            ),
-        };
-        if matches!(why, NotRefreshed::NoAnswer(_)) {
-            self.refreshes.quiet_until.set(Some(now.plus(QUIET)));
-        }
-        self.tell_refresh(event, level, &refreshing.session, why.cause());
-        match (why, meanwhile) {
-            (NotRefreshed::Untrue(_), _) => Renewal::Ends(over()),
-            (_, Some(text)) => self.successor(&text, around),
-            (NotRefreshed::Refused(_), None) if refreshing.is_over(now) => Renewal::Ends(over()),
-            _ => Renewal::Stays,
-        }
-    }
-
-    /// What becomes of a session that was refreshed by `tokens`. `claims` are those that the rules read, `None` where
-    /// the provider says nothing of them.
-    pub(crate) fn refreshed(
-        &self,
-        refreshing: &Refreshing,
-        tokens: &RefreshedTokens,
-        claims: Option<&Json>,
-        around: Around<'_>,
-    ) -> Renewal {
-        let now = around.entropy.now;
-        let mut session = Session {
-            last_seen: now,
-            ..refreshing.session.clone()
-        };
-        if let Some(claims) = claims {
-            session.claims = claims.to_string();
-            session.kept = self.id_tokens.marks().to_vec();
-            // By another claim than `sub` they may be called something else now.
-            if let Ok(person) = self.id_tokens.granted(claims.clone()) {
-                session.subject = person.claimed.subject.to_string();
-            }
-        }
-        if let Some(refresh) = &mut session.refresh {
-            if let Some(token) = &tokens.refresh_token {
-                refresh.token = token.clone();
-            }
-            refresh.instance = self.instance(around);
-            let period = self.lifetimes.refresh.unwrap_or(self.lifetimes.session);
-            refresh.schedule(period, tokens.expires_in, now);
-        }
-        match self.fitting(&mut session, around) {
-            Some(Carried { text, cookies }) => {
-                self.slots(around).refreshed(refreshing.mark, &text, now);
-                let told = Told::of(&session, cookies, around.held);
-                Renewal::Carries(Box::new(session), told)
-            }
-            None => {
-                let cause = "what the provider says of them does not fit into cookies any more";
-                let event = "session_refresh_refused";
-                self.tell_refresh(event, Level::Warn, &session, cause);
-                self.slots(around).refused(refreshing.mark, now);
-                Renewal::Ends(over())
-            }
-        }
-    }
-
-    /// `session` sealed, without what can be done without where it does not fit.
-    pub(super) fn fitting(&self, session: &mut Session, around: Around<'_>) -> Option<Carried> {
-        if let Some(carried) = self.sealed(session, around) {
-            return Some(carried);
-        }
-        // Whoever signs out is then asked by the provider whether that was meant.
-        session.sign_out_hint = None;
-        if let Some(carried) = self.sealed(session, around) {
-            return Some(carried);
-        }
-        session.refresh.take()?;
-        let carried = self.sealed(session, around)?;
-        self.tell_unrefreshable(session, "its refresh token does not fit into cookies");
-        Some(carried)
-    }
-
-    /// Says that the owner of `session` has to sign in again when it would be refreshed.
-    pub(super) fn tell_unrefreshable(&self, session: &Session, cause: &str) {
-        self.tell_refresh("session_not_refreshable", Level::Warn, session, cause);
-    }
-
-    fn tell_refresh(&self, event: &'static str, level: Level, session: &Session, cause: &str) {
-        let mut line = ObjectWriter::new();
-        line.text("gate", "ollama-gate")
-            .text("event", event)
-            .text("subject", &truncated(&session.subject, MAX_VALUE_BYTES))
-            .text("cause", cause);
-        self.news.borrow_mut().push(News {
-            level,
-            line: line.finish(),
-        });
-    }
-
-    /// What of `told` still holds `now` that the response has come, which may be minutes after the request.
-    pub(crate) fn told_at(&self, told: Told, around: Around<'_>) -> Vec<String> {
-        let now = around.entropy.now;
-        let Some((_, mark)) = told.until.filter(|(until, _)| now >= *until) else {
-            return told.cookies;
-        };
-        // By now another request may have refreshed it, and the browser not know of this one any more.
-        let around = Around {
-            held: told.held,
-            ..around
-        };
-        match self.slots(around).look(mark, now) {
-            Known::Successor(text) => match self.successor(&text, around) {
-                Renewal::Carries(_, newer) => newer.cookies,
-                _ => Vec::new(),
-            },
-            _ if told.is_note => Vec::new(),
-            _ => told.cookies,
-        }
-    }
-}
-
-impl Told {
-    fn of(session: &Session, cookies: Vec<String>, held: Parts) -> Self {
-        let refresh = session.refresh.as_ref();
-        Self {
-            cookies,
-            until: refresh.map(|refresh| (refresh.due, Mark::of(&refresh.token, refresh.due))),
-            is_note: false,
-            held,
-        }
-    }
-}
-
-impl Refreshing {
-    fn is_over(&self, now: Timestamp) -> bool {
-        let refresh = self.session.refresh.as_ref();
-        refresh.is_none_or(|refresh| refresh.is_over(now))
     }
 }
 

@@ -1,0 +1,135 @@
+//! What becomes of a session whose refresh has come to an end.
+
+use super::answer::{NotRefreshed, RefreshedTokens};
+use super::{Around, QUIET, Refreshing, Renewal, Told, over};
+use crate::denial::{Level, MAX_VALUE_BYTES, truncated};
+use crate::json::{Json, ObjectWriter};
+use crate::login::{Carried, Login};
+use crate::session::Session;
+use crate::source::News;
+use crate::time::Timestamp;
+
+impl Refreshing {
+    fn is_over(&self, now: Timestamp) -> bool {
+        let refresh = self.session.refresh.as_ref();
+        refresh.is_none_or(|refresh| refresh.is_over(now))
+    }
+}
+
+impl Login {
+    /// What becomes of a session that was to be refreshed, and was not.
+    pub(crate) fn not_refreshed(
+        &self,
+        refreshing: &Refreshing,
+        why: &NotRefreshed,
+        around: Around<'_>,
+    ) -> Renewal {
+        let (mark, now) = (refreshing.mark, around.entropy.now);
+        let slots = self.slots(around);
+        let (event, level, meanwhile) = match why {
+            NotRefreshed::Refused(_) | NotRefreshed::Untrue(_) => (
+                "session_refresh_refused",
+                Level::Info,
+                slots.refused(mark, now),
+            ),
+            NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_) => (
+                "session_refresh_failed",
+                Level::Warn,
+                slots.failed(mark, now),
+            ),
+        };
+        if matches!(why, NotRefreshed::NoAnswer(_)) {
+            self.refreshes.quiet_until.set(Some(now.plus(QUIET)));
+        }
+        self.tell_refresh(event, level, &refreshing.session, why.cause());
+        match (why, meanwhile) {
+            (NotRefreshed::Untrue(_), _) => Renewal::Ends(over()),
+            (_, Some(text)) => self.successor(&text, around),
+            (NotRefreshed::Refused(_), None) if refreshing.is_over(now) => Renewal::Ends(over()),
+            _ => Renewal::Stays,
+        }
+    }
+
+    /// What becomes of a session that was refreshed by `tokens`. `claims` are those that the rules read, `None` where
+    /// the provider says nothing of them.
+    pub(crate) fn refreshed(
+        &self,
+        refreshing: &Refreshing,
+        tokens: &RefreshedTokens,
+        claims: Option<&Json>,
+        around: Around<'_>,
+    ) -> Renewal {
+        let now = around.entropy.now;
+        let mut session = Session {
+            last_seen: now,
+            ..refreshing.session.clone()
+        };
+        if let Some(claims) = claims {
+            session.claims = claims.to_string();
+            session.kept = self.id_tokens.marks().to_vec();
+            // By another claim than `sub` they may be called something else now.
+            if let Ok(person) = self.id_tokens.granted(claims.clone()) {
+                session.subject = person.claimed.subject.to_string();
+            }
+        }
+        if let Some(refresh) = &mut session.refresh {
+            if let Some(token) = &tokens.refresh_token {
+                refresh.token = token.clone();
+            }
+            refresh.instance = self.instance(around);
+            let period = self.lifetimes.refresh.unwrap_or(self.lifetimes.session);
+            refresh.schedule(period, tokens.expires_in, now);
+        }
+        match self.fitting(&mut session, around) {
+            Some(Carried { text, cookies }) => {
+                self.slots(around).refreshed(refreshing.mark, &text, now);
+                let told = Told::of(&session, cookies, around.held);
+                Renewal::Carries(Box::new(session), told)
+            }
+            None => {
+                let cause = "what the provider says of them does not fit into cookies any more";
+                let event = "session_refresh_refused";
+                self.tell_refresh(event, Level::Warn, &session, cause);
+                self.slots(around).refused(refreshing.mark, now);
+                Renewal::Ends(over())
+            }
+        }
+    }
+
+    /// `session` sealed, without what can be done without where it does not fit.
+    pub(in crate::login) fn fitting(
+        &self,
+        session: &mut Session,
+        around: Around<'_>,
+    ) -> Option<Carried> {
+        if let Some(carried) = self.sealed(session, around) {
+            return Some(carried);
+        }
+        // Whoever signs out is then asked by the provider whether that was meant.
+        session.sign_out_hint = None;
+        if let Some(carried) = self.sealed(session, around) {
+            return Some(carried);
+        }
+        session.refresh.take()?;
+        let carried = self.sealed(session, around)?;
+        self.tell_unrefreshable(session, "its refresh token does not fit into cookies");
+        Some(carried)
+    }
+
+    /// Says that the owner of `session` has to sign in again when it would be refreshed.
+    pub(in crate::login) fn tell_unrefreshable(&self, session: &Session, cause: &str) {
+        self.tell_refresh("session_not_refreshable", Level::Warn, session, cause);
+    }
+
+    fn tell_refresh(&self, event: &'static str, level: Level, session: &Session, cause: &str) {
+        let mut line = ObjectWriter::new();
+        line.text("gate", "ollama-gate")
+            .text("event", event)
+            .text("subject", &truncated(&session.subject, MAX_VALUE_BYTES))
+            .text("cause", cause);
+        self.news.borrow_mut().push(News {
+            level,
+            line: line.finish(),
+        });
+    }
+}
