@@ -76,11 +76,12 @@ class Site:
         name: str,
         provider: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
+        module: Path | None = None,
         **login: Any,
     ) -> None:
-        """In: settings of the provider, variables of the gates, and what else the section `login` has; `None` takes
-        out."""
-        self._variables = variables or {}
+        """In: settings of the provider, variables of the gates, the file of the module if it is not the pack's, and what
+        else the section `login` has; `None` takes out."""
+        self._variables, self._module = variables or {}, module
         self._world, self._folder, self._name, self._login = world, folder, name, login
         self.port = port_to_keep()
         self.origin = f"https://localhost:{self.port}"
@@ -126,6 +127,8 @@ class Site:
     def start(self, number: int, secret: str, previous: str | None = None) -> Gate:
         """In: which gate, the ring. Out: the gate, at its port."""
         pack = self._world.pack(plugin=self.plugin())
+        if self._module is not None:
+            pack.module(self._module)
         pack.listen(self.ports[number])
         pack.environment([RING, PREVIOUS, CLIENT, *self._variables])
         pack.document["static_resources"]["clusters"].append(cluster("people", self.people.port))
