@@ -215,8 +215,12 @@ fn link_shared(linker: &mut Linker<World>) -> Result<(), Error> {
                     let (key, value) = (read(c, key, key_size)?, read(c, data, size)?);
                     c.data().profile.share()?;
                     let shared = &mut c.data_mut().shared;
-                    let version = shared.get(&key).map_or(1, |(_, version)| version + 1);
-                    shared.insert(key, (value, version));
+                    let there = shared.get(&key).map(|(_, version)| *version);
+                    // Envoy asks for no version of what is not there.
+                    if cas != 0 && there.is_some_and(|there| there != cas as u32) {
+                        return Ok(status::CAS_MISMATCH);
+                    }
+                    shared.insert(key, (value, there.unwrap_or_default() + 1));
                     Ok(status::OK)
                 },
             )

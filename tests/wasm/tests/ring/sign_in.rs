@@ -1,7 +1,9 @@
 //! A person at a browser signs in through the built module, on the gateways that can do it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ollama_gate_wasm_tests::module::Build;
 use ollama_gate_wasm_tests::world::NOON;
 use ollama_gate_wasm_tests::{CallEnd, ClientRequest, Outcome};
 use serde_json::{Value, json};
@@ -60,9 +62,11 @@ fn answer(json: &Value) -> CallEnd {
     }
 }
 
-/// The provider answers from now on; ID tokens hold what is in `nonce`, and the names of so many `groups`.
+/// The provider answers from now on; ID tokens hold what is in `nonce`, and the names of so many `groups`. It gives tokens
+/// for a code, and once for a refresh token.
 fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>, groups: usize) {
     let nonce = Arc::clone(nonce);
+    let redeemed = AtomicU32::new(0);
     let groups: Vec<_> = (0..groups)
         .map(|number| format!("/company/department-{number:02}"))
         .collect();
@@ -79,8 +83,14 @@ fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>, groups: usize) {
             let nonce = nonce.lock().expect("whole").clone();
             let claims = json!({ "iss": ISSUER, "aud": "gate", "sub": "carol", "iat": NOON,
                 "exp": NOON + 300, "nonce": nonce, "groups": groups });
-            answer(&json!({ "token_type": "Bearer", "access_token": "at-1",
-                "id_token": token_of(NOW, &claims) }))
+            let number = redeemed.fetch_add(1, Ordering::Relaxed);
+            if number > 1 {
+                // As if nobody knew the person any more.
+                let refused = json!({ "error": "invalid_grant" });
+                return CallEnd::of(400, refused.to_string());
+            }
+            answer(&json!({ "token_type": "Bearer", "access_token": "at-1", "expires_in": 300,
+                "refresh_token": format!("rt-{number}"), "id_token": token_of(NOW, &claims) }))
         }
         "/me" => {
             assert_eq!(call.header("authorization"), "Bearer at-1");
@@ -165,6 +175,101 @@ pub fn somebody_signs_in_and_comes_in_by_the_session() {
             said.contains("signed_in") && !said.contains("c-1"),
             "{host}: {said}"
         );
+        lab.still_serves();
+    }
+}
+
+/// Somebody signs in, from a page on; what the browser carries then.
+fn signed_in(lab: &mut Lab, nonce: &Arc<Mutex<String>>) -> String {
+    let sent = lab.gateway.send(&page("/api/tags", ""));
+    let location = sent.reply_header("location").concat();
+    *nonce.lock().expect("whole") = parameter(&location, "nonce");
+    let callback = format!(
+        "/.gate/callback?code=c-1&state={}",
+        parameter(&location, "state")
+    );
+    let back = lab.gateway.send(&page(&callback, &cookies(&sent)));
+    assert_eq!(
+        back.status(),
+        303,
+        "{}: {}",
+        lab.host,
+        back.record.everything()
+    );
+    cookies(&back)
+}
+
+/// What a browser carries that Ollama's response has told it something new of its session.
+fn told(outcome: &Outcome) -> String {
+    let lines = outcome.response_text("set-cookie");
+    let pairs: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split(';').next())
+        .collect();
+    pairs.join("; ")
+}
+
+/// The paths that the provider was asked for.
+fn asked(outcome: &Outcome) -> Vec<String> {
+    let calls = outcome.record.fetches.iter();
+    calls.map(|call| call.header(":path")).collect()
+}
+
+#[test]
+pub fn a_session_is_refreshed_in_a_request_and_the_browser_is_told_with_the_response() {
+    for place in [ENVOY, ISTIO, APISIX] {
+        let mut configuration = configuration();
+        configuration["login"]["cookie_refresh"] = json!("5m");
+        configuration["login"]["idle_timeout"] = json!("1h");
+        let mut lab = Lab::loading(Build::Every, HOSTS[place]());
+        let host = lab.host;
+        let configured = lab.configure(&configuration);
+        let said = configured.record.everything();
+        assert!(configured.accepted, "{host}: {said}");
+        let nonce = Arc::new(Mutex::new(String::new()));
+        provide(&mut lab, &nonce, 0);
+        lab.world().upstream_response = vec![
+            (b"content-type".to_vec(), b"application/x-ndjson".to_vec()),
+            (b"cache-control".to_vec(), b"public, max-age=60".to_vec()),
+        ];
+        let first = signed_in(&mut lab, &nonce);
+        lab.at(239);
+        let noted = lab.gateway.send(&page("/api/tags", &first));
+        assert!(noted.forwarded() && asked(&noted).is_empty(), "{host}");
+        assert_eq!(noted.response_text("set-cookie").len(), 1, "{host}: used");
+
+        lab.at(240);
+        let refreshed = lab.gateway.send(&page("/api/tags", &first));
+        assert!(refreshed.forwarded(), "{host}: {:?}", refreshed.reply);
+        assert_eq!(asked(&refreshed), ["/token", "/me"], "{host}");
+        assert_eq!(
+            refreshed.response_text("cache-control"),
+            ["no-store"],
+            "{host}"
+        );
+        let second = told(&refreshed);
+        assert!(!second.is_empty() && second != first, "{host}: {second}");
+
+        // A tab that still has the cookies of before gets the new ones, and nobody is asked.
+        lab.at(250);
+        let late = lab.gateway.send(&page("/api/tags", &first));
+        assert!(late.forwarded() && asked(&late).is_empty(), "{host}");
+        assert_eq!(told(&late), second, "{host}");
+        let after = lab.gateway.send(&page("/api/tags", &second));
+        assert!(after.forwarded() && asked(&after).is_empty(), "{host}");
+        let said = refreshed.record.everything();
+        assert!(!said.contains("rt-"), "{host}: {said}");
+
+        // Whoever is not known any more is out when the access token has ended.
+        lab.at(600);
+        let program = ClientRequest::get("/api/tags").header("Cookie", &first);
+        let over = lab.gateway.send(&program);
+        assert_eq!(
+            (over.status(), over.code().as_str()),
+            (401, "expired_session"),
+            "{host}"
+        );
+        lab.at(0);
         lab.still_serves();
     }
 }
