@@ -99,8 +99,8 @@ table! {
              the session ends in this time. Default: sessions are not refreshed",
         ),
         idle_timeout: Field::optional(
-            Shape::Duration(60, 30 * DAY),
-            "how long a session may go unused until it ends, 1 minute to 30 days, and not longer than `cookie_expire`. \
+            Shape::Duration(120, 30 * DAY),
+            "how long a session may go unused until it ends, 2 minutes to 30 days, and not longer than `cookie_expire`. \
              It ends up to a tenth of it, at most a minute, earlier. Default: no limit",
         ),
         subject_claim: Field::optional(

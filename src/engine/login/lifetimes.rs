@@ -31,6 +31,12 @@ impl Lifetimes {
             .is_some_and(|idle| now >= session.last_seen.plus(idle))
     }
 
+    /// Whether half of the time is over in which `session` has to be used.
+    pub(super) fn is_nearly_idle(self, session: &Session, now: Timestamp) -> bool {
+        self.idle
+            .is_some_and(|idle| now >= session.last_seen.plus(idle / 2))
+    }
+
     /// Whether it is worth a cookie to note that `session` is used.
     pub(super) fn is_noted(self, session: &Session, now: Timestamp) -> bool {
         let step = |idle: i64| (idle / 10).clamp(1, 60);

@@ -180,7 +180,11 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "login.cookie_refresh",
             "10s",
         ),
-        (json!({ "idle_timeout": "30s" }), "login.idle_timeout", "1m"),
+        (
+            json!({ "idle_timeout": "119s" }),
+            "login.idle_timeout",
+            "2m",
+        ),
         (
             json!({ "scope_map": { "a": ["read"] } }),
             "login.scope_map",

@@ -147,8 +147,9 @@ impl Login {
         match self.slots(around).look(mark, now) {
             Known::Successor(text) => self.successor(&text, around),
             Known::Refused if refresh.is_over(now) => Renewal::Ends(over()),
-            Known::UnderWay | Known::Refused | Known::Failed => Renewal::Stays,
-            Known::Nothing if self.is_quiet(now) => Renewal::Stays,
+            Known::UnderWay | Known::Refused => Renewal::Stays,
+            Known::Failed => self.noted_unrefreshed(session, around),
+            Known::Nothing if self.is_quiet(now) => self.noted_unrefreshed(session, around),
             Known::Nothing if may_wait => Renewal::Due(mark),
             Known::Nothing if due == Due::Now => Renewal::Stays,
             Known::Nothing => {
@@ -167,18 +168,30 @@ impl Login {
 
     /// The same session, used now, where the last note of that is old.
     fn noted(&self, session: &Session, around: Around<'_>) -> Renewal {
-        let now = around.entropy.now;
-        if !self.lifetimes.is_noted(session, now) {
+        if !self.lifetimes.is_noted(session, around.entropy.now) {
             return Renewal::Stays;
         }
+        self.used_now(session, true, around)
+    }
+
+    /// The same of one that the provider cannot refresh at the moment, where it would be idle soon: another gateway
+    /// may have refreshed it, whose cookies this would take the place of.
+    fn noted_unrefreshed(&self, session: &Session, around: Around<'_>) -> Renewal {
+        if !self.lifetimes.is_nearly_idle(session, around.entropy.now) {
+            return Renewal::Stays;
+        }
+        self.used_now(session, false, around)
+    }
+
+    fn used_now(&self, session: &Session, is_note: bool, around: Around<'_>) -> Renewal {
         let session = Session {
-            last_seen: now,
+            last_seen: around.entropy.now,
             ..session.clone()
         };
         // It is as long as the one before.
         match self.sealed(&session, around) {
             Some(Carried { cookies, .. }) => Renewal::Noted(Told {
-                is_note: true,
+                is_note,
                 ..Told::of(&session, cookies, around.held)
             }),
             None => Renewal::Stays,

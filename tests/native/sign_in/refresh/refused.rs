@@ -96,6 +96,24 @@ fn a_provider_that_cannot_be_asked_ends_no_session_and_is_not_asked_by_everybody
 }
 
 #[test]
+fn a_session_that_is_used_while_the_provider_is_down_is_not_idle() {
+    let mut login = refreshing();
+    login["idle_timeout"] = json!("2m");
+    for answer in [Some((503, b"{}".to_vec())), None] {
+        let (world, provider, mut browser) = signed_in_for(300, login.clone());
+        let is_up = answer.is_none();
+        *provider.grants.answer.borrow_mut() = answer;
+        for second in 0..3600 {
+            world.wait(1);
+            let (status, _) = asked(&world, &provider, &mut browser);
+            assert_eq!(status, 200, "up: {is_up}, after {second} s");
+        }
+        world.wait(120);
+        assert_eq!(asked(&world, &provider, &mut browser).0, 401, "up: {is_up}");
+    }
+}
+
+#[test]
 fn a_provider_that_does_not_answer_keeps_few_waiting() {
     let (world, provider, browser) = signed_in_for(300, refreshing());
     let mut others: Vec<_> = (0..10).map(|_| Browser::default()).collect();
