@@ -19,6 +19,7 @@ impl ObjectWriter {
     }
 
     /// Adds a string.
+    #[inline(always)]
     pub(crate) fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
         self.quoted(value);
@@ -26,6 +27,7 @@ impl ObjectWriter {
     }
 
     /// Adds a string, or `null`.
+    #[inline(always)]
     pub(crate) fn text_or_null(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         match value {
             Some(value) => self.text(name, value),
@@ -38,7 +40,7 @@ impl ObjectWriter {
     }
 
     /// Adds a string that is the program's own word.
-    #[inline(always)] // how long both are is known here alone, and a copy of bytes of any length is a call of the engine
+    #[inline(always)]
     pub(crate) fn word(&mut self, name: &'static str, value: &'static str) -> &mut Self {
         debug_assert!(is_plain_text(value.as_bytes()), "{value}");
         self.name(name);
@@ -80,6 +82,7 @@ impl ObjectWriter {
     }
 
     /// Adds a whole number.
+    #[inline(always)]
     pub(crate) fn number(&mut self, name: &'static str, value: impl Into<u64>) -> &mut Self {
         let value: u64 = value.into();
         self.name(name);
@@ -130,8 +133,9 @@ impl ObjectWriter {
         self.text
     }
 
-    /// Names are the program's own words.
-    #[inline]
+    /// Names are the program's own words. How long one is, only its caller knows, so all that lead there are part of
+    /// the caller: some bytes of an unknown number are copied by an instruction that V8 makes a call of C++ of.
+    #[inline(always)]
     fn name(&mut self, name: &'static str) {
         debug_assert!(name.bytes().all(is_plain), "{name}");
         if !self.text.ends_with('{') {
