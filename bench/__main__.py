@@ -101,8 +101,8 @@ def measure(envoy: Envoy, load: Load, contenders: list[Contender], rounds: int, 
     second, and a sample is the mean of some rounds. Everybody is held against the empty filter, which
     gets more visits for it.
     """
-    none = {one.traffic: one for one in contenders if one.filter is None}
-    others = [one for one in contenders if one.filter is not None]
+    none = {one.traffic: one for one in contenders if one.is_bare}
+    others = [one for one in contenders if not one.is_bare]
     visits = [*others, *(one for one in others if one.name == "empty-wasm" for _ in range(EMPTY_VISITS - 1))]
     order = random.Random(1)
 
@@ -203,7 +203,7 @@ def main() -> None:
     wanted = [*(given.only or ["*"]), "none-key", "empty-wasm"]
     chosen = [one for one in contenders if any(fnmatch.fnmatch(one.name, pattern) for pattern in wanted)]
     kinds = {one.traffic for one in chosen}
-    contenders = [one for one in contenders if one in chosen or (one.filter is None and one.traffic in kinds)]
+    contenders = [one for one in contenders if one in chosen or (one.is_bare and one.traffic in kinds)]
     left_out: dict[str, str] = {}
     for contender in contenders:
         why = refusal(binary, FOLDER / "one.json", contender, people.port)
@@ -223,7 +223,7 @@ def main() -> None:
         envoy.stop()
         people.stop()
     empty_wasm = next(one for one in contenders if one.name == "empty-wasm")
-    results = [Result.of(one, empty_wasm) for one in contenders if one.filter is not None]
+    results = [Result.of(one, empty_wasm) for one in contenders if not one.is_bare]
     facts = {**machine(binary), "rounds": str(given.rounds), "requests": str(given.requests)}
     partly = given.quick or given.only or given.beside
     write_all(FOLDER if partly else ROOT / "bench", results, facts, memory, left_out)

@@ -57,10 +57,16 @@ class Contender:
     credentials: list[str]
     status: int = 200
     body: bytes = b""
+    access_log: bool = False
     port: int = 0
     samples: list[float] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)
     next: int = 0
+
+    @property
+    def is_bare(self) -> bool:
+        """Out: whether it is what the others are measured against: a listener without a filter, and without a log."""
+        return self.filter is None and not self.access_log
 
     def share(self, requests: int) -> int:
         """In: requests to send in a round. Out: how many of them it gets: fewer of those with large bodies."""
@@ -227,6 +233,12 @@ def all_contenders(
     add_gate("gate-key-sourced", "key", api_keys={"source": SOURCE})
     add_gate("gate-key-logged", "key", logged=True, api_keys=_keys(3))
     add_gate("gate-key-shared", "key", api_keys=_keys(3), share_identity=True)
+    # Envoy's own access log in place of the gate's lines, and what the log costs without a gate.
+    for name, own in (
+        ("native-access-log", None),
+        ("gate-key-access-log", _gate("gate-key-access-log", gate, False, api_keys=_keys(3), share_identity=True)),
+    ):
+        found.append(Contender(name, "key", own, traffic["key"], access_log=True))
     add_gate("gate-key-host", "key", api_keys=_keys(3), upstream={"host": "ollama.internal:11434"})
     add_gate("gate-key-scopes", "key", api_keys=_keys(3, scopes=["read", "inference", "manage", "cloud"]))
     # What a request costs more where the configuration has these. The requests are those of `gate-key`.

@@ -18,7 +18,21 @@ MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_
 OPTIONS = ["--use-dynamic-base-id", "--concurrency", "1", "-l", "warning", "--component-log-level", "wasm:info"]
 
 
-def _listener(name: str, own: dict[str, Any] | None, address: dict[str, Any], body: str = "{}") -> dict[str, Any]:
+# What docs/hosts/envoy.md has of a request, and what the gate's line has beside.
+ACCESS_LOG = "%START_TIME% %REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %REQ(X-REQUEST-ID)%" + "".join(
+    f" %FILTER_STATE(wasm.ollama_gate.{name}:PLAIN)%" for name in ("method", "credential_id", "subject", "scope")
+)
+FILE = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+
+
+def _access_log() -> dict[str, Any]:
+    text = {"text_format_source": {"inline_string": f"{ACCESS_LOG}\n"}}
+    return {"name": "file", "typed_config": {"@type": FILE, "path": "/dev/null", "log_format": text}}
+
+
+def _listener(
+    name: str, own: dict[str, Any] | None, address: dict[str, Any], body: str = "{}", access_log: bool = False
+) -> dict[str, Any]:
     # The router answers by itself: no upstream blurs what the filter costs.
     route = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": body}}}
     router = {"name": "router", "typed_config": {"@type": f"{TYPES}.router.v3.Router"}}
@@ -26,6 +40,7 @@ def _listener(name: str, own: dict[str, Any] | None, address: dict[str, Any], bo
         "@type": MANAGER,
         "stat_prefix": name,
         "http_filters": [*([own] if own else []), router],
+        "access_log": [_access_log()] if access_log else [],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
     }
     return {"name": name, **address, "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}
@@ -46,7 +61,7 @@ def write_config(file: Path, contenders: list[Contender], people: int) -> None:
         "bootstrap_extensions": [{"name": "internal", "typed_config": {"@type": INTERNAL}}],
         "static_resources": {
             "listeners": [
-                *(_listener(contender.name, contender.filter, loopback) for contender in contenders),
+                *(_listener(one.name, one.filter, loopback, access_log=one.access_log) for one in contenders),
                 _listener("keys", None, {"internal_listener": {}}, key_document()),
             ],
             "clusters": [
