@@ -149,6 +149,7 @@ pub use exchange::{
 pub use http::{Coding, HeadError, RequestHead, Url};
 pub use identity::Method;
 pub use json::Json;
+pub use login::{SessionDirectory, SessionSummary};
 pub use network::{Appended, Connection, Peer, read_address};
 pub use policy::BodyApproved;
 pub use session::{Randomness, SharedMemory};

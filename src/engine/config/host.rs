@@ -5,6 +5,7 @@ use super::field::{Field, Shape};
 use super::jwt::{IssuerSection, JwksSection};
 use super::login::LoginSection;
 use super::reader::{Node, Reader};
+use super::store::StoreSection;
 use super::table::Member;
 use super::upstream::UpstreamSection;
 use super::upstream::credential::CredentialSection;
@@ -184,10 +185,17 @@ pub(super) fn read(
         }
         let login = login.node().and_then(|node| node.peek());
         if let Some(LoginSection {
-            upstream, issuer, ..
+            upstream,
+            issuer,
+            store,
+            ..
         }) = login
         {
             check_server(reader, &upstream, issuer.node());
+            let store = store.node().and_then(|node| node.peek());
+            if let Some(StoreSection { upstream, url, .. }) = store {
+                check_server(reader, &upstream, url.node());
+            }
         }
     }
     Some((name, holding))

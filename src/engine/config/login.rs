@@ -6,13 +6,14 @@ use super::jwt::{self, PersonFields, SECRET as RING_SECRET};
 use super::provider::{locate, read_endpoints};
 use super::reader::{Node, Reader};
 use super::rules::{LIMITS_FIELD, MODELS};
+use super::store::{self, STORE};
 use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{
     Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Remote, Server, TokenRules,
 };
 use crate::http::Url;
-use crate::login::{Lifetimes, Login, Provider, Site};
+use crate::login::{Lifetimes, Login, Provider, Site, Store};
 use crate::ollama::Scope;
 use crate::policy::Hosts;
 use crate::session::{MAX_SECRETS, MIN_SECRET, Ring};
@@ -103,6 +104,11 @@ table! {
             "how long a session may go unused until it ends, 2 minutes to 30 days, and not longer than `cookie_expire`. \
              It ends up to a tenth of it, at most a minute, earlier. Default: no limit",
         ),
+        store: Field::optional(
+            Shape::Object(STORE),
+            "keeps sessions in a store of yours: a browser carries a ticket, and sessions can be listed and ended. Default: \
+             the browser carries its session itself, sealed",
+        ),
         subject_claim: Field::optional(
             Shape::Name,
             "the claim of the ID token that identifies the person. Like every claim here, it is a name or a JSON \
@@ -142,7 +148,7 @@ table! {
             "how long to wait for an answer of the provider, 1 to 30 seconds. Default: `\"5s\"`",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
-    } later ["store", "back_channel_logout"]
+    } later ["back_channel_logout"]
 }
 
 const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
@@ -192,7 +198,9 @@ pub(super) fn read(
     // Without one of them the document is refused, and no ring is used.
     let gate = site.as_ref().zip(client.as_ref());
     let gate = gate.map(|(site, client)| site.gate(&client.id));
-    let ring = read_ring(reader, &section, allowed, &gate.unwrap_or_default());
+    let gate = gate.unwrap_or_default();
+    let ring = read_ring(reader, &section, allowed, &gate);
+    let store = read_store(reader, &section, &gate);
     let scope = read_scope(reader, &section.scope);
     let algorithms = read_algorithms(reader, &section.algorithms);
     let timeout = reader.duration(&section.timeout);
@@ -241,8 +249,18 @@ pub(super) fn read(
         endpoints,
         keys,
     };
-    let login = Login::new(provider, site?, ring?, id_tokens, lifetimes);
+    let login = Login::new(provider, site?, ring?, id_tokens, lifetimes).with_store(store);
     Some(Rc::new(login))
+}
+
+/// Where the sessions of the gate called `gate` are kept, if no cookie holds them.
+fn read_store(reader: &mut Reader<'_>, section: &LoginSection<'_>, gate: &str) -> Option<Store> {
+    let node = section.store.node()?;
+    if let Some(node) = section.cookie_refresh.node() {
+        let message = "is not supported with `store` yet: leave one of them out";
+        reader.refuse(&node, message);
+    }
+    store::read(reader, &node, gate)
 }
 
 /// How long sessions go on.

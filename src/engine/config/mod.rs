@@ -38,6 +38,7 @@ mod rules;
 mod schema;
 mod server;
 mod share;
+mod store;
 mod upstream;
 mod value;
 

@@ -9,8 +9,8 @@ use super::reader::{Node, Reader};
 use super::report::ConfigErrors;
 use super::{
     Environment, allow_anonymous, api_keys, back_off, basic, cors, credential_headers, document,
-    filter_lists, hosts, jwt, login, network, ollama_cli, require, routes, rules, share, upstream,
-    value,
+    filter_lists, hosts, jwt, login, network, ollama_cli, require, routes, rules, share, store,
+    upstream, value,
 };
 use crate::authn::Sessions;
 use crate::authn::api_key::digest;
@@ -143,6 +143,7 @@ pub(super) const TABLES: &[Table] = &[
         credential_headers::CREDENTIAL_HEADER,
     ),
     ("login", login::LOGIN),
+    ("login.store", store::STORE),
     ("allow_anonymous", allow_anonymous::ALLOW_ANONYMOUS),
     ("cors", cors::CORS),
     ("routes[]", routes::ROUTE),

@@ -74,6 +74,7 @@ pub enum Reason {
     UpstreamCredentialUnavailable,
     ClockUnavailable,
     ProviderUnavailable,
+    SessionStoreUnavailable,
     KeysUnavailable,
     KeysPending,
     ConfigurationChanged,
@@ -83,7 +84,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 65] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -143,6 +144,7 @@ impl Reason {
         Self::UpstreamCredentialUnavailable,
         Self::ClockUnavailable,
         Self::ProviderUnavailable,
+        Self::SessionStoreUnavailable,
         Self::KeysUnavailable,
         Self::KeysPending,
         Self::ConfigurationChanged,
@@ -322,6 +324,11 @@ impl Reason {
                 503,
                 "provider_unavailable",
                 "the identity provider could not be asked",
+            ),
+            Self::SessionStoreUnavailable => (
+                503,
+                "session_store_unavailable",
+                "the store of sessions could not be asked",
             ),
             Self::KeysUnavailable => (
                 503,

@@ -1,14 +1,15 @@
 //! The end of a sign-in: the browser is back from the provider, with a code.
 
-use super::Reply;
-use super::sign_in::{Shown, Unshown, Visit, with_entropy};
+use super::sign_in::{Shown, Unshown, Visit, settled, with_entropy};
 use super::states::Exchange;
 use crate::authn::Attempts;
 use crate::authn::jwt::{Context, ProvedClaims};
 use crate::denial::Denial;
 use crate::json::Json;
-use crate::login::{Around, Attempt, Inquiry, Redeemed, Redemption, unavailable};
-use crate::source::{Refusal, Response};
+use crate::login::{
+    self, Around, Attempt, Inquiry, Outstanding, Redeemed, Redemption, unavailable,
+};
+use crate::source::{Call, Refusal, Response};
 
 /// The end of a sign-in, as far as it has come.
 #[derive(Debug)]
@@ -23,10 +24,14 @@ pub(super) enum SigningIn {
     Informed(Inquiry, Json),
     /// it ends without a session
     Failed(Attempt, Denial),
+    /// the store is told of a session that begins, by this sign-in, or ends
+    Storing(Option<Attempt>, Outstanding),
+    /// it was, or not
+    Stored(Option<Attempt>, Outstanding, Result<(), Denial>),
 }
 
 impl SigningIn {
-    /// The provider has answered.
+    /// The provider or the store has answered.
     pub(super) fn answered(self, response: &Response<'_>) -> Self {
         match self {
             Self::Redeeming(redemption) => match redemption.answered(response) {
@@ -37,6 +42,9 @@ impl SigningIn {
                 Ok(user_info) => Self::Informed(inquiry, user_info),
                 Err(denial) => Self::Failed(inquiry.redeemed.attempt, denial),
             },
+            Self::Storing(attempt, outstanding) => {
+                Self::Stored(attempt, outstanding, login::changed(response))
+            }
             other => other,
         }
     }
@@ -59,11 +67,16 @@ impl Exchange {
             Some(SigningIn::Inquiring(inquiry)) => {
                 return Err(Unshown::ending(inquiry.redeemed.attempt, unavailable()));
             }
+            Some(SigningIn::Storing(attempt, _)) => {
+                return Err(Unshown::ending(attempt, Denial::host_failure()));
+            }
+            Some(SigningIn::Stored(attempt, outstanding, stored)) => {
+                return settled(login, attempt, outstanding, stored);
+            }
             Some(SigningIn::Redeemed(redeemed)) => return self.redeemed(visit, redeemed),
             Some(SigningIn::Informed(inquiry, user_info)) => {
                 let Inquiry { redeemed, proved } = inquiry;
-                let reply = signed_in(visit, &redeemed, proved, Some(user_info));
-                return reply.map_err(|denial| Unshown::ending(redeemed.attempt, denial));
+                return self.signed_in(visit, redeemed, proved, Some(user_info));
             }
         }
         let endpoints = self.endpoints(visit)?;
@@ -111,38 +124,44 @@ impl Exchange {
                 self.signing_in = Some(Box::new(SigningIn::Inquiring(inquiry)));
                 Ok(Shown::Call(call))
             }
-            Ok(None) => {
-                let reply = signed_in(visit, &redeemed, proved, None);
-                reply.map_err(|denial| Unshown::ending(redeemed.attempt, denial))
-            }
+            Ok(None) => self.signed_in(visit, redeemed, proved, None),
+            Err(denial) => Err(Unshown::ending(redeemed.attempt, denial)),
+        }
+    }
+
+    /// Signs in whoever `redeemed` a code, is `proved` to be somebody, and about whom the provider says this beside it.
+    fn signed_in(
+        &mut self,
+        visit: Visit<'_, '_, '_, '_>,
+        redeemed: Redeemed,
+        proved: ProvedClaims,
+        user_info: Option<Json>,
+    ) -> Result<Shown, Unshown> {
+        match begin(visit, &redeemed, proved, user_info) {
+            Ok(outstanding) => self.store(visit.login, Some(redeemed.attempt), outstanding),
             Err(denial) => Err(Unshown::ending(redeemed.attempt, denial)),
         }
     }
 }
 
-/// Signs in whoever `redeemed` a code, is `proved` to be somebody, and about whom the provider says this beside it.
-fn signed_in(
+/// The session of whoever `redeemed` a code begins: the answer to the browser, and what the store has to be told first.
+fn begin(
     visit: Visit<'_, '_, '_, '_>,
     redeemed: &Redeemed,
     proved: ProvedClaims,
     user_info: Option<Json>,
-) -> Result<Shown, Denial> {
+) -> Result<(Outstanding, Option<Call>), Denial> {
     let Visit { login, request, .. } = visit;
-    let sub = proved.subject();
-    let claims = login.claims(proved, user_info)?;
+    let identified = login.identified(proved, user_info)?;
     // Whether there is a place to sign out is not asked for once more.
     let known = login.provider.known(visit.now()?);
-    let redirect = with_entropy(&visit, |entropy| {
-        let proved = (&claims, sub.as_str(), &redeemed.tokens);
+    with_entropy(&visit, |entropy| {
+        let proved = (&identified, &redeemed.tokens);
         let around = Around {
             memory: visit.ports.memory,
             entropy,
             held: login.held(request.head),
         };
         login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)
-    })?;
-    Ok(Shown::Reply(Reply::redirect(
-        redirect.location,
-        redirect.cookies,
-    )))
+    })
 }

@@ -37,7 +37,7 @@ use crate::cors::Cors;
 use crate::credential::CredentialHeader;
 use crate::grant::ScopeSet;
 use crate::http::PathPrefix;
-use crate::login::Login;
+use crate::login::{Login, SessionDirectory};
 use crate::network::NetworkRules;
 use crate::ollama::Routes;
 use crate::ollama::body::DecoderMemory;
@@ -97,6 +97,11 @@ impl Engine {
     /// What becomes of decisions.
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// The sessions of people who are signed in, if a store keeps them.
+    pub fn session_directory(&self) -> Option<SessionDirectory<'_>> {
+        self.login.as_ref()?.directory()
     }
 
     /// The header of the gate's own credential, if it has one.

@@ -8,10 +8,12 @@ use super::{Engine, Mode, Reply};
 use crate::authn::jwt::{Context, ProvedClaims};
 use crate::authn::{Attempts, SignedIn};
 use crate::denial::Denial;
+use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::json::Json;
 use crate::login::{
-    Around, Inquiry, Login, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Told, Verified,
+    Around, Inquiry, Loading, Login, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Stored,
+    Told, Verified,
 };
 use crate::network::ClientAddress;
 use crate::session::{Entropy, Parts, Session, SharedMemory};
@@ -45,6 +47,30 @@ enum Stage {
     Informed(Refreshing, RefreshedTokens, ProvedClaims, Option<Json>),
     /// nothing more is to be done
     Settled,
+}
+
+/// What a store keeps of the session that a request brings.
+#[derive(Debug)]
+pub(super) enum StoredSession {
+    /// it is being read
+    Loading(Loading),
+    /// it was
+    Loaded(Stored),
+}
+
+impl StoredSession {
+    /// Whether it is yet to be answered.
+    pub(super) const fn is_loading(&self) -> bool {
+        matches!(self, Self::Loading(_))
+    }
+
+    /// The store has answered.
+    pub(super) fn answered(self, response: &Response<'_>) -> Self {
+        match self {
+            Self::Loading(loading) => Self::Loaded(loading.loaded(response)),
+            loaded @ Self::Loaded(_) => loaded,
+        }
+    }
 }
 
 impl OwnSession {
@@ -110,6 +136,30 @@ impl Exchange {
         own.is_some_and(|own| matches!(own.stage, Stage::Asked(_) | Stage::Inquiring(..)))
     }
 
+    /// What was read of the store.
+    pub(super) fn stored(&self) -> Option<&Stored> {
+        match self.stored.as_deref() {
+            Some(StoredSession::Loaded(stored)) => Some(stored),
+            _ => None,
+        }
+    }
+
+    /// The call that reads the session which the request with `head` brings, if a store keeps it and was not asked yet.
+    #[inline(never)] // or those whose sessions are in no store pay for it
+    pub(super) fn load_session(
+        &mut self,
+        login: &Login,
+        ports: Ports<'_, '_>,
+        head: &RequestHead<'_>,
+    ) -> Option<Call> {
+        if self.stored.is_some() {
+            return None;
+        }
+        let (loading, call) = login.load(head, ports.clock.wall()?)?;
+        self.stored = Some(Box::new(StoredSession::Loading(loading)));
+        Some(call)
+    }
+
     /// Opens the session that `request` brings, if it brings one that counts, or goes on with its refresh. The step,
     /// if it has to wait.
     #[inline(never)] // or those whose sessions are never told anew pay for it
@@ -120,7 +170,7 @@ impl Exchange {
         request: &Request<'_, 'a>,
         client: &ClientAddress<'_>,
     ) -> Option<Outcome<'a>> {
-        if ports.engine.mode != Mode::Enforce {
+        if ports.engine.mode != Mode::Enforce && !login.has_store() {
             return None;
         }
         if let Some(own) = self.session.take() {
@@ -130,7 +180,14 @@ impl Exchange {
         if request.presented().map_or(true, |all| all.is_meant()) {
             return None;
         }
-        let (held, opened) = login.presented(request.head, ports.clock.wall()?)?;
+        if let Some(call) = self.load_session(login, ports, request.head) {
+            return Some(Outcome {
+                step: RequestStep::Await(Box::new(call)),
+                record: None,
+            });
+        }
+        let now = ports.clock.wall()?;
+        let (held, opened) = login.presented(request.head, self.stored(), now)?;
         let signed_in = opened
             .as_ref()
             .map_err(Denial::clone)

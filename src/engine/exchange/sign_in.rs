@@ -1,5 +1,6 @@
 //! The gate's own pages, and the sign-in of people at a browser.
 
+use super::callback::SigningIn;
 use super::record::{Facts, Record};
 use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
@@ -8,7 +9,9 @@ use crate::denial::{Denial, Reason};
 use crate::http::query_value;
 use crate::identity::Method;
 use crate::json::ObjectWriter;
-use crate::login::{Attempt, Content, Endpoints, Login, OwnPage, ReturnPath, is_navigation};
+use crate::login::{
+    Attempt, Content, Endpoints, Login, Outstanding, OwnPage, ReturnPath, Settled, is_navigation,
+};
 use crate::network::ClientAddress;
 use crate::ollama::{Dialect, ErrorBody};
 use crate::policy;
@@ -21,7 +24,7 @@ use std::rc::Rc;
 pub(super) enum Shown {
     /// an answer
     Reply(Reply),
-    /// the provider has to be asked first
+    /// the provider or the store has to be asked first
     Call(Call),
 }
 
@@ -34,10 +37,10 @@ pub(super) struct Unshown {
 
 impl Unshown {
     /// `refusal` ends `attempt`.
-    pub(super) fn ending(attempt: Attempt, refusal: impl Into<Refusal>) -> Self {
+    pub(super) fn ending(attempt: impl Into<Option<Attempt>>, refusal: impl Into<Refusal>) -> Self {
         Self {
             refusal: refusal.into(),
-            attempt: Some(Box::new(attempt)),
+            attempt: attempt.into().map(Box::new),
         }
     }
 }
@@ -49,6 +52,30 @@ impl<R: Into<Refusal>> From<R> for Unshown {
             attempt: None,
         }
     }
+}
+
+/// The answer that is `outstanding`, if the store was told.
+pub(super) fn settled(
+    login: &Login,
+    attempt: Option<Attempt>,
+    outstanding: Outstanding,
+    stored: Result<(), Denial>,
+) -> Result<Shown, Unshown> {
+    if let Err(denial) = stored {
+        return Err(Unshown::ending(attempt, denial));
+    }
+    let reply = match login.settle(outstanding) {
+        Settled::SignedIn(redirect) => Reply::redirect(redirect.location, redirect.cookies),
+        Settled::SignedOut(departure) => match &departure.to_provider {
+            None => Reply::redirect(login.site.signed_out_url(), departure.cookies),
+            Some(to) => {
+                let mut reply = Reply::page(Content::SigningOut { to }.page());
+                reply.set_cookies(departure.cookies);
+                reply
+            }
+        },
+    };
+    Ok(Shown::Reply(reply))
 }
 
 /// A request for a page of the gate's own, and what it is asked with.
@@ -140,8 +167,28 @@ impl Exchange {
         let reply = match page {
             OwnPage::SignIn => self.begin(visit)?,
             OwnPage::Callback => return self.answered(visit),
-            OwnPage::Who => self.who(visit)?,
-            OwnPage::SignOut => self.sign_out(visit)?,
+            OwnPage::Who | OwnPage::SignOut => {
+                let Visit {
+                    login,
+                    ports,
+                    request,
+                    client,
+                } = visit;
+                let is_covered = request.presented().map_or(true, |all| all.is_meant());
+                if (page == OwnPage::SignOut || !is_covered)
+                    && let Some(call) = self.load_session(login, ports, request.head)
+                {
+                    return Ok(Shown::Call(call));
+                }
+                if page == OwnPage::SignOut {
+                    return self.sign_out(visit);
+                }
+                if login.has_store() {
+                    // There is nothing to wait for: it was read.
+                    drop(self.open_session(login, ports, request, client));
+                }
+                self.who(visit)?
+            }
             OwnPage::SignedOut => {
                 visit.only("GET")?;
                 let to = &visit.login.site.path_of(OwnPage::SignIn);
@@ -231,6 +278,20 @@ impl Exchange {
         })
     }
 
+    /// Gives the answer that is `outstanding` once `call` is answered, or now if there is none.
+    pub(super) fn store(
+        &mut self,
+        login: &Login,
+        attempt: Option<Attempt>,
+        (outstanding, call): (Outstanding, Option<Call>),
+    ) -> Result<Shown, Unshown> {
+        let Some(call) = call else {
+            return settled(login, attempt, outstanding, Ok(()));
+        };
+        self.signing_in = Some(Box::new(SigningIn::Storing(attempt, outstanding)));
+        Ok(Shown::Call(call))
+    }
+
     /// Says who is calling, by whatever credential.
     fn who(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
         visit.only("GET")?;
@@ -257,7 +318,7 @@ impl Exchange {
             line.display("expires_at", expiry.at);
         }
         if identity.method == Method::Session {
-            let (session, _) = login.session(request.head, visit.now()?)?;
+            let (session, _) = login.session(request.head, self.stored(), visit.now()?)?;
             let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
             let path = login.site.path_of(OwnPage::SignOut);
             line.text("sign_out", &format!("{path}?token={token}"));
@@ -266,7 +327,7 @@ impl Exchange {
     }
 
     /// Signs out on POST, here and at the provider; shows the page that can on GET.
-    fn sign_out(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
+    fn sign_out(&mut self, visit: Visit<'_, '_, '_, '_>) -> Result<Shown, Unshown> {
         let Visit {
             login,
             ports,
@@ -275,12 +336,22 @@ impl Exchange {
         } = visit;
         let head = request.head;
         let now = visit.now()?;
+        if let Some(SigningIn::Stored(attempt, outstanding, stored)) =
+            self.signing_in.take().map(|signing_in| *signing_in)
+        {
+            return settled(login, attempt, outstanding, stored);
+        }
         if visit.is(b"GET") {
-            let Ok((session, _)) = login.session(head, now) else {
-                return Ok(Reply::redirect(
-                    login.site.signed_out_url(),
-                    login.forgotten(head),
-                ));
+            let session = match login.session(head, self.stored(), now) {
+                Ok((session, _)) => session,
+                Err(denial) if denial.reason() == Reason::SessionStoreUnavailable => {
+                    return Err(denial.into());
+                }
+                Err(_) => {
+                    let location = login.site.signed_out_url();
+                    let reply = Reply::redirect(location, login.forgotten(head));
+                    return Ok(Shown::Reply(reply));
+                }
             };
             let token = with_entropy(&visit, |entropy| login.form_token(&session, entropy))?;
             let action = format!("{}?token={token}", login.site.path_of(OwnPage::SignOut));
@@ -289,25 +360,21 @@ impl Exchange {
                 action: &action,
                 token: &token,
             };
-            return Ok(Reply::page(content.page()));
+            return Ok(Shown::Reply(Reply::page(content.page())));
         }
         visit.only("POST")?;
         policy::check_page(head, ports.engine.pages())?;
         let token = query_value(head.path(), "token").ok().flatten();
         let endpoints = match self.endpoints(visit) {
             Ok(endpoints) => Some(endpoints),
-            Err(Refusal::Await(begun)) => return Err(Refusal::Await(begun)),
+            Err(Refusal::Await(begun)) => return Err(Refusal::Await(begun).into()),
             // Who wants to leave is let go, whatever the provider does.
             Err(Refusal::Denied(_)) => None,
         };
-        let departure = login.sign_out(head, token.as_deref(), endpoints.as_deref(), now)?;
-        let Some(to) = &departure.to_provider else {
-            let signed_out = login.site.signed_out_url();
-            return Ok(Reply::redirect(signed_out, departure.cookies));
-        };
-        let mut reply = Reply::page(Content::SigningOut { to }.page());
-        reply.set_cookies(departure.cookies);
-        Ok(reply)
+        let stored = self.stored();
+        let outstanding =
+            login.sign_out(head, stored, token.as_deref(), endpoints.as_deref(), now)?;
+        self.store(login, None, outstanding)
     }
 
     /// Refuses a request for `page`: in words for a person, but for those that programs ask for. A sign-in that

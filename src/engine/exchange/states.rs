@@ -7,7 +7,7 @@ use super::list::List;
 use super::record::{Facts, Record};
 use super::request::Request;
 use super::response::Carried;
-use super::session::OwnSession;
+use super::session::{OwnSession, StoredSession};
 use super::share::Shared;
 use super::{Engine, Mode, Reply, Watched};
 use crate::authn::jwt::Verifier;
@@ -93,6 +93,8 @@ pub struct Exchange {
     pub(super) signing_in: Option<Box<SigningIn>>,
     /// the session that it brings, where there is more to that than to open it
     pub(super) session: Option<Box<OwnSession>>,
+    /// what a store keeps of it, where there is one
+    pub(super) stored: Option<Box<StoredSession>>,
     /// the page's origin, where it is to be told that it may read the response
     pub(super) origin: Option<Rc<str>>,
     /// what the rest of the gateway has yet to be told
@@ -239,6 +241,8 @@ impl Exchange {
                 Answered::Follow(pending, call) => return self.wait(pending, *call),
                 Answered::Done { tried, .. } => self.tried.push(tried),
             }
+        } else if let Some(stored) = self.stored.take_if(|stored| stored.is_loading()) {
+            self.stored = Some(Box::new(stored.answered(response)));
         } else if let Some(signing_in) = self.signing_in.take() {
             self.signing_in = Some(Box::new(signing_in.answered(response)));
         } else if let Some(session) = &mut self.session {

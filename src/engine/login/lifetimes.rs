@@ -46,14 +46,16 @@ impl Lifetimes {
 }
 
 impl Login {
-    /// Whether browsers are told of their sessions anew.
+    /// Whether there is more to a session than to open a cookie: browsers are told of it anew, or a store keeps it.
     pub(crate) const fn renews(&self) -> bool {
-        self.lifetimes.idle.is_some() || self.lifetimes.refresh.is_some()
+        self.store.is_some() || self.lifetimes.idle.is_some() || self.lifetimes.refresh.is_some()
     }
 
     /// The field, if there is one, for which browsers have to be told of their sessions with Ollama's responses.
     pub(crate) const fn field_for_responses(&self) -> Option<&'static str> {
         match self.lifetimes {
+            // A store notes by itself what is used.
+            _ if self.store.is_some() => None,
             Lifetimes {
                 refresh: Some(_), ..
             } => Some("login.cookie_refresh"),

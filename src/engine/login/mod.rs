@@ -7,6 +7,8 @@
 mod answer;
 mod attempt;
 mod cookies;
+mod directory;
+mod kept;
 mod known;
 mod lifetimes;
 mod navigation;
@@ -20,10 +22,13 @@ mod refresh;
 mod return_path;
 mod sessions;
 mod sign_out;
+mod store;
 mod user_info;
 
 pub(crate) use answer::Answer;
 pub(crate) use attempt::Attempt;
+pub use directory::{SessionDirectory, SessionSummary};
+pub(crate) use kept::{Loading, Outstanding, Settled, Stored, changed};
 pub(crate) use lifetimes::Lifetimes;
 pub(crate) use navigation::is_navigation;
 pub(crate) use pages::{Content, Page};
@@ -34,9 +39,10 @@ pub(crate) use refresh::{
     Around, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Told, Verified,
 };
 pub(crate) use return_path::ReturnPath;
+pub(crate) use store::{Store, Webdis};
 pub(crate) use user_info::Inquiry;
 
-use crate::authn::jwt::{Context, Expectation, ExpectedNonce, IdTokens, ProvedClaims};
+use crate::authn::jwt::{Context, Expectation, ExpectedNonce, IdTokens, Identified, ProvedClaims};
 use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::http::RequestHead;
 use crate::json::{Json, ObjectWriter};
@@ -72,6 +78,8 @@ pub(crate) struct Login {
     memory: OwnMemory,
     places: Places,
     known: KnownSessions,
+    /// where sessions are kept, if no cookie holds them
+    store: Option<Store>,
     news: RefCell<Vec<News>>,
 }
 
@@ -118,8 +126,15 @@ impl Login {
             tag: gate,
             places: Places::default(),
             known: KnownSessions::default(),
+            store: None,
             news: RefCell::default(),
         }
+    }
+
+    /// The same, which keeps sessions in this `store`.
+    #[must_use]
+    pub(crate) fn with_store(self, store: Option<Store>) -> Self {
+        Self { store, ..self }
     }
 
     /// Sends the browser that sent `head` to the provider, and back to `return_path` in the end.
@@ -221,31 +236,32 @@ impl Login {
         user_info::call((upstream, url, *timeout), &redeemed.tokens.access_token).map(Some)
     }
 
-    /// The claims that the rules read of whoever is `proved` to be somebody, and about whom the provider says this
-    /// beside it, if it was asked.
+    /// Who it is that is `proved` to be somebody, and about whom the provider says this beside it, if it was asked.
     ///
     /// # Errors
     /// That is somebody else.
-    pub(crate) fn claims(
+    pub(crate) fn identified(
         &self,
         proved: ProvedClaims,
         user_info: Option<Json>,
-    ) -> Result<Json, Denial> {
+    ) -> Result<Identified, Denial> {
         self.id_tokens.kept(proved, user_info).map_err(not_accepted)
     }
 
-    /// Signs in whoever has these `claims`, called `sub` at the provider, and sends the browser where it wanted to go.
+    /// Signs in whoever was `identified`, and sends the browser where it wanted to go, once the call is answered that the
+    /// store needs, if there is one.
     ///
     /// # Errors
     /// The claims grant nobody anything, or do not fit into cookies.
     pub(crate) fn sign_in(
         &self,
         attempt: &Attempt,
-        (claims, sub, tokens): (&Json, &str, &Tokens),
+        (identified, tokens): (&Identified, &Tokens),
         endpoints: Option<&Endpoints>,
         around: Around<'_>,
-    ) -> Result<Redirect, Denial> {
+    ) -> Result<(Outstanding, Option<Call>), Denial> {
         let now = around.entropy.now;
+        let claims = &identified.claims;
         let person = self.id_tokens.granted(claims.clone());
         let person = person.map_err(not_accepted)?;
         let has_end = endpoints.is_some_and(|endpoints| endpoints.end_session.is_some());
@@ -264,18 +280,21 @@ impl Login {
             sign_out_hint: hint,
             issuer_session: None,
         };
-        self.make_refreshable(&mut session, tokens, (sub, &attempt.nonce), around);
-        let Some(Carried { mut cookies, .. }) = self.fitting(&mut session, around) else {
+        let sub = (identified.sub.as_str(), attempt.nonce.as_str());
+        self.make_refreshable(&mut session, tokens, sub, around);
+        let Some((mut cookies, call)) = self.keep(&mut session, identified, around) else {
             let advice = "your groups and names at the provider do not fit into cookies: the operator has to have \
                           it send fewer";
             return Err(failed(advice));
         };
         cookies.extend(self.ended(attempt));
-        self.tell("signed_in", &session);
-        Ok(Redirect {
+        let redirect = Redirect {
             location: attempt.return_path.clone(),
             cookies,
-        })
+        };
+        let event = Some(("signed_in", session));
+        let outstanding = Outstanding::new(event, Settled::SignedIn(redirect));
+        Ok((outstanding, call))
     }
 
     /// `session` sealed, if it fits into cookies.

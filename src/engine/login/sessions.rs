@@ -1,12 +1,13 @@
 //! Sessions as credentials.
 
-use super::Login;
+use super::{Login, Stored};
 use crate::authn::{Sessions, SignedIn};
 use crate::denial::{Denial, Reason};
 use crate::http::{FieldKind, RequestHead};
 use crate::identity::Expiry;
 use crate::session::{Parts, Session};
 use crate::time::Timestamp;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// How far the clocks of two instances may be apart, in seconds.
@@ -15,34 +16,47 @@ const LEEWAY: i64 = 60;
 /// The parts of a session that a browser holds, and what they come to, as of [`Login::session`].
 type Presented = (Parts, Result<(Session, bool), Denial>);
 
-fn invalid(advice: &'static str) -> Denial {
+pub(super) fn invalid(advice: &'static str) -> Denial {
     Denial::new(Reason::InvalidSession, advice)
 }
 
+pub(super) fn unknown() -> Denial {
+    invalid("it was not made by this gate, or with a secret that it has no more, sign in again")
+}
+
 impl Login {
-    /// The session that the browser that sent `head` carries, and whether a previous secret opened it.
+    /// The session that the browser that sent `head` carries, and whether a previous secret opened it. `stored` is what
+    /// was read for it of the store, if there is one.
     ///
     /// # Errors
     /// It carries none, or none of this gate, or one that has ended.
     pub(crate) fn session(
         &self,
         head: &RequestHead<'_>,
+        stored: Option<&Stored>,
         now: Timestamp,
     ) -> Result<(Session, bool), Denial> {
+        let (session, by_previous) = match &self.store {
+            None => self.known.open(&self.ring, &self.carried(head)?),
+            Some(_) => self.stored(&self.ticket(head, now)?, stored)?,
+        }
+        .ok_or_else(unknown)?;
+        Ok((self.check(session, now)?, by_previous))
+    }
+
+    /// What the browser that sent `head` carries of a session, sealed.
+    pub(super) fn carried<'a>(&self, head: &RequestHead<'a>) -> Result<Cow<'a, [u8]>, Denial> {
         let found = self.session.find(head.values(FieldKind::Cookie));
         let found = found.map_err(|_| {
             invalid("its cookies cannot be read, clear the site's cookies and sign in again")
         })?;
-        let text = found
+        found
             .text
-            .ok_or_else(|| invalid("a part of its cookies is missing, sign in again"))?;
-        let unknown = || {
-            invalid(
-                "it was not made by this gate, or with a secret that it has no more, sign in again",
-            )
-        };
-        let opened = self.known.open(&self.ring, &text);
-        let (mut session, by_previous) = opened.ok_or_else(unknown)?;
+            .ok_or_else(|| invalid("a part of its cookies is missing, sign in again"))
+    }
+
+    /// `session`, if it is of this gate and goes on.
+    fn check(&self, mut session: Session, now: Timestamp) -> Result<Session, Denial> {
         if session.issuer != self.provider.issuer || session.signed_in > now.plus(LEEWAY) {
             return Err(unknown());
         }
@@ -50,17 +64,23 @@ impl Login {
         if now >= session.ends {
             return Err(Denial::new(Reason::ExpiredSession, "sign in again"));
         }
-        if self.lifetimes.is_idle(&session, now) {
+        // In a store it is gone by itself.
+        if self.store.is_none() && self.lifetimes.is_idle(&session, now) {
             let advice = "it was not used for too long, sign in again";
             return Err(Denial::new(Reason::ExpiredSession, advice));
         }
-        Ok((session, by_previous))
+        Ok(session)
     }
 
     /// The same, and the parts of a session that the browser holds. `None` if it holds none.
-    pub(crate) fn presented(&self, head: &RequestHead<'_>, now: Timestamp) -> Option<Presented> {
+    pub(crate) fn presented(
+        &self,
+        head: &RequestHead<'_>,
+        stored: Option<&Stored>,
+        now: Timestamp,
+    ) -> Option<Presented> {
         let held = self.held(head);
-        (held != Parts::NONE).then(|| (held, self.session(head, now)))
+        (held != Parts::NONE).then(|| (held, self.session(head, stored, now)))
     }
 
     /// The values of `Set-Cookie` that take away what the browser that sent `head` holds of a session.
@@ -95,7 +115,7 @@ impl Sessions for Login {
     }
 
     fn open(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<SignedIn, Denial> {
-        let (session, by_previous) = self.session(head, now)?;
+        let (session, by_previous) = self.session(head, None, now)?;
         self.signed_in(&session, by_previous)
     }
 }

@@ -1,11 +1,12 @@
 //! Signing out: here, and at the provider (OpenID Connect RP-Initiated Logout 1.0).
 
-use super::Login;
 use super::attempt::with_parameters;
 use super::provider::Endpoints;
+use super::{Login, Outstanding, Settled, Stored};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Purpose, Session};
+use crate::source::Call;
 use crate::time::Timestamp;
 
 /// The longest address with `id_token_hint` that browsers are sent to, in bytes: servers and proxies take 8 kB of a
@@ -37,32 +38,41 @@ impl Login {
         sealed.map_err(|_| Denial::host_failure())
     }
 
-    /// Ends the session of the browser that sent `head` with this `token`, if it has one.
+    /// Ends the session of the browser that sent `head` with this `token`, if it has one, once the call is answered that
+    /// the store needs, if there is one. `stored` is what was read for it of the store.
     ///
     /// # Errors
-    /// The token is none for this session.
+    /// The token is none for this session, or nobody can know.
     pub(crate) fn sign_out(
         &self,
         head: &RequestHead<'_>,
+        stored: Option<&Stored>,
         token: Option<&str>,
         endpoints: Option<&Endpoints>,
         now: Timestamp,
-    ) -> Result<Departure, Denial> {
+    ) -> Result<(Outstanding, Option<Call>), Denial> {
         let signed_out = self.site.signed_out_url();
         // Cookies that open no more are taken away all the same.
         let cookies = self.session.removed(self.held(head));
-        let Ok((session, _)) = self.session(head, now) else {
-            return Ok(Departure {
-                to_provider: None,
-                cookies,
-            });
+        let session = match self.session(head, stored, now) {
+            Ok((session, _)) => session,
+            // It may go on where nobody can see it.
+            Err(denial) if denial.reason() == Reason::SessionStoreUnavailable => {
+                return Err(denial);
+            }
+            Err(_) => {
+                let departure = Departure {
+                    to_provider: None,
+                    cookies,
+                };
+                return Ok((Outstanding::new(None, Settled::SignedOut(departure)), None));
+            }
         };
         let opened = token.and_then(|token| self.ring.open(Purpose::Form, token.as_bytes()));
         if opened.is_none_or(|opened| opened.plaintext != form(&session).as_bytes()) {
             let advice = "sign out on the gate's own page, which has what this needs";
             return Err(Denial::new(Reason::OriginDenied, advice));
         }
-        self.tell("signed_out", &session);
         let end = endpoints.and_then(|endpoints| endpoints.end_session.as_deref());
         let to_provider = end.map(|end| {
             let mut parameters = vec![
@@ -81,10 +91,12 @@ impl Login {
                 unhinted
             }
         });
-        Ok(Departure {
+        let departure = Settled::SignedOut(Departure {
             to_provider,
             cookies,
-        })
+        });
+        let event = Some(("signed_out", session));
+        Ok((Outstanding::new(event, departure), self.forget(head, now)))
     }
 }
 

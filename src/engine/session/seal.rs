@@ -40,6 +40,10 @@ pub(crate) enum Purpose {
     Session,
     /// a form of the gate's own pages
     Form,
+    /// which session of a store a browser has
+    Ticket,
+    /// who is signed in, as a store keeps it
+    Stored,
 }
 
 /// What makes a draw differ from every other one.
@@ -80,6 +84,8 @@ struct Keys {
     login: Secret<Key>,
     session: Secret<Key>,
     form: Secret<Key>,
+    ticket: Secret<Key>,
+    stored: Secret<Key>,
     draw: Secret<Key>,
 }
 
@@ -96,6 +102,8 @@ impl Keys {
             login: key("seal login 1"),
             session: key("seal session 1"),
             form: key("seal form 1"),
+            ticket: key("seal ticket 1"),
+            stored: key("seal stored 1"),
             draw: key("draw 1"),
         }
     }
@@ -105,6 +113,8 @@ impl Keys {
             Purpose::Login => self.login.expose(),
             Purpose::Session => self.session.expose(),
             Purpose::Form => self.form.expose(),
+            Purpose::Ticket => self.ticket.expose(),
+            Purpose::Stored => self.stored.expose(),
         }
     }
 
@@ -142,6 +152,20 @@ impl Ring {
         plaintext: &[u8],
         entropy: Entropy<'_>,
     ) -> Result<String, TooLong> {
+        self.seal_for(b"", purpose, plaintext, entropy)
+    }
+
+    /// The same for the place called `place`: at no other it opens.
+    ///
+    /// # Errors
+    /// [`TooLong`], before anything is done.
+    pub(crate) fn seal_for(
+        &self,
+        place: &[u8],
+        purpose: Purpose,
+        plaintext: &[u8],
+        entropy: Entropy<'_>,
+    ) -> Result<String, TooLong> {
         if plaintext.len() > MAX_PLAINTEXT {
             return Err(TooLong);
         }
@@ -149,7 +173,7 @@ impl Ring {
         let nonce = drawn.first_chunk::<NONCE>().ok_or(TooLong)?;
         let payload = Payload {
             msg: plaintext,
-            aad: &[VERSION],
+            aad: &bound(place),
         };
         let cipher = self.current.cipher(purpose);
         let sealed = cipher
@@ -160,16 +184,22 @@ impl Ring {
 
     /// What was sealed as `text` for `purpose`, by whichever secret of the ring. None if it was not.
     pub(crate) fn open(&self, purpose: Purpose, text: &[u8]) -> Option<Opened> {
+        self.open_at(b"", purpose, text)
+    }
+
+    /// The same for what was sealed for the place called `place`.
+    pub(crate) fn open_at(&self, place: &[u8], purpose: Purpose, text: &[u8]) -> Option<Opened> {
         if text.len() > MAX_SEALED {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let rest = bytes.strip_prefix(&[VERSION])?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE>()?;
+        let bound = bound(place);
         let open = |keys: &Keys| {
             let payload = Payload {
                 msg: sealed,
-                aad: &[VERSION],
+                aad: &bound,
             };
             keys.cipher(purpose)
                 .decrypt(&XNonce::from(*nonce), payload)
@@ -210,12 +240,19 @@ impl Ring {
     }
 }
 
+/// What a value sealed for `place` is bound to, beside its purpose.
+fn bound(place: &[u8]) -> Vec<u8> {
+    [&[VERSION], place].concat()
+}
+
 impl Purpose {
     const fn label(self) -> &'static str {
         match self {
             Self::Login => "nonce login",
             Self::Session => "nonce session",
             Self::Form => "nonce form",
+            Self::Ticket => "nonce ticket",
+            Self::Stored => "nonce stored",
         }
     }
 }

@@ -77,11 +77,14 @@ class Site:
         provider: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
         module: Path | None = None,
+        servers: dict[str, int] | None = None,
+        sections: dict[str, Any] | None = None,
         **login: Any,
     ) -> None:
-        """In: settings of the provider, variables of the gates, the file of the module if it is not the pack's, and what
-        else the section `login` has; `None` takes out."""
+        """In: settings of the provider, variables of the gates, the file of the module if it is not the pack's, ports of
+        servers by cluster, other sections than `login`, and what else that has; `None` takes out."""
         self._variables, self._module = variables or {}, module
+        self._servers, self._sections = servers or {}, sections or {}
         self._world, self._folder, self._name, self._login = world, folder, name, login
         self.port = port_to_keep()
         self.origin = f"https://localhost:{self.port}"
@@ -122,6 +125,7 @@ class Site:
             "hosts": ["localhost", "gate.example.com"],
             "public": ["health"],
             "host": {"name": "envoy"},
+            **self._sections,
         }
 
     def start(self, number: int, secret: str, previous: str | None = None) -> Gate:
@@ -131,7 +135,8 @@ class Site:
             pack.module(self._module)
         pack.listen(self.ports[number])
         pack.environment([RING, PREVIOUS, CLIENT, *self._variables])
-        pack.document["static_resources"]["clusters"].append(cluster("people", self.people.port))
+        servers = {"people": self.people.port, **self._servers}
+        pack.document["static_resources"]["clusters"] += [cluster(*server) for server in servers.items()]
         variables = {RING: secret, CLIENT: self.people.secret, **self._variables}
         if previous is not None:
             variables[PREVIOUS] = previous

@@ -10,8 +10,10 @@ mod grants;
 mod idle;
 mod refresh;
 mod sessions;
+mod store;
 mod tokens;
 mod user_info;
+mod webdis;
 
 use crate::world::{Gateway, NOW, Request, World, jwks, signer};
 use base64::Engine as _;
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use webdis::Webdis;
 
 /// The provider, as its ID tokens name it.
 const ISSUER: &str = "https://sso.example";
@@ -273,6 +276,8 @@ struct Provider {
     redeemed: RefCell<Option<Call>>,
     /// what refresh tokens are good for
     grants: Grants,
+    /// the store of sessions beside it
+    webdis: Webdis,
 }
 
 impl Provider {
@@ -289,6 +294,7 @@ impl Provider {
             inquired: RefCell::default(),
             redeemed: RefCell::default(),
             grants: Grants::default(),
+            webdis: Webdis::default(),
         }
     }
 
@@ -328,6 +334,14 @@ impl Provider {
     fn serve(&self, gateway: &Gateway, request: &mut Request) -> Vec<String> {
         let mut asked = Vec::new();
         while let Some((token, call)) = request.waits_for.take() {
+            if call.upstream() == "webdis" {
+                let (asked_for, answer) = self.webdis.serve(&call);
+                asked.push(asked_for);
+                let size = answer.as_ref().map_or(0, |(_, body)| body.len());
+                *gateway.0.answer.borrow_mut() = answer;
+                request.called_back(token, size);
+                continue;
+            }
             assert_eq!(
                 (call.upstream(), call.url().authority()),
                 ("sso", "sso.example")

@@ -67,6 +67,16 @@ impl ExpectedNonce<'_> {
 /// What a verified ID token says.
 #[derive(Debug)]
 pub(crate) struct ProvedClaims(UnverifiedClaims);
+/// Who an ID token identifies.
+#[derive(Debug)]
+pub(crate) struct Identified {
+    /// those of its claims that the configuration asks for, each in its place
+    pub claims: Json,
+    /// the person, as the provider has it (`sub`)
+    pub sub: String,
+    /// the session there, if it says which (`sid`, OpenID Connect Back-Channel Logout 1.0 section 2.1)
+    pub sid: Option<String>,
+}
 
 /// What the claims of a person grant.
 #[derive(Debug)]
@@ -131,8 +141,8 @@ impl IdTokens {
         Ok(ProvedClaims(token.claims))
     }
 
-    /// Those of the claims that the configuration asks for: of the ID token, which `proved` them, and those that it
-    /// does not hold of what the provider says beside it of the same person, in `user_info`.
+    /// Who has `proved` to be somebody by an ID token. The claims that it does not hold are those of what the provider says
+    /// beside it of the same person, in `user_info`.
     ///
     /// # Errors
     /// `user_info` is of somebody else.
@@ -140,8 +150,11 @@ impl IdTokens {
         &self,
         proved: ProvedClaims,
         user_info: Option<Json>,
-    ) -> Result<Json, Denial> {
+    ) -> Result<Identified, Denial> {
         let ProvedClaims(mut claims) = proved;
+        let text = |name| claims.text(&ClaimPath::name(name));
+        let sub = text("sub")?.unwrap_or_default().to_owned();
+        let sid = text("sid")?.map(str::to_owned);
         if let Some(more) = user_info {
             let more = UnverifiedClaims::new(more);
             let subject = ClaimPath::name("sub");
@@ -153,7 +166,11 @@ impl IdTokens {
             }
             claims = claims.with(more);
         }
-        Ok(claims.only(paths(&self.person, &self.forwarded)))
+        Ok(Identified {
+            claims: claims.only(paths(&self.person, &self.forwarded)),
+            sub,
+            sid,
+        })
     }
 
     fn check(&self, token: &UnverifiedToken<'_>, expected: Expectation<'_>) -> Result<(), Denial> {

@@ -32,7 +32,9 @@ mod verified;
 pub use algorithm::Algorithm;
 pub(crate) use claims::{ClaimPath, ForwardedClaim};
 pub use cost::by_envoy as cost_by_envoy;
-pub(crate) use id_token::{Expectation, ExpectedNonce, Granted, IdTokens, ProvedClaims};
+pub(crate) use id_token::{
+    Expectation, ExpectedNonce, Granted, IdTokens, Identified, ProvedClaims,
+};
 pub(crate) use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub(crate) use keys::Keys;

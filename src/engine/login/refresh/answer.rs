@@ -172,7 +172,8 @@ impl Login {
         user_info: Option<Json>,
     ) -> Result<Json, NotRefreshed> {
         let kept = self.id_tokens.kept(proved, user_info);
-        kept.map_err(|denial| untrue(&denial))
+        kept.map(|identified| identified.claims)
+            .map_err(|denial| untrue(&denial))
     }
 }
 

@@ -128,6 +128,10 @@ impl Login {
     /// What is to be done about `session`, by which a request is let in. Whether the request can wait for the
     /// provider is `may_wait`: its body is held meanwhile.
     pub(crate) fn renewal(&self, session: &Session, may_wait: bool, around: Around<'_>) -> Renewal {
+        // A store notes by itself what is used.
+        if self.has_store() {
+            return Renewal::Stays;
+        }
         let now = around.entropy.now;
         let refresh = session
             .refresh

@@ -1,0 +1,287 @@
+"""Sessions in a real Redis behind the real webdis: two gates, a real provider, and what happens when Redis does not answer.
+
+E2E_REDIS_KILLS says how often Redis is killed and started again under load (1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo.pack import ROOT
+from support.people import INSIDE, RING, SERVED_BY, Site, Visitor
+from support.redis import Redis, need
+from support.world import World, eventually
+from typing_extensions import Self
+
+PROGRAM = ROOT / "target" / "debug" / "ollama-gate"
+WEBDIS = "E2E_WEBDIS"
+API = {"Accept": "application/json"}
+KILLS = int(os.environ.get("E2E_REDIS_KILLS", "1"))
+UNAVAILABLE = (503, "session_store_unavailable")
+
+
+class Stored:
+    """A site whose sessions are in a Redis."""
+
+    def __init__(self, world: World, folder: Path, name: str, **login: Any) -> None:
+        need()
+        self.redis = Redis(world, folder / "redis")
+        self.key = world.keys.inference
+        digest = sha256(self.key.encode()).hexdigest()
+        program = {"id": "program", "sha256": digest, "scopes": ["read"]}
+        store = {
+            "kind": "redis",
+            "url": f"http://127.0.0.1:{self.redis.port}",
+            "upstream": "webdis",
+            "headers": {"authorization": {"env": WEBDIS}},
+            "timeout": "1s",
+        }
+        self.site = Site(
+            world,
+            folder,
+            name,
+            variables={WEBDIS: self.redis.authorization()},
+            servers={"webdis": self.redis.port},
+            sections={"api_keys": {"keys": [program]}},
+            store=store,
+            **login,
+        )
+        self._file = folder / "gate.json"
+        self._file.write_text(json.dumps(self.site.plugin()), encoding="utf-8")
+        self._variables = {RING: self.site.secret, WEBDIS: self.redis.authorization()}
+
+    def signed_in(self, name: str) -> Visitor:
+        """In: a name. Out: that person's browser, with a session."""
+        visitor = Visitor(self.site, name)
+        status, fields, text = visitor.sign_in()
+        assert (status, fields.get("location")) == (303, INSIDE), text
+        return visitor
+
+    def code(self, visitor: Visitor) -> tuple[int, str]:
+        """Out: status and code of what a program gets with the cookies of `visitor`."""
+        status, _, text = visitor.ask(INSIDE, headers=API)
+        return status, json.loads(text).get("code", "")
+
+    def at_both(self, visitor: Visitor) -> set[tuple[int, str]]:
+        """Out: what both gates say to `visitor`."""
+        seen: dict[str, tuple[int, str]] = {}
+        for _ in range(200):
+            status, fields, text = visitor.ask(INSIDE, headers=API)
+            seen[fields[SERVED_BY]] = (status, json.loads(text).get("code", ""))
+            if len(seen) == 2:
+                return set(seen.values())
+        raise AssertionError(f"the balancer takes no turns: {seen}")
+
+    def by_key(self) -> int:
+        """Out: the status of a request with a key."""
+        return self.site.ask("GET", INSIDE, {**API, "Authorization": f"Bearer {self.key}"})[0]
+
+    def run(self, *line: str, **variables: str) -> tuple[int, dict[str, Any]]:
+        """In: words of the command line. Out: exit code and report."""
+        command = [str(PROGRAM), "--json", "session", *line[:1], str(self._file), *line[1:]]
+        environment = {**os.environ, **self._variables, **variables}
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert self.redis.password not in ran.stdout + ran.stderr
+        assert self.site.secret not in ran.stdout + ran.stderr
+        return ran.returncode, json.loads(ran.stdout)
+
+    def stop(self) -> None:
+        """Ends all of it."""
+        self.site.stop()
+        self.redis.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program() -> None:
+    """Builds the command line."""
+    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="module")
+def stored(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    """The site that all of them use."""
+    stored = Stored(world, tmp_path_factory.mktemp("store"), "store")
+    yield stored
+    stored.stop()
+
+
+def test_both_gates_know_whom_one_has_signed_in_and_redis_does_not(stored: Stored) -> None:
+    alice = stored.signed_in("alice-60")
+    assert stored.at_both(alice) == {(200, "")}
+    assert len(alice.cookies[stored.site.session]) < 140, "sixty groups, and still a ticket"
+    for key in stored.redis.names():
+        kind = key.split(":")[1]
+        assert kind in {"session", "subject", "sub", "sid"}, key
+        assert 0 < stored.redis.command("TTL", key) <= 86_400, key
+        held = stored.redis.command("GET", key) if kind == "session" else stored.redis.command("ZRANGE", key, "0", "-1")
+        assert "alice" not in f"{key} {held}" and "department" not in str(held)
+    assert stored.redis.webdis("GET", "x", authorization="Basic eDp5")[0] == 403, "webdis asks who it is"
+
+
+def test_whoever_signs_out_is_out_at_both_gates_with_every_copy(stored: Stored) -> None:
+    alice = stored.signed_in("alice")
+    copy = Visitor(stored.site, "alice")
+    copy.cookies = dict(alice.cookies)
+    who = json.loads(alice.ask("/.gate/whoami", headers=API)[2])
+    status, _, text = alice.ask(who["sign_out"], "POST", {**API, "Origin": stored.site.origin})
+    assert status == 200 and stored.site.people.issuer in text, "it goes on to the provider"
+    assert stored.site.session not in alice.cookies
+    assert stored.at_both(copy) == {(401, "invalid_session")}
+
+
+def test_sessions_that_are_revoked_by_subject_are_over_at_once(stored: Stored) -> None:
+    carols, dave = [stored.signed_in("carol"), stored.signed_in("carol")], stored.signed_in("dave")
+    code, listed = stored.run("list", "--subject", "carol")
+    assert (code, listed["subject"], len(listed["sessions"])) == (0, "carol", 2), listed
+    assert all(set(session) == {"signed_in", "ends_at"} for session in listed["sessions"])
+    assert stored.run("revoke", "--subject", "carol") == (0, {"subject": "carol", "ended": 2})
+    # The very next request, whichever gate it comes to.
+    for carol in carols:
+        assert stored.code(carol) == (401, "invalid_session")
+        assert stored.at_both(carol) == {(401, "invalid_session")}
+    assert stored.at_both(dave) == {(200, "")}
+    assert stored.run("list", "--subject", "carol")[1]["sessions"] == []
+    assert stored.run("revoke", "--subject", "nobody") == (0, {"subject": "nobody", "ended": 0})
+    again = stored.signed_in("carol")
+    assert stored.code(again) == (200, "")
+    # With another password, webdis refuses; without the ring, nothing can be opened.
+    code, refused = stored.run("list", "--subject", "carol", **{WEBDIS: "Basic eDp5"})
+    assert code == 2 and "`acl`" in refused["error"], refused
+    code, refused = stored.run("list", "--subject", "carol", **{RING: ""})
+    assert code == 2 and RING in refused["error"], refused
+
+
+def test_somebody_has_256_sessions_at_the_most_and_a_new_one_ends_the_oldest(stored: Stored) -> None:
+    before = set(stored.redis.names("ollama-gate:subject:*"))
+    first = stored.signed_in("erin")
+    [place] = set(stored.redis.names("ollama-gate:subject:*")) - before
+    ends = float(stored.redis.command("ZSCORE", place, stored.redis.command("ZRANGE", place, "0", "0")[0]))
+    for number in range(255):
+        stored.redis.command("ZADD", place, str(int(ends) + 1 + number), f"made-up-{number}")
+    assert stored.redis.command("ZCARD", place) == 256
+    second = stored.signed_in("erin")
+    assert stored.redis.command("ZCARD", place) == 256
+    # Both end within the same second or the next: one of the two is the oldest of all.
+    assert {stored.code(first)[0], stored.code(second)[0]} <= {200, 401}
+    assert stored.code(first) == (401, "invalid_session")
+
+
+class Load:
+    """Requests one after the other, with a session and with a key, until told to stop."""
+
+    def __init__(self, stored: Stored, visitor: Visitor) -> None:
+        self.phase = "before"
+        self.seen: Counter[tuple[str, str, int, str]] = Counter()
+        self._stop = threading.Event()
+        ask = {"session": lambda: stored.code(visitor), "key": lambda: (stored.by_key(), "")}
+        self._threads = [threading.Thread(target=self._run, args=(*one,), daemon=True) for one in ask.items()]
+
+    def _run(self, whose: str, ask: Any) -> None:
+        while not self._stop.is_set():
+            phase = self.phase
+            self.seen[(phase, whose, *ask())] += 1
+
+    def until(self, count: int, phase: str, whose: str, status: int) -> None:
+        """Returns when there were so many such answers."""
+        wanted = (phase, whose, status)
+
+        def enough() -> bool:
+            return sum(many for seen, many in list(self.seen.items()) if seen[:3] == wanted) >= count
+
+        eventually(enough, 60, f"{count} answers {status} {phase}")
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+
+def test_a_redis_that_is_killed_stops_sessions_alone_and_they_go_on_when_it_is_back(
+    stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alice = stored.signed_in("alice")
+    with Load(stored, alice) as load:
+        load.until(10, "before", "session", 200)
+        for number in range(KILLS):
+            stored.redis.kill()
+            load.phase = f"down {number}"
+            load.until(10, load.phase, "session", 503)
+            load.until(10, load.phase, "key", 200)
+            load.phase = f"starting {number}"
+            stored.redis.start()
+            load.until(1, load.phase, "session", 200)
+            load.phase = f"back {number}"
+            load.until(20, load.phase, "session", 200)
+            load.until(10, load.phase, "key", 200)
+    with capsys.disabled():
+        total = Counter((phase.split()[0], whose, status) for (phase, whose, status, _) in load.seen.elements())
+        print(f"\n    Redis killed {KILLS} times: {dict(sorted(total.items()))}")
+    assert {status for (_, whose, status, _) in load.seen if whose == "key"} == {200}
+    others = {(status, code) for (_, whose, status, code) in load.seen if whose == "session"} - {(200, "")}
+    assert others == {UNAVAILABLE}, "nobody is signed out by it"
+    assert stored.at_both(alice) == {(200, "")}
+
+
+def test_a_redis_that_does_not_answer_in_time_and_a_webdis_that_is_gone_stop_sessions_alone(stored: Stored) -> None:
+    alice = stored.signed_in("alice")
+    stored.redis.signal(signal.SIGSTOP)
+    try:
+        assert stored.code(alice) == UNAVAILABLE
+        assert stored.by_key() == 200
+        assert Visitor(stored.site, "bob").ask(INSIDE)[0] == 303, "whoever has no session is sent to sign in"
+        refused = Visitor(stored.site, "bob").sign_in()
+        assert refused[0] == 503 and "session_store_unavailable" in refused[2]
+    finally:
+        stored.redis.signal(signal.SIGCONT)
+    eventually(lambda: stored.code(alice) == (200, ""), 30, "the session")
+    stored.redis.stop_webdis()
+    assert stored.code(alice) == UNAVAILABLE
+    assert stored.by_key() == 200
+    status, _, text = alice.ask(INSIDE)
+    assert status == 503 and stored.site.session in alice.cookies, text
+    stored.redis.start_webdis()
+    eventually(lambda: stored.code(alice) == (200, ""), 30, "the session")
+
+
+def test_a_session_that_is_put_under_the_name_of_another_opens_for_nobody(stored: Stored) -> None:
+    stored.redis.command("FLUSHALL")
+    alice, mallory = stored.signed_in("alice"), stored.signed_in("mallory")
+    one, other = stored.redis.names("ollama-gate:session:*")
+    values = [stored.redis.command("GET", key) for key in (one, other)]
+    stored.redis.command("SET", one, values[1])
+    stored.redis.command("SET", other, values[0])
+    for visitor in (alice, mallory):
+        assert stored.at_both(visitor) == {(401, "invalid_session")}
+    stored.redis.command("LPUSH", "list", "x")
+    stored.redis.command("RENAME", "list", one)
+    stored.redis.command("SET", other, "\u00e4" * 40_000)
+    assert {stored.code(alice), stored.code(mallory)} == {UNAVAILABLE}, "a list, and too much"
+
+
+def test_a_session_that_nobody_uses_is_gone_from_the_store(world: World, tmp_path: Path) -> None:
+    stored = Stored(world, tmp_path, "store-idle", idle_timeout="120s")
+    try:
+        alice = stored.signed_in("alice")
+        [key] = stored.redis.names("ollama-gate:session:*")
+        stored.redis.command("EXPIRE", key, "7")
+        assert stored.at_both(alice) == {(200, "")}
+        assert 60 < stored.redis.command("TTL", key) <= 120
+        stored.redis.command("EXPIRE", key, "0")
+        assert stored.at_both(alice) == {(401, "invalid_session")}
+    finally:
+        stored.stop()
