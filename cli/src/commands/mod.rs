@@ -12,6 +12,7 @@ pub mod logs;
 pub mod man;
 pub mod render;
 pub mod renew;
+pub mod session;
 pub mod smoke;
 pub mod status;
 pub mod token;
@@ -36,6 +37,7 @@ pub enum Command {
     Init(init::Options),
     Render(render::Options),
     Renew(renew::Options),
+    Session(session::Options),
     Smoke(smoke::Options),
     Up(up::Options),
     Install(install::Options),
@@ -67,6 +69,7 @@ impl Command {
             Self::Uninstall(options) => uninstall::run(options).map(boxed),
             Self::Status(options) => status::run(options).map(boxed),
             Self::Logs(options) => logs::run(options).map(boxed),
+            Self::Session(options) => session::run(options),
             Self::Smoke(options) => smoke::run(options).map(boxed),
         }
     }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 as bytes: a request on its way out, an answer on its way in.
 
 use super::client::Failure;
+use std::borrow::Cow;
 
 /// How many header fields of an answer are read.
 const MAX_FIELDS: usize = 128;
@@ -11,8 +12,8 @@ pub(crate) struct Request {
     method: &'static str,
     path: String,
     host: Option<&'static str>,
-    fields: Vec<(&'static str, String)>,
-    body: Option<&'static str>,
+    fields: Vec<(Cow<'static, str>, String)>,
+    body: Option<Cow<'static, str>>,
 }
 
 impl Request {
@@ -36,8 +37,12 @@ impl Request {
         self
     }
 
-    pub(crate) fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.fields.push((name, value.into()));
+    pub(crate) fn field(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.fields.push((name.into(), value.into()));
         self
     }
 
@@ -50,8 +55,14 @@ impl Request {
     }
 
     pub(crate) fn json(mut self, body: &'static str) -> Self {
-        self.body = Some(body);
+        self.body = Some(body.into());
         self.field("Content-Type", "application/json")
+    }
+
+    /// In: a body, whose type a field says.
+    pub(crate) fn with_body(mut self, body: String) -> Self {
+        self.body = Some(body.into());
+        self
     }
 
     pub(super) fn path(&self) -> &str {
@@ -107,11 +118,15 @@ pub(super) fn bytes(request: &Request, authority: &str) -> Vec<u8> {
     if !has("Connection") {
         text.push_str("Connection: close\r\n");
     }
-    text.push_str("User-Agent: ollama-gate-smoke\r\nAccept: */*\r\n");
+    for (name, value) in [("User-Agent", "ollama-gate-smoke"), ("Accept", "*/*")] {
+        if !has(name) {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
     for (name, value) in &request.fields {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
-    if let Some(body) = request.body {
+    if let Some(body) = &request.body {
         text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
     } else {
         text.push_str("\r\n");

@@ -96,7 +96,7 @@ fn yaml_that_nests_or_repeats_without_end_is_refused() {
 }
 
 /// Every place of a command line that takes the path of something to read.
-const READERS: [&str; 32] = [
+const READERS: [&str; 34] = [
     "check FILE",
     "check good.json --env-file FILE",
     "explain FILE --request GET=/",
@@ -119,6 +119,8 @@ const READERS: [&str; 32] = [
     "import oauth2-proxy FILE",
     "import open-webui FILE",
     "import litellm FILE",
+    "session list FILE --subject a",
+    "session revoke good.json --subject a --env-file FILE",
     "smoke http://127.0.0.1:1 --key-file FILE",
     "smoke https://127.0.0.1:1 --ca FILE",
     "init new --module FILE",

@@ -15,6 +15,7 @@ mod render;
 mod renew;
 mod requests;
 mod service;
+mod session;
 mod smoke;
 mod support;
 mod token;
