@@ -51,7 +51,7 @@ pub(crate) fn gateway_reference(text: &str) -> Option<&'static str> {
 /// The form of a reference that anything on the way would have resolved. For texts that are to be
 /// secrets; elsewhere some of these are values.
 pub(crate) fn reference(text: &str) -> Option<&'static str> {
-    let text = bare(text);
+    let text = behind_scheme(bare(text));
     gateway_reference(text)
         .or_else(|| found(&OF_OTHERS, text))
         .or_else(|| is_address(text).then_some("`scheme://…`"))
@@ -59,6 +59,17 @@ pub(crate) fn reference(text: &str) -> Option<&'static str> {
         .or_else(|| is_field(text).then_some("`path/to/secret#field`"))
         .or_else(|| is_attribute(text).then_some("`var.name`"))
         .or_else(|| is_named_elsewhere(text).then_some("`store:name`"))
+}
+
+/// What follows the scheme of an `Authorization` (RFC 9110 section 11.1), if `text` begins with a usual one.
+fn behind_scheme(text: &str) -> &str {
+    let schemes = ["Bearer", "Basic", "Token", "ApiKey"];
+    match text.split_once(' ') {
+        Some((first, rest)) if schemes.iter().any(|one| first.eq_ignore_ascii_case(one)) => {
+            bare(rest)
+        }
+        _ => text,
+    }
 }
 
 const fn any(_: &str) -> bool {

@@ -94,6 +94,9 @@ fn what_templates_and_secret_managers_resolve_is_a_reference_where_a_secret_stan
         "k8s:secret/ollama/gate/key",
         "doppler:OLLAMA_GATE_KEY",
         "infisical:OLLAMA_GATE_KEY",
+        "Bearer $OLLAMA_GATE_KEY",
+        "bearer /run/secrets/ollama_gate_key",
+        "Basic {{ .Values.key }}",
     ] {
         assert!(reference(text).is_some(), "{text}");
         assert_eq!(gateway_reference(text), None, "{text}");
@@ -125,6 +128,8 @@ fn a_secret_with_a_dollar_or_a_brace_in_it_is_a_secret() {
         "var9.Zk2xWv.bRt4LmPq",
         "lantern.horse.battery.quartz",
         "env(q7Zk2xWv,9bRt4LmP)",
+        "Bearer q7Zk2xWv9bRt4LmP",
+        "$ q7Zk2xWv9bRt4LmP",
     ] {
         assert_eq!(reference(text), None, "{text}");
     }
