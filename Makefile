@@ -1,10 +1,10 @@
 # ollama-gate. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e clients bench lint docs book clean
+.PHONY: help wasm dist dist-check run key test test-native test-wasm test-e2e clients bench bench-engines lint docs book clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  settings of make run: PORT=11435  UPSTREAM=host:port  ENVOY=path"
 	@echo "  settings of make key: ID=name  SUBJECT=name  SCOPES=read,inference  DAYS=90"
@@ -71,6 +71,11 @@ clients: wasm ## ask by the clients of docs/clients.md, in their newest versions
 bench: ## measure the filter on a real Envoy beside others (ten minutes); quickly: make bench BENCH=--quick
 	@sh scripts/python-env.sh test
 	.venv/bin/python -m bench $(BENCH)
+
+bench-engines: wasm ## measure the filter in the engines of APISIX and Kong beside an empty one (a minute, and the build)
+	@sh scripts/python-env.sh test
+	@WASM_PACKAGE=bench-empty sh scripts/wasm.sh
+	.venv/bin/python -m bench.engines
 
 lint: ## formatting, clippy on both targets, Python, shell, dependencies
 	@sh scripts/lint.sh
