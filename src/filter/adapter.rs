@@ -126,6 +126,7 @@ fn judge<'a>(
 
 impl<H: Host> Filter<H> {
     /// Of a request that comes in under this configuration.
+    #[inline(always)] // so that it is made where it stays
     pub(crate) fn new(
         host: H,
         ready: Option<Rc<Ready>>,
@@ -153,6 +154,7 @@ impl<H: Host> Filter<H> {
     }
 
     /// The same, in the context of this number. Answers can then wait for the rest of the request.
+    #[inline(always)] // as above
     pub fn in_context(mut self, context: u32) -> Self {
         self.context = Some(context);
         self

@@ -443,6 +443,7 @@ impl<H: Host + Clone> Root<H> {
     }
 
     /// The context of one request. It keeps the configuration that it began with.
+    #[inline(always)] // as of `Filter::new`
     pub fn filter(&self) -> Filter<H> {
         if let Some(ready) = &self.ready {
             ready.quiet.set(0);
