@@ -17,6 +17,8 @@ pub struct Call {
     pub upstream: String,
     /// Its headers, pseudo headers among them.
     pub headers: Pairs,
+    /// Its body.
+    pub body: Vec<u8>,
     /// How long the gateway waits, in milliseconds.
     pub timeout: u32,
 }

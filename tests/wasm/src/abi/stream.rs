@@ -135,6 +135,7 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
                 |c| {
                     let upstream = read(c, upstream, upstream_size)?;
                     let headers = map::decode(&read(c, headers, headers_size)?).map_err(Crash)?;
+                    let body = read(c, body, body_size)?;
                     let world = c.data_mut();
                     world.about(&upstream);
                     let made = Call {
@@ -143,6 +144,7 @@ pub fn link(linker: &mut Linker<World>) -> Result<(), Error> {
                         root: world.root(),
                         upstream: String::from_utf8_lossy(&upstream).into_owned(),
                         headers,
+                        body,
                         timeout: timeout as u32,
                     };
                     if world.answer.is_some() && world.stream().is_none() {

@@ -125,6 +125,7 @@ fn call(upstream: &str, names: &[&str]) -> Call {
         root: 1,
         upstream: upstream.into(),
         headers: headers.collect(),
+        body: Vec::new(),
         timeout: 1000,
     }
 }

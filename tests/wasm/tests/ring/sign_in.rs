@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ollama_gate_wasm_tests::calls::Servers;
 use ollama_gate_wasm_tests::module::Build;
 use ollama_gate_wasm_tests::world::NOON;
 use ollama_gate_wasm_tests::{CallEnd, ClientRequest, Outcome};
@@ -65,12 +66,16 @@ fn answer(json: &Value) -> CallEnd {
 /// The provider answers from now on; ID tokens hold what is in `nonce`, and the names of so many `groups`. It gives tokens
 /// for a code, and once for a refresh token.
 fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>, groups: usize) {
+    lab.serve(provider(nonce, groups));
+}
+
+fn provider(nonce: &Arc<Mutex<String>>, groups: usize) -> Servers {
     let nonce = Arc::clone(nonce);
     let redeemed = AtomicU32::new(0);
     let groups: Vec<_> = (0..groups)
         .map(|number| format!("/company/department-{number:02}"))
         .collect();
-    lab.serve(Arc::new(move |call| match call.header(":path").as_str() {
+    Arc::new(move |call| match call.header(":path").as_str() {
         "/.well-known/openid-configuration" => {
             let metadata = json!({ "issuer": ISSUER, "authorization_endpoint": format!("{ISSUER}/auth"),
                 "token_endpoint": format!("{ISSUER}/token"), "jwks_uri": format!("{ISSUER}/certs"),
@@ -89,15 +94,17 @@ fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>, groups: usize) {
                 let refused = json!({ "error": "invalid_grant" });
                 return CallEnd::of(400, refused.to_string());
             }
-            answer(&json!({ "token_type": "Bearer", "access_token": "at-1", "expires_in": 300,
-                "refresh_token": format!("rt-{number}"), "id_token": token_of(NOW, &claims) }))
+            answer(
+                &json!({ "token_type": "Bearer", "access_token": "at-1", "expires_in": 300,
+                "refresh_token": format!("rt-{number}"), "id_token": token_of(NOW, &claims) }),
+            )
         }
         "/me" => {
             assert_eq!(call.header("authorization"), "Bearer at-1");
             answer(&json!({ "sub": "carol", "email": "carol@example.com" }))
         }
         other => panic!("{other}"),
-    }));
+    })
 }
 
 /// A configuration, and the cookies of somebody in so many `groups` who is signed in by it.
@@ -270,6 +277,78 @@ pub fn a_session_is_refreshed_in_a_request_and_the_browser_is_told_with_the_resp
             "{host}"
         );
         lab.at(0);
+        lab.still_serves();
+    }
+}
+
+/// What webdis answers to `body`: the one session that is kept, or that it was kept or taken away.
+fn webdis(kept: &Mutex<Option<String>>, body: &str) -> CallEnd {
+    let mut kept = kept.lock().expect("whole");
+    let words: Vec<_> = body.split('/').collect();
+    let answer = match words.as_slice() {
+        ["GET", _] => json!({ "GET": *kept }),
+        // The script, the number of keys, those, and what is to be kept.
+        ["EVAL", _, "1", ..] => {
+            *kept = None;
+            json!({ "EVAL": 1 })
+        }
+        ["EVAL", _, "3", _, _, _, sealed, ..] => {
+            *kept = Some((*sealed).to_owned());
+            json!({ "EVAL": 1 })
+        }
+        other => panic!("{other:?}"),
+    };
+    CallEnd::of(200, answer.to_string())
+}
+
+#[test]
+pub fn a_session_in_a_store_is_read_with_each_request_and_over_once_it_is_gone() {
+    for place in [ENVOY, ISTIO, APISIX] {
+        let mut configuration = configuration();
+        configuration["login"]["store"] = json!({ "kind": "redis", "upstream": "webdis:7379",
+            "url": "http://webdis.internal:7379", "headers": { "authorization": "Basic eA==" } });
+        let mut lab = Lab::new(HOSTS[place](), &configuration);
+        let host = lab.host;
+        let nonce = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::new(Mutex::new(None));
+        let (people, sessions) = (provider(&nonce, 0), Arc::clone(&kept));
+        lab.serve(Arc::new(move |call| match call.header(":path").as_str() {
+            "/" => {
+                assert_eq!(call.header("authorization"), "Basic eA==");
+                webdis(&sessions, &String::from_utf8_lossy(&call.body))
+            }
+            _ => people(call),
+        }));
+        let ticket = signed_in(&mut lab, &nonce);
+        assert!(kept.lock().expect("whole").is_some(), "{host}");
+        for _ in 0..2 {
+            let inside = lab.gateway.send(&page("/api/tags", &ticket));
+            assert!(inside.forwarded(), "{host}: {:?}", inside.reply);
+            assert_eq!(asked(&inside), ["/"], "{host}");
+            assert!(inside.upstream_text("cookie").is_empty(), "{host}");
+        }
+        let program = ClientRequest::get("/api/tags").header("Cookie", &ticket);
+        let code = |outcome: &Outcome| (outcome.status(), outcome.code());
+        let session = kept.lock().expect("whole").take();
+        let gone = lab.gateway.send(&program);
+        let expected = (401, "invalid_session".to_owned());
+        assert_eq!(code(&gone), expected, "{host}");
+        *kept.lock().expect("whole") = session;
+        assert!(lab.gateway.send(&program).forwarded(), "{host}");
+        for end in [
+            CallEnd::NoConnection,
+            CallEnd::NoAnswer,
+            CallEnd::CutShort,
+            CallEnd::of(503, ""),
+            CallEnd::of(200, "<html>"),
+        ] {
+            let shown = format!("{host}: {end:?}");
+            lab.answer_with(end);
+            let refused = lab.gateway.send(&program);
+            let expected = (503, "session_store_unavailable".to_owned());
+            assert_eq!(code(&refused), expected, "{shown}");
+            assert!(!refused.forwarded(), "{shown}");
+        }
         lab.still_serves();
     }
 }
