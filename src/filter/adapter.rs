@@ -114,7 +114,7 @@ fn judge<'a>(
             if let Event::CallDone(response) = event
                 && exchange.refreshes_session()
             {
-                drop(exchange.call_done(ports, head, response));
+                exchange.end_refresh(ports, response);
             }
             // What has come meanwhile may not know its key any more.
             exchange.configuration_changed(ports.engine, head)

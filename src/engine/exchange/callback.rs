@@ -162,6 +162,7 @@ fn begin(
             entropy,
             held: login.held(request.head),
         };
+        login.note_replaced(request.head, around);
         login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)
     })
 }

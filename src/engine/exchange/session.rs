@@ -13,7 +13,7 @@ use crate::identity::{Identity, Method};
 use crate::json::Json;
 use crate::login::{
     Around, Inquiry, Loading, Login, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Stored,
-    Told, Verified,
+    Told, Verified, unrefreshed,
 };
 use crate::network::ClientAddress;
 use crate::session::{Entropy, Parts, Session, SharedMemory};
@@ -30,6 +30,8 @@ pub(super) struct OwnSession {
     held: Parts,
     /// what the browser is told with the response
     told: Option<Told>,
+    /// the values of `Set-Cookie` that take it away
+    removal: Vec<String>,
 }
 
 /// How far the gate has come with it.
@@ -98,13 +100,17 @@ impl OwnSession {
     fn settle(&mut self, login: &Login, renewal: Renewal) {
         self.stage = Stage::Settled;
         match renewal {
-            Renewal::Stays | Renewal::Due(_) => {}
+            Renewal::Stays | Renewal::Due(..) => {}
             Renewal::Noted(told) => self.told = Some(told),
             Renewal::Carries(session, told) => {
                 self.signed_in = login.signed_in(&session, false);
                 self.told = Some(told);
             }
             Renewal::Ends(denial) => self.signed_in = Err(denial),
+            Renewal::Over(denial, removal) => {
+                self.signed_in = Err(denial);
+                self.removal = removal;
+            }
         }
     }
 }
@@ -133,7 +139,33 @@ impl Exchange {
     /// Whether it waits for its session to be refreshed.
     pub fn refreshes_session(&self) -> bool {
         let own = self.session.as_ref();
-        own.is_some_and(|own| matches!(own.stage, Stage::Asked(_) | Stage::Inquiring(..)))
+        own.is_some_and(|own| !matches!(own.stage, Stage::Opened(_) | Stage::Settled))
+    }
+
+    /// The call that it waits for was answered, and there is no time for another one: what was refreshed is for its
+    /// browser all the same.
+    pub fn end_refresh(&mut self, ports: Ports<'_, '_>, response: &Response<'_>) {
+        let is_other = self.forget_pending();
+        let Some((own, login)) = self.session.as_mut().zip(ports.engine.login.as_ref()) else {
+            return;
+        };
+        if !is_other {
+            own.answered(response);
+        }
+        match std::mem::replace(&mut own.stage, Stage::Settled) {
+            Stage::Answered(refreshing, Err(why)) => own.give_up(login, ports, &refreshing, &why),
+            Stage::Answered(refreshing, Ok(mut tokens))
+            | Stage::Inquiring(refreshing, mut tokens, _)
+            | Stage::Informed(refreshing, mut tokens, ..) => {
+                // What it says of the person is asked for again soon.
+                tokens.soon();
+                let renewal = around(ports, own.held, |around| {
+                    login.refreshed(&refreshing, &tokens, None, around)
+                });
+                own.settle(login, renewal.unwrap_or(Renewal::Stays));
+            }
+            Stage::Asked(_) | Stage::Opened(_) | Stage::Settled => {}
+        }
     }
 
     /// What was read of the store.
@@ -197,6 +229,7 @@ impl Exchange {
             stage: opened.map_or(Stage::Settled, |(session, _)| Stage::Opened(session)),
             held,
             told: None,
+            removal: Vec::new(),
         }));
         None
     }
@@ -223,16 +256,16 @@ impl Exchange {
         let renewal = around(ports, held, |around| {
             login.renewal(session, may_wait, around)
         })?;
-        let mark = match renewal {
+        let (mark, is_overdue) = match renewal {
             Renewal::Stays | Renewal::Noted(_) => {
                 own.settle(login, renewal);
                 return None;
             }
-            Renewal::Carries(..) | Renewal::Ends(_) => {
+            Renewal::Carries(..) | Renewal::Ends(_) | Renewal::Over(..) => {
                 own.settle(login, renewal);
                 return Some(self.judge(ports, request, client));
             }
-            Renewal::Due(mark) => mark,
+            Renewal::Due(mark, is_overdue) => (mark, is_overdue),
         };
         let endpoints = login.provider.endpoints(&self.tried, ports.clock.wall()?);
         let begun = match endpoints {
@@ -243,11 +276,19 @@ impl Exchange {
                 let (pending, call) = *begun;
                 return Some(self.wait(pending, call));
             }
-            // Where to ask is not known: it is asked for again by another request.
-            Err(Refusal::Denied(_)) => None,
+            // Where to ask is not known, as if the provider did not answer.
+            Err(Refusal::Denied(_)) => {
+                own.stage = Stage::Settled;
+                return None;
+            }
         };
         let Some((refreshing, call)) = begun else {
+            // Too many are under way, or somebody else has just begun.
             own.stage = Stage::Settled;
+            if is_overdue {
+                own.signed_in = Err(unrefreshed("send it again in a moment"));
+                return Some(self.judge(ports, request, client));
+            }
             return None;
         };
         own.stage = Stage::Asked(refreshing);
@@ -265,8 +306,7 @@ impl Exchange {
         client: &ClientAddress<'_>,
         mut own: Box<OwnSession>,
     ) -> Option<Outcome<'a>> {
-        let held = own.held;
-        let (refreshing, mut tokens, verified, user_info) =
+        let (refreshing, tokens, verified, user_info) =
             match std::mem::replace(&mut own.stage, Stage::Settled) {
                 Stage::Answered(refreshing, Ok(tokens)) => {
                     match self.verify_refreshed(login, ports, client, &refreshing, &tokens) {
@@ -302,6 +342,25 @@ impl Exchange {
                     return None;
                 }
             };
+        self.conclude(
+            login,
+            ports,
+            own,
+            (refreshing, tokens),
+            (verified, user_info),
+        )
+    }
+
+    /// A refresh whose `tokens` are known to be good, as far as they say something of the person. The step, if there is
+    /// something yet to ask.
+    fn conclude<'a>(
+        &mut self,
+        login: &Login,
+        ports: Ports<'a, '_>,
+        mut own: Box<OwnSession>,
+        (refreshing, mut tokens): (Refreshing, RefreshedTokens),
+        (verified, user_info): (Verified, Option<Json>),
+    ) -> Option<Outcome<'a>> {
         let claims = match verified {
             Verified::Silent => Ok(None),
             Verified::Unknown => {
@@ -309,22 +368,31 @@ impl Exchange {
                 Ok(None)
             }
             Verified::Proved(proved) => {
-                if user_info.is_none()
-                    && let Some(call) = login.inquire_again(&refreshing, &tokens)
-                {
-                    own.stage = Stage::Inquiring(refreshing, tokens, proved);
-                    self.session = Some(own);
-                    return Some(Outcome {
-                        step: RequestStep::Await(Box::new(call)),
-                        record: None,
-                    });
+                let inquiry = match user_info {
+                    None => login.inquire_again(&refreshing, &tokens),
+                    Some(_) => Ok(None),
+                };
+                match inquiry {
+                    Ok(Some(call)) => {
+                        own.stage = Stage::Inquiring(refreshing, tokens, proved);
+                        self.session = Some(own);
+                        return Some(Outcome {
+                            step: RequestStep::Await(Box::new(call)),
+                            record: None,
+                        });
+                    }
+                    Ok(None) => login.claims_again(proved, user_info).map(Some),
+                    // As if it had not answered.
+                    Err(_) => {
+                        tokens.soon();
+                        Ok(None)
+                    }
                 }
-                login.claims_again(proved, user_info).map(Some)
             }
         };
         match claims {
             Ok(claims) => {
-                let renewal = around(ports, held, |around| {
+                let renewal = around(ports, own.held, |around| {
                     login.refreshed(&refreshing, &tokens, claims.as_ref(), around)
                 });
                 own.settle(login, renewal.unwrap_or(Renewal::Stays));
@@ -389,8 +457,12 @@ impl Exchange {
 
     /// Has the gate's own `reply` set the cookies that would go with the response.
     pub(super) fn give_cookies(&mut self, reply: &mut Reply) {
-        if let Some(told) = self.session.as_mut().and_then(|own| own.told.take()) {
-            reply.set_cookies(told.cookies);
+        let Some(own) = &mut self.session else { return };
+        let mut cookies = std::mem::take(&mut own.removal);
+        cookies.extend(own.told.take().into_iter().flat_map(|told| told.cookies));
+        if !cookies.is_empty() {
+            reply.set_cookies(cookies);
+            reply.headers.push(("cache-control", "no-store".to_owned()));
         }
     }
 }

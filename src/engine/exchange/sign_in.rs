@@ -10,7 +10,8 @@ use crate::http::query_value;
 use crate::identity::Method;
 use crate::json::ObjectWriter;
 use crate::login::{
-    Attempt, Content, Endpoints, Login, Outstanding, OwnPage, ReturnPath, Settled, is_navigation,
+    Around, Attempt, Content, Endpoints, Login, Outstanding, OwnPage, ReturnPath, Settled,
+    is_navigation,
 };
 use crate::network::ClientAddress;
 use crate::ollama::{Dialect, ErrorBody};
@@ -372,8 +373,15 @@ impl Exchange {
             Err(Refusal::Denied(_)) => None,
         };
         let stored = self.stored();
-        let outstanding =
-            login.sign_out(head, stored, token.as_deref(), endpoints.as_deref(), now)?;
+        let outstanding = with_entropy(&visit, |entropy| {
+            let around = Around {
+                memory: visit.ports.memory,
+                entropy,
+                held: login.held(head),
+            };
+            let endpoints = endpoints.as_deref();
+            login.sign_out(head, stored, token.as_deref(), endpoints, around)
+        })?;
         self.store(login, None, outstanding)
     }
 

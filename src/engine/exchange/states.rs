@@ -373,6 +373,11 @@ impl Exchange {
             .is_some_and(|(own, pending)| own.is_awaited(pending))
     }
 
+    /// Gives up what it waits for beside its session. Whether there was something.
+    pub(super) fn forget_pending(&mut self) -> bool {
+        self.pending.take().is_some()
+    }
+
     pub(super) fn wait<'a>(&mut self, pending: Pending, call: Call) -> Outcome<'a> {
         self.pending = Some(pending);
         Outcome {

@@ -37,6 +37,7 @@ pub(crate) use provider::{Endpoints, Location, Metadata, Provider, UserInfo, una
 pub(crate) use redemption::{Redeemed, Redemption};
 pub(crate) use refresh::{
     Around, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Told, Verified,
+    unknown as unrefreshed,
 };
 pub(crate) use return_path::ReturnPath;
 pub(crate) use store::{Store, Webdis};

@@ -2,12 +2,11 @@
 
 use super::attempt::with_parameters;
 use super::provider::Endpoints;
-use super::{Login, Outstanding, Settled, Stored};
+use super::{Around, Login, Outstanding, Settled, Stored};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Purpose, Session};
 use crate::source::Call;
-use crate::time::Timestamp;
 
 /// The longest address with `id_token_hint` that browsers are sent to, in bytes: servers and proxies take 8 kB of a
 /// request's line, and often 4 kB of an answer's head. Without it the provider asks whether that was meant.
@@ -49,11 +48,12 @@ impl Login {
         stored: Option<&Stored>,
         token: Option<&str>,
         endpoints: Option<&Endpoints>,
-        now: Timestamp,
+        around: Around<'_>,
     ) -> Result<(Outstanding, Option<Call>), Denial> {
+        let now = around.entropy.now;
         let signed_out = self.site.signed_out_url();
         // Cookies that open no more are taken away all the same.
-        let cookies = self.session.removed(self.held(head));
+        let cookies = self.session.removed(around.held);
         let session = match self.session(head, stored, now) {
             Ok((session, _)) => session,
             // It may go on where nobody can see it.
@@ -73,6 +73,7 @@ impl Login {
             let advice = "sign out on the gate's own page, which has what this needs";
             return Err(Denial::new(Reason::OriginDenied, advice));
         }
+        self.note_end(&session, around);
         let end = endpoints.and_then(|endpoints| endpoints.end_session.as_deref());
         let to_provider = end.map(|end| {
             let mut parameters = vec![
@@ -100,8 +101,8 @@ impl Login {
     }
 }
 
-/// What is sealed for the form that ends `session`.
-fn form(session: &Session) -> String {
+/// What is sealed for the form that ends `session`, and stays the same while it lasts.
+pub(super) fn form(session: &Session) -> String {
     let signed_in = session.signed_in.seconds();
     format!(
         "sign out\n{signed_in}\n{}\n{}",

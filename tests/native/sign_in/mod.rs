@@ -333,36 +333,39 @@ impl Provider {
     /// Answers what `request` waits for until it waits for nothing. Gives the paths.
     fn serve(&self, gateway: &Gateway, request: &mut Request) -> Vec<String> {
         let mut asked = Vec::new();
-        while let Some((token, call)) = request.waits_for.take() {
-            if call.upstream() == "webdis" {
-                let (asked_for, answer) = self.webdis.serve(&call);
-                asked.push(asked_for);
-                let size = answer.as_ref().map_or(0, |(_, body)| body.len());
-                *gateway.0.answer.borrow_mut() = answer;
-                request.called_back(token, size);
-                continue;
-            }
-            assert_eq!(
-                (call.upstream(), call.url().authority()),
-                ("sso", "sso.example")
-            );
-            let path = call.url().path().to_owned();
-            let (status, body) = match path.as_str() {
-                "/.well-known/openid-configuration" => (200, self.metadata_document()),
-                "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
-                "/token" => self.redeem(&call, gateway.0.seconds.get()),
-                "/me" => self.tell(&call),
-                other => panic!("{other}"),
-            };
-            let media_type = self.types.borrow().get(path.as_str()).copied();
-            let media_type = media_type.unwrap_or("application/json");
-            let headers = vec![("content-type", media_type.to_owned())];
-            *gateway.0.answer_headers.borrow_mut() = headers;
-            asked.push(path);
-            *gateway.0.answer.borrow_mut() = Some((status, body.clone()));
-            request.called_back(token, body.len());
+        while request.waits_for.is_some() {
+            asked.push(self.serve_one(gateway, request));
         }
         asked
+    }
+
+    /// Answers the one call that `request` waits for. Gives its path.
+    fn serve_one(&self, gateway: &Gateway, request: &mut Request) -> String {
+        let (token, call) = request.waits_for.take().unwrap();
+        if call.upstream() == "webdis" {
+            let (asked_for, answer) = self.webdis.serve(&call);
+            let size = answer.as_ref().map_or(0, |(_, body)| body.len());
+            *gateway.0.answer.borrow_mut() = answer;
+            request.called_back(token, size);
+            return asked_for;
+        }
+        let upstream = call.upstream().trim_end_matches(".example:443");
+        assert_eq!((upstream, call.url().authority()), ("sso", "sso.example"));
+        let path = call.url().path().to_owned();
+        let (status, body) = match path.as_str() {
+            "/.well-known/openid-configuration" => (200, self.metadata_document()),
+            "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
+            "/token" => self.redeem(&call, gateway.0.seconds.get()),
+            "/me" => self.tell(&call),
+            other => panic!("{other}"),
+        };
+        let media_type = self.types.borrow().get(path.as_str()).copied();
+        let media_type = media_type.unwrap_or("application/json");
+        let headers = vec![("content-type", media_type.to_owned())];
+        *gateway.0.answer_headers.borrow_mut() = headers;
+        *gateway.0.answer.borrow_mut() = Some((status, body.clone()));
+        request.called_back(token, body.len());
+        path
     }
 
     fn metadata_document(&self) -> Vec<u8> {

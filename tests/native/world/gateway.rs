@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub configuration: RefCell<Vec<u8>>,
     pub environment: RefCell<HashMap<String, String>>,
     pub seconds: Cell<i64>,
+    /// what its clock shows beside whole seconds, in nanoseconds
+    pub fraction: Cell<u64>,
     /// what it draws, beside what every other one draws
     pub seed: Cell<u64>,
     pub is_kong: Cell<bool>,
@@ -85,7 +87,7 @@ impl Host for Gateway {
 
     fn wall_clock(&self) -> Result<u64, Status> {
         self.0.call("wall_clock")?;
-        Ok(u64::try_from(self.0.seconds.get()).unwrap() * 1_000_000_000)
+        Ok(u64::try_from(self.0.seconds.get()).unwrap() * 1_000_000_000 + self.0.fraction.get())
     }
 
     fn probe_clock_call(&self) -> Result<(), Status> {

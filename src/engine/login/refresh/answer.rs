@@ -150,15 +150,20 @@ impl Login {
     }
 
     /// The call that asks the provider about whoever was refreshed, where it is to be asked.
+    ///
+    /// # Errors
+    /// It cannot be.
     pub(crate) fn inquire_again(
         &self,
         refreshing: &Refreshing,
         tokens: &RefreshedTokens,
-    ) -> Option<Call> {
+    ) -> Result<Option<Call>, Denial> {
         let provider = &self.provider;
-        let url = refreshing.user_info.as_ref()?;
+        let Some(url) = &refreshing.user_info else {
+            return Ok(None);
+        };
         let server = (provider.upstream.as_str(), url, provider.timeout);
-        user_info::call(server, &tokens.access_token).ok()
+        user_info::call(server, &tokens.access_token).map(Some)
     }
 
     /// The claims that the rules read of whoever is `proved` to be refreshed, and about whom the provider says this

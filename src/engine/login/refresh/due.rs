@@ -23,6 +23,8 @@ impl Refresh {
     /// Plans the next one at `now`: after `period` seconds, and some time before an access token that is good for
     /// `expires_in` seconds is not any more.
     pub(crate) fn schedule(&mut self, period: i64, expires_in: Option<i64>, now: Timestamp) {
+        // Browsers bring it back in whole seconds, and by this it is known.
+        let now = Timestamp::from_seconds(now.seconds());
         let good_for = expires_in
             .map_or(period, |expires_in| expires_in.min(period))
             .max(1);

@@ -15,8 +15,10 @@ pub(crate) use answer::{NotRefreshed, RefreshedTokens, Verified};
 pub(crate) use told::Told;
 
 use super::provider::Endpoints;
+use super::sign_out::form;
 use super::{Carried, Login};
 use crate::denial::{Denial, Reason};
+use crate::http::RequestHead;
 use crate::session::{Entropy, Parts, Session, SharedMemory};
 use crate::source::Call;
 use crate::time::Timestamp;
@@ -65,10 +67,12 @@ pub(crate) enum Renewal {
     Noted(Told),
     /// it is this one by now
     Carries(Box<Session>, Told),
-    /// it has ended
+    /// it counts no more
     Ends(Denial),
-    /// the provider has to be asked
-    Due(Mark),
+    /// it has ended, and these values of `Set-Cookie` take it away
+    Over(Denial, Vec<String>),
+    /// the provider has to be asked; whether it is worth nothing until then
+    Due(Mark, bool),
 }
 
 /// A refresh that is under way. Dropping it frees its place.
@@ -103,6 +107,21 @@ impl Drop for Place {
 }
 
 impl Login {
+    /// Notes that `session` has ended: responses that come late bring it back to no browser.
+    pub(in crate::login) fn note_end(&self, session: &Session, around: Around<'_>) {
+        // One in a store is over there.
+        if self.store.is_none() && self.renews() {
+            self.slots(around).over(ended(session), around.entropy.now);
+        }
+    }
+
+    /// The same of the session that the browser which sent `head` still carries.
+    pub(crate) fn note_replaced(&self, head: &RequestHead<'_>, around: Around<'_>) {
+        if let Ok((session, _)) = self.session(head, None, around.entropy.now) {
+            self.note_end(&session, around);
+        }
+    }
+
     fn slots<'m>(&'m self, around: Around<'m>) -> Slots<'m> {
         Slots::new(around.memory.unwrap_or(&self.memory), &self.tag)
     }
@@ -148,20 +167,38 @@ impl Login {
         if due == Due::ByAnother {
             return Renewal::Stays;
         }
-        match self.slots(around).look(mark, now) {
+        let slots = self.slots(around);
+        if slots.look(ended(session), now) == Known::Over {
+            return Renewal::Ends(over());
+        }
+        let is_overdue = due == Due::Overdue;
+        match slots.look(mark, now) {
             Known::Successor(text) => self.successor(&text, around),
+            Known::Over => Renewal::Ends(over()),
             Known::Refused if refresh.is_over(now) => Renewal::Ends(over()),
-            Known::UnderWay | Known::Refused => Renewal::Stays,
+            Known::Refused => Renewal::Stays,
+            // Whoever goes away while the provider is asked does not keep a session that it may not know any more.
+            Known::UnderWay(first) if is_overdue && now >= first.plus(self.lease()) => {
+                Renewal::Ends(unknown("send it again in a moment"))
+            }
+            Known::UnderWay(_) => Renewal::Stays,
             Known::Failed => self.noted_unrefreshed(session, around),
             Known::Nothing if self.is_quiet(now) => self.noted_unrefreshed(session, around),
-            Known::Nothing if may_wait => Renewal::Due(mark),
-            Known::Nothing if due == Due::Now => Renewal::Stays,
-            Known::Nothing => {
-                let advice = "it has to be refreshed, and the request is too long to be held until it is: load the \
-                              page anew, or send it again after another";
-                Renewal::Ends(Denial::new(Reason::KeysPending, advice))
+            Known::Nothing if may_wait => Renewal::Due(mark, is_overdue),
+            Known::Nothing if is_overdue => {
+                let advice = "the request is too long to be held until it is: load the page anew, or send it again \
+                              after another";
+                Renewal::Ends(unknown(advice))
             }
+            Known::Nothing => Renewal::Stays,
         }
+    }
+
+    /// For how long a refresh that was begun may be under way, in seconds: the token endpoint, the metadata, the keys and
+    /// the UserInfo endpoint may all have to be asked.
+    fn lease(&self) -> i64 {
+        let timeout = i64::try_from(self.provider.timeout.as_secs()).unwrap_or(30);
+        timeout.saturating_mul(4).saturating_add(5)
     }
 
     fn is_quiet(&self, now: Timestamp) -> bool {
@@ -214,10 +251,7 @@ impl Login {
         let place = Place::take(&self.refreshes.under_way)?;
         let now = around.entropy.now;
         let provider = &self.provider;
-        let timeout = i64::try_from(provider.timeout.as_secs()).unwrap_or(30);
-        // The token endpoint, the keys and the UserInfo endpoint may all have to be asked.
-        let lease = timeout.saturating_mul(3).saturating_add(5);
-        if !self.slots(around).begin(mark, lease, now) {
+        if !self.slots(around).begin(mark, self.lease(), now) {
             return None;
         }
         let server = (
@@ -238,6 +272,17 @@ impl Login {
         };
         Some((refreshing, call))
     }
+}
+
+/// What names `session` once it has ended.
+fn ended(session: &Session) -> Mark {
+    Mark::of_ended(&form(session))
+}
+
+/// Nobody can know at the moment whether the provider still knows somebody.
+pub(crate) fn unknown(advice: &'static str) -> Denial {
+    let advice = format!("it has to be refreshed first: {advice}");
+    Denial::new(Reason::KeysPending, advice)
 }
 
 /// The provider does not know somebody any more.

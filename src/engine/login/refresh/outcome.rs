@@ -27,7 +27,11 @@ impl Login {
         let (mark, now) = (refreshing.mark, around.entropy.now);
         let slots = self.slots(around);
         let (event, level, meanwhile) = match why {
-            NotRefreshed::Refused(_) | NotRefreshed::Untrue(_) => (
+            NotRefreshed::Untrue(_) => {
+                slots.over(mark, now);
+                ("session_refresh_refused", Level::Warn, None)
+            }
+            NotRefreshed::Refused(_) => (
                 "session_refresh_refused",
                 Level::Info,
                 slots.refused(mark, now),
@@ -43,7 +47,9 @@ impl Login {
         }
         self.tell_refresh(event, level, &refreshing.session, why.cause());
         match (why, meanwhile) {
-            (NotRefreshed::Untrue(_), _) => Renewal::Ends(over()),
+            (NotRefreshed::Untrue(_), _) => {
+                Renewal::Over(over(), self.session.removed(around.held))
+            }
             (_, Some(text)) => self.successor(&text, around),
             (NotRefreshed::Refused(_), None) if refreshing.is_over(now) => Renewal::Ends(over()),
             _ => Renewal::Stays,
@@ -68,8 +74,14 @@ impl Login {
             session.claims = claims.to_string();
             session.kept = self.id_tokens.marks().to_vec();
             // By another claim than `sub` they may be called something else now.
-            if let Ok(person) = self.id_tokens.granted(claims.clone()) {
-                session.subject = person.claimed.subject.to_string();
+            if let Ok(person) = self.id_tokens.granted(claims.clone())
+                && *person.claimed.subject != *session.subject
+            {
+                let subject = person.claimed.subject.to_string();
+                let before = std::mem::replace(&mut session.subject, subject);
+                if let Some(refresh) = &mut session.refresh {
+                    refresh.sub.get_or_insert(before);
+                }
             }
         }
         if let Some(refresh) = &mut session.refresh {
@@ -80,7 +92,8 @@ impl Login {
             let period = self.lifetimes.refresh.unwrap_or(self.lifetimes.session);
             refresh.schedule(period, tokens.expires_in, now);
         }
-        match self.fitting(&mut session, around) {
+        let carried = self.fitting(&mut session, around);
+        match carried.filter(|_| session.refresh.is_some()) {
             Some(Carried { text, cookies }) => {
                 self.slots(around).refreshed(refreshing.mark, &text, now);
                 let told = Told::of(&session, cookies, around.held);
@@ -90,8 +103,8 @@ impl Login {
                 let cause = "what the provider says of them does not fit into cookies any more";
                 let event = "session_refresh_refused";
                 self.tell_refresh(event, Level::Warn, &session, cause);
-                self.slots(around).refused(refreshing.mark, now);
-                Renewal::Ends(over())
+                self.slots(around).over(refreshing.mark, now);
+                Renewal::Over(over(), self.session.removed(around.held))
             }
         }
     }
@@ -111,6 +124,7 @@ impl Login {
             return Some(carried);
         }
         session.refresh.take()?;
+        session.ends = self.lifetimes.end(session);
         let carried = self.sealed(session, around)?;
         self.tell_unrefreshable(session, "its refresh token does not fit into cookies");
         Some(carried)

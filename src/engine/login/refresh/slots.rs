@@ -3,20 +3,23 @@
 //! A refresh token may be good for one use, and a provider that sees it twice may end all that came of the sign-in.
 //! So a worker notes that it refreshes a session before it asks, and what came of it then: requests that still bring
 //! the session of before get the one that is carried now. The memory of a gateway forgets nothing, so there is a fixed
-//! number of slots in it; two sessions that share one take turns.
+//! number of slots in it, of which each session may be in a few.
 
 use crate::secret::Secret;
 use crate::session::SharedMemory;
 use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// How many slots there are.
-const SLOTS: u32 = 1024;
+/// How many groups of slots there are, and how many slots in each.
+const GROUPS: u32 = 256;
+const IN_GROUP: u32 = 8;
 /// How long it is known what came of a refresh, in seconds. The answer that brings a browser its new cookies may take
 /// minutes, while a model loads, and until then the browser sends the old ones.
 const KEPT: i64 = 300;
 /// For how much of that no other session may take the slot, in seconds.
 const UNDISTURBED: i64 = 5;
+/// How long it is known that somebody has signed out, in seconds: as long as a response may take.
+const SIGNED_OUT: i64 = 3600;
 /// How long the provider is not asked again about a session after it gave no answer for it, in seconds: so much at
 /// first, and at the most.
 const BACK_OFF: (i64, i64) = (2, 60);
@@ -39,6 +42,12 @@ impl Mark {
         Self(digest.first_chunk().copied().unwrap_or_default())
     }
 
+    /// That of a session which has ended, by what stays the same of it.
+    pub(super) fn of_ended(name: &str) -> Self {
+        let digest = Sha256::digest(["ended\n", name].concat());
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
+
     /// A number below `bound` for it, another one at each `instance`.
     pub(super) fn spread(self, instance: u64, bound: i64) -> i64 {
         let mut hash = Sha256::new();
@@ -49,9 +58,9 @@ impl Mark {
         i64::from(drawn).checked_rem(bound).unwrap_or(0)
     }
 
-    fn slot(self) -> u32 {
+    fn group(self) -> u32 {
         let first = u32::from_be_bytes(self.0.first_chunk().copied().unwrap_or_default());
-        first.checked_rem(SLOTS).unwrap_or(0)
+        first.checked_rem(GROUPS).unwrap_or(0)
     }
 }
 
@@ -60,12 +69,14 @@ impl Mark {
 pub(super) enum Known {
     /// nothing, so it may begin
     Nothing,
-    /// somebody is at it, or at one that shares its slot
-    UnderWay,
+    /// somebody is at it, and this is when it was begun first without an end
+    UnderWay(Timestamp),
     /// this is carried in its place, sealed
     Successor(String),
     /// the provider does not take its refresh token any more
     Refused,
+    /// it has ended, whatever its times say
+    Over,
     /// the provider gave no answer for it, and is not asked again yet
     Failed,
 }
@@ -76,6 +87,7 @@ enum Kind {
     Refreshed,
     Refused,
     Failed,
+    Over,
 }
 
 /// What stands in a slot.
@@ -108,25 +120,48 @@ impl<'m> Slots<'m> {
 
     /// What is known of the refresh of what `mark` names.
     pub(super) fn look(self, mark: Mark, now: Timestamp) -> Known {
-        self.read(mark)
-            .1
-            .map_or(Known::Nothing, |entry| entry.known(mark, now))
+        let own = self.own(mark);
+        own.map_or(Known::Nothing, |slot| slot.known(now))
     }
 
     /// Begins a refresh, which ends within `lease` seconds. Whether nobody else had.
     pub(super) fn begin(self, mark: Mark, lease: i64, now: Timestamp) -> bool {
-        let (version, entry) = self.read(mark);
-        let known = entry.as_ref().map(|entry| entry.known(mark, now));
-        if known.is_some_and(|known| known != Known::Nothing) {
+        let own = self.own(mark);
+        if own
+            .as_ref()
+            .is_some_and(|own| own.known(now) != Known::Nothing)
+        {
             return false;
         }
-        let failures = entry.filter(|entry| entry.mark == mark && entry.kind == Kind::Failed);
-        let lock = Entry {
-            failures: failures.map_or(0, |entry| entry.failures),
+        let before = own.as_ref().and_then(|own| own.entry.as_ref());
+        let mut lock = Entry {
             until: now.plus(lease),
             ..Entry::new(mark, Kind::Locked, now)
         };
-        self.write(&lock, version)
+        match before {
+            Some(entry) if entry.kind == Kind::Failed => lock.failures = entry.failures,
+            // Whoever began it before went away. That does not begin anew.
+            Some(entry) if entry.kind == Kind::Locked && entry.since <= now => {
+                lock.since = entry.since;
+            }
+            _ => {}
+        }
+        let Some(slot) = own.or_else(|| self.room(mark, now)) else {
+            return false;
+        };
+        if !self.write(slot.number, &lock, slot.version) {
+            return false;
+        }
+        // Another worker may have found room elsewhere at the same time: whoever sees the other one gives way.
+        let others = self.slots(mark).filter(|other| other.number != slot.number);
+        let is_alone = others
+            .filter(|other| other.is_of(mark))
+            .all(|other| other.known(now) == Known::Nothing);
+        if !is_alone {
+            let given_up = Entry { until: now, ..lock };
+            self.put(&given_up);
+        }
+        is_alone
     }
 
     /// Notes that `successor` is carried now.
@@ -144,12 +179,19 @@ impl<'m> Slots<'m> {
         self.put(&Entry::new(mark, Kind::Refused, now))
     }
 
+    /// Notes that it has ended.
+    pub(super) fn over(self, mark: Mark, now: Timestamp) {
+        let entry = Entry {
+            until: now.plus(SIGNED_OUT),
+            ..Entry::new(mark, Kind::Over, now)
+        };
+        self.put(&entry);
+    }
+
     /// Notes that the provider gave no answer for it.
     pub(super) fn failed(self, mark: Mark, now: Timestamp) -> Option<String> {
-        let (_, entry) = self.read(mark);
-        let before = entry
-            .filter(|entry| entry.mark == mark)
-            .map_or(0, |entry| entry.failures);
+        let own = self.own(mark).and_then(|own| own.entry);
+        let before = own.map_or(0, |entry| entry.failures);
         let (first, max) = BACK_OFF;
         let wait = first.saturating_mul(1_i64.checked_shl(before.into()).unwrap_or(max));
         let entry = Entry {
@@ -160,39 +202,93 @@ impl<'m> Slots<'m> {
         self.put(&entry)
     }
 
-    /// Puts `entry` in place of what stands there, but not of what is carried in place of its session: gives that.
+    /// Puts `entry` in place of what is known of its session, but not of what is carried in its place: gives that.
     fn put(self, entry: &Entry) -> Option<String> {
         // Another worker may write at the same time; not for ever.
         for _ in 0..4 {
-            let (version, there) = self.read(entry.mark);
-            let there = there.filter(|there| there.counts(entry.since));
-            match there {
-                // It has begun since this one took too long.
-                Some(there) if there.mark != entry.mark && there.kind == Kind::Locked => break,
-                Some(there) if there.outdoes(entry) => return Some(there.successor),
-                _ => {}
+            let slot = self
+                .own(entry.mark)
+                .or_else(|| self.room(entry.mark, entry.since))?;
+            if let Some(there) = &slot.entry
+                && there.outdoes(entry)
+            {
+                return Some(there.successor.clone());
             }
-            if self.write(entry, version) {
+            if self.write(slot.number, entry, slot.version) {
                 break;
             }
         }
         None
     }
 
-    fn read(self, mark: Mark) -> (Option<u32>, Option<Entry>) {
-        match self.memory.read(&self.key(mark)) {
-            None => (None, None),
-            Some((value, version)) => (Some(version), Entry::decode(&value)),
-        }
+    /// The slot that says something of what `mark` names.
+    fn own(self, mark: Mark) -> Option<Slot> {
+        let mut own: Vec<_> = self.slots(mark).filter(|slot| slot.is_of(mark)).collect();
+        // Two workers may have written one each.
+        own.sort_by_key(|slot| {
+            slot.entry
+                .as_ref()
+                .map(|entry| (entry.kind == Kind::Refreshed, entry.until))
+        });
+        own.pop()
     }
 
-    fn write(self, entry: &Entry, seen: Option<u32>) -> bool {
-        let key = self.key(entry.mark);
-        self.memory.write(&key, &entry.encode(), seen)
+    /// The slot of those that `mark` may be in that can be done without first, if one can.
+    fn room(self, mark: Mark, now: Timestamp) -> Option<Slot> {
+        let worth = |slot: &Slot| {
+            slot.entry
+                .as_ref()
+                .map_or(Some((0, now)), |entry| entry.worth(now))
+        };
+        let all = self.slots(mark);
+        let spare = all.filter_map(|slot| Some((worth(&slot)?, slot)));
+        spare.min_by_key(|(worth, _)| *worth).map(|(_, slot)| slot)
     }
 
-    fn key(self, mark: Mark) -> String {
-        format!("ollama_gate.refresh.{}.{}", self.gate, mark.slot())
+    /// Those that `mark` may be in.
+    fn slots(self, mark: Mark) -> impl Iterator<Item = Slot> {
+        let first = mark.group().saturating_mul(IN_GROUP);
+        (first..first.saturating_add(IN_GROUP)).map(move |number| {
+            match self.memory.read(&self.key(number)) {
+                None => Slot {
+                    number,
+                    version: None,
+                    entry: None,
+                },
+                Some((value, version)) => Slot {
+                    number,
+                    version: Some(version),
+                    entry: Entry::decode(&value),
+                },
+            }
+        })
+    }
+
+    fn write(self, number: u32, entry: &Entry, seen: Option<u32>) -> bool {
+        self.memory.write(&self.key(number), &entry.encode(), seen)
+    }
+
+    fn key(self, number: u32) -> String {
+        format!("ollama_gate.refresh.{}.{number}", self.gate)
+    }
+}
+
+/// A slot, as it was read.
+struct Slot {
+    number: u32,
+    version: Option<u32>,
+    entry: Option<Entry>,
+}
+
+impl Slot {
+    fn is_of(&self, mark: Mark) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.mark == mark)
+    }
+
+    /// What it says of its session.
+    fn known(&self, now: Timestamp) -> Known {
+        let entry = self.entry.as_ref().filter(|entry| entry.counts(now));
+        entry.map_or(Known::Nothing, Entry::known)
     }
 }
 
@@ -208,30 +304,38 @@ impl Entry {
         }
     }
 
-    /// Whether it says what is carried in place of the session that `other` says less of.
-    fn outdoes(&self, other: &Self) -> bool {
-        let is_known = self.mark == other.mark && self.kind == Kind::Refreshed;
-        is_known && other.kind != Kind::Refreshed
-    }
-
     /// Whether it still counts. Of what a clock that was put back has written long ahead nothing does.
     fn counts(&self, now: Timestamp) -> bool {
         now < self.until && self.since <= now.plus(KEPT)
     }
 
-    /// What it says of what `mark` names.
-    fn known(&self, mark: Mark, now: Timestamp) -> Known {
-        if !self.counts(now) {
-            return Known::Nothing;
-        }
-        let is_own = self.mark == mark;
+    /// Whether it says what is carried in place of the session that `other` says less of.
+    fn outdoes(&self, other: &Self) -> bool {
+        let is_known = self.mark == other.mark && self.kind == Kind::Refreshed;
+        is_known && self.counts(other.since) && other.kind != Kind::Refreshed
+    }
+
+    /// How much another session loses if it is overwritten; none if it must not be.
+    fn worth(&self, now: Timestamp) -> Option<(u8, Timestamp)> {
+        let class = match (self.counts(now), self.kind) {
+            (false, Kind::Locked) => 2,
+            (false, _) => 1,
+            (true, Kind::Locked) => return None,
+            (true, Kind::Failed | Kind::Refused) => 3,
+            (true, Kind::Over) => 4,
+            (true, Kind::Refreshed) if now < self.since.plus(UNDISTURBED) => return None,
+            (true, Kind::Refreshed) => 5,
+        };
+        Some((class, self.since))
+    }
+
+    fn known(&self) -> Known {
         match self.kind {
-            Kind::Locked => Known::UnderWay,
-            Kind::Refreshed if is_own => Known::Successor(self.successor.clone()),
-            Kind::Refreshed if now < self.since.plus(UNDISTURBED) => Known::UnderWay,
-            Kind::Refused if is_own => Known::Refused,
-            Kind::Failed if is_own => Known::Failed,
-            _ => Known::Nothing,
+            Kind::Locked => Known::UnderWay(self.since),
+            Kind::Refreshed => Known::Successor(self.successor.clone()),
+            Kind::Refused => Known::Refused,
+            Kind::Failed => Known::Failed,
+            Kind::Over => Known::Over,
         }
     }
 
@@ -241,6 +345,7 @@ impl Entry {
             Kind::Refreshed => 2,
             Kind::Refused => 3,
             Kind::Failed => 4,
+            Kind::Over => 5,
         };
         [
             &self.mark.0[..],
@@ -265,6 +370,7 @@ impl Entry {
                 2 => Kind::Refreshed,
                 3 => Kind::Refused,
                 4 => Kind::Failed,
+                5 => Kind::Over,
                 _ => return None,
             },
             failures,

@@ -8,13 +8,10 @@ fn mark(token: &str) -> Mark {
     Mark::of(&Secret::new(token.to_owned()), NOW)
 }
 
-/// Another session whose slot is that of `own`.
-fn neighbour(own: Mark) -> Mark {
+/// Other sessions whose slots are those of `own`.
+fn neighbours(own: Mark) -> impl Iterator<Item = Mark> {
     let others = (0..).map(|number| mark(&format!("other-{number}")));
-    others
-        .filter(|other| *other != own)
-        .find(|other| other.slot() == own.slot())
-        .unwrap()
+    others.filter(move |other| *other != own && other.group() == own.group())
 }
 
 #[test]
@@ -24,7 +21,7 @@ fn one_of_many_begins_and_the_others_get_what_came_of_it() {
     assert_eq!(slots.look(own, NOW), Known::Nothing);
     assert!(slots.begin(own, LEASE, NOW));
     assert!(!slots.begin(own, LEASE, NOW));
-    assert_eq!(slots.look(own, NOW), Known::UnderWay);
+    assert_eq!(slots.look(own, NOW), Known::UnderWay(NOW));
     slots.refreshed(own, "sealed", NOW.plus(1));
     let after = |seconds| slots.look(own, NOW.plus(1 + seconds));
     assert_eq!(after(0), Known::Successor("sealed".to_owned()));
@@ -44,6 +41,15 @@ fn whoever_went_away_leaves_the_refresh_to_others_after_a_while() {
     assert!(slots.begin(own, LEASE, NOW));
     assert!(!slots.begin(own, LEASE, NOW.plus(LEASE - 1)));
     assert!(slots.begin(own, LEASE, NOW.plus(LEASE)));
+    // It was begun first when it was begun first.
+    let second = NOW.plus(LEASE + 1);
+    assert_eq!(slots.look(own, second), Known::UnderWay(NOW));
+    slots.failed(own, second);
+    assert!(slots.begin(own, LEASE, second.plus(2)));
+    assert_eq!(
+        slots.look(own, second.plus(2)),
+        Known::UnderWay(second.plus(2))
+    );
 }
 
 #[test]
@@ -81,30 +87,53 @@ fn a_provider_that_fails_is_asked_ever_more_rarely() {
 }
 
 #[test]
-fn two_sessions_that_share_a_slot_take_turns() {
+fn neighbours_take_what_counts_no_more_and_what_is_known_of_a_refresh_last() {
     let memory = OwnMemory::default();
     let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
-    let other = neighbour(own);
-    assert!(slots.begin(own, LEASE, NOW));
-    assert_eq!(slots.look(other, NOW), Known::UnderWay);
-    assert!(!slots.begin(other, LEASE, NOW));
+    let room = usize::try_from(IN_GROUP).unwrap() - 1;
     slots.refreshed(own, "sealed", NOW);
-    assert!(!slots.begin(other, LEASE, NOW.plus(UNDISTURBED - 1)));
-    assert!(slots.begin(other, LEASE, NOW.plus(UNDISTURBED)));
-    // What the first one has to say comes too late, and disturbs nobody.
+    let others: Vec<_> = neighbours(own).take(room + 2).collect();
+    for other in &others[..room] {
+        slots.refused(*other, NOW.plus(6));
+    }
+    // There is no free one: what was refused goes first.
+    assert!(slots.begin(others[room], LEASE, NOW.plus(7)));
+    assert_eq!(
+        slots.look(own, NOW.plus(8)),
+        Known::Successor("sealed".to_owned())
+    );
+    assert_eq!(slots.look(others[0], NOW.plus(8)), Known::Nothing);
+    // Among locks and fresh ones nobody finds room, and nothing of them is lost.
+    let full = OwnMemory::default();
+    let slots = Slots::new(&full, "gate");
+    slots.refreshed(own, "sealed", NOW);
+    for other in &others[..room] {
+        assert!(slots.begin(*other, LEASE, NOW), "{other:?}");
+    }
+    assert!(!slots.begin(others[room], LEASE, NOW.plus(UNDISTURBED - 1)));
+    assert!(slots.begin(others[room], LEASE, NOW.plus(UNDISTURBED)));
     slots.refreshed(own, "later", NOW.plus(UNDISTURBED));
-    assert_eq!(slots.look(own, NOW.plus(UNDISTURBED)), Known::UnderWay);
-    assert!(!slots.begin(other, LEASE, NOW.plus(UNDISTURBED)));
+    assert_eq!(slots.look(own, NOW.plus(UNDISTURBED)), Known::Nothing);
+}
+
+#[test]
+fn what_has_ended_stays_so_for_as_long_as_a_response_may_take() {
+    let memory = OwnMemory::default();
+    let (slots, own) = (Slots::new(&memory, "gate"), Mark::of_ended("alice"));
+    slots.over(own, NOW);
+    assert_eq!(slots.look(own, NOW.plus(SIGNED_OUT - 1)), Known::Over);
+    assert_eq!(slots.look(own, NOW.plus(SIGNED_OUT)), Known::Nothing);
+    assert_eq!(slots.look(Mark::of_ended("bob"), NOW), Known::Nothing);
 }
 
 #[test]
 fn slots_are_not_added_to_without_end() {
     let memory = OwnMemory::default();
     let slots = Slots::new(&memory, "gate");
-    for number in 0..10_000 {
-        slots.refreshed(mark(&number.to_string()), "sealed", NOW);
+    for number in 0..20_000 {
+        slots.refreshed(mark(&number.to_string()), "sealed", NOW.plus(number));
     }
-    assert_eq!(memory.count(), usize::try_from(SLOTS).unwrap());
+    assert_eq!(memory.count(), usize::try_from(GROUPS * IN_GROUP).unwrap());
 }
 
 #[test]
@@ -123,7 +152,7 @@ fn what_is_no_entry_is_none() {
     assert_eq!(Entry::decode(&unknown), None);
     // Nothing that a clock wrote which was put back counts for long.
     let ahead = Entry::new(own, Kind::Locked, NOW.plus(10_000));
-    assert_eq!(ahead.known(own, NOW), Known::Nothing);
+    assert!(!ahead.counts(NOW));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What browsers are told of a session that was refreshed.
 
 use super::slots::{Known, Mark};
-use super::{Around, MAX_FOLLOWED, Renewal};
+use super::{Around, MAX_FOLLOWED, Renewal, ended};
 use crate::login::Login;
 use crate::session::{Parts, Purpose, Session};
 use crate::time::Timestamp;
@@ -15,6 +15,8 @@ pub(crate) struct Told {
     pub(super) until: Option<(Timestamp, Mark)>,
     /// whether it is worth nothing then
     pub(super) is_note: bool,
+    /// what says that the session has ended
+    pub(super) ended: Mark,
     pub(super) held: Parts,
 }
 
@@ -25,6 +27,7 @@ impl Told {
             cookies,
             until: refresh.map(|refresh| (refresh.due, Mark::of(&refresh.token, refresh.due))),
             is_note: false,
+            ended: ended(session),
             held,
         }
     }
@@ -83,6 +86,10 @@ impl Login {
     /// What of `told` still holds `now` that the response has come, which may be minutes after the request.
     pub(crate) fn told_at(&self, told: Told, around: Around<'_>) -> Vec<String> {
         let now = around.entropy.now;
+        // Whoever has signed out meanwhile stays so, and whoever has signed in since is somebody else.
+        if self.slots(around).look(told.ended, now) == Known::Over {
+            return Vec::new();
+        }
         let Some((_, mark)) = told.until.filter(|(until, _)| now >= *until) else {
             return told.cookies;
         };

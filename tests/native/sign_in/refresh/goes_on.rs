@@ -189,8 +189,12 @@ fn a_person_may_be_called_something_else_by_the_claim_that_names_people() {
     login["subject_claim"] = json!("email");
     let (world, provider) = (gate(login), issuing(300));
     let mut browser = Browser::default();
-    *provider.claims.borrow_mut() = json!({ "email": "alice@example.com" });
+    // At first by the very name that the provider has in `sub`.
+    *provider.claims.borrow_mut() = json!({ "email": "alice" });
     browser.sign_in(&world, &provider, "/api/tags");
+    *provider.grants.claims.borrow_mut() = json!({ "email": "alice@example.com" });
+    world.wait(240);
+    assert_eq!(asked(&world, &provider, &mut browser).0, 200);
     *provider.grants.claims.borrow_mut() = json!({ "email": "alice@example.org" });
     world.wait(240);
     assert_eq!(

@@ -16,6 +16,8 @@ fn refreshing() -> Value {
 /// Somebody is signed in at a gate with this login, by tokens that are good for so many seconds.
 fn signed_in_for(seconds: i64, login: Value) -> (World, Provider, Browser) {
     let (world, provider, mut browser) = (gate(login), issuing(seconds), Browser::default());
+    // Browsers bring times back in whole seconds.
+    world.gateway.0.fraction.set(250_000_000);
     let answer = browser.sign_in(&world, &provider, "/api/tags");
     assert_eq!(answer.status(), 303, "{answer:?}");
     (world, provider, browser)

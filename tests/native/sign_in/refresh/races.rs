@@ -174,7 +174,7 @@ fn whoever_goes_away_while_the_provider_is_asked_keeps_nobody_from_refreshing_fo
     let request = browser.ask(&world, "GET", "/api/tags", &[]);
     assert_eq!(request.verdict().1, "waits");
     drop(request);
-    world.wait(19);
+    world.wait(24);
     assert_eq!(asked(&world, &provider, &mut browser), (200, vec![]));
     world.wait(1);
     assert_eq!(asked(&world, &provider, &mut browser).1, TOKEN);
@@ -259,10 +259,126 @@ fn a_configuration_that_comes_while_the_provider_is_asked_costs_the_request_and_
 #[test]
 fn a_gateway_without_a_memory_for_all_workers_refreshes_by_each() {
     let mut configuration = with_login(refreshing());
-    configuration["login"]["upstream"] = json!("sso");
     configuration["host"] = json!({ "name": "apisix" });
     configuration["login"]["upstream"] = json!("sso.example:443");
     let world = World::apisix(&configuration);
-    assert!(world.configured, "{:?}", world.errors());
+    let other = {
+        let gateway = Gateway::default();
+        gateway.0.is_apisix.set(true);
+        gateway.0.seed.set(1);
+        World::on(gateway, configuration.to_string().as_bytes())
+    };
+    assert!(world.configured && other.configured, "{:?}", world.errors());
+    let (provider, mut browser) = (issuing(300), Browser::default());
+    let host = [("host", "gate.example")];
+    let get = |world: &World, browser: &mut Browser| {
+        let answer = browser.send(world, &provider, "GET", "/api/tags", &host);
+        (answer.status(), answer.asked.contains(&"/token".to_owned()))
+    };
+    let page: Vec<_> = PAGE.into_iter().chain(host).collect();
+    let sent = browser.send(&world, &provider, "GET", "/api/tags", &page);
+    let back = provider.authorize(&sent.location());
+    assert_eq!(
+        browser
+            .send(&world, &provider, "GET", &back, &page)
+            .status(),
+        303
+    );
+    for world in [&world, &other] {
+        world.wait(240);
+    }
+    // Each worker is a gateway of its own: the one that made the session has the first turn.
+    assert_eq!(get(&other, &mut browser.clone()), (200, false));
+    let mut old = browser.clone();
+    assert_eq!(get(&world, &mut browser), (200, true));
+    assert_eq!(get(&world, &mut old), (200, false));
+    assert_eq!(old.cookies, browser.cookies);
+    other.wait(240);
+    other.wait(60);
+    assert_eq!(get(&other, &mut browser), (200, true));
+    assert_eq!(provider.grants.refused.get(), 0);
     assert!(world.gateway.0.shared.borrow().is_empty());
+}
+
+#[test]
+fn a_response_that_comes_after_signing_out_signs_nobody_in_again() {
+    for (what, login, due) in [
+        ("a refresh", refreshing(), 240),
+        ("a note", json!({ "idle_timeout": "30m" }), 200),
+    ] {
+        for bob_comes in [false, true] {
+            let (world, provider, mut browser) = signed_in_for(300, login.clone());
+            world.wait(due);
+            let mut late = browser.ask(&world, "GET", "/api/tags", &[]);
+            provider.serve(&world.gateway, &mut late);
+            if bob_comes {
+                *provider.claims.borrow_mut() = json!({ "sub": "bob" });
+                let answer = browser.sign_in(&world, &provider, "/.gate/login");
+                assert_eq!(answer.status(), 303, "{what}");
+            } else {
+                let who = browser.go(&world, &provider, "/.gate/whoami").json();
+                let target = who["sign_out"].as_str().unwrap().to_owned();
+                let own = [("origin", "https://gate.example")];
+                browser.send(&world, &provider, "POST", &target, &own);
+                assert!(browser.cookies.is_empty(), "{what}");
+            }
+            let before = browser.cookies.clone();
+            browser.receive(late, Vec::new());
+            assert_eq!(browser.cookies, before, "{what}, bob comes: {bob_comes}");
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_comes_between_two_questions_to_the_provider_costs_no_session() {
+    let mut login = refreshing();
+    login["userinfo"] = json!(true);
+    for answered in [0, 1] {
+        let (world, provider, mut browser) = signed_in_for(300, login.clone());
+        world.wait(240);
+        let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+        for _ in 0..answered {
+            provider.serve_one(&world.gateway, &mut request);
+        }
+        assert_eq!(request.verdict().1, "waits", "{answered}");
+        let mut next = login.clone();
+        next["cookie_expire"] = json!("7h");
+        let next = worker(&world, next);
+        let answer = browser.finish(&world, &provider, request);
+        assert_eq!(answer.code(), "configuration_changed", "{answered}");
+        assert_eq!(answer.asked.len(), 1, "{answered}: nothing more is asked");
+        assert_eq!(
+            asked(&next, &provider, &mut browser),
+            (200, vec![]),
+            "{answered}"
+        );
+        next.wait(20);
+        let (status, again) = asked(&next, &provider, &mut browser);
+        assert!(
+            status == 200 && again.contains(&"/token".to_owned()),
+            "{answered}: {again:?}"
+        );
+        assert_eq!(provider.grants.refused.get(), 0, "{answered}");
+    }
+}
+
+#[test]
+fn a_refresh_that_takes_long_is_not_begun_twice() {
+    let mut login = refreshing();
+    login["timeout"] = json!("30s");
+    let (world, provider, mut browser) = signed_in_for(300, login);
+    world.wait(240);
+    let first = browser.ask(&world, "GET", "/api/tags", &[]);
+    assert_eq!(first.verdict().1, "waits");
+    world.wait(119);
+    let (status, asked) = asked(&world, &provider, &mut browser.clone());
+    assert!(asked.is_empty(), "{status}: {asked:?}");
+    assert_eq!(browser.finish(&world, &provider, first).status(), 200);
+    assert_eq!(
+        (
+            provider.grants.refreshes.get(),
+            provider.grants.refused.get()
+        ),
+        (1, 0)
+    );
 }

@@ -177,7 +177,11 @@ fn a_refreshed_id_token_that_is_not_the_same_persons_ends_the_session() {
         world.wait(250);
         let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
         assert_eq!(verdict, (401, "expired_session".to_owned()), "{what}");
-        assert_eq!(browser.cookies, before, "{what}");
+        assert!(browser.cookies.is_empty(), "{what}");
+        // Nor does a copy of the cookies that were taken away let anybody in.
+        browser.cookies = before;
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict, (401, "expired_session".to_owned()), "{what}");
     }
     // The nonce of this very sign-in may stand in it, as Keycloak has it.
     let (world, provider, mut browser) = (gate(refreshing()), issuing(300), Browser::default());
@@ -282,4 +286,106 @@ fn a_session_that_ends_while_the_provider_is_asked_lets_nobody_in() {
     world.wait(1);
     let answer = browser.finish(&world, &provider, waiting);
     assert_eq!((answer.status(), answer.code()), (401, "expired_session"));
+}
+
+#[test]
+fn somebody_who_was_locked_out_is_not_let_in_by_requests_that_are_broken_off() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    provider.grants.end();
+    world.wait(3600);
+    let mut let_in = 0;
+    for _ in 0..100 {
+        drop(browser.ask(&world, "GET", "/api/tags", &[]));
+        for _ in 0..5 {
+            let answer = browser.send(&world, &provider, "GET", "/api/tags", &[]);
+            let_in += u32::from(answer.status() == 200);
+            world.wait(5);
+        }
+    }
+    assert!(let_in <= 5, "{let_in} of 500");
+    world.wait(25);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+    assert_eq!(provider.grants.refused.get(), 1);
+}
+
+#[test]
+fn whoever_is_broken_off_again_and_again_is_told_that_nobody_can_know() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    world.wait(3600);
+    drop(browser.ask(&world, "GET", "/api/tags", &[]));
+    world.wait(24);
+    assert_eq!(
+        asked(&world, &provider, &mut browser),
+        (200, vec![]),
+        "in the first lease"
+    );
+    world.wait(1);
+    drop(browser.ask(&world, "GET", "/api/tags", &[]));
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (503, "keys_pending".to_owned()));
+    world.wait(25);
+    assert_eq!(
+        asked(&world, &provider, &mut browser).1,
+        TOKEN,
+        "it is asked all the same"
+    );
+}
+
+#[test]
+fn what_does_not_fit_any_more_ends_the_session_and_takes_its_cookies_away() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    world.wait(240);
+    assert_eq!(asked(&world, &provider, &mut browser).1, TOKEN);
+    let before = browser.cookies.clone();
+    provider.grants.length.set(20_000);
+    world.wait(240);
+    let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict, (401, "expired_session".to_owned()));
+    assert!(browser.cookies.is_empty());
+    browser.cookies = before;
+    assert_eq!(asked(&world, &provider, &mut browser), (401, vec![]));
+}
+
+#[test]
+fn an_access_token_that_cannot_be_sent_proves_nothing_about_a_person() {
+    let mut login = refreshing();
+    login["userinfo"] = json!(true);
+    login["required_claims"] = json!({ "suspended": { "absent": true } });
+    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
+    browser.sign_in(&world, &provider, "/api/tags");
+    *provider.user_info.borrow_mut() = json!({ "suspended": true });
+    let claims =
+        json!({ "iss": ISSUER, "aud": "gate", "sub": "alice", "iat": NOW, "exp": NOW + 9999 });
+    let answer =
+        json!({ "token_type": "Bearer", "access_token": "at-\u{e9}", "id_token": sign(&claims) });
+    *provider.grants.answer.borrow_mut() = Some((200, answer.to_string().into_bytes()));
+    world.wait(240);
+    assert_eq!(
+        asked(&world, &provider, &mut browser),
+        (200, TOKEN.map(str::to_owned).to_vec())
+    );
+    // It is asked again soon, and then it can be.
+    *provider.grants.answer.borrow_mut() = None;
+    world.wait(20);
+    let (status, asked) = asked(&world, &provider, &mut browser);
+    assert_eq!((status, asked.len()), (401, 2), "{asked:?}");
+}
+
+#[test]
+fn a_refusal_that_carries_a_session_is_kept_by_no_cache() {
+    let mut login = refreshing();
+    login["scopes_claim"] = json!("groups");
+    login["scope_map"] = json!({ "staff": ["read"] });
+    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
+    *provider.claims.borrow_mut() = json!({ "groups": ["staff"] });
+    browser.sign_in(&world, &provider, "/api/tags");
+    *provider.grants.claims.borrow_mut() = json!({ "groups": [] });
+    world.wait(240);
+    let answer = browser.send(&world, &provider, "GET", "/api/tags", &[]);
+    assert_eq!(
+        (answer.status(), answer.header("cache-control").as_str()),
+        (403, "no-store")
+    );
+    assert!(answer.header("set-cookie").starts_with(SESSION));
 }
