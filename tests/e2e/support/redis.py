@@ -23,7 +23,7 @@ from .oidc import SECONDS, START_SECONDS, port_to_keep
 from .world import World, eventually
 
 # What the gate uses. Everything else is closed.
-COMMANDS = ["GET", "SET", "EVAL"]
+COMMANDS = ["GET", "EVAL"]
 USER = "gate"
 
 
