@@ -172,8 +172,9 @@ impl Authenticators {
             }
             BrowserCredential::Session(beside) => match (self.behind_session(head, asking), beside)
             {
-                // A right credential is not refused because another one was wrong.
-                (Err(denial), Some((usage, token))) => {
+                // A right credential is not refused because another one was wrong. Of a session that cannot be asked for
+                // nobody knows that it is.
+                (Err(denial), Some((usage, token))) if denial.reason().status() != 503 => {
                     let token = BrowserCredential::Token(usage, token);
                     return match self.behind_browser(token, head, asking) {
                         // Whoever has a session that is over is sent to sign in.

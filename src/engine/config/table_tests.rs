@@ -99,10 +99,12 @@ const DOCUMENTS: [&str; 8] = [
         "secrets": ["nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u"], "cookie_expire": "24h", "subject_claim": "sub",
         "numeric_subject": true, "scopes_claim": "groups", "scope_map": { "staff": ["read"] }, "models": ["llama3.2"],
         "models_claim": "models", "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "timeout": "5s",
+        "userinfo": true, "userinfo_endpoint": "https://sso.example/u", "cookie_refresh": "30m", "idle_timeout": "1h",
         "danger_allow_placeholder_secret": true },
     "hosts": ["gate.example"], "host": { "name": "envoy" } }"#,
     r#"{
-    "login": { "issuer": "https://sso.example", "upstream": "sso", "client_id": "gate", "auth": "none",
+    "login": { "issuer": "https://sso.example", "upstream": "sso", "client_id": "gate", "auth": "private_key_jwt",
+        "key_id": "one", "private_key": "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq7j7lkCkvts/DjKx\nZcok2wUeWcYTMRmpP1GJYqdOQ1ihRANCAATdXRqcW1vpU6Sup7eN5DDCxJjAnQD9\nR5PX7+I3DlnlQNVUcnjGKp2LTw2RaUZXt0tJ43u2H25Wrl2FjMXqnVNd\n-----END PRIVATE KEY-----\n",
         "url": "https://gate.example", "secrets": ["nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u"], "scopes": ["read"],
         "store": { "kind": "redis", "url": "http://webdis:7379", "upstream": "webdis",
             "headers": { "authorization": { "env": "SECRET" } }, "prefix": "gate:", "timeout": "1s" } },

@@ -136,6 +136,13 @@ impl Exchange {
         (&self.tried, self.session.as_deref())
     }
 
+    /// Whether it waits for its session to be read from the store.
+    pub(super) fn loads_session(&self) -> bool {
+        self.stored
+            .as_ref()
+            .is_some_and(|stored| stored.is_loading())
+    }
+
     /// Whether it waits for its session to be refreshed.
     pub fn refreshes_session(&self) -> bool {
         let own = self.session.as_ref();

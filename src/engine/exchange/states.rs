@@ -281,6 +281,10 @@ impl Exchange {
                 Reason::UpstreamCredentialUnavailable,
                 "its body is too large to be held until it is fetched, send it again",
             ),
+            Excess::BeforeKeys if self.loads_session() => Denial::new(
+                Reason::SessionStoreUnavailable,
+                "its body is too large to be held until its session is read, send it again",
+            ),
             Excess::BeforeKeys if self.refreshes_session() => Denial::new(
                 Reason::KeysPending,
                 "its body is too large to be held until its session is refreshed, send it again",

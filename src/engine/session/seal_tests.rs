@@ -225,5 +225,5 @@ fn each_thing_that_is_drawn_from_counts() {
 #[test]
 fn nothing_of_a_secret_or_a_key_is_shown() {
     let shown = format!("{:?}", ring(&[ONE, OTHER]));
-    assert_eq!(shown.matches("Secret(…)").count(), 8, "{shown}");
+    assert_eq!(shown.matches("Secret(…)").count(), 12, "{shown}");
 }

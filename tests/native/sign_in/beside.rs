@@ -63,6 +63,36 @@ fn a_session_counts_before_a_token_in_a_cookie_that_others_can_set() {
 }
 
 #[test]
+fn a_session_that_cannot_be_asked_for_makes_nobody_somebody_else() {
+    let store = json!({ "kind": "redis", "url": "http://webdis.internal", "upstream": "webdis" });
+    let mut configuration = with_login(json!({ "store": store }));
+    configuration["jwt"] = json!([
+        { "name": "webui", "algorithms": ["HS256"], "secrets": [SECRET], "cookie": "token" },
+    ]);
+    let (world, provider) = (World::new(&configuration), Provider::new());
+    assert!(world.configured, "{:?}", world.errors());
+    let mut browser = Browser::default();
+    browser.sign_in(&world, &provider, "/api/tags");
+    let bob = token("bob", NOW + 300);
+    browser.cookies.insert("token".to_owned(), bob);
+    let mut ask = || browser.send(&world, &provider, "GET", "/api/tags", &[]);
+    assert_eq!(ask().record["subject"], "alice");
+    for answer in [None, Some((200, br#"{"GET":[false,"ERR"]}"#.to_vec()))] {
+        let shown = format!("{answer:?}");
+        *provider.webdis.answer.borrow_mut() = Some(answer);
+        let refused = ask();
+        assert_eq!(
+            (refused.status(), refused.code()),
+            (503, "session_store_unavailable"),
+            "{shown}"
+        );
+    }
+    // One that is over stands in nobody's way.
+    *provider.webdis.answer.borrow_mut() = Some(Some((200, br#"{"GET":null}"#.to_vec())));
+    assert_eq!(ask().record["subject"], "bob");
+}
+
+#[test]
 fn a_cookie_that_others_can_set_shuts_nobody_out_who_has_a_session() {
     let (world, provider, mut signed_in) = (both(), Provider::new(), Browser::default());
     signed_in.sign_in(&world, &provider, "/api/tags");

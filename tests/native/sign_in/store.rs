@@ -62,6 +62,26 @@ fn a_session_that_is_gone_from_the_store_is_over_at_once() {
 }
 
 #[test]
+fn whoever_has_a_number_for_a_name_or_an_odd_session_of_the_provider_signs_in() {
+    let numeric = json!({ "numeric_subject": true });
+    for world in [gate(numeric.clone()), with_store(numeric)] {
+        for claims in [
+            json!({ "sub": 123 }),
+            json!({ "sid": 7 }),
+            json!({ "sid": ["x"] }),
+            json!({ "sid": "" }),
+            json!({ "sid": null }),
+        ] {
+            let (provider, mut browser) = (Provider::new(), Browser::default());
+            *provider.claims.borrow_mut() = claims.clone();
+            let answer = browser.sign_in(&world, &provider, "/api/tags");
+            assert_eq!(answer.status(), 303, "{claims}: {answer:?}");
+            assert_eq!(verdict(&world, &provider, &mut browser).0, 200, "{claims}");
+        }
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_asked_stops_sessions_and_nobody_else() {
     let (world, provider, browser) = signed_in(json!({}));
     let answers = [

@@ -151,10 +151,11 @@ impl IdTokens {
         proved: ProvedClaims,
         user_info: Option<Json>,
     ) -> Result<Identified, Denial> {
+        let sub = proved.subject();
         let ProvedClaims(mut claims) = proved;
-        let text = |name| claims.text(&ClaimPath::name(name));
-        let sub = text("sub")?.unwrap_or_default().to_owned();
-        let sid = text("sid")?.map(str::to_owned);
+        // It is only noted, so that one that is no text says nothing.
+        let sid = claims.at(&ClaimPath::name("sid")).and_then(Json::text);
+        let sid = sid.filter(|sid| !sid.is_empty()).map(str::to_owned);
         if let Some(more) = user_info {
             let more = UnverifiedClaims::new(more);
             let subject = ClaimPath::name("sub");
