@@ -139,6 +139,7 @@ fn nobody_signs_in_whose_session_is_not_kept() {
     for answer in [
         None,
         Some((200, br#"{"EVAL":null}"#.to_vec())),
+        Some((200, br#"{"EVAL":0}"#.to_vec())),
         Some((
             200,
             br#"{"EVAL":[false,"OOM command not allowed"]}"#.to_vec(),

@@ -15,14 +15,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// The most sessions that somebody has at a time. A new one ends the oldest.
+/// The most sessions that somebody has at a time. A new one ends that which would end first.
 pub(crate) const MAX_OF_SUBJECT: usize = 256;
 
 /// Reads a session, and has it end later. Argument: after how many seconds.
 const USE: &str =
     "local v=redis.call('GET',KEYS[1]) if v then redis.call('EXPIRE',KEYS[1],ARGV[1]) end return v";
 
-/// Keeps a new session, and notes it where it is looked for.
+/// Keeps a new session, and notes it where it is looked for. Where there are too many, names whose session is gone make room
+/// first, then those that would end first, and never the new one: whoever has just signed in is signed in. Answers 1 if so.
 ///
 /// Keys: the session, then the places. Arguments: the sealed session, for how many seconds at first, its name, the time, its
 /// end, what names of sessions begin with, and for how many seconds in all.
@@ -31,10 +32,12 @@ const CREATE: &str = "redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) \
     redis.call('ZREMRANGEBYSCORE',k,'-inf',ARGV[4]) \
     redis.call('ZADD',k,ARGV[5],ARGV[3]) \
     local n=redis.call('ZCARD',k)-256 \
-    if n>0 then for _,s in ipairs(redis.call('ZRANGE',k,0,n-1)) do redis.call('DEL',ARGV[6]..s) end \
-    redis.call('ZREMRANGEBYRANK',k,0,n-1) end \
+    if n>0 then for _,s in ipairs(redis.call('ZRANGE',k,0,-1)) do \
+    if redis.call('EXISTS',ARGV[6]..s)==0 then n=n-redis.call('ZREM',k,s) end end end \
+    if n>0 then for _,s in ipairs(redis.call('ZRANGE',k,0,n)) do \
+    if n>0 and s~=ARGV[3] then redis.call('DEL',ARGV[6]..s) n=n-redis.call('ZREM',k,s) end end end \
     if redis.call('TTL',k)<tonumber(ARGV[7]) then redis.call('EXPIRE',k,ARGV[7]) end end \
-    return 1";
+    return redis.call('EXISTS',KEYS[1])";
 
 /// Ends the sessions that are noted at a place.
 ///
