@@ -86,9 +86,9 @@ class Stored:
         """Out: the status of a request with a key."""
         return self.site.ask("GET", INSIDE, {**API, "Authorization": f"Bearer {self.key}"})[0]
 
-    def run(self, *line: str, **variables: str) -> tuple[int, dict[str, Any]]:
-        """In: words of the command line. Out: exit code and report."""
-        command = [str(PROGRAM), "--json", "session", *line[:1], str(self._file), *line[1:]]
+    def run(self, *line: str, gate: Path | None = None, **variables: str) -> tuple[int, dict[str, Any]]:
+        """In: words of the command line, and another gate than this one. Out: exit code and report."""
+        command = [str(PROGRAM), "--json", "session", *line[:1], str(gate or self._file), *line[1:]]
         environment = {**os.environ, **self._variables, **variables}
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert self.redis.password not in ran.stdout + ran.stderr
@@ -159,6 +159,21 @@ def test_sessions_that_are_revoked_by_subject_are_over_at_once(stored: Stored) -
     assert code == 2 and "`acl`" in refused["error"], refused
     code, refused = stored.run("list", "--subject", "carol", **{RING: ""})
     assert code == 2 and RING in refused["error"], refused
+
+
+def test_a_gate_revokes_its_own_sessions_and_none_of_another_gate_in_the_same_redis(
+    stored: Stored, tmp_path: Path
+) -> None:
+    carol = stored.signed_in("carol")
+    plugin = json.loads(json.dumps(stored.site.plugin()))
+    plugin["login"]["client_id"] = "another"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(plugin), encoding="utf-8")
+    assert stored.run("list", "--subject", "carol", gate=other)[1]["sessions"] == []
+    assert stored.run("revoke", "--subject", "carol", gate=other) == (0, {"subject": "carol", "ended": 0})
+    assert stored.at_both(carol) == {(200, "")}
+    assert stored.run("revoke", "--subject", "carol")[1]["ended"] >= 1
+    assert stored.code(carol) == (401, "invalid_session")
 
 
 def test_somebody_has_256_sessions_at_the_most_and_a_new_one_ends_the_oldest(stored: Stored) -> None:
@@ -257,6 +272,35 @@ def test_a_redis_that_is_killed_stops_sessions_alone_and_they_go_on_when_it_is_b
     others = {(status, code) for (_, whose, status, code) in load.seen if whose == "session"} - {(200, "")}
     assert others == {UNAVAILABLE}, "nobody is signed out by it"
     assert stored.at_both(alice) == {(200, "")}
+
+
+def test_a_redis_set_up_as_documented_keeps_a_revocation_over_a_crash(stored: Stored) -> None:
+    page = (ROOT / "docs" / "login.md").read_text(encoding="utf-8")
+    _, _, settings = page.partition("### What Redis has to keep\n\n```text\n")
+    for line in settings.partition("```")[0].splitlines():
+        assert stored.redis.command("CONFIG", "GET", line.split()[0]) == line.split(), "as it is run here"
+    assert settings.count("\n", 0, settings.index("```")) == 3
+    grace, heidi = stored.signed_in("grace"), stored.signed_in("heidi")
+    assert stored.run("revoke", "--subject", "grace")[1]["ended"] == 1
+    stored.redis.kill()
+    stored.redis.start()
+    eventually(lambda: stored.code(heidi) == (200, ""), 30, "the other session")
+    assert stored.at_both(grace) == {(401, "invalid_session")}
+
+
+def test_a_full_redis_keeps_no_new_session_and_ends_the_old_ones_when_told_to(stored: Stored) -> None:
+    ivan = stored.signed_in("ivan")
+    stored.redis.command("CONFIG", "SET", "maxmemory", "1")
+    try:
+        refused = Visitor(stored.site, "judy").sign_in()
+        assert refused[0] == 503 and "session_store_unavailable" in refused[2]
+        assert stored.at_both(ivan) == {(200, "")}
+        assert stored.run("revoke", "--subject", "ivan")[1]["ended"] == 1
+        assert stored.at_both(ivan) == {(401, "invalid_session")}
+    finally:
+        stored.redis.command("CONFIG", "SET", "maxmemory", "0")
+    judy = stored.signed_in("judy")
+    assert stored.code(judy) == (200, "")
 
 
 def test_a_redis_that_does_not_answer_in_time_and_a_webdis_that_is_gone_stop_sessions_alone(stored: Stored) -> None:

@@ -23,6 +23,9 @@ pub struct Options {
     action: Action,
 }
 
+/// How long a subject is at the least, in bytes, that a log line has cut and ended with `…`.
+const CUT_AT: usize = 128;
+
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     List(List),
@@ -36,9 +39,9 @@ struct List {
     of: Of,
 }
 
-/// Ends every session of a person, at once and at every gate with this store
+/// Ends every session of a person, at once and at every instance of this gate
 ///
-/// Whoever is signed in at the provider still can sign in again: lock the person out there first.
+/// Another gate with the same store has sessions of its own: run it with the configuration of each. Whoever is signed in at the provider still can sign in again: lock the person out there first.
 #[derive(Debug, clap::Args)]
 struct Revoke {
     #[command(flatten)]
@@ -51,7 +54,7 @@ struct Of {
     /// The configuration; `-` is the standard input
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
-    /// The person, as `subject` in the gate's log
+    /// The person: `subject` in full, as `/.gate/whoami` shows it; log lines cut it at 128 bytes
     #[arg(long)]
     subject: String,
     /// The address of webdis from here [default: `login.store.url`]
@@ -147,6 +150,12 @@ struct Store {
 
 impl Store {
     fn open(of: &Of) -> Result<Self, Failure> {
+        // Another text has another place in the store: nobody would be found there, and nobody's session ended.
+        if of.subject.len() >= CUT_AT && of.subject.ends_with('…') {
+            return Err(Failure::new(
+                "`--subject` was cut, as log lines cut it at 128 bytes: give it in full, as `/.gate/whoami` shows it",
+            ));
+        }
         let input = Input::read(&of.config)?;
         let document = Document::read(&input)?;
         let [plugin] = document.plugins.as_slice() else {

@@ -160,3 +160,45 @@ fn a_configuration_without_a_store_or_its_secrets_is_told_so() {
         );
     }
 }
+
+#[test]
+fn a_subject_that_a_log_line_has_cut_is_refused_and_nobody_is_asked() {
+    let (port, asked) = webdis(answer(json!(0)));
+    let url = format!("http://127.0.0.1:{port}");
+    let run = |action: &str, subject: &str| {
+        let line = [
+            "session",
+            action,
+            "gate.json",
+            "--subject",
+            subject,
+            "--webdis",
+            &url,
+        ];
+        folder(true).run_with(line, &VARIABLES, b"")
+    };
+    // A line cuts between characters: of one with four bytes, up to three less are left.
+    for left in [125, 128] {
+        for action in ["list", "revoke"] {
+            let ran = run(action, &format!("{}…", "x".repeat(left)));
+            assert_eq!(ran.code, Some(2), "{ran:?}");
+            assert!(ran.sentence().contains("give it in full"), "{ran:?}");
+        }
+    }
+    assert!(asked.lock().unwrap().is_empty());
+    for whole in ["x".repeat(200), "alice…".to_owned()] {
+        let ran = run("revoke", &whole);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    assert_eq!(asked.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn the_help_of_revoke_says_that_other_gates_go_on() {
+    let ran = Folder::new().run(["session", "revoke", "--help"]);
+    assert!(
+        ran.output.contains("every instance of this gate"),
+        "{ran:?}"
+    );
+    assert!(ran.output.contains("configuration of each"), "{ran:?}");
+}
