@@ -335,6 +335,7 @@ impl Exchange {
             Err(denial) => {
                 let client = ClientAddress::new(&engine.network, ports.connection, head);
                 facts.address = facts.address.or_else(|| client.find());
+                self.tell_now(ports);
                 self.refuse(&facts, &denial)
             }
         }

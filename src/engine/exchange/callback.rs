@@ -162,7 +162,8 @@ fn begin(
             entropy,
             held: login.held(request.head),
         };
-        login.note_replaced(request.head, around);
-        login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)
+        let signed_in = login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)?;
+        login.note_departed(request.head, around);
+        Ok(signed_in)
     })
 }

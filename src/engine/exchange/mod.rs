@@ -6,6 +6,7 @@
 mod body;
 mod callback;
 mod coding;
+mod cookies;
 mod decision;
 mod fetching;
 mod list;

@@ -1,10 +1,10 @@
 //! The session that a request brings, where there is more to it than to open a cookie: it may have to be refreshed
 //! before the request is decided on, and its browser is told of it anew with the response.
 
+use super::Mode;
 use super::body::is_short;
 use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
-use super::{Engine, Mode, Reply};
 use crate::authn::jwt::{Context, ProvedClaims};
 use crate::authn::{Attempts, SignedIn};
 use crate::denial::Denial;
@@ -16,9 +16,8 @@ use crate::login::{
     Told, Verified, unrefreshed,
 };
 use crate::network::ClientAddress;
-use crate::session::{Entropy, Parts, Session, SharedMemory};
+use crate::session::{Entropy, Parts, Session};
 use crate::source::{Call, Pending, Refusal, Response, Tried};
-use crate::time::Clock;
 
 /// The session of one request.
 #[derive(Debug)]
@@ -30,8 +29,8 @@ pub(super) struct OwnSession {
     held: Parts,
     /// what the browser is told with the response
     told: Option<Told>,
-    /// the values of `Set-Cookie` that take it away
-    removal: Vec<String>,
+    /// the values of `Set-Cookie` that go with an answer of the gate's own
+    given: Vec<String>,
 }
 
 /// How far the gate has come with it.
@@ -96,6 +95,21 @@ impl OwnSession {
         };
     }
 
+    /// What the browser is told with the response, and the parts that it holds.
+    pub(super) fn take_told(&mut self) -> Option<(Told, Parts)> {
+        Some((self.told.take()?, self.held))
+    }
+
+    /// Has an answer of the gate's own set these cookies too.
+    pub(super) fn give(&mut self, cookies: Vec<String>) {
+        self.given.extend(cookies);
+    }
+
+    /// The values of `Set-Cookie` that go with an answer of the gate's own.
+    pub(super) fn take_given(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.given)
+    }
+
     /// Takes over what came of it.
     fn settle(&mut self, login: &Login, renewal: Renewal) {
         self.stage = Stage::Settled;
@@ -109,7 +123,7 @@ impl OwnSession {
             Renewal::Ends(denial) => self.signed_in = Err(denial),
             Renewal::Over(denial, removal) => {
                 self.signed_in = Err(denial);
-                self.removal = removal;
+                self.given = removal;
             }
         }
     }
@@ -236,7 +250,7 @@ impl Exchange {
             stage: opened.map_or(Stage::Settled, |(session, _)| Stage::Opened(session)),
             held,
             told: None,
-            removal: Vec::new(),
+            given: Vec::new(),
         }));
         None
     }
@@ -433,43 +447,6 @@ impl Exchange {
             Err(Ok(why)) => Err(Unverified::Not(why)),
             Err(Err(Refusal::Await(begun))) => Err(Unverified::Await(begun)),
             Err(Err(Refusal::Denied(_))) => Ok(Verified::Unknown),
-        }
-    }
-
-    /// The values of `Set-Cookie` that go with the response, which has come.
-    pub fn cookies(
-        &mut self,
-        engine: &Engine,
-        clock: &dyn Clock,
-        memory: Option<&dyn SharedMemory>,
-    ) -> Vec<String> {
-        let Some((own, login)) = self.session.as_mut().zip(engine.login.as_ref()) else {
-            return Vec::new();
-        };
-        let Some(told) = own.told.take() else {
-            return Vec::new();
-        };
-        let Some(now) = clock.wall() else {
-            return told.cookies;
-        };
-        // Nothing is drawn for what was sealed before.
-        let entropy = Entropy { random: &[], now };
-        let around = Around {
-            memory,
-            entropy,
-            held: own.held,
-        };
-        login.told_at(told, around)
-    }
-
-    /// Has the gate's own `reply` set the cookies that would go with the response.
-    pub(super) fn give_cookies(&mut self, reply: &mut Reply) {
-        let Some(own) = &mut self.session else { return };
-        let mut cookies = std::mem::take(&mut own.removal);
-        cookies.extend(own.told.take().into_iter().flat_map(|told| told.cookies));
-        if !cookies.is_empty() {
-            reply.set_cookies(cookies);
-            reply.headers.push(("cache-control", "no-store".to_owned()));
         }
     }
 }

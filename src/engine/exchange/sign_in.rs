@@ -267,10 +267,16 @@ impl Exchange {
         let allowed = client.check(None).map_err(Refusal::from);
         let sent = allowed.and_then(|()| self.send_to_provider(visit, &path));
         Some(match sent {
-            Ok(reply) => Outcome {
-                step: RequestStep::Reply(reply),
-                record: None,
-            },
+            Ok(mut reply) => {
+                // A session that has ended is taken away with it.
+                if let Some(own) = &mut self.session {
+                    reply.set_cookies(own.take_given());
+                }
+                Outcome {
+                    step: RequestStep::Reply(reply),
+                    record: None,
+                }
+            }
             Err(Refusal::Await(begun)) => {
                 let (pending, call) = *begun;
                 self.wait(pending, call)

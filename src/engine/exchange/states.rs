@@ -222,6 +222,7 @@ impl Exchange {
                 }
                 facts.address = client.find();
                 facts.model = facts.model_in_path();
+                self.tell_now(ports);
                 self.refuse(&facts, &denial)
             }
         }

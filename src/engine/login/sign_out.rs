@@ -61,6 +61,7 @@ impl Login {
                 return Err(denial);
             }
             Err(_) => {
+                self.note_departed(head, around);
                 let departure = Departure {
                     to_provider: None,
                     cookies,

@@ -115,9 +115,14 @@ impl Login {
         }
     }
 
-    /// The same of the session that the browser which sent `head` still carries.
-    pub(crate) fn note_replaced(&self, head: &RequestHead<'_>, around: Around<'_>) {
-        if let Ok((session, _)) = self.session(head, None, around.entropy.now) {
+    /// The same of the session that the browser which sent `head` still carries, be it one that has ended: a response
+    /// under way may have used it before. One of this very second is not told from the next.
+    pub(crate) fn note_departed(&self, head: &RequestHead<'_>, around: Around<'_>) {
+        let session = self.carried(head).ok();
+        let session = session.and_then(|text| self.known.open(&self.ring, &text));
+        if let Some((session, _)) = session
+            && session.signed_in.seconds() != around.entropy.now.seconds()
+        {
             self.note_end(&session, around);
         }
     }

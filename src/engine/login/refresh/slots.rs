@@ -140,8 +140,8 @@ impl<'m> Slots<'m> {
         };
         match before {
             Some(entry) if entry.kind == Kind::Failed => lock.failures = entry.failures,
-            // Whoever began it before went away. That does not begin anew.
-            Some(entry) if entry.kind == Kind::Locked && entry.since <= now => {
+            // Whoever began it before went away, or was told that it is not known any more. That does not begin anew.
+            Some(entry) if entry.kind != Kind::Refreshed && entry.since <= now => {
                 lock.since = entry.since;
             }
             _ => {}

@@ -382,3 +382,58 @@ fn a_refresh_that_takes_long_is_not_begun_twice() {
         (1, 0)
     );
 }
+
+#[test]
+fn a_note_that_comes_after_its_session_was_idle_brings_it_back_to_nobody() {
+    for bob_comes in [false, true] {
+        let login = json!({ "idle_timeout": "30m" });
+        let (world, provider, mut browser) = signed_in_for(300, login);
+        world.wait(1740);
+        let mut late = browser.ask(&world, "GET", "/api/tags", &[]);
+        provider.serve(&world.gateway, &mut late);
+        world.wait(90);
+        if bob_comes {
+            let late = NOW + 1830;
+            *provider.claims.borrow_mut() = json!({ "sub": "bob", "iat": late, "exp": late + 300 });
+            let answer = browser.sign_in(&world, &provider, "/.gate/login");
+            assert_eq!(answer.status(), 303, "bob comes: {bob_comes}");
+        } else {
+            let own = [("origin", "https://gate.example")];
+            browser.send(&world, &provider, "POST", "/.gate/logout", &own);
+        }
+        let before = browser.cookies.clone();
+        browser.receive(late, Vec::new());
+        assert_eq!(browser.cookies, before, "bob comes: {bob_comes}");
+    }
+}
+
+#[test]
+fn a_refusal_that_comes_after_signing_out_signs_nobody_in_again() {
+    let mut login = refreshing();
+    login["scopes_claim"] = json!("groups");
+    login["scope_map"] = json!({ "staff": ["read"] });
+    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
+    *provider.claims.borrow_mut() = json!({ "groups": ["staff"] });
+    browser.sign_in(&world, &provider, "/api/tags");
+    *provider.grants.claims.borrow_mut() = json!({ "groups": [] });
+    world.wait(240);
+    let waiting = browser.ask(&world, "GET", "/api/tags", &[]);
+    assert_eq!(waiting.verdict().1, "waits");
+    let who = browser.go(&world, &provider, "/.gate/whoami").json();
+    let target = who["sign_out"].as_str().unwrap().to_owned();
+    let own = [("origin", "https://gate.example")];
+    browser.send(&world, &provider, "POST", &target, &own);
+    let answer = browser.finish(&world, &provider, waiting);
+    let told = answer.header("set-cookie");
+    assert_eq!((answer.status(), told.as_str()), (403, ""));
+    assert!(browser.cookies.is_empty());
+}
+
+#[test]
+fn two_tabs_that_sign_in_within_a_second_stay_signed_in() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    browser.sign_in(&world, &provider, "/.gate/login");
+    world.wait(240);
+    let token = TOKEN.map(str::to_owned).to_vec();
+    assert_eq!(asked(&world, &provider, &mut browser), (200, token));
+}

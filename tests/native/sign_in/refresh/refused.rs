@@ -389,3 +389,32 @@ fn a_refusal_that_carries_a_session_is_kept_by_no_cache() {
     );
     assert!(answer.header("set-cookie").starts_with(SESSION));
 }
+
+#[test]
+fn a_refusal_of_long_ago_lets_nobody_in_while_it_is_asked_for_again() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    provider.grants.end();
+    world.wait(3600);
+    assert_eq!(asked(&world, &provider, &mut browser).0, 401);
+    for time in 0..3 {
+        world.wait(301);
+        drop(browser.ask(&world, "GET", "/api/tags", &[]));
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict, (503, "keys_pending".to_owned()), "{time}");
+    }
+}
+
+#[test]
+fn a_session_that_the_provider_ended_is_taken_away_from_a_page_too() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    *provider.grants.claims.borrow_mut() = json!({ "sub": "bob" });
+    world.wait(240);
+    let answer = browser.go(&world, &provider, "/api/tags");
+    assert_eq!(answer.asked.first().map(String::as_str), Some("/token"));
+    let left: Vec<_> = browser
+        .cookies
+        .keys()
+        .filter(|name| name.starts_with(SESSION))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
