@@ -1,14 +1,12 @@
 //! The end of a sign-in: the browser is back from the provider, with a code.
 
-use super::sign_in::{Shown, Unshown, Visit, settled, with_entropy};
+use super::sign_in::{Shown, Unshown, Visit, settled, with_around};
 use super::states::Exchange;
 use crate::authn::Attempts;
 use crate::authn::jwt::{Context, ProvedClaims};
 use crate::denial::Denial;
 use crate::json::Json;
-use crate::login::{
-    self, Around, Attempt, Inquiry, Outstanding, Redeemed, Redemption, unavailable,
-};
+use crate::login::{self, Attempt, Inquiry, Outstanding, Redeemed, Redemption, unavailable};
 use crate::source::{Call, Refusal, Response};
 
 /// The end of a sign-in, as far as it has come.
@@ -155,13 +153,8 @@ fn begin(
     let identified = login.identified(proved, user_info)?;
     // Whether there is a place to sign out is not asked for once more.
     let known = login.provider.known(visit.now()?);
-    with_entropy(&visit, |entropy| {
+    with_around(&visit, |around| {
         let proved = (&identified, &redeemed.tokens);
-        let around = Around {
-            memory: visit.ports.memory,
-            entropy,
-            held: login.held(request.head),
-        };
         let signed_in = login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)?;
         login.note_departed(request.head, around);
         Ok(signed_in)

@@ -122,6 +122,20 @@ pub(super) fn with_entropy<T>(
     })
 }
 
+/// The same, with what the workers share and the parts of a session that the browser holds.
+pub(super) fn with_around<T>(
+    visit: &Visit<'_, '_, '_, '_>,
+    use_it: impl FnOnce(Around<'_>) -> Result<T, Denial>,
+) -> Result<T, Denial> {
+    with_entropy(visit, |entropy| {
+        use_it(Around {
+            memory: visit.ports.memory,
+            entropy,
+            held: visit.login.held(visit.request.head),
+        })
+    })
+}
+
 impl Exchange {
     /// The answer to a request for a page of the gate's own; `None` for any other.
     #[inline(never)] // or those who do not sign in here pay for it
@@ -379,12 +393,7 @@ impl Exchange {
             Err(Refusal::Denied(_)) => None,
         };
         let stored = self.stored();
-        let outstanding = with_entropy(&visit, |entropy| {
-            let around = Around {
-                memory: visit.ports.memory,
-                entropy,
-                held: login.held(head),
-            };
+        let outstanding = with_around(&visit, |around| {
             let endpoints = endpoints.as_deref();
             login.sign_out(head, stored, token.as_deref(), endpoints, around)
         })?;
