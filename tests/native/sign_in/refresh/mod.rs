@@ -23,6 +23,28 @@ fn signed_in_for(seconds: i64, login: Value) -> (World, Provider, Browser) {
     (world, provider, browser)
 }
 
+/// Somebody is signed in by a group, which the provider takes away before the next refresh is due.
+fn signed_in_by_a_group() -> (World, Provider, Browser) {
+    let mut login = refreshing();
+    login["scopes_claim"] = json!("groups");
+    login["scope_map"] = json!({ "staff": ["read"] });
+    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
+    *provider.claims.borrow_mut() = json!({ "groups": ["staff"] });
+    browser.sign_in(&world, &provider, "/api/tags");
+    *provider.grants.claims.borrow_mut() = json!({ "groups": [] });
+    world.wait(240);
+    (world, provider, browser)
+}
+
+/// Signs out, as the page of the gate's own does.
+fn sign_out(world: &World, provider: &Provider, browser: &mut Browser) {
+    let who = browser.go(world, provider, "/.gate/whoami").json();
+    let target = who["sign_out"].as_str().unwrap().to_owned();
+    let own = [("origin", "https://gate.example")];
+    browser.send(world, provider, "POST", &target, &own);
+    assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
+}
+
 /// A provider whose tokens are good for so many seconds.
 fn issuing(seconds: i64) -> Provider {
     let provider = Provider::new();

@@ -316,11 +316,7 @@ fn a_response_that_comes_after_signing_out_signs_nobody_in_again() {
                 let answer = browser.sign_in(&world, &provider, "/.gate/login");
                 assert_eq!(answer.status(), 303, "{what}");
             } else {
-                let who = browser.go(&world, &provider, "/.gate/whoami").json();
-                let target = who["sign_out"].as_str().unwrap().to_owned();
-                let own = [("origin", "https://gate.example")];
-                browser.send(&world, &provider, "POST", &target, &own);
-                assert!(browser.cookies.is_empty(), "{what}");
+                sign_out(&world, &provider, &mut browser);
             }
             let before = browser.cookies.clone();
             browser.receive(late, Vec::new());
@@ -409,20 +405,10 @@ fn a_note_that_comes_after_its_session_was_idle_brings_it_back_to_nobody() {
 
 #[test]
 fn a_refusal_that_comes_after_signing_out_signs_nobody_in_again() {
-    let mut login = refreshing();
-    login["scopes_claim"] = json!("groups");
-    login["scope_map"] = json!({ "staff": ["read"] });
-    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
-    *provider.claims.borrow_mut() = json!({ "groups": ["staff"] });
-    browser.sign_in(&world, &provider, "/api/tags");
-    *provider.grants.claims.borrow_mut() = json!({ "groups": [] });
-    world.wait(240);
+    let (world, provider, mut browser) = signed_in_by_a_group();
     let waiting = browser.ask(&world, "GET", "/api/tags", &[]);
     assert_eq!(waiting.verdict().1, "waits");
-    let who = browser.go(&world, &provider, "/.gate/whoami").json();
-    let target = who["sign_out"].as_str().unwrap().to_owned();
-    let own = [("origin", "https://gate.example")];
-    browser.send(&world, &provider, "POST", &target, &own);
+    sign_out(&world, &provider, &mut browser);
     let answer = browser.finish(&world, &provider, waiting);
     let told = answer.header("set-cookie");
     assert_eq!((answer.status(), told.as_str()), (403, ""));

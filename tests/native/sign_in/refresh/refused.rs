@@ -374,14 +374,7 @@ fn an_access_token_that_cannot_be_sent_proves_nothing_about_a_person() {
 
 #[test]
 fn a_refusal_that_carries_a_session_is_kept_by_no_cache() {
-    let mut login = refreshing();
-    login["scopes_claim"] = json!("groups");
-    login["scope_map"] = json!({ "staff": ["read"] });
-    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
-    *provider.claims.borrow_mut() = json!({ "groups": ["staff"] });
-    browser.sign_in(&world, &provider, "/api/tags");
-    *provider.grants.claims.borrow_mut() = json!({ "groups": [] });
-    world.wait(240);
+    let (world, provider, mut browser) = signed_in_by_a_group();
     let answer = browser.send(&world, &provider, "GET", "/api/tags", &[]);
     assert_eq!(
         (answer.status(), answer.header("cache-control").as_str()),

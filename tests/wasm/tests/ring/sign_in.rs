@@ -116,16 +116,8 @@ pub fn session_of(groups: usize) -> (Value, String) {
     let mut lab = Lab::new(HOSTS[ENVOY](), &configuration);
     let nonce = Arc::new(Mutex::new(String::new()));
     provide(&mut lab, &nonce, groups);
-    let sent = lab.gateway.send(&page("/api/tags", ""));
-    let location = sent.reply_header("location").concat();
-    *nonce.lock().expect("whole") = parameter(&location, "nonce");
-    let callback = format!(
-        "/.gate/callback?code=c-1&state={}",
-        parameter(&location, "state")
-    );
-    let back = lab.gateway.send(&page(&callback, &cookies(&sent)));
-    assert_eq!(back.status(), 303, "{}", back.record.everything());
-    (configuration, cookies(&back))
+    let cookies = signed_in(&mut lab, &nonce);
+    (configuration, cookies)
 }
 
 #[test]
