@@ -275,7 +275,7 @@ def test_a_redis_that_is_killed_stops_sessions_alone_and_they_go_on_when_it_is_b
 
 
 def test_a_redis_set_up_as_documented_keeps_a_revocation_over_a_crash(stored: Stored) -> None:
-    page = (ROOT / "docs" / "login.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
     _, _, settings = page.partition("### What Redis has to keep\n\n```text\n")
     for line in settings.partition("```")[0].splitlines():
         assert stored.redis.command("CONFIG", "GET", line.split()[0]) == line.split(), "as it is run here"

@@ -117,7 +117,7 @@ fn a_session_shows_no_token() {
     );
 }
 
-/// docs/login.md has these numbers.
+/// docs/sessions.md has these numbers.
 #[test]
 fn a_session_with_sixty_groups_fits_into_one_cookie() {
     let ring = Ring::new(&[Secret::new(vec![9; 32])], "gate", 1).unwrap();

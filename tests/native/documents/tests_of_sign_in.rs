@@ -1,4 +1,4 @@
-//! The tests that docs/login.md names are there.
+//! The tests that docs/login-security.md names are there.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn code_below(folder: &Path, all: &mut String) {
 
 #[test]
 fn every_test_of_a_sign_in_that_the_page_names_is_there() {
-    let page = fs::read_to_string("docs/login.md").unwrap();
+    let page = fs::read_to_string("docs/login-security.md").unwrap();
     let section = page.split("### Tests of it").nth(1).expect("the section");
     let rows = section.split("\n## ").next().unwrap().lines();
     let rows = rows.filter(|line| line.starts_with("| ")).skip(1);
