@@ -1,6 +1,6 @@
 //! The end of a sign-in: the browser is back from the provider, with a code.
 
-use super::sign_in::{Shown, Unshown, Visit, settled, with_around};
+use super::sign_in::{Shown, Unshown, Visit, settled, with_session_ports};
 use super::states::Exchange;
 use crate::authn::Attempts;
 use crate::authn::jwt::{Context, ProvedClaims};
@@ -153,7 +153,7 @@ fn begin(
     let identified = login.identified(proved, user_info)?;
     // Whether there is a place to sign out is not asked for once more.
     let known = login.provider.known(visit.now()?);
-    with_around(&visit, |around| {
+    with_session_ports(&visit, |around| {
         let proved = (&identified, &redeemed.tokens);
         let signed_in = login.sign_in(&redeemed.attempt, proved, known.as_deref(), around)?;
         login.note_departed(request.head, around);

@@ -2,7 +2,7 @@
 
 use super::states::{Exchange, Ports};
 use super::{Engine, Reply};
-use crate::login::Around;
+use crate::login::SessionPorts;
 use crate::session::{Entropy, SharedMemory};
 use crate::time::Clock;
 
@@ -25,7 +25,7 @@ impl Exchange {
         };
         // Nothing is drawn for what was sealed before.
         let entropy = Entropy { random: &[], now };
-        let around = Around {
+        let around = SessionPorts {
             memory,
             entropy,
             held,

@@ -12,6 +12,8 @@ mod fetching;
 mod list;
 mod mode;
 mod record;
+mod refreshing;
+mod refusal;
 mod reply;
 mod request;
 mod response;
@@ -19,6 +21,7 @@ mod session;
 mod share;
 mod sign_in;
 mod states;
+mod unheld;
 mod watch;
 
 pub use body::{Fed, HostBody};

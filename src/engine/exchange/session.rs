@@ -3,51 +3,30 @@
 
 use super::Mode;
 use super::body::is_short;
+use super::refreshing::{Stage, with_session_ports};
 use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
-use crate::authn::jwt::{Context, ProvedClaims};
-use crate::authn::{Attempts, SignedIn};
+use crate::authn::SignedIn;
 use crate::denial::Denial;
 use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
-use crate::json::Json;
-use crate::login::{
-    Around, Inquiry, Loading, Login, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Stored,
-    Told, Verified, unrefreshed,
-};
+use crate::login::{Loading, Login, Renewal, Stored, Told};
 use crate::network::ClientAddress;
-use crate::session::{Entropy, Parts, Session};
-use crate::source::{Call, Pending, Refusal, Response, Tried};
+use crate::session::Parts;
+use crate::source::{Call, Response, Tried};
 
 /// The session of one request.
 #[derive(Debug)]
 pub(super) struct OwnSession {
     /// who is signed in by it, or why nobody is
-    signed_in: Result<SignedIn, Denial>,
-    stage: Stage,
+    pub(super) signed_in: Result<SignedIn, Denial>,
+    pub(super) stage: Stage,
     /// the parts of one that the browser holds
-    held: Parts,
+    pub(super) held: Parts,
     /// what the browser is told with the response
-    told: Option<Told>,
+    pub(super) told: Option<Told>,
     /// the values of `Set-Cookie` that go with an answer of the gate's own
-    given: Vec<String>,
-}
-
-/// How far the gate has come with it.
-#[derive(Debug)]
-enum Stage {
-    /// it was opened, and may have to be told anew if the request is let in
-    Opened(Session),
-    /// the token endpoint is being asked
-    Asked(Refreshing),
-    /// it has answered
-    Answered(Refreshing, Result<RefreshedTokens, NotRefreshed>),
-    /// the UserInfo endpoint is being asked
-    Inquiring(Refreshing, RefreshedTokens, ProvedClaims),
-    /// it has answered
-    Informed(Refreshing, RefreshedTokens, ProvedClaims, Option<Json>),
-    /// nothing more is to be done
-    Settled,
+    pub(super) given: Vec<String>,
 }
 
 /// What a store keeps of the session that a request brings.
@@ -80,21 +59,6 @@ impl OwnSession {
         &self.signed_in
     }
 
-    /// The call that it waits for was answered.
-    pub(super) fn answered(&mut self, response: &Response<'_>) {
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Settled) {
-            Stage::Asked(refreshing) => {
-                let tokens = refreshing.read(response);
-                Stage::Answered(refreshing, tokens)
-            }
-            Stage::Inquiring(refreshing, tokens, proved) => {
-                let user_info = Inquiry::read(response).ok();
-                Stage::Informed(refreshing, tokens, proved, user_info)
-            }
-            other => other,
-        };
-    }
-
     /// What the browser is told with the response, and the parts that it holds.
     pub(super) fn take_told(&mut self) -> Option<(Told, Parts)> {
         Some((self.told.take()?, self.held))
@@ -109,39 +73,6 @@ impl OwnSession {
     pub(super) fn take_given(&mut self) -> Vec<String> {
         std::mem::take(&mut self.given)
     }
-
-    /// Takes over what came of it.
-    fn settle(&mut self, login: &Login, renewal: Renewal) {
-        self.stage = Stage::Settled;
-        match renewal {
-            Renewal::Stays | Renewal::Due(..) => {}
-            Renewal::Noted(told) => self.told = Some(told),
-            Renewal::Carries(session, told) => {
-                self.signed_in = login.signed_in(&session, false);
-                self.told = Some(told);
-            }
-            Renewal::Ends(denial) => self.signed_in = Err(denial),
-            Renewal::Over(denial, removal) => {
-                self.signed_in = Err(denial);
-                self.given = removal;
-            }
-        }
-    }
-}
-
-/// Has `use_it` done with the time, what is random, and what the workers share. Nothing without a clock or randomness.
-fn around<T>(ports: Ports<'_, '_>, held: Parts, use_it: impl FnOnce(Around<'_>) -> T) -> Option<T> {
-    let now = ports.clock.wall()?;
-    let random = ports.randomness.bytes()?;
-    let entropy = Entropy {
-        random: &random,
-        now,
-    };
-    Some(use_it(Around {
-        memory: ports.memory,
-        entropy,
-        held,
-    }))
 }
 
 impl Exchange {
@@ -155,38 +86,6 @@ impl Exchange {
         self.stored
             .as_ref()
             .is_some_and(|stored| stored.is_loading())
-    }
-
-    /// Whether it waits for its session to be refreshed.
-    pub fn refreshes_session(&self) -> bool {
-        let own = self.session.as_ref();
-        own.is_some_and(|own| !matches!(own.stage, Stage::Opened(_) | Stage::Settled))
-    }
-
-    /// The call that it waits for was answered, and there is no time for another one: what was refreshed is for its
-    /// browser all the same.
-    pub fn end_refresh(&mut self, ports: Ports<'_, '_>, response: &Response<'_>) {
-        let is_other = self.forget_pending();
-        let Some((own, login)) = self.session.as_mut().zip(ports.engine.login.as_ref()) else {
-            return;
-        };
-        if !is_other {
-            own.answered(response);
-        }
-        match std::mem::replace(&mut own.stage, Stage::Settled) {
-            Stage::Answered(refreshing, Err(why)) => own.give_up(login, ports, &refreshing, &why),
-            Stage::Answered(refreshing, Ok(mut tokens))
-            | Stage::Inquiring(refreshing, mut tokens, _)
-            | Stage::Informed(refreshing, mut tokens, ..) => {
-                // What it says of the person is asked for again soon.
-                tokens.soon();
-                let renewal = around(ports, own.held, |around| {
-                    login.refreshed(&refreshing, &tokens, None, around)
-                });
-                own.settle(login, renewal.unwrap_or(Renewal::Stays));
-            }
-            Stage::Asked(_) | Stage::Opened(_) | Stage::Settled => {}
-        }
     }
 
     /// What was read of the store.
@@ -274,7 +173,7 @@ impl Exchange {
         };
         let may_wait = is_short(request.head, ports.body);
         let held = own.held;
-        let renewal = around(ports, held, |around| {
+        let renewal = with_session_ports(ports, held, |around| {
             login.renewal(session, may_wait, around)
         })?;
         let (mark, is_overdue) = match renewal {
@@ -288,189 +187,6 @@ impl Exchange {
             }
             Renewal::Due(mark, is_overdue) => (mark, is_overdue),
         };
-        let endpoints = login.provider.endpoints(&self.tried, ports.clock.wall()?);
-        let begun = match endpoints {
-            Ok(endpoints) => around(ports, held, |around| {
-                login.refresh(session, mark, &endpoints, around)
-            })?,
-            Err(Refusal::Await(begun)) => {
-                let (pending, call) = *begun;
-                return Some(self.wait(pending, call));
-            }
-            // Where to ask is not known, as if the provider did not answer.
-            Err(Refusal::Denied(_)) => {
-                own.stage = Stage::Settled;
-                return None;
-            }
-        };
-        let Some((refreshing, call)) = begun else {
-            // Too many are under way, or somebody else has just begun.
-            own.stage = Stage::Settled;
-            if is_overdue {
-                own.signed_in = Err(unrefreshed("send it again in a moment"));
-                return Some(self.judge(ports, request, client));
-            }
-            return None;
-        };
-        own.stage = Stage::Asked(refreshing);
-        Some(Outcome {
-            step: RequestStep::Await(Box::new(call)),
-            record: None,
-        })
-    }
-
-    /// The step, if there is something yet to wait for.
-    fn go_on_refreshing<'a>(
-        &mut self,
-        login: &Login,
-        ports: Ports<'a, '_>,
-        client: &ClientAddress<'_>,
-        mut own: Box<OwnSession>,
-    ) -> Option<Outcome<'a>> {
-        let (refreshing, tokens, verified, user_info) =
-            match std::mem::replace(&mut own.stage, Stage::Settled) {
-                Stage::Answered(refreshing, Ok(tokens)) => {
-                    match self.verify_refreshed(login, ports, client, &refreshing, &tokens) {
-                        Ok(verified) => (refreshing, tokens, verified, None),
-                        Err(Unverified::Await(begun)) => {
-                            own.stage = Stage::Answered(refreshing, Ok(tokens));
-                            self.session = Some(own);
-                            let (pending, call) = *begun;
-                            return Some(self.wait(pending, call));
-                        }
-                        Err(Unverified::Not(why)) => {
-                            own.give_up(login, ports, &refreshing, &why);
-                            self.session = Some(own);
-                            return None;
-                        }
-                    }
-                }
-                Stage::Answered(refreshing, Err(why)) => {
-                    own.give_up(login, ports, &refreshing, &why);
-                    self.session = Some(own);
-                    return None;
-                }
-                Stage::Informed(refreshing, tokens, proved, user_info) => {
-                    let verified = match user_info {
-                        Some(_) => Verified::Proved(proved),
-                        None => Verified::Unknown,
-                    };
-                    (refreshing, tokens, verified, user_info)
-                }
-                stage => {
-                    own.stage = stage;
-                    self.session = Some(own);
-                    return None;
-                }
-            };
-        self.conclude(
-            login,
-            ports,
-            own,
-            (refreshing, tokens),
-            (verified, user_info),
-        )
-    }
-
-    /// A refresh whose `tokens` are known to be good, as far as they say something of the person. The step, if there is
-    /// something yet to ask.
-    fn conclude<'a>(
-        &mut self,
-        login: &Login,
-        ports: Ports<'a, '_>,
-        mut own: Box<OwnSession>,
-        (refreshing, mut tokens): (Refreshing, RefreshedTokens),
-        (verified, user_info): (Verified, Option<Json>),
-    ) -> Option<Outcome<'a>> {
-        let claims = match verified {
-            Verified::Silent => Ok(None),
-            Verified::Unknown => {
-                tokens.soon();
-                Ok(None)
-            }
-            Verified::Proved(proved) => {
-                let inquiry = match user_info {
-                    None => login.inquire_again(&refreshing, &tokens),
-                    Some(_) => Ok(None),
-                };
-                match inquiry {
-                    Ok(Some(call)) => {
-                        own.stage = Stage::Inquiring(refreshing, tokens, proved);
-                        self.session = Some(own);
-                        return Some(Outcome {
-                            step: RequestStep::Await(Box::new(call)),
-                            record: None,
-                        });
-                    }
-                    Ok(None) => login.claims_again(proved, user_info).map(Some),
-                    // As if it had not answered.
-                    Err(_) => {
-                        tokens.soon();
-                        Ok(None)
-                    }
-                }
-            }
-        };
-        match claims {
-            Ok(claims) => {
-                let renewal = around(ports, own.held, |around| {
-                    login.refreshed(&refreshing, &tokens, claims.as_ref(), around)
-                });
-                own.settle(login, renewal.unwrap_or(Renewal::Stays));
-            }
-            Err(why) => own.give_up(login, ports, &refreshing, &why),
-        }
-        self.session = Some(own);
-        None
-    }
-
-    fn verify_refreshed(
-        &self,
-        login: &Login,
-        ports: Ports<'_, '_>,
-        client: &ClientAddress<'_>,
-        refreshing: &Refreshing,
-        tokens: &RefreshedTokens,
-    ) -> Result<Verified, Unverified> {
-        let Some(now) = ports.clock.wall() else {
-            return Ok(Verified::Unknown);
-        };
-        let context = Context {
-            now,
-            verifier: ports.verifier,
-            tried: &self.tried,
-            attempts: Attempts::new(None, client),
-            client,
-        };
-        match login.verify_refreshed(refreshing, tokens, context) {
-            Ok(verified) => Ok(verified),
-            Err(Ok(why)) => Err(Unverified::Not(why)),
-            Err(Err(Refusal::Await(begun))) => Err(Unverified::Await(begun)),
-            Err(Err(Refusal::Denied(_))) => Ok(Verified::Unknown),
-        }
-    }
-}
-
-/// Why what the provider says of a session is not known to be good.
-enum Unverified {
-    /// this has to be fetched first
-    Await(Box<(Pending, Call)>),
-    /// it is not
-    Not(NotRefreshed),
-}
-
-impl OwnSession {
-    /// It was not refreshed.
-    fn give_up(
-        &mut self,
-        login: &Login,
-        ports: Ports<'_, '_>,
-        refreshing: &Refreshing,
-        why: &NotRefreshed,
-    ) {
-        let renewal = around(ports, self.held, |around| {
-            login.not_refreshed(refreshing, why, around)
-        });
-        self.settle(login, renewal.unwrap_or(Renewal::Stays));
+        self.begin_refresh(login, ports, (request, client), (mark, is_overdue))
     }
 }

@@ -10,7 +10,7 @@ use crate::http::query_value;
 use crate::identity::Method;
 use crate::json::ObjectWriter;
 use crate::login::{
-    Around, Attempt, Content, Endpoints, Login, Outstanding, OwnPage, ReturnPath, Settled,
+    Attempt, Content, Endpoints, Login, Outstanding, OwnPage, ReturnPath, SessionPorts, Settled,
     is_navigation,
 };
 use crate::network::ClientAddress;
@@ -123,12 +123,12 @@ pub(super) fn with_entropy<T>(
 }
 
 /// The same, with what the workers share and the parts of a session that the browser holds.
-pub(super) fn with_around<T>(
+pub(super) fn with_session_ports<T>(
     visit: &Visit<'_, '_, '_, '_>,
-    use_it: impl FnOnce(Around<'_>) -> Result<T, Denial>,
+    use_it: impl FnOnce(SessionPorts<'_>) -> Result<T, Denial>,
 ) -> Result<T, Denial> {
     with_entropy(visit, |entropy| {
-        use_it(Around {
+        use_it(SessionPorts {
             memory: visit.ports.memory,
             entropy,
             held: visit.login.held(visit.request.head),
@@ -393,7 +393,7 @@ impl Exchange {
             Err(Refusal::Denied(_)) => None,
         };
         let stored = self.stored();
-        let outstanding = with_around(&visit, |around| {
+        let outstanding = with_session_ports(&visit, |around| {
             let endpoints = endpoints.as_deref();
             login.sign_out(head, stored, token.as_deref(), endpoints, around)
         })?;

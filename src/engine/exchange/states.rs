@@ -1,6 +1,6 @@
 //! One request's way through the gate.
 
-use super::body::{HeldRequest, HostBody, outdated};
+use super::body::{HeldRequest, HostBody};
 use super::callback::SigningIn;
 use super::decision::Decided;
 use super::list::List;
@@ -9,13 +9,12 @@ use super::request::Request;
 use super::response::Carried;
 use super::session::{OwnSession, StoredSession};
 use super::share::Shared;
-use super::{Engine, Mode, Reply, Watched};
+use super::{Engine, Reply, Watched};
 use crate::authn::jwt::Verifier;
 use crate::cors;
 use crate::denial::{Denial, Reason};
-use crate::http::{FieldKind, HeadError, RequestHead, without_query};
+use crate::http::{FieldKind, HeadError, RequestHead};
 use crate::network::{ClientAddress, Connection};
-use crate::ollama::{Dialect, ErrorBody};
 use crate::policy::{BodyApproved, page_of};
 use crate::session::{Randomness, SharedMemory};
 use crate::source::{Answered, Call, Pending, Refusal, Response, Tried};
@@ -86,7 +85,7 @@ pub struct Exchange {
     /// its body, if that decides
     pub(super) held: Option<Box<HeldRequest>>,
     /// what it waits for
-    pending: Option<Pending>,
+    pub(super) pending: Option<Pending>,
     /// what it has waited for
     pub(super) tried: Vec<Tried>,
     /// the end of a sign-in, if it is one
@@ -252,63 +251,6 @@ impl Exchange {
         self.request_head(ports, head)
     }
 
-    /// Another configuration has come while the request with `head` waited for its body or for keys.
-    /// Under this one it cannot go on any more, and of the other one nothing is known here.
-    pub fn configuration_changed<'a>(
-        &mut self,
-        engine: &'a Engine,
-        head: &RequestHead<'a>,
-    ) -> Outcome<'a> {
-        let request = Request::new(engine, head);
-        let facts = Facts::of(&request);
-        self.refuse(&facts, &outdated())
-    }
-
-    /// The gateway would hold too much of the body of the request with `head`.
-    pub fn cannot_hold<'a>(
-        &mut self,
-        engine: &'a Engine,
-        head: &RequestHead<'a>,
-        excess: Excess,
-    ) -> Outcome<'a> {
-        let request = Request::new(engine, head);
-        let facts = Facts::of(&request);
-        let denial = match excess {
-            Excess::Together => Denial::new(
-                Reason::TooMuchHeld,
-                "send it again later; the operator can raise `host.held_limit`",
-            ),
-            Excess::BeforeKeys if self.awaits_own(engine) => Denial::new(
-                Reason::UpstreamCredentialUnavailable,
-                "its body is too large to be held until it is fetched, send it again",
-            ),
-            Excess::BeforeKeys if self.loads_session() => Denial::new(
-                Reason::SessionStoreUnavailable,
-                "its body is too large to be held until its session is read, send it again",
-            ),
-            Excess::BeforeKeys if self.refreshes_session() => Denial::new(
-                Reason::KeysPending,
-                "its body is too large to be held until its session is refreshed, send it again",
-            ),
-            Excess::BeforeKeys => Denial::new(
-                Reason::KeysPending,
-                "its body is too large to be held until they are, send it again",
-            ),
-        };
-        self.refuse(&facts, &denial)
-    }
-
-    /// The rest of the body of the request with `head` has not come in the time that the gate holds one.
-    pub fn held_too_long<'a>(&mut self, engine: &'a Engine, head: &RequestHead<'a>) -> Outcome<'a> {
-        let request = Request::new(engine, head);
-        let facts = Facts::of(&request);
-        let denial = Denial::new(
-            Reason::BodyTimeout,
-            "send it whole and without a pause; the operator can raise `host.held_for` and `host.held_idle`",
-        );
-        self.refuse(&facts, &denial)
-    }
-
     fn hold<'a>(
         &mut self,
         engine: &Engine,
@@ -371,7 +313,7 @@ impl Exchange {
     }
 
     /// Whether it waits for the gate's own credential.
-    fn awaits_own(&self, engine: &Engine) -> bool {
+    pub(super) fn awaits_own(&self, engine: &Engine) -> bool {
         let own = engine.upstream.credential.as_ref();
         let pending = self.pending.as_ref();
         own.zip(pending)
@@ -391,106 +333,12 @@ impl Exchange {
         }
     }
 
-    /// There is no head to decide on, or what was decided could not be done. `path` is what is
-    /// known of the path, for the dialect.
-    ///
-    /// ```
-    /// use ollama_gate_engine::{Exchange, RequestStep, Unread};
-    ///
-    /// let outcome = Exchange::default().unread(None, Unread::Misconfigured, b"/api/chat");
-    /// let RequestStep::Reply(reply) = outcome.step else { panic!("nobody comes in") };
-    /// assert_eq!(reply.status, 500);
-    /// ```
-    pub fn unread(
-        &mut self,
-        engine: Option<&Engine>,
-        unread: Unread,
-        path: &[u8],
-    ) -> Outcome<'static> {
-        let denial = match unread {
-            Unread::Misconfigured => Denial::new(
-                Reason::Misconfigured,
-                "its configuration was refused, the operator finds the errors in the gateway's log",
-            ),
-            Unread::Defect(error) => Denial::new(Reason::MalformedRequest, error.advice()),
-            Unread::HostFailed => Denial::host_failure(),
-        };
-        // Who configured another gateway than this one has not said what is to be done on this one.
-        let mode = match unread {
-            Unread::Misconfigured => Mode::Enforce,
-            _ => engine.map(|engine| engine.mode).unwrap_or_default(),
-        };
-        let facts = Facts {
-            engine,
-            ..Facts::default()
-        };
-        self.refuse_in(mode, path, &facts, &denial)
-    }
-
     /// The body or trailers have come in.
     pub const fn request_rest(&self) -> Rest {
         if self.forwarded {
             Rest::Continue
         } else {
             Rest::Stop
-        }
-    }
-
-    /// Answers with `denial`, in the mode of the configuration and the dialect of the path.
-    pub(super) fn refuse<'a>(&mut self, facts: &Facts<'_, '_>, denial: &Denial) -> Outcome<'a> {
-        let mode = facts.engine.map(|engine| engine.mode).unwrap_or_default();
-        let path = facts
-            .request
-            .map_or(&b""[..], |request| request.head.path());
-        self.refuse_in(mode, path, facts, denial)
-    }
-
-    #[inline(never)] // or those that are let in pay for it
-    fn refuse_in<'a>(
-        &mut self,
-        mode: Mode,
-        path: &[u8],
-        facts: &Facts<'_, '_>,
-        denial: &Denial,
-    ) -> Outcome<'a> {
-        let watched = mode.watched();
-        self.forwarded = watched.is_some();
-        self.pending = None;
-        self.signing_in = None;
-        self.held = None;
-        self.carried = None;
-        let record = Some(Record::denied(facts, denial, mode));
-        if let Some(watched) = watched {
-            let step = RequestStep::Watch(watched);
-            return Outcome { step, record };
-        }
-        let origin = self.origin.take();
-        let engine = facts.engine;
-        let local = engine.map_or(path, |engine| engine.local_target(path));
-        let dialect = Dialect::of(without_query(local));
-        let extra = ErrorBody {
-            signin_url: engine.and_then(|engine| engine.signin_url.as_deref()),
-            request_id: match dialect {
-                Dialect::Anthropic => facts.request_id(),
-                Dialect::Ollama | Dialect::OpenAi => None,
-            },
-        };
-        let mut reply = Reply::refusing(denial, dialect, extra);
-        if engine.is_some_and(|engine| !engine.authenticators.users().is_empty()) {
-            reply.offer_basic();
-        }
-        let content_type = facts.request;
-        let content_type = content_type.and_then(|request| request.head.value("content-type"));
-        if content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
-            reply.show_status();
-        }
-        if let Some(origin) = origin {
-            reply.headers.extend(cors::of_reply(&origin));
-        }
-        self.give_cookies(&mut reply);
-        Outcome {
-            step: RequestStep::Reply(reply),
-            record,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::sessions::{invalid, unknown};
 use super::sign_out::Departure;
 use super::store::{self, Place, Ticket, Times};
-use super::{Around, Login, Redirect};
+use super::{Login, Redirect, SessionPorts};
 use crate::authn::jwt::Identified;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
@@ -129,7 +129,7 @@ impl Login {
         &self,
         session: &mut Session,
         identified: &Identified,
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) -> Option<(Vec<String>, Option<Call>)> {
         let Some(store) = &self.store else {
             return Some((self.fitting(session, around)?.cookies, None));

@@ -36,7 +36,7 @@ pub(crate) use pages_at::{OwnPage, Site};
 pub(crate) use provider::{Endpoints, Location, Metadata, Provider, UserInfo, unavailable};
 pub(crate) use redemption::{Redeemed, Redemption};
 pub(crate) use refresh::{
-    Around, NotRefreshed, RefreshedTokens, Refreshing, Renewal, Told, Verified,
+    Mark, NotRefreshed, RefreshedTokens, Refreshing, Renewal, SessionPorts, Told, Verified,
     unknown as unrefreshed,
 };
 pub(crate) use return_path::ReturnPath;
@@ -95,7 +95,7 @@ pub(crate) struct Redirect {
 
 /// A session as browsers carry it.
 #[derive(Debug)]
-struct Carried {
+struct SealedSession {
     /// sealed
     text: String,
     /// the values of `Set-Cookie`
@@ -259,7 +259,7 @@ impl Login {
         attempt: &Attempt,
         (identified, tokens): (&Identified, &Tokens),
         endpoints: Option<&Endpoints>,
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) -> Result<(Outstanding, Option<Call>), Denial> {
         let now = around.entropy.now;
         let claims = &identified.claims;
@@ -299,18 +299,23 @@ impl Login {
     }
 
     /// `session` sealed, if it fits into cookies.
-    fn sealed(&self, session: &Session, around: Around<'_>) -> Option<Carried> {
+    fn sealed(&self, session: &Session, around: SessionPorts<'_>) -> Option<SealedSession> {
         let bytes = session.encode();
         let text = self
             .ring
             .seal(Purpose::Session, &bytes, around.entropy)
             .ok()?;
         let cookies = self.lines(&text, session, around)?;
-        Some(Carried { text, cookies })
+        Some(SealedSession { text, cookies })
     }
 
     /// The values of `Set-Cookie` that make a browser carry `session`, sealed as `text`, if they fit.
-    fn lines(&self, text: &str, session: &Session, around: Around<'_>) -> Option<Vec<String>> {
+    fn lines(
+        &self,
+        text: &str,
+        session: &Session,
+        around: SessionPorts<'_>,
+    ) -> Option<Vec<String>> {
         let max_age = session.ends.since(around.entropy.now);
         self.session.set(text, max_age, around.held).ok()
     }

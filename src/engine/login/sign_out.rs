@@ -2,7 +2,7 @@
 
 use super::attempt::with_parameters;
 use super::provider::Endpoints;
-use super::{Around, Login, Outstanding, Settled, Stored};
+use super::{Login, Outstanding, SessionPorts, Settled, Stored};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Purpose, Session};
@@ -48,7 +48,7 @@ impl Login {
         stored: Option<&Stored>,
         token: Option<&str>,
         endpoints: Option<&Endpoints>,
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) -> Result<(Outstanding, Option<Call>), Denial> {
         let now = around.entropy.now;
         let signed_out = self.site.signed_out_url();

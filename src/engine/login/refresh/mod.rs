@@ -12,18 +12,19 @@ mod slots;
 mod told;
 
 pub(crate) use answer::{NotRefreshed, RefreshedTokens, Verified};
+pub(crate) use slots::Mark;
 pub(crate) use told::Told;
 
 use super::provider::Endpoints;
 use super::sign_out::form;
-use super::{Carried, Login};
+use super::{Login, SealedSession};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Parts, Session, SharedMemory};
 use crate::source::Call;
 use crate::time::Timestamp;
 use due::Due;
-use slots::{Known, Mark, Slots};
+use slots::{Slots, Standing};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -49,7 +50,7 @@ pub(super) struct Refreshes {
 
 /// What all of it is done with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Around<'a> {
+pub(crate) struct SessionPorts<'a> {
     /// what the workers of the gateway share, if they do
     pub memory: Option<&'a dyn SharedMemory>,
     /// the time, and what is random
@@ -84,13 +85,13 @@ pub(crate) struct Refreshing {
     max_bytes: usize,
     /// where the provider is asked about the person too, if it is
     user_info: Option<crate::http::Url>,
-    _place: Place,
+    _in_flight: InFlight,
 }
 
 #[derive(Debug)]
-struct Place(Rc<Cell<u32>>);
+struct InFlight(Rc<Cell<u32>>);
 
-impl Place {
+impl InFlight {
     fn take(under_way: &Rc<Cell<u32>>) -> Option<Self> {
         let now = under_way.get();
         (now < MAX_UNDER_WAY).then(|| {
@@ -100,7 +101,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.set(self.0.get().saturating_sub(1));
     }
@@ -108,7 +109,7 @@ impl Drop for Place {
 
 impl Login {
     /// Notes that `session` has ended: responses that come late bring it back to no browser.
-    pub(in crate::login) fn note_end(&self, session: &Session, around: Around<'_>) {
+    pub(in crate::login) fn note_end(&self, session: &Session, around: SessionPorts<'_>) {
         // One in a store is over there.
         if self.store.is_none() && self.renews() {
             self.slots(around).over(ended(session), around.entropy.now);
@@ -117,7 +118,7 @@ impl Login {
 
     /// The same of the session that the browser which sent `head` still carries, be it one that has ended: a response
     /// under way may have used it before. One of this very second is not told from the next.
-    pub(crate) fn note_departed(&self, head: &RequestHead<'_>, around: Around<'_>) {
+    pub(crate) fn note_departed(&self, head: &RequestHead<'_>, around: SessionPorts<'_>) {
         let session = self.carried(head).ok();
         let session = session.and_then(|text| self.known.open(&self.ring, &text));
         if let Some((session, _)) = session
@@ -127,12 +128,12 @@ impl Login {
         }
     }
 
-    fn slots<'m>(&'m self, around: Around<'m>) -> Slots<'m> {
+    fn slots<'m>(&'m self, around: SessionPorts<'m>) -> Slots<'m> {
         Slots::new(around.memory.unwrap_or(&self.memory), &self.tag)
     }
 
     /// The number of this gateway: the same on all of its workers.
-    pub(super) fn instance(&self, around: Around<'_>) -> u64 {
+    pub(super) fn instance(&self, around: SessionPorts<'_>) -> u64 {
         if let Some(known) = self.refreshes.instance.get() {
             return known;
         }
@@ -151,7 +152,12 @@ impl Login {
 
     /// What is to be done about `session`, by which a request is let in. Whether the request can wait for the
     /// provider is `may_wait`: its body is held meanwhile.
-    pub(crate) fn renewal(&self, session: &Session, may_wait: bool, around: Around<'_>) -> Renewal {
+    pub(crate) fn renewal(
+        &self,
+        session: &Session,
+        may_wait: bool,
+        around: SessionPorts<'_>,
+    ) -> Renewal {
         // A store notes by itself what is used.
         if self.has_store() {
             return Renewal::Stays;
@@ -173,29 +179,29 @@ impl Login {
             return Renewal::Stays;
         }
         let slots = self.slots(around);
-        if slots.look(ended(session), now) == Known::Over {
+        if slots.look(ended(session), now) == Standing::Over {
             return Renewal::Ends(over());
         }
         let is_overdue = due == Due::Overdue;
         match slots.look(mark, now) {
-            Known::Successor(text) => self.successor(&text, around),
-            Known::Over => Renewal::Ends(over()),
-            Known::Refused if refresh.is_over(now) => Renewal::Ends(over()),
-            Known::Refused => Renewal::Stays,
+            Standing::Successor(text) => self.successor(&text, around),
+            Standing::Over => Renewal::Ends(over()),
+            Standing::Refused if refresh.is_over(now) => Renewal::Ends(over()),
+            Standing::Refused => Renewal::Stays,
             // Whoever goes away while the provider is asked does not keep a session that it may not know any more.
-            Known::UnderWay(first) if is_overdue && now >= first.plus(self.lease()) => {
+            Standing::UnderWay(first) if is_overdue && now >= first.plus(self.lease()) => {
                 Renewal::Ends(unknown("send it again in a moment"))
             }
-            Known::UnderWay(_) => Renewal::Stays,
-            Known::Failed => self.noted_unrefreshed(session, around),
-            Known::Nothing if self.is_quiet(now) => self.noted_unrefreshed(session, around),
-            Known::Nothing if may_wait => Renewal::Due(mark, is_overdue),
-            Known::Nothing if is_overdue => {
+            Standing::UnderWay(_) => Renewal::Stays,
+            Standing::Failed => self.noted_unrefreshed(session, around),
+            Standing::Nothing if self.is_quiet(now) => self.noted_unrefreshed(session, around),
+            Standing::Nothing if may_wait => Renewal::Due(mark, is_overdue),
+            Standing::Nothing if is_overdue => {
                 let advice = "the request is too long to be held until it is: load the page anew, or send it again \
                               after another";
                 Renewal::Ends(unknown(advice))
             }
-            Known::Nothing => Renewal::Stays,
+            Standing::Nothing => Renewal::Stays,
         }
     }
 
@@ -213,7 +219,7 @@ impl Login {
     }
 
     /// The same session, used now, where the last note of that is old.
-    fn noted(&self, session: &Session, around: Around<'_>) -> Renewal {
+    fn noted(&self, session: &Session, around: SessionPorts<'_>) -> Renewal {
         if !self.lifetimes.is_noted(session, around.entropy.now) {
             return Renewal::Stays;
         }
@@ -222,21 +228,21 @@ impl Login {
 
     /// The same of one that the provider cannot refresh at the moment, where it would be idle soon: another gateway
     /// may have refreshed it, whose cookies this would take the place of.
-    fn noted_unrefreshed(&self, session: &Session, around: Around<'_>) -> Renewal {
+    fn noted_unrefreshed(&self, session: &Session, around: SessionPorts<'_>) -> Renewal {
         if !self.lifetimes.is_nearly_idle(session, around.entropy.now) {
             return Renewal::Stays;
         }
         self.used_now(session, false, around)
     }
 
-    fn used_now(&self, session: &Session, is_note: bool, around: Around<'_>) -> Renewal {
+    fn used_now(&self, session: &Session, is_note: bool, around: SessionPorts<'_>) -> Renewal {
         let session = Session {
             last_seen: around.entropy.now,
             ..session.clone()
         };
         // It is as long as the one before.
         match self.sealed(&session, around) {
-            Some(Carried { cookies, .. }) => Renewal::Noted(Told {
+            Some(SealedSession { cookies, .. }) => Renewal::Noted(Told {
                 is_note,
                 ..Told::of(&session, cookies, around.held)
             }),
@@ -250,10 +256,10 @@ impl Login {
         session: &Session,
         mark: Mark,
         endpoints: &Endpoints,
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) -> Option<(Refreshing, Call)> {
         let refresh = session.refresh.as_ref()?;
-        let place = Place::take(&self.refreshes.under_way)?;
+        let in_flight = InFlight::take(&self.refreshes.under_way)?;
         let now = around.entropy.now;
         let provider = &self.provider;
         if !self.slots(around).begin(mark, self.lease(), now) {
@@ -273,7 +279,7 @@ impl Login {
             mark,
             max_bytes: call.expected().max_bytes,
             user_info: endpoints.user_info.clone(),
-            _place: place,
+            _in_flight: in_flight,
         };
         Some((refreshing, call))
     }

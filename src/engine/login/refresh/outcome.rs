@@ -1,10 +1,10 @@
 //! What becomes of a session whose refresh has come to an end.
 
 use super::answer::{NotRefreshed, RefreshedTokens};
-use super::{Around, QUIET, Refreshing, Renewal, Told, over};
+use super::{QUIET, Refreshing, Renewal, SessionPorts, Told, over};
 use crate::denial::{Level, MAX_VALUE_BYTES, truncated};
 use crate::json::{Json, ObjectWriter};
-use crate::login::{Carried, Login};
+use crate::login::{Login, SealedSession};
 use crate::session::Session;
 use crate::source::News;
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ impl Login {
         &self,
         refreshing: &Refreshing,
         why: &NotRefreshed,
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) -> Renewal {
         let (mark, now) = (refreshing.mark, around.entropy.now);
         let slots = self.slots(around);
@@ -63,7 +63,7 @@ impl Login {
         refreshing: &Refreshing,
         tokens: &RefreshedTokens,
         claims: Option<&Json>,
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) -> Renewal {
         let now = around.entropy.now;
         let mut session = Session {
@@ -94,7 +94,7 @@ impl Login {
         }
         let carried = self.fitting(&mut session, around);
         match carried.filter(|_| session.refresh.is_some()) {
-            Some(Carried { text, cookies }) => {
+            Some(SealedSession { text, cookies }) => {
                 self.slots(around).refreshed(refreshing.mark, &text, now);
                 let told = Told::of(&session, cookies, around.held);
                 Renewal::Carries(Box::new(session), told)
@@ -113,8 +113,8 @@ impl Login {
     pub(in crate::login) fn fitting(
         &self,
         session: &mut Session,
-        around: Around<'_>,
-    ) -> Option<Carried> {
+        around: SessionPorts<'_>,
+    ) -> Option<SealedSession> {
         if let Some(carried) = self.sealed(session, around) {
             return Some(carried);
         }

@@ -1,6 +1,6 @@
 //! What a sign-in has to keep for the session to be refreshed.
 
-use super::Around;
+use super::SessionPorts;
 use crate::authn::jwt::ExpectedNonce;
 use crate::login::Login;
 use crate::login::redemption::Tokens;
@@ -14,7 +14,7 @@ impl Login {
         session: &mut Session,
         tokens: &Tokens,
         (sub, nonce): (&str, &str),
-        around: Around<'_>,
+        around: SessionPorts<'_>,
     ) {
         let Some(period) = self.lifetimes.refresh else {
             return;

@@ -66,7 +66,7 @@ impl Mark {
 
 /// What is known of the refresh of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum Standing {
     /// nothing, so it may begin
     Nothing,
     /// somebody is at it, and this is when it was begun first without an end
@@ -119,9 +119,9 @@ impl<'m> Slots<'m> {
     }
 
     /// What is known of the refresh of what `mark` names.
-    pub(super) fn look(self, mark: Mark, now: Timestamp) -> Known {
+    pub(super) fn look(self, mark: Mark, now: Timestamp) -> Standing {
         let own = self.own(mark);
-        own.map_or(Known::Nothing, |slot| slot.known(now))
+        own.map_or(Standing::Nothing, |slot| slot.known(now))
     }
 
     /// Begins a refresh, which ends within `lease` seconds. Whether nobody else had.
@@ -129,7 +129,7 @@ impl<'m> Slots<'m> {
         let own = self.own(mark);
         if own
             .as_ref()
-            .is_some_and(|own| own.known(now) != Known::Nothing)
+            .is_some_and(|own| own.known(now) != Standing::Nothing)
         {
             return false;
         }
@@ -156,7 +156,7 @@ impl<'m> Slots<'m> {
         let others = self.slots(mark).filter(|other| other.number != slot.number);
         let is_alone = others
             .filter(|other| other.is_of(mark))
-            .all(|other| other.known(now) == Known::Nothing);
+            .all(|other| other.known(now) == Standing::Nothing);
         if !is_alone {
             let given_up = Entry { until: now, ..lock };
             self.put(&given_up);
@@ -286,9 +286,9 @@ impl Slot {
     }
 
     /// What it says of its session.
-    fn known(&self, now: Timestamp) -> Known {
+    fn known(&self, now: Timestamp) -> Standing {
         let entry = self.entry.as_ref().filter(|entry| entry.counts(now));
-        entry.map_or(Known::Nothing, Entry::known)
+        entry.map_or(Standing::Nothing, Entry::known)
     }
 }
 
@@ -329,13 +329,13 @@ impl Entry {
         Some((class, self.since))
     }
 
-    fn known(&self) -> Known {
+    fn known(&self) -> Standing {
         match self.kind {
-            Kind::Locked => Known::UnderWay(self.since),
-            Kind::Refreshed => Known::Successor(self.successor.clone()),
-            Kind::Refused => Known::Refused,
-            Kind::Failed => Known::Failed,
-            Kind::Over => Known::Over,
+            Kind::Locked => Standing::UnderWay(self.since),
+            Kind::Refreshed => Standing::Successor(self.successor.clone()),
+            Kind::Refused => Standing::Refused,
+            Kind::Failed => Standing::Failed,
+            Kind::Over => Standing::Over,
         }
     }
 

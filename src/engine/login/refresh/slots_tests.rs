@@ -18,19 +18,19 @@ fn neighbours(own: Mark) -> impl Iterator<Item = Mark> {
 fn one_of_many_begins_and_the_others_get_what_came_of_it() {
     let memory = OwnMemory::default();
     let (slots, own) = (Slots::new(&memory, "gate"), mark("one"));
-    assert_eq!(slots.look(own, NOW), Known::Nothing);
+    assert_eq!(slots.look(own, NOW), Standing::Nothing);
     assert!(slots.begin(own, LEASE, NOW));
     assert!(!slots.begin(own, LEASE, NOW));
-    assert_eq!(slots.look(own, NOW), Known::UnderWay(NOW));
+    assert_eq!(slots.look(own, NOW), Standing::UnderWay(NOW));
     slots.refreshed(own, "sealed", NOW.plus(1));
     let after = |seconds| slots.look(own, NOW.plus(1 + seconds));
-    assert_eq!(after(0), Known::Successor("sealed".to_owned()));
-    assert_eq!(after(KEPT - 1), Known::Successor("sealed".to_owned()));
-    assert_eq!(after(KEPT), Known::Nothing);
-    assert_eq!(slots.look(mark("two"), NOW), Known::Nothing);
+    assert_eq!(after(0), Standing::Successor("sealed".to_owned()));
+    assert_eq!(after(KEPT - 1), Standing::Successor("sealed".to_owned()));
+    assert_eq!(after(KEPT), Standing::Nothing);
+    assert_eq!(slots.look(mark("two"), NOW), Standing::Nothing);
     assert_eq!(
         Slots::new(&memory, "other").look(own, NOW.plus(1)),
-        Known::Nothing
+        Standing::Nothing
     );
 }
 
@@ -43,12 +43,12 @@ fn whoever_went_away_leaves_the_refresh_to_others_after_a_while() {
     assert!(slots.begin(own, LEASE, NOW.plus(LEASE)));
     // It was begun first when it was begun first.
     let second = NOW.plus(LEASE + 1);
-    assert_eq!(slots.look(own, second), Known::UnderWay(NOW));
+    assert_eq!(slots.look(own, second), Standing::UnderWay(NOW));
     slots.failed(own, second);
     assert!(slots.begin(own, LEASE, second.plus(2)));
     assert_eq!(
         slots.look(own, second.plus(2)),
-        Known::UnderWay(second.plus(2))
+        Standing::UnderWay(second.plus(2))
     );
 }
 
@@ -61,15 +61,18 @@ fn of_two_that_ask_the_one_that_was_refused_gets_what_the_other_got() {
     assert_eq!(slots.failed(own, NOW.plus(1)).as_deref(), Some("sealed"));
     assert_eq!(
         slots.look(own, NOW.plus(2)),
-        Known::Successor("sealed".to_owned())
+        Standing::Successor("sealed".to_owned())
     );
     // The other way round.
     let memory = OwnMemory::default();
     let slots = Slots::new(&memory, "gate");
     assert_eq!(slots.refused(own, NOW), None);
-    assert_eq!(slots.look(own, NOW), Known::Refused);
+    assert_eq!(slots.look(own, NOW), Standing::Refused);
     slots.refreshed(own, "sealed", NOW);
-    assert_eq!(slots.look(own, NOW), Known::Successor("sealed".to_owned()));
+    assert_eq!(
+        slots.look(own, NOW),
+        Standing::Successor("sealed".to_owned())
+    );
 }
 
 #[test]
@@ -80,9 +83,13 @@ fn a_provider_that_fails_is_asked_ever_more_rarely() {
     for wait in [2, 4, 8, 16, 32, 60, 60, 60] {
         assert!(slots.begin(own, LEASE, now), "{wait}");
         slots.failed(own, now);
-        assert_eq!(slots.look(own, now.plus(wait - 1)), Known::Failed, "{wait}");
+        assert_eq!(
+            slots.look(own, now.plus(wait - 1)),
+            Standing::Failed,
+            "{wait}"
+        );
         now = now.plus(wait);
-        assert_eq!(slots.look(own, now), Known::Nothing, "{wait}");
+        assert_eq!(slots.look(own, now), Standing::Nothing, "{wait}");
     }
 }
 
@@ -100,9 +107,9 @@ fn neighbours_take_what_counts_no_more_and_what_is_known_of_a_refresh_last() {
     assert!(slots.begin(others[room], LEASE, NOW.plus(7)));
     assert_eq!(
         slots.look(own, NOW.plus(8)),
-        Known::Successor("sealed".to_owned())
+        Standing::Successor("sealed".to_owned())
     );
-    assert_eq!(slots.look(others[0], NOW.plus(8)), Known::Nothing);
+    assert_eq!(slots.look(others[0], NOW.plus(8)), Standing::Nothing);
     // Among locks and fresh ones nobody finds room, and nothing of them is lost.
     let full = OwnMemory::default();
     let slots = Slots::new(&full, "gate");
@@ -113,7 +120,7 @@ fn neighbours_take_what_counts_no_more_and_what_is_known_of_a_refresh_last() {
     assert!(!slots.begin(others[room], LEASE, NOW.plus(UNDISTURBED - 1)));
     assert!(slots.begin(others[room], LEASE, NOW.plus(UNDISTURBED)));
     slots.refreshed(own, "later", NOW.plus(UNDISTURBED));
-    assert_eq!(slots.look(own, NOW.plus(UNDISTURBED)), Known::Nothing);
+    assert_eq!(slots.look(own, NOW.plus(UNDISTURBED)), Standing::Nothing);
 }
 
 #[test]
@@ -121,9 +128,9 @@ fn what_has_ended_stays_so_for_as_long_as_a_response_may_take() {
     let memory = OwnMemory::default();
     let (slots, own) = (Slots::new(&memory, "gate"), Mark::of_ended("alice"));
     slots.over(own, NOW);
-    assert_eq!(slots.look(own, NOW.plus(SIGNED_OUT - 1)), Known::Over);
-    assert_eq!(slots.look(own, NOW.plus(SIGNED_OUT)), Known::Nothing);
-    assert_eq!(slots.look(Mark::of_ended("bob"), NOW), Known::Nothing);
+    assert_eq!(slots.look(own, NOW.plus(SIGNED_OUT - 1)), Standing::Over);
+    assert_eq!(slots.look(own, NOW.plus(SIGNED_OUT)), Standing::Nothing);
+    assert_eq!(slots.look(Mark::of_ended("bob"), NOW), Standing::Nothing);
 }
 
 #[test]

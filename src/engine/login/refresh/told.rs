@@ -1,7 +1,7 @@
 //! What browsers are told of a session that was refreshed.
 
-use super::slots::{Known, Mark};
-use super::{Around, MAX_FOLLOWED, Renewal, ended};
+use super::slots::{Mark, Standing};
+use super::{MAX_FOLLOWED, Renewal, SessionPorts, ended};
 use crate::login::Login;
 use crate::session::{Parts, Purpose, Session};
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ impl Told {
 
 impl Login {
     /// What somebody else has refreshed, sealed, or what came of that by now.
-    pub(super) fn successor(&self, text: &str, around: Around<'_>) -> Renewal {
+    pub(super) fn successor(&self, text: &str, around: SessionPorts<'_>) -> Renewal {
         let mut text = text.to_owned();
         let mut found = None;
         // Each is due later than the one before.
@@ -68,7 +68,7 @@ impl Login {
     }
 
     /// What is carried in place of `session`, if that is known.
-    fn successor_of(&self, session: &Session, around: Around<'_>) -> Option<String> {
+    fn successor_of(&self, session: &Session, around: SessionPorts<'_>) -> Option<String> {
         let now = around.entropy.now;
         let refresh = session
             .refresh
@@ -78,28 +78,28 @@ impl Login {
             .slots(around)
             .look(Mark::of(&refresh.token, refresh.due), now)
         {
-            Known::Successor(text) => Some(text),
+            Standing::Successor(text) => Some(text),
             _ => None,
         }
     }
 
     /// What of `told` still holds `now` that the response has come, which may be minutes after the request.
-    pub(crate) fn told_at(&self, told: Told, around: Around<'_>) -> Vec<String> {
+    pub(crate) fn told_at(&self, told: Told, around: SessionPorts<'_>) -> Vec<String> {
         let now = around.entropy.now;
         // Whoever has signed out meanwhile stays so, and whoever has signed in since is somebody else.
-        if self.slots(around).look(told.ended, now) == Known::Over {
+        if self.slots(around).look(told.ended, now) == Standing::Over {
             return Vec::new();
         }
         let Some((_, mark)) = told.until.filter(|(until, _)| now >= *until) else {
             return told.cookies;
         };
         // By now another request may have refreshed it, and the browser not know of this one any more.
-        let around = Around {
+        let around = SessionPorts {
             held: told.held,
             ..around
         };
         match self.slots(around).look(mark, now) {
-            Known::Successor(text) => match self.successor(&text, around) {
+            Standing::Successor(text) => match self.successor(&text, around) {
                 Renewal::Carries(_, newer) => newer.cookies,
                 _ => Vec::new(),
             },
