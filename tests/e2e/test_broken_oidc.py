@@ -133,7 +133,7 @@ MISLED = {
         json.dumps({"issuer": HOST, "jwks_uri": f"{HOST}/private-and-good"}).encode(),
         "metadata are another issuer's",
     ),
-    "elsewhere": (json.dumps(METADATA).encode(), "`jwks_uri` is on another server than the issuer"),
+    "elsewhere": (json.dumps(METADATA).encode(), "`jwks_uri` is on `evil.example`, another server than the issuer's"),
 }
 
 

@@ -24,6 +24,7 @@ from support.webui import start
 from support.world import Gate, World, eventually
 
 PAGES = [ROOT / "docs" / "tokens.md", ROOT / "docs" / "open-webui.md"]
+LOGIN = [ROOT / "docs" / f"{page}.md" for page in ("login", "sessions", "login-security")]
 HOSTS = sorted(path for path in (ROOT / "docs" / "hosts").glob("*.md") if path.name != "README.md")
 GUIDES = sorted([*(ROOT / "docs" / "migration").glob("*.md"), *(ROOT / "docs" / "recipes").glob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -106,7 +107,7 @@ def test_the_cluster_of_the_example_is_the_one_that_the_pages_show() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*PAGES, *HOSTS, *GUIDES, ROOT / "docs/hosts/README.md", ROOT / "examples/README.md"], ids=name
+    "path", [*PAGES, *LOGIN, *HOSTS, *GUIDES, ROOT / "docs/hosts/README.md", ROOT / "examples/README.md"], ids=name
 )
 def test_every_link_of_a_page_leads_somewhere(path: Path) -> None:
     for link in LINK.findall(path.read_text(encoding="utf-8")):
@@ -141,6 +142,8 @@ def test_the_examples_are_what_the_pages_say() -> None:
     def issuers(texts: list[str]) -> list[Any]:
         return [issuer for text in texts for issuer in json.loads(text)["jwt"]]
 
+    (google,) = [json.loads(text)["login"] for text in Pack("examples/google.yaml").plugins()]
+    assert google in [json.loads(text)["login"] for text in blocks(ROOT / "docs/login.md")]
     (provider,) = issuers(Pack("examples/provider.yaml").plugins())
     assert provider in issuers(blocks(ROOT / "docs/tokens.md"))
     for issuer in issuers(Pack("examples/open-webui.yaml").plugins()):

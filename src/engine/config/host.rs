@@ -11,6 +11,7 @@ use super::upstream::UpstreamSection;
 use super::upstream::credential::CredentialSection;
 use super::upstream::fetched::{CredentialSourceSection, GrantSection};
 use super::value;
+use crate::json::Json;
 use std::net::{IpAddr, Ipv6Addr};
 
 table! {
@@ -186,12 +187,14 @@ pub(super) fn read(
         let login = login.node().and_then(|node| node.peek());
         if let Some(LoginSection {
             upstream,
+            upstreams,
             issuer,
             store,
             ..
         }) = login
         {
             check_server(reader, &upstream, issuer.node());
+            check_servers(reader, &upstreams, issuer.node());
             let store = store.node().and_then(|node| node.peek());
             if let Some(StoreSection { upstream, url, .. }) = store {
                 check_server(reader, &upstream, url.node());
@@ -230,12 +233,16 @@ fn held(reader: &mut Reader<'_>, member: &Member<'_>, name: HostName) -> Option<
 
 fn check_issuer(reader: &mut Reader<'_>, issuer: &IssuerSection<'_>) {
     let jwks = issuer.jwks.node().and_then(|node| node.peek());
-    if let Some(JwksSection { upstream, url, .. }) = jwks {
-        check_server(
-            reader,
-            &upstream,
-            url.node().or_else(|| issuer.issuer.node()),
-        );
+    if let Some(JwksSection {
+        upstream,
+        upstreams,
+        url,
+        ..
+    }) = jwks
+    {
+        let address = url.node().or_else(|| issuer.issuer.node());
+        check_server(reader, &upstream, address);
+        check_servers(reader, &upstreams, issuer.issuer.node());
     }
 }
 
@@ -281,15 +288,32 @@ fn check_credential(reader: &mut Reader<'_>, credential: &Node<'_>) {
 /// request that asks for it. Over TLS the server needs a name: its certificate is held against what
 /// stands here, and no certificate of a provider is for an IP address.
 fn check_server(reader: &mut Reader<'_>, upstream: &Member<'_>, address: Option<Node<'_>>) {
-    let Some(node) = upstream.node() else {
+    if let Some(node) = upstream.node() {
+        check_name(reader, &node, address.as_ref());
+    }
+}
+
+/// The same of further servers, which are asked by the scheme of `address`.
+fn check_servers(reader: &mut Reader<'_>, upstreams: &Member<'_>, address: Option<Node<'_>>) {
+    let Some(node) = upstreams.node() else {
         return;
     };
+    // One that is no object is refused where it is read.
+    let Json::Object(members) = node.json else {
+        return;
+    };
+    for (name, value) in members {
+        check_name(reader, &node.member(name, value), address.as_ref());
+    }
+}
+
+fn check_name(reader: &mut Reader<'_>, node: &Node<'_>, address: Option<&Node<'_>>) {
     let Some(text) = node.json.text() else {
         return;
     };
     let Some(server) = server_name(text) else {
         reader.refuse(
-            &node,
+            node,
             "is not `host` or `host:port`, which this gateway needs",
         );
         return;
@@ -300,7 +324,7 @@ fn check_server(reader: &mut Reader<'_>, upstream: &Member<'_>, address: Option<
     });
     if tls && server.parse::<IpAddr>().is_ok() {
         reader.refuse(
-            &node,
+            node,
             "is an IP address, whose certificate this gateway cannot check: name the server, and let the gateway \
              resolve the name",
         );

@@ -3,14 +3,15 @@
 use super::client::{self, ClientFields, KEY_ID, Method, PARAMETER, PRIVATE_KEY, parameter};
 use super::field::{Field, Shape};
 use super::jwt::{self, PersonFields, SECRET as RING_SECRET};
-use super::provider::{locate, read_endpoints};
+use super::provider::locate;
 use super::reader::{Node, Reader};
 use super::rules::{LIMITS_FIELD, MODELS};
+use super::server::UPSTREAMS;
 use super::store::{self, STORE};
 use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{
-    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Remote, Server, TokenRules,
+    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Remote, TokenRules,
 };
 use crate::http::Url;
 use crate::login::{Lifetimes, Login, Provider, Site, Store};
@@ -30,7 +31,14 @@ table! {
         ),
         upstream: Field::required(
             Shape::Text,
-            "the gateway's name for the provider's server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
+            "the gateway's name for the server of `issuer`, or of `token_endpoint` where the endpoints are given: a \
+             cluster on Envoy and Istio, `host:port` on APISIX",
+        ),
+        upstreams: Field::optional(
+            UPSTREAMS,
+            "the gateway's names for further servers on which the provider has endpoints, by host, with the port where \
+             its addresses have one: `{\"oauth2.googleapis.com\": \"google-oauth2\"}`. No other server is asked, \
+             whatever the provider's metadata say. Default: all are on one",
         ),
         authorization_endpoint: Field::optional(
             ADDRESS,
@@ -50,7 +58,7 @@ table! {
         ),
         userinfo_endpoint: Field::optional(
             ADDRESS,
-            "where that is, on the server of `token_endpoint`. Required with `userinfo` where the endpoints are given. \
+            "where that is. Required with `userinfo` where the endpoints are given. \
              Default: discovered",
         ),
         client_id: Field::required(PARAMETER, "the gate's name at the provider"),
@@ -211,21 +219,13 @@ pub(super) fn read(
         let issuer = |text: &str| Url::parse(text).map(|_| text.to_owned());
         reader.parsed(node, expected, issuer)
     });
-    let upstream = section.upstream.read(reader, |reader, node| {
-        reader.text(node, "the name of an upstream")
-    });
     let person = read_rules(reader, &section);
-    let given = read_endpoints(reader, &section);
-    let (issuer, upstream, client) = (issuer?, upstream?, client?);
-    let server = Server {
-        upstream: upstream.clone(),
+    let located = locate(reader, sources, &section, (issuer.as_deref(), timeout));
+    let (issuer, client, (endpoints, location)) = (issuer?, client?, located?);
+    let document = Jwks {
+        location,
         timeout,
         headers: Vec::new(),
-    };
-    let (endpoints, keys) = locate(reader, sources, &section, (given?, &issuer, &server))?;
-    let document = Jwks {
-        location: keys,
-        server,
     };
     let name = "login: keys".to_owned();
     let keys = Source::new(name, document, fetch_rules(600), reader.seed);
@@ -242,7 +242,6 @@ pub(super) fn read(
     let id_tokens = IdTokens::new(id_tokens, client.id.clone(), person, around.claims.to_vec());
     let provider = Provider {
         issuer,
-        upstream,
         timeout,
         client,
         scope: scope?,

@@ -2,67 +2,103 @@
 
 use super::login::{LoginSection, fetch_rules};
 use super::reader::Reader;
+use super::server::{self, NamedServer};
 use super::table::Member;
-use crate::authn::jwt::{Location as KeysAt, Server};
+use crate::authn::jwt::{Location as KeysAt, metadata_of};
 use crate::http::Url;
 use crate::login::{Endpoints, Location, Metadata, UserInfo};
-use crate::source::{Source, Sources};
+use crate::source::{Endpoint, Source, Sources, Upstreams};
 use std::rc::Rc;
+use std::time::Duration;
 
-/// What the configuration says of the provider's endpoints.
-pub(super) enum Given {
-    /// all, and where the keys are
-    Endpoints(Endpoints, Url),
-    /// they have to be discovered, but perhaps for where to sign out, and where to ask about a person
-    Discovery(Option<String>, UserInfo),
-}
+const FIELD: &str = "login.upstreams";
+const ADDRESS: &str = "an address that begins with https:// or http://";
 
-pub(super) fn read_endpoints(reader: &mut Reader<'_>, section: &LoginSection<'_>) -> Option<Given> {
-    let expected = "an address that begins with https:// or http://";
-    let mut address = |member: &Member<'_>| {
-        member.read(reader, |reader, node| {
-            reader.parsed(node, expected, Url::parse)
-        })
-    };
-    let (token, keys) = (address(&section.token_endpoint), address(&section.jwks_uri));
-    let mut page = |member: &Member<'_>| {
-        member.read(reader, |reader, node| {
-            let page = |text: &str| Url::parse(text).map(|_| text.to_owned());
-            reader.parsed(node, expected, page)
-        })
-    };
-    let authorization = page(&section.authorization_endpoint);
-    let end_session = page(&section.end_session_endpoint);
-    let all = [
+/// Where the provider called `issuer` is asked what, and where its keys are. What has to be fetched to know is added to
+/// `sources`.
+pub(super) fn locate(
+    reader: &mut Reader<'_>,
+    sources: &mut Sources,
+    section: &LoginSection<'_>,
+    (issuer, timeout): (Option<&str>, Duration),
+) -> Option<(Location, KeysAt)> {
+    let upstream = section.upstream.read(reader, |reader, node| {
+        reader.text(node, "the name of an upstream")
+    });
+    let named = server::upstreams(reader, &section.upstreams);
+    let end_session = page(reader, &section.end_session_endpoint);
+    let endpoints = [
         &section.authorization_endpoint,
         &section.token_endpoint,
         &section.jwks_uri,
     ];
-    let given = all.iter().filter(|member| member.is_given()).count();
-    if given == 0 {
-        let near = section.issuer.node().and_then(|node| node.json.text());
-        let near = near.and_then(Url::parse);
-        let user_info = read_user_info(reader, section, (near.as_ref(), "issuer"))?;
-        return Some(Given::Discovery(end_session, user_info));
+    if endpoints.iter().any(|member| member.is_given()) {
+        for member in endpoints.iter().filter(|member| !member.is_given()) {
+            let message = "is required where one of `authorization_endpoint`, `token_endpoint` and `jwks_uri` is given";
+            reader.refuse(&member.place(), message);
+        }
+        let (endpoints, keys) = given(reader, section, (upstream, &named), end_session)?;
+        return Some((Location::At(Rc::new(endpoints)), KeysAt::At(keys)));
     }
-    for member in all.iter().filter(|member| !member.is_given()) {
-        let message = "is required where one of `authorization_endpoint`, `token_endpoint` and `jwks_uri` is given";
-        reader.refuse(&member.place(), message);
-    }
-    let (token, keys) = (token?, keys?);
-    if !keys.is_on_server_of(&token) {
-        let message = "is on another server than `token_endpoint`, and `upstream` is one server";
-        reader.refuse(&section.jwks_uri.place(), message);
-    }
-    let user_info = match read_user_info(reader, section, (Some(&token), "token_endpoint"))? {
+    let issuer = issuer?;
+    let Some(url) = metadata_of(issuer) else {
+        let message = "has a query, so that nothing can be discovered from it: give the endpoints";
+        reader.refuse(&section.issuer.place(), message);
+        return None;
+    };
+    let upstream = upstream.unwrap_or_default();
+    let home = (Endpoint { upstream, url }, "issuer");
+    let upstreams = Rc::new(server::servers(reader, home, &named, FIELD));
+    let document = Metadata {
+        issuer: issuer.to_owned(),
+        upstreams: Rc::clone(&upstreams),
+        timeout,
+        end_session,
+        user_info: read_user_info(reader, section, (&upstreams, "issuer"))?,
+    };
+    let name = "login: metadata".to_owned();
+    let source = Source::new(name, document, fetch_rules(3600), reader.seed);
+    let issuer = issuer.to_owned();
+    let keys = KeysAt::Discovered { issuer, upstreams };
+    Some((Location::Discovered(sources.add(source)), keys))
+}
+
+/// The endpoints that are configured, and that of the keys.
+fn given(
+    reader: &mut Reader<'_>,
+    section: &LoginSection<'_>,
+    (upstream, named): (Option<String>, &[NamedServer<'_>]),
+    end_session: Option<String>,
+) -> Option<(Endpoints, Endpoint)> {
+    let authorization = page(reader, &section.authorization_endpoint);
+    let (token, keys) = (
+        address(reader, &section.token_endpoint),
+        address(reader, &section.jwks_uri),
+    );
+    let token = Endpoint {
+        upstream: upstream.unwrap_or_default(),
+        url: token?,
+    };
+    let home = (token.clone(), "token_endpoint");
+    let upstreams = server::servers(reader, home, named, FIELD);
+    let near = (&upstreams, "token_endpoint");
+    let keys = keys.map(|url| on_named(reader, &section.jwks_uri, url, near));
+    let user_info = match read_user_info(reader, section, near)? {
         UserInfo::NotAsked => None,
-        UserInfo::At(url) => Some(url),
+        UserInfo::At(endpoint) => Some(endpoint),
         UserInfo::Discovered => {
             let message = "is required with `userinfo` where the other endpoints are given";
             reader.refuse(&section.userinfo_endpoint.place(), message);
             None
         }
     };
+    let keys = keys??;
+    let asked = [Some(&token), Some(&keys), user_info.as_ref()];
+    let asked = asked.map(|endpoint| endpoint.map(|endpoint| &endpoint.url));
+    let asked: Vec<_> = asked.into_iter().flatten().collect();
+    for server in named {
+        server.check_used(reader, &asked);
+    }
     let endpoints = Endpoints {
         authorization: authorization?,
         token,
@@ -70,50 +106,19 @@ pub(super) fn read_endpoints(reader: &mut Reader<'_>, section: &LoginSection<'_>
         user_info,
         names_issuer: false,
     };
-    Some(Given::Endpoints(endpoints, keys))
+    Some((endpoints, keys))
 }
 
-/// Where the provider is asked what, and where its keys are. What has to be fetched to know is added to `sources`.
-pub(super) fn locate(
-    reader: &mut Reader<'_>,
-    sources: &mut Sources,
-    section: &LoginSection<'_>,
-    (given, issuer, server): (Given, &str, &Server),
-) -> Option<(Location, KeysAt)> {
-    let (end_session, user_info) = match given {
-        Given::Endpoints(endpoints, keys) => {
-            return Some((Location::At(Rc::new(endpoints)), KeysAt::At(keys)));
-        }
-        Given::Discovery(end_session, user_info) => (end_session, user_info),
-    };
-    let Some(KeysAt::Discovered { issuer, metadata }) = KeysAt::discovered(issuer) else {
-        let message = "has a query, so that nothing can be discovered from it: give the endpoints";
-        reader.refuse(&section.issuer.place(), message);
-        return None;
-    };
-    let document = Metadata {
-        issuer: issuer.clone(),
-        address: metadata.clone(),
-        upstream: server.upstream.clone(),
-        timeout: server.timeout,
-        end_session,
-        user_info,
-    };
-    let name = "login: metadata".to_owned();
-    let source = Source::new(name, document, fetch_rules(3600), reader.seed);
-    let keys = KeysAt::Discovered { issuer, metadata };
-    Some((Location::Discovered(sources.add(source)), keys))
-}
-
-/// Whether and where the provider is asked about a person. A place that is given is on the server of `near`, which
-/// is what the field of this name says.
+/// Whether and where the provider is asked about a person. A place that is given is on one of the servers that are
+/// named, the first of which is that of the field `of`.
 fn read_user_info(
     reader: &mut Reader<'_>,
     section: &LoginSection<'_>,
-    (near, of): (Option<&Url>, &str),
+    near: (&Upstreams, &str),
 ) -> Option<UserInfo> {
     let asks = reader.is_true(&section.userinfo);
-    let Some(node) = section.userinfo_endpoint.node() else {
+    let member = &section.userinfo_endpoint;
+    let Some(node) = member.node() else {
         return Some(if asks {
             UserInfo::Discovered
         } else {
@@ -123,15 +128,43 @@ fn read_user_info(
     if !asks {
         reader.refuse(&node, "has no effect without `userinfo`");
     }
-    let expected = "an address that begins with https:// or http://";
-    let url = reader.parsed(&node, expected, Url::parse)?;
-    if near.is_some_and(|near| !url.is_on_server_of(near)) {
-        let message = format!("is on another server than `{of}`, and `upstream` is one server");
-        reader.refuse(&node, message);
-    }
+    let url = address(reader, member)?;
+    let endpoint = on_named(reader, member, url, near)?;
     Some(if asks {
-        UserInfo::At(url)
+        UserInfo::At(endpoint)
     } else {
         UserInfo::NotAsked
+    })
+}
+
+/// What `url` is, the value of `member`, on a server that is named; the first of them is that of the field `of`.
+fn on_named(
+    reader: &mut Reader<'_>,
+    member: &Member<'_>,
+    url: Url,
+    (upstreams, of): (&Upstreams, &str),
+) -> Option<Endpoint> {
+    let host = url.authority().to_owned();
+    let found = upstreams.endpoint(url);
+    if found.is_none() {
+        let message = format!(
+            "is on another server than `{of}`: name an upstream for it, `{{ \"{host}\": \"NAME\" }}` in `upstreams`"
+        );
+        reader.refuse(&member.place(), message);
+    }
+    found
+}
+
+fn address(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Url> {
+    member.read(reader, |reader, node| {
+        reader.parsed(node, ADDRESS, Url::parse)
+    })
+}
+
+/// The address of a page that browsers are sent to.
+fn page(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
+    member.read(reader, |reader, node| {
+        let page = |text: &str| Url::parse(text).map(|_| text.to_owned());
+        reader.parsed(node, ADDRESS, page)
     })
 }

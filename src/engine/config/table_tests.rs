@@ -40,7 +40,9 @@ const DOCUMENTS: [&str; 8] = [
         { "name": "sso", "algorithms": ["RS256"], "issuer": "https://sso.example",
           "danger_allow_any_audience": true,
           "jwks": { "upstream": "sso", "headers": { "X-Api-Key": "x" }, "url": "https://sso.example/keys", "every": "10m", "max_stale": "24h",
-            "cool_down": "10s", "timeout": "5s" } } ],
+            "cool_down": "10s", "timeout": "5s" } },
+        { "name": "google", "algorithms": ["RS256"], "issuer": "https://accounts.example", "audiences": ["gate"],
+          "jwks": { "upstream": "accounts", "upstreams": { "keys.example": "keys" } } } ],
     "credential_headers": ["apikey", { "name": "Authorization", "scheme": "Token" }],
     "basic": {
         "users": [ { "name": "bob", "subject": "robert", "scopes": ["read"], "models": ["llama3.2"],
@@ -99,7 +101,7 @@ const DOCUMENTS: [&str; 8] = [
         "secrets": ["nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u"], "cookie_expire": "24h", "subject_claim": "sub",
         "numeric_subject": true, "scopes_claim": "groups", "scope_map": { "staff": ["read"] }, "models": ["llama3.2"],
         "models_claim": "models", "limits": { "num_ctx": 1 }, "required_claims": { "role": "user" }, "timeout": "5s",
-        "userinfo": true, "userinfo_endpoint": "https://sso.example/u", "cookie_refresh": "30m", "idle_timeout": "1h",
+        "userinfo": true, "userinfo_endpoint": "https://people.example/u", "upstreams": { "people.example": "people" }, "cookie_refresh": "30m", "idle_timeout": "1h",
         "danger_allow_placeholder_secret": true },
     "hosts": ["gate.example"], "host": { "name": "envoy" } }"#,
     r#"{

@@ -72,7 +72,19 @@ impl Url {
 
     /// Whether the same server has the other address: scheme, host and port are the same.
     pub fn is_on_server_of(&self, other: &Self) -> bool {
-        self.scheme == other.scheme && self.authority.eq_ignore_ascii_case(&other.authority)
+        self.scheme == other.scheme && self.is_at(&other.authority)
+    }
+
+    /// Whether it is on the server at `authority`: a host, and its port if that is not the scheme's (RFC 9110 section
+    /// 4.2.3).
+    pub fn is_at(&self, authority: &str) -> bool {
+        let port = match self.scheme {
+            Scheme::Http => ":80",
+            Scheme::Https => ":443",
+        };
+        let [own, other] = [self.authority.as_str(), authority]
+            .map(|text| text.strip_suffix(port).unwrap_or(text));
+        own.eq_ignore_ascii_case(other)
     }
 }
 

@@ -50,7 +50,7 @@ use crate::json::{Json, ObjectWriter};
 use crate::network::ClientAddress;
 use crate::secret::Secret;
 use crate::session::{CookieName, Entropy, OwnMemory, Purpose, Ring, Session};
-use crate::source::{Call, News, Refusal, Tried};
+use crate::source::{Call, Endpoint, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
 use known::KnownSessions;
@@ -188,13 +188,15 @@ impl Login {
             ("code_verifier", answer.attempt.verifier.expose()),
         ];
         let Provider {
-            upstream,
-            timeout,
-            client,
-            ..
+            timeout, client, ..
         } = &self.provider;
-        let server = (upstream.as_str(), &endpoints.token, *timeout);
-        let call = client.call(server, "authorization_code", &parameters, now);
+        let Endpoint { upstream, url } = &endpoints.token;
+        let call = client.call(
+            (upstream, url, *timeout),
+            "authorization_code",
+            &parameters,
+            now,
+        );
         let user_info = endpoints.user_info.clone();
         let redemption = Redemption::new(answer.attempt, place, &call, user_info);
         Ok((redemption, call))
@@ -228,13 +230,11 @@ impl Login {
     /// # Errors
     /// It cannot be.
     pub(crate) fn inquire(&self, redeemed: &Redeemed) -> Result<Option<Call>, Denial> {
-        let Provider {
-            upstream, timeout, ..
-        } = &self.provider;
-        let Some(url) = &redeemed.user_info else {
+        let Some(endpoint) = &redeemed.user_info else {
             return Ok(None);
         };
-        user_info::call((upstream, url, *timeout), &redeemed.tokens.access_token).map(Some)
+        let timeout = self.provider.timeout;
+        user_info::call(endpoint, timeout, &redeemed.tokens.access_token).map(Some)
     }
 
     /// Who it is that is `proved` to be somebody, and about whom the provider says this beside it, if it was asked.

@@ -1,11 +1,12 @@
 //! The identity provider: where it is asked what.
 
-use crate::authn::jwt::Jwks;
+use crate::authn::jwt::{Jwks, read_metadata};
 use crate::denial::{Denial, Reason};
 use crate::http::Url;
 use crate::json::Json;
 use crate::source::{
-    Answer, Cached, Call, Document, NotFetched, Read, Refusal, SourceHandle, Tried, Why,
+    Answer, Cached, Call, Document, Endpoint, NotFetched, Read, Refusal, SourceHandle, Tried,
+    Upstreams, Why,
 };
 use crate::time::Timestamp;
 use crate::token_endpoint::Client;
@@ -17,8 +18,6 @@ use std::time::Duration;
 pub(crate) struct Provider {
     /// its issuer identifier, to the letter
     pub issuer: String,
-    /// the gateway's name for its server
-    pub upstream: String,
     /// how long to wait for each answer
     pub timeout: Duration,
     /// the gate as its client
@@ -46,11 +45,11 @@ pub(crate) struct Endpoints {
     /// where browsers are sent to sign in
     pub authorization: String,
     /// where the gate redeems codes
-    pub token: Url,
+    pub token: Endpoint,
     /// where browsers are sent to sign out, if there is such a place
     pub end_session: Option<String>,
     /// where the gate asks about whoever signed in, if it does
-    pub user_info: Option<Url>,
+    pub user_info: Option<Endpoint>,
     /// whether every answer of the authorization endpoint says whose it is (RFC 9207)
     pub names_issuer: bool,
 }
@@ -60,10 +59,8 @@ pub(crate) struct Endpoints {
 pub(crate) struct Metadata {
     /// the issuer, as they have to name it
     pub issuer: String,
-    /// their address
-    pub address: Url,
-    /// the gateway's name for the server
-    pub upstream: String,
+    /// the servers that its endpoints may be on; the first has the metadata
+    pub upstreams: Rc<Upstreams>,
     /// how long to wait for the answer
     pub timeout: Duration,
     /// where browsers sign out, if the configuration says that
@@ -78,7 +75,7 @@ pub(crate) enum UserInfo {
     /// it is not
     NotAsked,
     /// where the configuration says
-    At(Url),
+    At(Endpoint),
     /// where its metadata say
     Discovered,
 }
@@ -87,7 +84,8 @@ impl Document for Metadata {
     type Value = Endpoints;
 
     fn first(&self, _: Timestamp) -> Call {
-        Call::get_json(self.upstream.clone(), self.address.clone(), self.timeout)
+        let Endpoint { upstream, url } = self.upstreams.home().clone();
+        Call::get_json(upstream, url, self.timeout)
     }
 
     fn read(&self, answer: &Answer<'_, Endpoints>) -> Result<Read<Endpoints>, String> {
@@ -101,41 +99,13 @@ impl Document for Metadata {
 
 impl Metadata {
     fn endpoints(&self, body: &[u8]) -> Result<Endpoints, String> {
-        let json = Json::parse_object_without_duplicates(body)
-            .ok_or("the provider's metadata are not a JSON object")?;
+        let json = read_metadata(body, &self.issuer)?;
         let text = |name| json.member(name).and_then(Json::text);
-        // Discovery 1.0 section 4.3: the issuer must be the one that was asked for.
-        if text("issuer") != Some(self.issuer.as_str()) {
-            return Err("the metadata are another issuer's, compare `issuer` to the letter".into());
-        }
-        let token = text("token_endpoint").and_then(Url::parse);
-        let token = token.ok_or("the metadata have no usable `token_endpoint`")?;
-        if !token.is_on_server_of(&self.address) {
-            return Err(
-                "`token_endpoint` is on another server than the issuer: give `authorization_endpoint`, \
-                 `token_endpoint` and `jwks_uri` in the configuration"
-                    .into(),
-            );
-        }
+        let (token, user_info) = self.asked(&json)?;
         let authorization = text("authorization_endpoint");
         let authorization = authorization.filter(|text| self.is_page(text));
         let authorization =
             authorization.ok_or("the metadata have no usable `authorization_endpoint`")?;
-        let user_info = match &self.user_info {
-            UserInfo::NotAsked => None,
-            UserInfo::At(url) => Some(url.clone()),
-            UserInfo::Discovered => {
-                let url = text("userinfo_endpoint").and_then(Url::parse);
-                let url = url.ok_or("the metadata have no usable `userinfo_endpoint`")?;
-                if !url.is_on_server_of(&self.address) {
-                    return Err(
-                        "`userinfo_endpoint` is on another server than the issuer, and `upstream` is one server"
-                            .into(),
-                    );
-                }
-                Some(url)
-            }
-        };
         let end_session = text("end_session_endpoint").filter(|text| self.is_page(text));
         // Only a provider that lists its methods says that this one is none of them (RFC 8414 section 2).
         if let Some(Json::List(methods)) = json.member("code_challenge_methods_supported")
@@ -153,11 +123,32 @@ impl Metadata {
         })
     }
 
+    /// Where the gate asks for tokens, and about people. Everything that it cannot ask is said at once, the keys among it: a
+    /// browser is not sent to the provider in vain.
+    fn asked(&self, metadata: &Json) -> Result<(Endpoint, Option<Endpoint>), String> {
+        let discovered = |name| self.upstreams.discovered(metadata, name);
+        let user_info = match &self.user_info {
+            UserInfo::NotAsked => Ok(None),
+            UserInfo::At(endpoint) => Ok(Some(endpoint.clone())),
+            UserInfo::Discovered => discovered("userinfo_endpoint").map(Some),
+        };
+        match (
+            discovered("token_endpoint"),
+            user_info,
+            discovered("jwks_uri"),
+        ) {
+            (Ok(token), Ok(user_info), Ok(_)) => Ok((token, user_info)),
+            (token, user_info, keys) => {
+                let errors = [token.err(), user_info.err(), keys.err()];
+                Err(errors.into_iter().flatten().collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+
     /// Whether `text` is the address of a page that is as safe as the metadata.
     fn is_page(&self, text: &str) -> bool {
-        Url::parse(text).is_some_and(|page| {
-            page.scheme() == self.address.scheme() || text.starts_with("https://")
-        })
+        let own = self.upstreams.home().url.scheme();
+        Url::parse(text).is_some_and(|page| page.scheme() == own || text.starts_with("https://"))
     }
 }
 
@@ -232,10 +223,18 @@ mod tests {
     }
 
     fn read_for(body: &str, user_info: UserInfo) -> Result<Endpoints, String> {
+        let named = |host: &str, upstream: &str| (host.to_owned(), upstream.to_owned());
+        let home = Endpoint {
+            upstream: "sso".to_owned(),
+            url: Url::parse("https://sso.example/.well-known/openid-configuration").unwrap(),
+        };
+        let others = vec![
+            named("tokens.example", "tokens"),
+            named("people.example", "people"),
+        ];
         let metadata = Metadata {
             issuer: "https://sso.example".to_owned(),
-            address: Url::parse("https://sso.example/.well-known/openid-configuration").unwrap(),
-            upstream: "sso".to_owned(),
+            upstreams: Rc::new(Upstreams::new(home, others, "login.upstreams")),
             timeout: Duration::from_secs(5),
             end_session: None,
             user_info,
@@ -247,7 +246,7 @@ mod tests {
         "authorization_endpoint": "https://login.example/auth?tenant=1",
         "token_endpoint": "https://sso.example/token",
         "end_session_endpoint": "https://sso.example/end",
-        "userinfo_endpoint": "https://sso.example/me",
+        "userinfo_endpoint": "https://sso.example/me", "jwks_uri": "https://sso.example/keys",
         "code_challenge_methods_supported": ["plain", "S256"],
         "authorization_response_iss_parameter_supported": true }"#;
 
@@ -258,7 +257,7 @@ mod tests {
             endpoints.authorization,
             "https://login.example/auth?tenant=1"
         );
-        assert_eq!(endpoints.token.path(), "/token");
+        assert_eq!(endpoints.token.url.path(), "/token");
         assert_eq!(
             endpoints.end_session.as_deref(),
             Some("https://sso.example/end")
@@ -282,7 +281,7 @@ mod tests {
             (
                 "https://sso.example/token",
                 "http://sso.example/token",
-                "another server",
+                "begins with http://",
             ),
             (
                 "https://sso.example/token",
@@ -321,10 +320,10 @@ mod tests {
             .unwrap()
             .user_info
             .unwrap();
-        assert_eq!(found.path(), "/me");
+        assert_eq!(found.url.path(), "/me");
         for (bad, why) in [
             ("https://evil.example/me", "another server"),
-            ("http://sso.example/me", "another server"),
+            ("http://sso.example/me", "begins with http://"),
             ("javascript:alert(1)", "no usable `userinfo"),
             ("", "no usable `userinfo"),
         ] {
@@ -332,9 +331,43 @@ mod tests {
             let error = read_for(&body, UserInfo::Discovered).unwrap_err();
             assert!(error.contains(why), "{bad}: {error}");
             assert!(read(&body).is_ok(), "{bad}");
-            let given = UserInfo::At(Url::parse("https://sso.example/given").unwrap());
+            let given = UserInfo::At(Endpoint {
+                upstream: "sso".to_owned(),
+                url: Url::parse("https://sso.example/given").unwrap(),
+            });
             let found = read_for(&body, given).unwrap().user_info.unwrap();
-            assert_eq!(found.path(), "/given", "{bad}");
+            assert_eq!(found.url.path(), "/given", "{bad}");
         }
+    }
+
+    #[test]
+    fn endpoints_on_servers_of_their_own_are_asked_there() {
+        let body = GOOD
+            .replace("sso.example/token", "tokens.example/token")
+            .replace("sso.example/me", "people.example/me");
+        let endpoints = read_for(&body, UserInfo::Discovered).unwrap();
+        assert_eq!(endpoints.token.upstream, "tokens");
+        assert_eq!(endpoints.user_info.unwrap().upstream, "people");
+    }
+
+    #[test]
+    fn every_endpoint_on_a_server_that_is_not_named_is_said_at_once() {
+        let body = GOOD
+            .replace("sso.example/token", "a.example/token")
+            .replace("sso.example/me", "b.example/me")
+            .replace("sso.example/keys", "c.example/keys");
+        let why = read_for(&body, UserInfo::Discovered).unwrap_err();
+        for (name, host) in [
+            ("token_endpoint", "a"),
+            ("userinfo_endpoint", "b"),
+            ("jwks_uri", "c"),
+        ] {
+            assert!(
+                why.contains(&format!("`{name}` is on `{host}.example`")),
+                "{why}"
+            );
+        }
+        let why = read(&body).unwrap_err();
+        assert!(!why.contains("userinfo"), "nobody is asked there: {why}");
     }
 }

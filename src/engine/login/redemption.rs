@@ -5,9 +5,8 @@ use super::failed;
 use super::places::Place;
 use super::provider_answer::{self, Unreadable};
 use crate::denial::Denial;
-use crate::http::Url;
 use crate::secret::Secret;
-use crate::source::{Call, Response};
+use crate::source::{Call, Endpoint, Response};
 use crate::token_endpoint;
 
 /// As sentences name it.
@@ -21,7 +20,7 @@ pub(crate) struct Redemption {
     max_bytes: usize,
     place: Place,
     /// where the provider is asked about a person then, if it is
-    user_info: Option<Url>,
+    user_info: Option<Endpoint>,
 }
 
 /// A code that was redeemed.
@@ -32,7 +31,7 @@ pub(crate) struct Redeemed {
     /// what it was redeemed for
     pub tokens: Tokens,
     /// where the provider is asked about a person now, if it is
-    pub(super) user_info: Option<Url>,
+    pub(super) user_info: Option<Endpoint>,
     /// taken until the sign-in has ended
     _place: Place,
 }
@@ -51,7 +50,12 @@ pub(crate) struct Tokens {
 }
 
 impl Redemption {
-    pub(super) fn new(attempt: Attempt, place: Place, call: &Call, user_info: Option<Url>) -> Self {
+    pub(super) fn new(
+        attempt: Attempt,
+        place: Place,
+        call: &Call,
+        user_info: Option<Endpoint>,
+    ) -> Self {
         Self {
             attempt,
             max_bytes: call.expected().max_bytes,

@@ -6,10 +6,10 @@ use super::provider_answer::{self, Unreadable};
 use super::redemption::Redeemed;
 use crate::authn::jwt::ProvedClaims;
 use crate::denial::Denial;
-use crate::http::{Url, is_visible_ascii};
+use crate::http::is_visible_ascii;
 use crate::json::Json;
 use crate::secret::Secret;
-use crate::source::{CONTENT_ENCODING, CONTENT_TYPE, Call, Response};
+use crate::source::{CONTENT_ENCODING, CONTENT_TYPE, Call, Endpoint, Response};
 use std::time::Duration;
 
 /// As sentences name it.
@@ -59,12 +59,13 @@ impl Inquiry {
     }
 }
 
-/// The call that asks the endpoint at `url` about whoever this access token is of.
+/// The call that asks `endpoint` about whoever this access token is of.
 ///
 /// # Errors
 /// The token fits into no header field.
 pub(super) fn call(
-    (upstream, url, timeout): (&str, &Url, Duration),
+    endpoint: &Endpoint,
+    timeout: Duration,
     access_token: &Secret<String>,
 ) -> Result<Call, Denial> {
     let token = access_token.expose();
@@ -75,7 +76,8 @@ pub(super) fn call(
         "authorization".to_owned(),
         Secret::new(format!("Bearer {token}")),
     );
-    Ok(Call::get_json(upstream.to_owned(), url.clone(), timeout)
+    let Endpoint { upstream, url } = endpoint.clone();
+    Ok(Call::get_json(upstream, url, timeout)
         .with_headers(&[bearer])
         .of_at_most(MAX_ANSWER_BYTES)
         .reading(&[CONTENT_TYPE, CONTENT_ENCODING]))

@@ -22,6 +22,7 @@ mod reading;
 mod retry;
 mod rules;
 mod sources;
+mod upstreams;
 
 pub(crate) use call::{Answer, Document, Read};
 #[allow(unused_imports)] // for documents that have more to say than a JWKS
@@ -33,3 +34,4 @@ pub(crate) use retry::{MAX_BACK_OFF_SECONDS, PerSecond};
 pub(crate) use rules::{Cached, FetchRules, NotFetched, Why};
 pub use sources::{Answered, Pending};
 pub(crate) use sources::{Refusal, SourceHandle, Sources, Tried};
+pub(crate) use upstreams::{Endpoint, Upstreams};

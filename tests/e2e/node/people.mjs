@@ -5,6 +5,7 @@
 // Each ORIGIN is one at which a gate is reached: its callback and its page after signing out are registered.
 // CLIENT_JWKS in the environment: the client proves itself by a key of these (`private_key_jwt`), and has no secret.
 // USER_INFO=plain or signed: the claims of scopes are at the UserInfo endpoint alone, as JSON or as a JWT.
+// ELSEWHERE=PORT: its endpoints are there, each on a host of its own, and not beside its metadata.
 // Anybody may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
 // what a test may do with it: say how long tokens are good and whether refresh tokens rotate, and ask what was asked.
 import { createServer } from "node:http";
@@ -13,7 +14,7 @@ import { Provider } from "oidc-provider";
 
 const [port, secret, ...origins] = process.argv.slice(2);
 const PAGES = "/.gate";
-const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0, inquiries: 0 };
+const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0, inquiries: 0, elsewhere: 0, astray: 0 };
 const settings = { access: 3600, session: 14 * 86400, rotate: 1 };
 
 function groups(name) {
@@ -34,6 +35,11 @@ const proof = process.env.CLIENT_JWKS
   : { client_secret: secret };
 
 const userInfo = process.env.USER_INFO;
+
+// The hosts of endpoints that are elsewhere, by path.
+const elsewhere = process.env.ELSEWHERE;
+const hosts = { "/token": "tokens.example", "/me": "people.example", "/jwks": "keys.example" };
+const names = { token_endpoint: "/token", userinfo_endpoint: "/me", jwks_uri: "/jwks" };
 
 const provider = new Provider(issuer, {
   jwks: { keys: [jwk] },
@@ -108,7 +114,31 @@ provider.on("grant.error", () => {
   counts.refused += 1;
 });
 
+provider.use(async (ctx, next) => {
+  await next();
+  if (elsewhere && ctx.oidc?.route === "discovery") {
+    for (const [name, path] of Object.entries(names)) {
+      ctx.body[name] = `http://${hosts[path]}:${elsewhere}${path}`;
+    }
+  }
+});
+
 const handle = provider.callback();
+if (elsewhere) {
+  const other = createServer((request, response) => {
+    if (request.headers.host === `${hosts[request.url]}:${elsewhere}`) {
+      counts.elsewhere += 1;
+      counts.inquiries += request.url === "/me";
+      // As the provider calls itself, behind whatever name.
+      request.headers.host = new URL(issuer).host;
+      handle(request, response);
+    } else {
+      counts.astray += 1;
+      response.writeHead(421).end();
+    }
+  });
+  await new Promise((resolve) => other.listen(Number(elsewhere), "127.0.0.1", resolve));
+}
 server.on("request", async (request, response) => {
   const { pathname, searchParams } = new URL(request.url, issuer);
   if (pathname === "/control/set") {
@@ -133,6 +163,11 @@ server.on("request", async (request, response) => {
     counts.logins += 1;
     const login = { accountId: new URLSearchParams(body).get("name") };
     await provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
+    return;
+  }
+  if (elsewhere && pathname in hosts) {
+    counts.astray += 1;
+    response.writeHead(421).end();
     return;
   }
   counts.inquiries += pathname === "/me";

@@ -25,7 +25,7 @@ FENCE = re.compile(r"^```(json|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"\b0{32}[0-9a-f]{32}\b")
 REFERENCE = re.compile(r"^\$env://(\w+)$")
 # A fenced JSON with one of these is a whole configuration, not an answer or a piece.
-SECTIONS = {"api_keys", "jwt", "ollama_cli"}
+SECTIONS = {"api_keys", "jwt", "login", "ollama_cli"}
 
 
 def files(*suffixes: str) -> list[Path]:

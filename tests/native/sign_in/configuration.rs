@@ -133,7 +133,49 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             json!({ "authorization_endpoint": "https://sso.example/a", "token_endpoint": "https://sso.example/t",
                     "jwks_uri": "https://other.example/k" }),
             "login.jwks_uri",
-            "another server",
+            "another server than `token_endpoint`: name an upstream for it, `{ \"other.example\": \"NAME\" }` in",
+        ),
+        (
+            json!({ "upstreams": { "https://other.example": "other" } }),
+            "login.upstreams.…",
+            "is not of a host such as",
+        ),
+        (
+            json!({ "upstreams": { "öther.example": "other" } }),
+            "login.upstreams.…",
+            "is not of a host such as",
+        ),
+        (
+            json!({ "upstreams": { "gate:secret@other.example": "other" } }),
+            "login.upstreams.…",
+            "is not of a host such as",
+        ),
+        (
+            json!({ "upstreams": { "other.example": "" } }),
+            "login.upstreams.…",
+            "the name of an upstream",
+        ),
+        (
+            json!({ "upstreams": { "other.example": "other", "Other.example:443": "other" } }),
+            "login.upstreams.…",
+            "is a duplicate, in another spelling",
+        ),
+        (
+            json!({ "upstreams": { "SSO.example": "other" } }),
+            "login.upstreams.…",
+            "`SSO.example` is the server of `issuer`, which `upstream` names",
+        ),
+        (
+            json!({ "authorization_endpoint": "https://sso.example/a", "token_endpoint": "https://sso.example/t",
+                    "jwks_uri": "https://sso.example/k", "upstreams": { "sso.example": "other" } }),
+            "login.upstreams.…",
+            "`sso.example` is the server of `token_endpoint`",
+        ),
+        (
+            json!({ "authorization_endpoint": "https://other.example/a", "token_endpoint": "https://sso.example/t",
+                    "jwks_uri": "https://sso.example/k", "upstreams": { "other.example": "other" } }),
+            "login.upstreams.…",
+            "`other.example` has no effect: no endpoint is on it",
         ),
         (
             json!({ "userinfo": "yes" }),

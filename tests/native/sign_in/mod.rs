@@ -9,6 +9,7 @@ mod gates;
 mod grants;
 mod idle;
 mod refresh;
+mod servers;
 mod sessions;
 mod store;
 mod tokens;
@@ -270,6 +271,8 @@ struct Provider {
     user_info_answer: RefCell<Option<(u16, Vec<u8>)>>,
     /// the media types of what is answered, by path; of JSON otherwise
     types: RefCell<HashMap<&'static str, &'static str>>,
+    /// the upstream and the host of what is elsewhere, by path
+    servers: RefCell<HashMap<&'static str, (&'static str, &'static str)>>,
     /// the last call to the UserInfo endpoint
     inquired: RefCell<Option<Call>>,
     /// the last call to the token endpoint
@@ -291,6 +294,7 @@ impl Provider {
             user_info: RefCell::new(json!({})),
             user_info_answer: RefCell::default(),
             types: RefCell::default(),
+            servers: RefCell::default(),
             inquired: RefCell::default(),
             redeemed: RefCell::default(),
             grants: Grants::default(),
@@ -350,8 +354,10 @@ impl Provider {
             return asked_for;
         }
         let upstream = call.upstream().trim_end_matches(".example:443");
-        assert_eq!((upstream, call.url().authority()), ("sso", "sso.example"));
         let path = call.url().path().to_owned();
+        let server = self.servers.borrow().get(path.as_str()).copied();
+        let server = server.unwrap_or(("sso", "sso.example"));
+        assert_eq!((upstream, call.url().authority()), server, "{path}");
         let (status, body) = match path.as_str() {
             "/.well-known/openid-configuration" => (200, self.metadata_document()),
             "/certs" => (200, jwks(&[signer(1).jwk("k1")])),

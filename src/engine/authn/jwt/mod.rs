@@ -38,7 +38,7 @@ pub(crate) use id_token::{
 pub(crate) use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub(crate) use keys::Keys;
-pub(crate) use remote::{Jwks, Location, Remote, Server};
+pub(crate) use remote::{Jwks, Location, Remote, metadata_of, read_metadata};
 pub(crate) use required::{Expected, Fit, Prefix, RequiredClaim, Suffix};
 pub(crate) use rules::{Audiences, TokenRules};
 pub(crate) use scopes::ScopeRule;

@@ -6,7 +6,9 @@ use super::key::KeySet;
 use crate::http::Url;
 use crate::json::Json;
 use crate::secret::Secret;
-use crate::source::{Answer, Cached, Call, Document, Read, SourceHandle, Tried};
+use crate::source::{
+    Answer, Cached, Call, Document, Endpoint, Read, SourceHandle, Tried, Upstreams,
+};
 use crate::time::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,43 +17,40 @@ use std::time::Duration;
 /// section 4).
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
-/// Where and how a gateway asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    /// the gateway's name for it: a cluster of Envoy, `host:port` on APISIX and Kong
-    pub upstream: String,
-    /// how long to wait for each answer
-    pub timeout: Duration,
-    /// what it wants to see of the gate, lower-case names
-    pub headers: Vec<(String, Secret<String>)>,
-}
-
 /// How the address of the JWKS is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
     /// it is configured
-    At(Url),
+    At(Endpoint),
     /// the metadata of this issuer name it
     Discovered {
         /// the issuer, as its metadata have to name it
         issuer: String,
-        /// the address of its metadata
-        metadata: Url,
+        /// the servers that it may be on; the first has the metadata
+        upstreams: Rc<Upstreams>,
     },
 }
 
-impl Location {
-    /// By discovery from `issuer`. `None` if it is no address.
-    pub(crate) fn discovered(issuer: &str) -> Option<Self> {
-        let base = issuer.strip_suffix('/').unwrap_or(issuer);
-        // A query or a fragment is not allowed in an issuer (Discovery 1.0 section 3).
-        let plain = !base.contains(['?', '#']);
-        let metadata = Url::parse(&format!("{base}{WELL_KNOWN}")).filter(|_| plain)?;
-        Some(Self::Discovered {
-            issuer: issuer.to_owned(),
-            metadata,
-        })
+/// The address of the metadata of `issuer`. `None` if nothing can be discovered from it.
+pub(crate) fn metadata_of(issuer: &str) -> Option<Url> {
+    let base = issuer.strip_suffix('/').unwrap_or(issuer);
+    // A query or a fragment is not allowed in an issuer (Discovery 1.0 section 3).
+    let plain = !base.contains(['?', '#']);
+    Url::parse(&format!("{base}{WELL_KNOWN}")).filter(|_| plain)
+}
+
+/// The metadata of `issuer` in `body`.
+///
+/// # Errors
+/// They are none, or another issuer's.
+pub(crate) fn read_metadata(body: &[u8], issuer: &str) -> Result<Json, String> {
+    let json = Json::parse_object_without_duplicates(body)
+        .ok_or("the issuer's metadata are not a JSON object")?;
+    // Discovery 1.0 section 4.3: the issuer must be the one that was asked for.
+    if json.member("issuer").and_then(Json::text) != Some(issuer) {
+        return Err("the metadata are another issuer's, compare `issuer` to the letter".to_owned());
     }
+    Ok(json)
 }
 
 /// An issuer's JWKS, as a document that is fetched.
@@ -59,14 +58,22 @@ impl Location {
 pub(crate) struct Jwks {
     /// where it is
     pub location: Location,
-    /// whom to ask
-    pub server: Server,
+    /// how long to wait for each answer
+    pub timeout: Duration,
+    /// what the server at `location` wants to see of the gate, lower-case names
+    pub headers: Vec<(String, Secret<String>)>,
 }
 
-impl Server {
-    /// The call that asks it for `url`.
-    fn call(&self, url: Url) -> Call {
-        Call::get_json(self.upstream.clone(), url, self.timeout).with_headers(&self.headers)
+impl Jwks {
+    /// The call that asks for `endpoint`, which is on its own server or not.
+    fn call(&self, endpoint: &Endpoint, is_own: bool) -> Call {
+        let (upstream, url) = (endpoint.upstream.clone(), endpoint.url.clone());
+        let call = Call::get_json(upstream, url, self.timeout);
+        if is_own {
+            call.with_headers(&self.headers)
+        } else {
+            call
+        }
     }
 }
 
@@ -74,19 +81,21 @@ impl Document for Jwks {
     type Value = KeySet;
 
     fn first(&self, _: Timestamp) -> Call {
-        let address = match &self.location {
-            Location::At(address) => address,
-            Location::Discovered { metadata, .. } => metadata,
+        let endpoint = match &self.location {
+            Location::At(endpoint) => endpoint,
+            Location::Discovered { upstreams, .. } => upstreams.home(),
         };
-        self.server.call(address.clone())
+        self.call(endpoint, true)
     }
 
     fn read(&self, answer: &Answer<'_, KeySet>) -> Result<Read<KeySet>, String> {
         let body = answer.body;
         match &self.location {
-            Location::Discovered { issuer, metadata } if answer.step == 0 => {
-                let address = jwks_address(body, issuer, metadata)?;
-                Ok(Read::Follow(self.server.call(address)))
+            Location::Discovered { issuer, upstreams } if answer.step == 0 => {
+                let metadata = read_metadata(body, issuer)?;
+                let endpoint = upstreams.discovered(&metadata, "jwks_uri")?;
+                let is_own = endpoint.url.is_on_server_of(&upstreams.home().url);
+                Ok(Read::Follow(self.call(&endpoint, is_own)))
             }
             _ => {
                 let (value, warnings) = jwk::key_set(body)?;
@@ -103,28 +112,6 @@ impl Document for Jwks {
             }
         }
     }
-}
-
-/// `jwks_uri` in the metadata `body`. It has to stand on the issuer's own server, since that is the
-/// one that the gateway is told to ask.
-fn jwks_address(body: &[u8], issuer: &str, metadata: &Url) -> Result<Url, String> {
-    let json = Json::parse_object_without_duplicates(body)
-        .ok_or("the issuer's metadata are not a JSON object")?;
-    let text = |name| json.member(name).and_then(Json::text);
-    // Discovery 1.0 section 4.3: the issuer must be the one that was asked for.
-    if text("issuer") != Some(issuer) {
-        return Err("the metadata are another issuer's, compare `issuer` to the letter".to_owned());
-    }
-    let address = text("jwks_uri").and_then(Url::parse);
-    let address = address.ok_or("the metadata have no usable `jwks_uri`")?;
-    if address.is_on_server_of(metadata) {
-        return Ok(address);
-    }
-    Err(
-        "`jwks_uri` is on another server than the issuer: give its address as `jwks.url`, and its \
-         server as `jwks.upstream`"
-            .to_owned(),
-    )
 }
 
 /// What there is to say of keys that are no longer fresh.
@@ -173,18 +160,20 @@ impl Remote {
 mod tests {
     use super::*;
 
-    fn server() -> Server {
-        Server {
-            upstream: "sso".to_owned(),
-            timeout: Duration::from_secs(5),
-            headers: Vec::new(),
-        }
-    }
-
     fn discovered(issuer: &str) -> Jwks {
+        let home = Endpoint {
+            upstream: "sso".to_owned(),
+            url: metadata_of(issuer).unwrap(),
+        };
+        let others = vec![("keys.example".to_owned(), "keys".to_owned())];
+        let key = ("x-api-key".to_owned(), Secret::new("hidden".to_owned()));
         Jwks {
-            location: Location::discovered(issuer).unwrap(),
-            server: server(),
+            location: Location::Discovered {
+                issuer: issuer.to_owned(),
+                upstreams: Rc::new(Upstreams::new(home, others, "jwks.upstreams")),
+            },
+            timeout: Duration::from_secs(5),
+            headers: vec![key],
         }
     }
 
@@ -197,7 +186,12 @@ mod tests {
             now: Timestamp::from_seconds(1_700_000_000),
         };
         match discovered(issuer).read(&answer)? {
-            Read::Follow(call) => Ok(format!("{} {}", call.url().authority(), call.url().path())),
+            Read::Follow(call) => {
+                let has_key = call.headers().any(|(name, _)| name == "x-api-key");
+                let url = call.url();
+                let (host, path) = (url.authority(), url.path());
+                Ok(format!("{} {host} {path} {has_key}", call.upstream()))
+            }
             _ => Err("a value".to_owned()),
         }
     }
@@ -222,16 +216,27 @@ mod tests {
             );
         }
         for wrong in ["sso.example", "https://sso.example/?x=1", ""] {
-            assert_eq!(Location::discovered(wrong), None, "{wrong}");
+            assert_eq!(metadata_of(wrong), None, "{wrong}");
         }
     }
 
     #[test]
-    fn metadata_are_believed_of_their_own_issuer_and_server_only() {
+    fn metadata_are_believed_of_their_own_issuer_and_the_servers_that_are_named_only() {
         let issuer = "https://sso.example/main";
         let good =
             r#"{"issuer":"https://sso.example/main","jwks_uri":"https://SSO.example/certs"}"#;
-        assert_eq!(follow(issuer, good), Ok("SSO.example /certs".to_owned()));
+        assert_eq!(
+            follow(issuer, good),
+            Ok("sso SSO.example /certs true".to_owned())
+        );
+        let elsewhere =
+            r#"{"issuer":"https://sso.example/main","jwks_uri":"https://keys.example/k"}"#;
+        let followed = follow(issuer, elsewhere);
+        assert_eq!(
+            followed.as_deref(),
+            Ok("keys keys.example /k false"),
+            "its key is for its own server"
+        );
         for (metadata, why) in [
             ("<html>", "not a JSON object"),
             ("[]", "not a JSON object"),
@@ -251,7 +256,7 @@ mod tests {
             ),
             (
                 r#"{"issuer":"https://sso.example/main","jwks_uri":"http://sso.example/certs"}"#,
-                "another server",
+                "begins with http://",
             ),
             (
                 r#"{"issuer":"x","issuer":"https://sso.example/main","jwks_uri":"https://sso.example/c"}"#,

@@ -2,15 +2,17 @@
 
 use super::super::field::{Field, Shape};
 use super::super::reader::{Node, Reader};
-use super::super::server;
+use super::super::server::{self, UPSTREAMS};
 use super::super::value::SECRET;
 use super::IssuerSection;
 use super::secrets::{self, TokenSecret};
 use crate::authn::jwt::{
-    Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, Server, key_of_jwk,
+    Algorithm, HmacKey, Jwks, Key, KeySet, Keys, Location, PublicKey, Remote, key_of_jwk,
+    metadata_of,
 };
 use crate::http::Url;
-use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
+use crate::source::{Endpoint, FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
+use std::rc::Rc;
 use std::time::Duration;
 
 table! {
@@ -44,11 +46,17 @@ table! {
     pub(in crate::config) JWKS => JwksSection {
         upstream: Field::required(
             Shape::Text,
-            "the gateway's name for the key server: a cluster on Envoy and Istio, `host:port` on APISIX and Kong",
+            "the gateway's name for the server of `url`, or of `issuer`: a cluster on Envoy and Istio, `host:port` on \
+             APISIX and Kong",
         ),
         url: Field::optional(
             Shape::Pattern("^https?://[!-~]+$"),
             "the URL of the JWKS. Default: discovered from `issuer` by OpenID Connect discovery",
+        ),
+        upstreams: Field::optional(
+            UPSTREAMS,
+            "where the issuer publishes its keys on another server than its metadata, the gateway's name for that, by \
+             host, as of `login.upstreams`. Not with `url`, which is on that of `upstream`. Default: they are on one",
         ),
         headers: Field::optional(
             Shape::Map(&Shape::Secret(SECRET)),
@@ -268,19 +276,7 @@ fn read_jwks(
         );
     }
     let jwks = reader.section::<JwksSection>(node)?;
-    let upstream = jwks.upstream.read(reader, |reader, node| {
-        reader.text(node, "the name of an upstream")
-    });
-    let location = match jwks.url.node() {
-        Some(node) => {
-            let expected = "an address that begins with https:// or http://";
-            reader.parsed(&node, expected, Url::parse).map(Location::At)
-        }
-        None => section.issuer.read(reader, |reader, node| {
-            let expected = "an address, from which `jwks.url` can be found (or give `jwks.url`)";
-            reader.parsed(node, expected, Location::discovered)
-        }),
-    };
+    let location = locate(reader, section, &jwks);
     let headers = jwks
         .headers
         .read(reader, |reader, node| Some(server::headers(reader, node)));
@@ -293,11 +289,8 @@ fn read_jwks(
     }
     let document = Jwks {
         location: location?,
-        server: Server {
-            upstream: upstream?,
-            timeout: timeout.unwrap_or(Duration::from_secs(5)),
-            headers: headers.unwrap_or_default(),
-        },
+        timeout: timeout.unwrap_or(Duration::from_secs(5)),
+        headers: headers.unwrap_or_default(),
     };
     let rules = FetchRules {
         every,
@@ -313,4 +306,34 @@ fn read_jwks(
     Some(Remote {
         keys: sources.add(source),
     })
+}
+
+/// Where the keys of `jwks` are.
+fn locate(
+    reader: &mut Reader<'_>,
+    section: &IssuerSection<'_>,
+    jwks: &JwksSection<'_>,
+) -> Option<Location> {
+    let upstream = jwks.upstream.read(reader, |reader, node| {
+        reader.text(node, "the name of an upstream")
+    });
+    let upstream = upstream.unwrap_or_default();
+    if let Some(node) = jwks.url.node() {
+        if let Some(node) = jwks.upstreams.node() {
+            let message = "has no effect with `url`, whose server `upstream` names";
+            reader.refuse(&node, message);
+        }
+        let expected = "an address that begins with https:// or http://";
+        let url = reader.parsed(&node, expected, Url::parse)?;
+        return Some(Location::At(Endpoint { upstream, url }));
+    }
+    let named = server::upstreams(reader, &jwks.upstreams);
+    let (issuer, url) = section.issuer.read(reader, |reader, node| {
+        let expected = "an address, from which `jwks.url` can be found (or give `jwks.url`)";
+        let found = |text: &str| Some((text.to_owned(), metadata_of(text)?));
+        reader.parsed(node, expected, found)
+    })?;
+    let home = (Endpoint { upstream, url }, "issuer");
+    let upstreams = Rc::new(server::servers(reader, home, &named, "jwks.upstreams"));
+    Some(Location::Discovered { issuer, upstreams })
 }

@@ -159,11 +159,10 @@ impl Login {
         tokens: &RefreshedTokens,
     ) -> Result<Option<Call>, Denial> {
         let provider = &self.provider;
-        let Some(url) = &refreshing.user_info else {
+        let Some(endpoint) = &refreshing.user_info else {
             return Ok(None);
         };
-        let server = (provider.upstream.as_str(), url, provider.timeout);
-        user_info::call(server, &tokens.access_token).map(Some)
+        user_info::call(endpoint, provider.timeout, &tokens.access_token).map(Some)
     }
 
     /// The claims that the rules read of whoever is `proved` to be refreshed, and about whom the provider says this

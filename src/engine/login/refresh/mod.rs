@@ -21,7 +21,7 @@ use super::{Login, SealedSession};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Parts, Session, SharedMemory};
-use crate::source::Call;
+use crate::source::{Call, Endpoint};
 use crate::time::Timestamp;
 use due::Due;
 use slots::{Slots, Standing};
@@ -84,7 +84,7 @@ pub(crate) struct Refreshing {
     mark: Mark,
     max_bytes: usize,
     /// where the provider is asked about the person too, if it is
-    user_info: Option<crate::http::Url>,
+    user_info: Option<Endpoint>,
     _in_flight: InFlight,
 }
 
@@ -265,11 +265,8 @@ impl Login {
         if !self.slots(around).begin(mark, self.lease(), now) {
             return None;
         }
-        let server = (
-            provider.upstream.as_str(),
-            &endpoints.token,
-            provider.timeout,
-        );
+        let Endpoint { upstream, url } = &endpoints.token;
+        let server = (upstream.as_str(), url, provider.timeout);
         let parameters = [("refresh_token", refresh.token.expose().as_str())];
         let call = provider
             .client

@@ -71,7 +71,11 @@ fn metadata_are_believed_of_the_issuer_and_its_server_only() {
             json!("https://sso.example:444/keys"),
             "another server",
         ),
-        (ISSUER, json!("http://sso.example/keys"), "another server"),
+        (
+            ISSUER,
+            json!("http://sso.example/keys"),
+            "begins with http://",
+        ),
         (
             ISSUER,
             json!("https://sso.example@evil.example/keys"),
@@ -99,11 +103,42 @@ fn metadata_are_believed_of_the_issuer_and_its_server_only() {
         assert_eq!(world.call_count(), 1, "{issuer} {uri}");
         let lines = world.lines_with("fetch failed");
         assert!(lines[0].contains(why), "{why}: {lines:?}");
+        // The host is quoted where it has to be named, and nothing else is.
+        let may_quote = why == "another server";
         assert!(
-            !lines[0].contains("evil"),
-            "{issuer} {uri}: nothing is quoted: {lines:?}"
+            may_quote || !lines[0].contains("evil"),
+            "{issuer} {uri}: {lines:?}"
         );
+        assert!(!lines[0].contains("/keys"), "{issuer} {uri}: {lines:?}");
     }
+}
+
+#[test]
+fn keys_on_a_server_of_their_own_are_fetched_from_the_upstream_that_is_named_for_it() {
+    let named = json!({ "url": null, "upstreams": { "keys.example": "keys" } });
+    for (uri, upstream) in [
+        ("https://keys.example/keys", Some("keys")),
+        ("https://sso.example/keys", Some("sso")),
+        ("https://keys.example:8443/keys", None),
+        ("http://keys.example/keys", None),
+        ("https://evil.example/keys", None),
+    ] {
+        let world = World::new(&remote(named.clone()));
+        let mut request = world.ask(&good());
+        let verdict = request.answer(200, &metadata(ISSUER, json!(uri)));
+        match upstream {
+            Some(upstream) => {
+                assert_eq!(verdict, waits(), "{uri}");
+                let call = &request.waits_for.as_ref().unwrap().1;
+                assert_eq!(call.upstream(), upstream, "{uri}");
+                assert_eq!(request.answer(200, &one_key()), ok(), "{uri}");
+            }
+            None => assert_eq!(verdict, refused(503, "keys_unavailable"), "{uri}"),
+        }
+    }
+    let errors = World::new(&remote(json!({ "upstreams": { "keys.example": "keys" } }))).errors();
+    let path = "jwt[0].jwks.upstreams: has no effect with `url`";
+    assert!(errors[0].starts_with(path), "{errors:?}");
 }
 
 #[test]
