@@ -41,9 +41,9 @@ pub(crate) enum ClientAuthentication {
 /// The kind of an assertion that is a JWT (RFC 7523 section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The error codes that a token endpoint may answer with (RFC 6749 section 5.2, RFC 8707 section 2). Any other is
-/// free text.
-const ERRORS: [&str; 7] = [
+/// The error codes that a token endpoint may answer with (RFC 6749 section 5.2, RFC 8707 section 2), and those of the
+/// authorization endpoint by which some say there that a grant is over. Any other is free text.
+const ERRORS: [&str; 12] = [
     "invalid_request",
     "invalid_client",
     "invalid_grant",
@@ -51,6 +51,22 @@ const ERRORS: [&str; 7] = [
     "unsupported_grant_type",
     "invalid_scope",
     "invalid_target",
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "login_required",
+];
+
+/// Those that say of a grant that it is good no more: nothing but a sign-in brings another. Entra, for one, answers with
+/// `interaction_required` where a rule of the company's has changed since.
+const REFUSALS: [&str; 6] = [
+    "invalid_grant",
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "login_required",
 ];
 
 impl Client {
@@ -117,11 +133,14 @@ pub(crate) fn expires_in(answer: &Json) -> Option<i64> {
     text.parse().ok().filter(|seconds| *seconds > 0)
 }
 
-/// The error code in `body`, if it is one that a token endpoint answers with.
-pub(crate) fn error(body: &[u8]) -> Option<&'static str> {
+/// The error code in `body`, the answer of this status, if it says that the grant which was shown is good no more.
+pub(crate) fn refusal(status: u16, body: &[u8]) -> Option<&'static str> {
+    if status == 200 {
+        return None;
+    }
     let json = Json::parse_object_without_duplicates(body)?;
     let code = json.member("error").and_then(Json::text)?;
-    ERRORS.into_iter().find(|known| *known == code)
+    REFUSALS.into_iter().find(|known| *known == code)
 }
 
 /// The tokens in `body`, the answer of this status.

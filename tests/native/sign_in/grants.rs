@@ -1,6 +1,7 @@
 //! What the provider gives for refresh tokens.
 
-use super::{CLIENT_SECRET, ISSUER, put, sign};
+use super::{CLIENT_SECRET, ISSUER, put};
+use crate::world::signer;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +19,8 @@ pub(super) struct Grants {
     pub length: Cell<usize>,
     /// put into refreshed ID tokens; `null` takes out
     pub claims: RefCell<Value>,
+    /// the number of the key that signs them
+    pub key: Cell<u8>,
     /// whether there are any
     pub names: Cell<bool>,
     /// in place of what is answered to one
@@ -38,6 +41,7 @@ impl Default for Grants {
             expires_in: Cell::new(Some(300)),
             length: Cell::new(43),
             claims: RefCell::new(json!({})),
+            key: Cell::new(1),
             names: Cell::new(true),
             answer: RefCell::default(),
             refreshes: Cell::default(),
@@ -92,7 +96,10 @@ impl Grants {
                 "iss": ISSUER, "aud": "gate", "sub": "alice", "iat": now, "exp": now + 300,
             });
             put(&mut claims, &self.claims.borrow());
-            answer["id_token"] = json!(sign(&claims));
+            let key = self.key.get();
+            let header = json!({ "alg": "EdDSA", "kid": format!("k{key}") });
+            let token = signer(key).sign(&header.to_string(), &claims.to_string());
+            answer["id_token"] = json!(token);
         }
         if self.rotates.get() {
             self.good.borrow_mut().remove(token);

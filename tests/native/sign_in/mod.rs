@@ -261,6 +261,8 @@ struct Provider {
     count: RefCell<u32>,
     /// put into ID tokens; `null` takes out
     claims: RefCell<Value>,
+    /// the keys that it publishes
+    keys: RefCell<Vec<Value>>,
     /// put into the metadata
     metadata: RefCell<Value>,
     /// in place of what the token endpoint answers
@@ -289,6 +291,7 @@ impl Provider {
             codes: RefCell::default(),
             count: RefCell::default(),
             claims: RefCell::new(json!({})),
+            keys: RefCell::new(vec![signer(1).jwk("k1")]),
             metadata: RefCell::new(json!({})),
             token_answer: RefCell::default(),
             user_info: RefCell::new(json!({})),
@@ -360,7 +363,7 @@ impl Provider {
         assert_eq!((upstream, call.url().authority()), server, "{path}");
         let (status, body) = match path.as_str() {
             "/.well-known/openid-configuration" => (200, self.metadata_document()),
-            "/certs" => (200, jwks(&[signer(1).jwk("k1")])),
+            "/certs" => (200, jwks(&self.keys.borrow())),
             "/token" => self.redeem(&call, gateway.0.seconds.get()),
             "/me" => self.tell(&call),
             other => panic!("{other}"),

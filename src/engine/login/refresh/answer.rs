@@ -2,7 +2,7 @@
 
 use super::Refreshing;
 use crate::authn::jwt::{Context, Expectation, ExpectedNonce, ProvedClaims};
-use crate::denial::Denial;
+use crate::denial::{Denial, Level, Reason};
 use crate::json::Json;
 use crate::login::provider_answer::{self, Unreadable};
 use crate::login::{Login, user_info};
@@ -89,9 +89,9 @@ impl Refreshing {
             Unreadable::NoAnswer(denial) => NotRefreshed::Failed(denial.cause().to_owned()),
             Unreadable::Wrong(cause) => NotRefreshed::Failed(cause),
         })?;
-        if status != 200 && token_endpoint::error(body) == Some("invalid_grant") {
-            let cause = "the token endpoint answered `invalid_grant`";
-            return Err(NotRefreshed::Refused(cause.to_owned()));
+        if let Some(code) = token_endpoint::refusal(status, body) {
+            let cause = format!("the {ENDPOINT} answered `{code}`");
+            return Err(NotRefreshed::Refused(cause));
         }
         let json = token_endpoint::answer(status, body).map_err(NotRefreshed::Failed)?;
         provider_answer::is_json(response, ENDPOINT).map_err(NotRefreshed::Failed)?;
@@ -132,7 +132,9 @@ impl Login {
         };
         let proved = match self.id_tokens.verify(text.expose(), expected, context) {
             Ok(proved) => proved,
-            Err(Refusal::Denied(denial)) if denial.reason().status() == 503 => {
+            Err(Refusal::Denied(denial)) if is_unknown(denial.reason()) => {
+                let (event, cause) = ("session_refresh_failed", not_known(&denial));
+                self.tell_refresh(event, Level::Warn, &refreshing.session, &cause);
                 return Ok(Verified::Unknown);
             }
             Err(Refusal::Denied(denial)) => return Err(Ok(untrue(&denial))),
@@ -179,6 +181,22 @@ impl Login {
         kept.map(|identified| identified.claims)
             .map_err(|denial| untrue(&denial))
     }
+}
+
+/// Whether an ID token that was refused for this `reason` may be good for all that: its key is not published yet, or
+/// nobody had the time to look.
+fn is_unknown(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::UnknownSigningKey | Reason::TooManySignatures
+    ) || reason.status() == 503
+}
+
+fn not_known(denial: &Denial) -> String {
+    format!(
+        "the refreshed ID token cannot be verified: {}",
+        denial.cause()
+    )
 }
 
 fn untrue(denial: &Denial) -> NotRefreshed {

@@ -135,7 +135,13 @@ impl Login {
         self.tell_refresh("session_not_refreshable", Level::Warn, session, cause);
     }
 
-    fn tell_refresh(&self, event: &'static str, level: Level, session: &Session, cause: &str) {
+    pub(super) fn tell_refresh(
+        &self,
+        event: &'static str,
+        level: Level,
+        session: &Session,
+        cause: &str,
+    ) {
         let mut line = ObjectWriter::new();
         line.text("gate", "ollama-gate")
             .text("event", event)

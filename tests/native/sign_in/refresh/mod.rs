@@ -1,5 +1,6 @@
 //! Sessions that refresh themselves.
 
+mod answers;
 mod bodies;
 mod goes_on;
 mod races;
