@@ -227,6 +227,7 @@ def all_contenders(
     add("empty-wasm", "key", _wasm(empty, "empty-wasm", None))
     add("read-wasm", "key", _wasm(empty, "read-wasm", "read"))
     add("log-wasm", "key", _wasm(empty, "log-wasm", "log"))
+    add("property-wasm", "key", _wasm(empty, "property-wasm", "property"))
     add("reply-wasm", "nothing", _wasm(empty, "reply-wasm", "reply"), 401)
     add("refuse-wasm", "nothing", _wasm(empty, "refuse-wasm", "refuse"), 401)
     add_gate("gate-key", "key", api_keys=_keys(3))

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from .aims import aim
 from .contenders import Contender
 
 # Both the warm and the cold ones are held against the native filter as it is: without a cache.
@@ -59,16 +60,18 @@ def compared(one: Result, other: Result) -> str:
 def table(results: list[Result]) -> str:
     """Out: all of it as Markdown."""
     by_name = {result.name: result for result in results}
+    medians = {result.name: result.median for result in results}
     builds = any(name.startswith("beside-") for name in by_name)
     lines = [
-        "| Contender | added µs | middle half | × empty wasm | × native, uncached |" + " × other build |" * builds,
-        "|---|---:|---:|---:|---:|" + "---:|" * builds,
+        "| Contender | added µs | middle half | × empty wasm | × native, uncached | aim, in µs |"
+        + " × other build |" * builds,
+        "|---|---:|---:|---:|---:|---|" + "---:|" * builds,
     ]
     for one in results:
         peer = by_name.get(PEERS.get(one.name, ""))
         beside = f"{one.median / peer.median:.2f}" if peer else ""
         spread = f"{one.lower:.2f} to {one.upper:.2f}"
-        line = f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} |"
+        line = f"| `{one.name}` | {one.median:.2f} | {spread} | {one.ratio:.2f} | {beside} | {aim(one.name, medians)} |"
         if builds:
             other = by_name.get(one.name.replace("gate-", "beside-", 1))
             line += f" {compared(one, other)} |" if other and other is not one else " |"

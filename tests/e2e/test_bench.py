@@ -13,7 +13,9 @@ sys.path.insert(0, str(ROOT))
 import pytest
 
 from bench.__main__ import measure
-from bench.contenders import Contender
+from bench.aims import AIMS, aim
+from bench.contenders import Contender, Modules, all_contenders
+from bench.credentials import Credentials
 from bench.report import Result, chart, table
 
 NAMES = {
@@ -52,6 +54,35 @@ def test_a_result_is_the_median_beside_that_of_the_empty_filter() -> None:
     assert [(one.median, one.ratio) for one in results] == [(2.0, 1.0), (5.0, 2.5), (4.0, 2.0)]
     assert "| `gate-rs256-cold` | 5.00 | 4.00 to 6.00 | 2.50 | 1.25 |" in table(results)
     assert chart(results).count("<rect") == 3
+
+
+def test_an_aim_is_met_or_has_its_floor_beside_it() -> None:
+    costs = {"empty-wasm": 4.0, "read-wasm": 6.5, "property-wasm": 5.5, "gate-key": 6.0, "gate-key-network": 7.1}
+    assert aim("gate-key", costs) == "1.5 × empty, 6.00: met"
+    slower = {**costs, "gate-key": 6.1}
+    assert aim("gate-key", slower) == "1.5 × empty, 6.00: not met, floor 6.50 (`read-wasm`)"
+    network = "`gate-key` + 1, 7.00: not met, floor 7.50 (`gate-key` + `property-wasm` − `empty-wasm`)"
+    assert aim("gate-key-network", costs) == network
+    results = [
+        Result.of(Contender(name, "key", {}, [""], samples=[cost, cost]), Contender("", "", {}, [], samples=[4.0]))
+        for name, cost in costs.items()
+    ]
+    assert f"| {network} |" in table(results)
+
+
+def test_an_aim_says_nothing_where_something_was_not_measured() -> None:
+    assert aim("gate-key", {"gate-key": 6.0}) == ""
+    assert aim("gate-key", {"gate-key": 6.1, "empty-wasm": 4.0}) == "1.5 × empty, 6.00: not met"
+    assert aim("empty-wasm", {"empty-wasm": 4.0}) == ""
+
+
+def test_everybody_with_an_aim_is_measured(tmp_path: Path) -> None:
+    """And what the aims and the floors are made of, or a cell would be empty in silence."""
+    modules = Modules(tmp_path, tmp_path, tmp_path)
+    cookies = dict.fromkeys(("session", "session-groups", "oauth2"), "")
+    measured = {one.name for one in all_contenders(modules, Credentials(tmp_path, 2), [], cookies)}
+    named = {name for own in AIMS.values() for name in (*own.bound, *own.floor)}
+    assert {*AIMS, *named} <= measured
 
 
 class Worker:

@@ -1,8 +1,8 @@
 //! A filter of the SDK that overrides nothing but `on_http_request_headers`, and lets all go on. Its configuration is
 //! one word of what it does beside: `read` has all fields of the head shown and takes one out, `log` writes a line as
-//! long as the gate's as well, `reply` answers with a 401 of the size of the gate's, and `refuse` does so after it has
-//! read the head, asked for the client's address and written a line. So each is the least that a filter can pay for
-//! that.
+//! long as the gate's as well, `property` asks for the client's address alone, `reply` answers with a 401 of the size of
+//! the gate's, and `refuse` does so after it has read the head, asked for the client's address and written a line. So
+//! each is the least that a filter can pay for that.
 
 #[cfg(target_os = "wasi")]
 mod filter {
@@ -28,6 +28,7 @@ mod filter {
         Nothing,
         Read,
         Log,
+        Property,
         Reply,
         Refuse,
     }
@@ -44,6 +45,7 @@ mod filter {
             self.does = match self.get_plugin_configuration().as_deref() {
                 Some(b"read") => Does::Read,
                 Some(b"log") => Does::Log,
+                Some(b"property") => Does::Property,
                 Some(b"reply") => Does::Reply,
                 Some(b"refuse") => Does::Refuse,
                 _ => Does::Nothing,
@@ -78,10 +80,14 @@ mod filter {
                     }
                     Action::Continue
                 }
+                Does::Property => {
+                    drop(raw::client_address());
+                    Action::Continue
+                }
                 Does::Reply => self.reply(),
                 Does::Refuse => {
                     drop(raw::request_headers());
-                    drop(self.get_property(vec!["source", "address"]));
+                    drop(raw::client_address());
                     let _ = log(LogLevel::Warn, REFUSAL);
                     self.reply()
                 }
@@ -109,6 +115,12 @@ mod filter {
         #[link(wasm_import_module = "env")]
         unsafe extern "C" {
             fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+            fn proxy_get_property(
+                path: *const u8,
+                length: usize,
+                data: *mut *mut u8,
+                size: *mut usize,
+            ) -> u32;
         }
 
         /// The header map, as the gateway serializes it.
@@ -116,6 +128,20 @@ mod filter {
             let (mut data, mut size) = (null_mut(), 0);
             // SAFETY: both out-pointers are valid for the call.
             let status = unsafe { proxy_get_header_map_pairs(0, &mut data, &mut size) };
+            take(status, data, size)
+        }
+
+        /// The other end of the connection, as text.
+        pub(super) fn client_address() -> Vec<u8> {
+            const PATH: &[u8] = b"source\0address";
+            let (mut data, mut size) = (null_mut(), 0);
+            // SAFETY: the path is static, both out-pointers are valid for the call.
+            let status =
+                unsafe { proxy_get_property(PATH.as_ptr(), PATH.len(), &mut data, &mut size) };
+            take(status, data, size)
+        }
+
+        fn take(status: u32, data: *mut u8, size: usize) -> Vec<u8> {
             if status != 0 || data.is_null() {
                 return Vec::new();
             }
