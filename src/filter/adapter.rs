@@ -113,8 +113,9 @@ fn judge<'a>(
             // What the provider has said of a session is for its browser all the same.
             if let Event::CallDone(response) = event
                 && exchange.refreshes_session()
+                && let Some(outcome) = exchange.end_refresh(ports, response)
             {
-                exchange.end_refresh(ports, response);
+                return outcome;
             }
             // What has come meanwhile may not know its key any more.
             exchange.configuration_changed(ports.engine, head)

@@ -245,7 +245,7 @@ fn seeming(values: &Values, imported: &mut Imported) {
     .filter(|name| values.contains_key(*name))
     .collect();
     if !sessions.is_empty() {
-        imported.note(format!("sessions are oauth2-proxy's own and were not taken over: {}; a token is good at the gate until its `exp`, and a session of `login` has its own `cookie_refresh` and `cookie_expire`, and no Redis", sessions.join(", ")));
+        imported.note(format!("sessions are oauth2-proxy's own and were not taken over: {}; a token is good at the gate until its `exp`, and a session of `login` has its own `cookie_refresh`, `cookie_expire` and `store`", sessions.join(", ")));
     }
     if !is_true("skip_jwt_bearer_tokens") {
         imported.note("oauth2-proxy took no bearer tokens (`skip_jwt_bearer_tokens` is off); the gate takes those of the same issuer, for the same client");

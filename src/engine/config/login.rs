@@ -255,10 +255,6 @@ pub(super) fn read(
 /// Where the sessions of the gate called `gate` are kept, if no cookie holds them.
 fn read_store(reader: &mut Reader<'_>, section: &LoginSection<'_>, gate: &str) -> Option<Store> {
     let node = section.store.node()?;
-    if let Some(node) = section.cookie_refresh.node() {
-        let message = "is not supported with `store` yet: leave one of them out";
-        reader.refuse(&node, message);
-    }
     store::read(reader, &node, gate)
 }
 

@@ -75,6 +75,7 @@ pub enum Reason {
     ClockUnavailable,
     ProviderUnavailable,
     SessionStoreUnavailable,
+    SessionRefreshPending,
     KeysUnavailable,
     KeysPending,
     ConfigurationChanged,
@@ -84,7 +85,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 66] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -145,6 +146,7 @@ impl Reason {
         Self::ClockUnavailable,
         Self::ProviderUnavailable,
         Self::SessionStoreUnavailable,
+        Self::SessionRefreshPending,
         Self::KeysUnavailable,
         Self::KeysPending,
         Self::ConfigurationChanged,
@@ -334,6 +336,11 @@ impl Reason {
                 503,
                 "keys_unavailable",
                 "the keys that would decide could not be fetched",
+            ),
+            Self::SessionRefreshPending => (
+                503,
+                "session_refresh_pending",
+                "the session has to be refreshed before anybody can know what it may do",
             ),
             Self::KeysPending => (
                 503,

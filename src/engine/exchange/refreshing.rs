@@ -2,14 +2,14 @@
 //! request is decided on.
 
 use super::request::Request;
-use super::session::OwnSession;
+use super::session::{OwnSession, StoredSession};
 use super::states::{Exchange, Outcome, Ports, RequestStep};
 use crate::authn::Attempts;
 use crate::authn::jwt::{Context, ProvedClaims};
 use crate::json::Json;
 use crate::login::{
-    Inquiry, Login, Mark, NotRefreshed, RefreshedTokens, Refreshing, Renewal, SessionPorts,
-    Verified, unrefreshed,
+    Begun, Claim, Claimed, Claiming, Inquiry, Kept, Login, Need, NotRefreshed, RefreshedTokens,
+    Refreshing, Renewal, SessionPorts, Settlement, Verified, Writing, Written,
 };
 use crate::network::ClientAddress;
 use crate::session::{Entropy, Parts, Session};
@@ -20,17 +20,42 @@ use crate::source::{Call, Pending, Refusal, Response};
 pub(super) enum Stage {
     /// it was opened, and may have to be told anew if the request is let in
     Opened(Session),
+    /// the store is being asked who refreshes it
+    Claiming(Box<Claiming>),
+    /// it has answered
+    Claimed(Box<Claiming>, Result<Claim, String>),
     /// the token endpoint is being asked
-    Asked(Refreshing),
+    Asked(Box<Refreshing>),
     /// it has answered
-    Answered(Refreshing, Result<RefreshedTokens, NotRefreshed>),
+    Answered(Box<Refreshing>, Result<RefreshedTokens, NotRefreshed>),
     /// the UserInfo endpoint is being asked
-    Inquiring(Refreshing, RefreshedTokens, ProvedClaims),
+    Inquiring(Box<Refreshing>, RefreshedTokens, ProvedClaims),
     /// it has answered
-    Informed(Refreshing, RefreshedTokens, ProvedClaims, Option<Json>),
+    Informed(Box<Refreshing>, RefreshedTokens, ProvedClaims, Option<Json>),
+    /// the store is being told of it
+    Writing(Box<Writing>, Then),
+    /// it has answered
+    Written(Box<Writing>, Result<Written, String>, Then),
     /// nothing more is to be done
     Settled,
 }
+
+/// What comes after the store was told.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// this becomes of the session
+    Settle(Renewal),
+    /// its tokens are safe, and it goes on
+    GoOn(Box<GoOn>),
+}
+
+/// A refresh whose tokens are safe, and what it waits for next, if that is known.
+#[derive(Debug)]
+pub(super) struct GoOn(
+    Box<Refreshing>,
+    RefreshedTokens,
+    Option<Box<(Pending, Call)>>,
+);
 
 impl OwnSession {
     /// The call that it waits for was answered.
@@ -40,6 +65,8 @@ impl OwnSession {
                 let tokens = refreshing.read(response);
                 Stage::Answered(refreshing, tokens)
             }
+            Stage::Claiming(claiming) => Stage::Claimed(claiming, Claiming::read(response)),
+            Stage::Writing(writing, then) => Stage::Written(writing, Writing::read(response), then),
             Stage::Inquiring(refreshing, tokens, proved) => {
                 let user_info = Inquiry::read(response).ok();
                 Stage::Informed(refreshing, tokens, proved, user_info)
@@ -56,7 +83,7 @@ impl OwnSession {
             Renewal::Noted(told) => self.told = Some(told),
             Renewal::Carries(session, told) => {
                 self.signed_in = login.signed_in(&session, false);
-                self.told = Some(told);
+                self.told = told;
             }
             Renewal::Ends(denial) => self.signed_in = Err(denial),
             Renewal::Over(denial, removal) => {
@@ -66,18 +93,91 @@ impl OwnSession {
         }
     }
 
-    /// It was not refreshed.
+    /// Takes over what came of it, once the store was told. The call that tells it, if there is one.
+    fn end(&mut self, login: &Login, settlement: Settlement) -> Option<Call> {
+        let Settlement { renewal, writing } = settlement;
+        let Some(writing) = writing else {
+            self.settle(login, renewal);
+            return None;
+        };
+        let call = writing.call();
+        self.stage = Stage::Writing(writing, Then::Settle(renewal));
+        Some(call)
+    }
+
+    /// Has the store keep `tokens` before anybody else is asked. What is written, if it is.
+    fn secure(
+        &mut self,
+        login: &Login,
+        ports: Ports<'_, '_>,
+        (refreshing, tokens): (&mut Refreshing, &RefreshedTokens),
+    ) -> Option<Box<Writing>> {
+        if refreshing.is_safe() {
+            return None;
+        }
+        with_session_ports(ports, self.held, |around| {
+            login.secure(refreshing, tokens, around)
+        })?
+    }
+
+    /// The store has answered. The call that comes next, if there is one, or that it goes on.
+    fn written(
+        &mut self,
+        login: &Login,
+        ports: Ports<'_, '_>,
+        (writing, written): (Box<Writing>, Result<Written, String>),
+        then: Then,
+    ) -> Result<Option<Call>, Box<GoOn>> {
+        let kept = with_session_ports(ports, self.held, |around| {
+            login.written(writing, written, around)
+        });
+        match (kept, then) {
+            (Some(Kept::Again(writing, call)), then) => {
+                self.stage = Stage::Writing(writing, then);
+                return Ok(Some(call));
+            }
+            (Some(Kept::Done), Then::GoOn(next)) => return Err(next),
+            (Some(Kept::Done), Then::Settle(renewal)) | (Some(Kept::Instead(renewal)), _) => {
+                self.settle(login, renewal);
+            }
+            (None, _) => {}
+        }
+        Ok(None)
+    }
+
+    /// It was refreshed by `tokens`. The call that tells the store, if there is one.
+    fn refreshed(
+        &mut self,
+        login: &Login,
+        ports: Ports<'_, '_>,
+        (refreshing, tokens): (&Refreshing, &RefreshedTokens),
+        claims: Option<&Json>,
+    ) -> Option<Call> {
+        let settlement = with_session_ports(ports, self.held, |around| {
+            login.refreshed(refreshing, tokens, claims, around)
+        });
+        self.end(login, settlement.unwrap_or(Renewal::Stays.into()))
+    }
+
+    /// It was not refreshed. The call that tells the store, if there is one.
     fn give_up(
         &mut self,
         login: &Login,
         ports: Ports<'_, '_>,
         refreshing: &Refreshing,
         why: &NotRefreshed,
-    ) {
-        let renewal = with_session_ports(ports, self.held, |around| {
+    ) -> Option<Call> {
+        let settlement = with_session_ports(ports, self.held, |around| {
             login.not_refreshed(refreshing, why, around)
         });
-        self.settle(login, renewal.unwrap_or(Renewal::Stays));
+        self.end(login, settlement.unwrap_or(Renewal::Stays.into()))
+    }
+}
+
+fn awaiting<'a>(call: Call) -> Outcome<'a> {
+    Outcome {
+        step: RequestStep::Await(Box::new(call)),
+        record: None,
     }
 }
 
@@ -107,75 +207,86 @@ impl Exchange {
         own.is_some_and(|own| !matches!(own.stage, Stage::Opened(_) | Stage::Settled))
     }
 
-    /// The call that it waits for was answered, and there is no time for another one: what was refreshed is for its
-    /// browser all the same.
-    pub fn end_refresh(&mut self, ports: Ports<'_, '_>, response: &Response<'_>) {
+    /// The call that it waits for was answered, and there is no time for more than to keep what was refreshed: that is for
+    /// its owner all the same. The step, if a store has to be told.
+    pub fn end_refresh<'a>(
+        &mut self,
+        ports: Ports<'_, '_>,
+        response: &Response<'_>,
+    ) -> Option<Outcome<'a>> {
         let is_other = self.forget_pending();
-        let Some((own, login)) = self.session.as_mut().zip(ports.engine.login.as_ref()) else {
-            return;
-        };
+        let (own, login) = self.session.as_mut().zip(ports.engine.login.as_ref())?;
         if !is_other {
             own.answered(response);
         }
-        match std::mem::replace(&mut own.stage, Stage::Settled) {
+        let call = match std::mem::replace(&mut own.stage, Stage::Settled) {
             Stage::Answered(refreshing, Err(why)) => own.give_up(login, ports, &refreshing, &why),
             Stage::Answered(refreshing, Ok(mut tokens))
             | Stage::Inquiring(refreshing, mut tokens, _)
             | Stage::Informed(refreshing, mut tokens, ..) => {
                 // What it says of the person is asked for again soon.
                 tokens.soon();
-                let renewal = with_session_ports(ports, own.held, |around| {
-                    login.refreshed(&refreshing, &tokens, None, around)
-                });
-                own.settle(login, renewal.unwrap_or(Renewal::Stays));
+                own.refreshed(login, ports, (&refreshing, &tokens), None)
             }
-            Stage::Asked(_) | Stage::Opened(_) | Stage::Settled => {}
-        }
+            Stage::Written(writing, written, then) => own
+                .written(login, ports, (writing, written), then)
+                .unwrap_or(None),
+            Stage::Claiming(_)
+            | Stage::Claimed(..)
+            | Stage::Asked(_)
+            | Stage::Writing(..)
+            | Stage::Opened(_)
+            | Stage::Settled => None,
+        };
+        call.map(awaiting)
     }
 
-    /// The provider has to be asked about the session named by `mark`, which is worth nothing until then if it is overdue. The
-    /// step, if there is another one than to go on.
+    /// The session is to be refreshed. The step, if there is another one than to go on.
     pub(super) fn begin_refresh<'a>(
         &mut self,
         login: &Login,
         ports: Ports<'a, '_>,
         (request, client): (&Request<'_, 'a>, &ClientAddress<'_>),
-        (mark, is_overdue): (Mark, bool),
+        need: Need,
     ) -> Option<Outcome<'a>> {
+        let stored = match self.stored.as_deref() {
+            Some(StoredSession::Loaded(stored)) => Some(stored),
+            _ => None,
+        };
         let own = self.session.as_mut()?;
         let Stage::Opened(session) = &own.stage else {
             return None;
         };
-        let held = own.held;
         let endpoints = login.provider.endpoints(&self.tried, ports.clock.wall()?);
         let begun = match endpoints {
-            Ok(endpoints) => with_session_ports(ports, held, |around| {
-                login.refresh(session, mark, &endpoints, around)
+            Ok(endpoints) => with_session_ports(ports, own.held, |around| {
+                login.refresh(session, stored, need, &endpoints, around)
             })?,
             Err(Refusal::Await(begun)) => {
                 let (pending, call) = *begun;
                 return Some(self.wait(pending, call));
             }
             // Where to ask is not known, as if the provider did not answer.
-            Err(Refusal::Denied(_)) => {
+            Err(Refusal::Denied(_)) => Begun::Not(Renewal::Stays),
+        };
+        match begun {
+            Begun::Asked(refreshing, call) => {
+                own.stage = Stage::Asked(refreshing);
+                Some(awaiting(call))
+            }
+            Begun::Claimed(claiming, call) => {
+                own.stage = Stage::Claiming(claiming);
+                Some(awaiting(call))
+            }
+            Begun::Not(Renewal::Stays) => {
                 own.stage = Stage::Settled;
-                return None;
+                None
             }
-        };
-        let Some((refreshing, call)) = begun else {
-            // Too many are under way, or somebody else has just begun.
-            own.stage = Stage::Settled;
-            if is_overdue {
-                own.signed_in = Err(unrefreshed("send it again in a moment"));
-                return Some(self.judge(ports, request, client));
+            Begun::Not(renewal) => {
+                own.settle(login, renewal);
+                Some(self.judge(ports, request, client))
             }
-            return None;
-        };
-        own.stage = Stage::Asked(refreshing);
-        Some(Outcome {
-            step: RequestStep::Await(Box::new(call)),
-            record: None,
-        })
+        }
     }
 
     /// The step, if there is something yet to wait for.
@@ -186,49 +297,94 @@ impl Exchange {
         client: &ClientAddress<'_>,
         mut own: Box<OwnSession>,
     ) -> Option<Outcome<'a>> {
-        let (refreshing, tokens, verified, user_info) =
-            match std::mem::replace(&mut own.stage, Stage::Settled) {
-                Stage::Answered(refreshing, Ok(tokens)) => {
-                    match self.verify_refreshed(login, ports, client, &refreshing, &tokens) {
-                        Ok(verified) => (refreshing, tokens, verified, None),
-                        Err(Unverified::Await(begun)) => {
-                            own.stage = Stage::Answered(refreshing, Ok(tokens));
-                            self.session = Some(own);
-                            let (pending, call) = *begun;
-                            return Some(self.wait(pending, call));
-                        }
-                        Err(Unverified::Not(why)) => {
-                            own.give_up(login, ports, &refreshing, &why);
-                            self.session = Some(own);
-                            return None;
-                        }
+        let call = match std::mem::replace(&mut own.stage, Stage::Settled) {
+            Stage::Claimed(claiming, claim) => {
+                let claimed = with_session_ports(ports, own.held, |around| {
+                    login.claimed(*claiming, claim, around)
+                });
+                match claimed {
+                    Some(Claimed::Asked(refreshing, call)) => {
+                        own.stage = Stage::Asked(refreshing);
+                        Some(call)
+                    }
+                    Some(Claimed::Settled(settlement)) => own.end(login, settlement),
+                    None => None,
+                }
+            }
+            Stage::Answered(refreshing, Ok(tokens)) => {
+                return self.look_at_tokens(login, ports, client, own, (refreshing, tokens));
+            }
+            Stage::Answered(refreshing, Err(why)) => own.give_up(login, ports, &refreshing, &why),
+            Stage::Informed(refreshing, tokens, proved, user_info) => {
+                let verified = match user_info {
+                    Some(_) => Verified::Proved(proved),
+                    None => Verified::Unknown,
+                };
+                let known = (verified, user_info);
+                return self.conclude(login, ports, own, (refreshing, tokens), known);
+            }
+            Stage::Written(writing, written, then) => {
+                match own.written(login, ports, (writing, written), then) {
+                    Ok(call) => call,
+                    Err(next) => {
+                        let GoOn(refreshing, tokens, begun) = *next;
+                        let Some(begun) = begun else {
+                            let known = (refreshing, tokens);
+                            return self.look_at_tokens(login, ports, client, own, known);
+                        };
+                        own.stage = Stage::Answered(refreshing, Ok(tokens));
+                        self.session = Some(own);
+                        let (pending, call) = *begun;
+                        return Some(self.wait(pending, call));
                     }
                 }
-                Stage::Answered(refreshing, Err(why)) => {
-                    own.give_up(login, ports, &refreshing, &why);
-                    self.session = Some(own);
-                    return None;
-                }
-                Stage::Informed(refreshing, tokens, proved, user_info) => {
-                    let verified = match user_info {
-                        Some(_) => Verified::Proved(proved),
-                        None => Verified::Unknown,
-                    };
-                    (refreshing, tokens, verified, user_info)
-                }
-                stage => {
-                    own.stage = stage;
-                    self.session = Some(own);
-                    return None;
-                }
-            };
-        self.conclude(
-            login,
-            ports,
-            own,
-            (refreshing, tokens),
-            (verified, user_info),
-        )
+            }
+            stage => {
+                own.stage = stage;
+                None
+            }
+        };
+        self.session = Some(own);
+        call.map(awaiting)
+    }
+
+    /// The provider has given these `tokens`: what they say is proved. The step, if there is something to wait for.
+    fn look_at_tokens<'a>(
+        &mut self,
+        login: &Login,
+        ports: Ports<'a, '_>,
+        client: &ClientAddress<'_>,
+        mut own: Box<OwnSession>,
+        (mut refreshing, tokens): (Box<Refreshing>, RefreshedTokens),
+    ) -> Option<Outcome<'a>> {
+        match self.verify_refreshed(login, ports, client, &refreshing, &tokens) {
+            Ok(verified) => {
+                self.conclude(login, ports, own, (refreshing, tokens), (verified, None))
+            }
+            Err(Unverified::Await(begun)) => {
+                let call = match own.secure(login, ports, (&mut refreshing, &tokens)) {
+                    Some(writing) => {
+                        let call = writing.call();
+                        let then = Then::GoOn(Box::new(GoOn(refreshing, tokens, Some(begun))));
+                        own.stage = Stage::Writing(writing, then);
+                        call
+                    }
+                    None => {
+                        own.stage = Stage::Answered(refreshing, Ok(tokens));
+                        let (pending, call) = *begun;
+                        self.pending = Some(pending);
+                        call
+                    }
+                };
+                self.session = Some(own);
+                Some(awaiting(call))
+            }
+            Err(Unverified::Not(why)) => {
+                let call = own.give_up(login, ports, &refreshing, &why);
+                self.session = Some(own);
+                call.map(awaiting)
+            }
+        }
     }
 
     /// A refresh whose `tokens` are known to be good, as far as they say something of the person. The step, if there is
@@ -238,7 +394,7 @@ impl Exchange {
         login: &Login,
         ports: Ports<'a, '_>,
         mut own: Box<OwnSession>,
-        (refreshing, mut tokens): (Refreshing, RefreshedTokens),
+        (mut refreshing, mut tokens): (Box<Refreshing>, RefreshedTokens),
         (verified, user_info): (Verified, Option<Json>),
     ) -> Option<Outcome<'a>> {
         let claims = match verified {
@@ -254,12 +410,20 @@ impl Exchange {
                 };
                 match inquiry {
                     Ok(Some(call)) => {
-                        own.stage = Stage::Inquiring(refreshing, tokens, proved);
+                        let call = match own.secure(login, ports, (&mut refreshing, &tokens)) {
+                            Some(writing) => {
+                                let call = writing.call();
+                                let then = Then::GoOn(Box::new(GoOn(refreshing, tokens, None)));
+                                own.stage = Stage::Writing(writing, then);
+                                call
+                            }
+                            None => {
+                                own.stage = Stage::Inquiring(refreshing, tokens, proved);
+                                call
+                            }
+                        };
                         self.session = Some(own);
-                        return Some(Outcome {
-                            step: RequestStep::Await(Box::new(call)),
-                            record: None,
-                        });
+                        return Some(awaiting(call));
                     }
                     Ok(None) => login.claims_again(proved, user_info).map(Some),
                     // As if it had not answered.
@@ -270,17 +434,12 @@ impl Exchange {
                 }
             }
         };
-        match claims {
-            Ok(claims) => {
-                let renewal = with_session_ports(ports, own.held, |around| {
-                    login.refreshed(&refreshing, &tokens, claims.as_ref(), around)
-                });
-                own.settle(login, renewal.unwrap_or(Renewal::Stays));
-            }
+        let call = match claims {
+            Ok(claims) => own.refreshed(login, ports, (&refreshing, &tokens), claims.as_ref()),
             Err(why) => own.give_up(login, ports, &refreshing, &why),
-        }
+        };
         self.session = Some(own);
-        None
+        call.map(awaiting)
     }
 
     fn verify_refreshed(

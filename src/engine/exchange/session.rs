@@ -171,12 +171,16 @@ impl Exchange {
         let Stage::Opened(session) = &own.stage else {
             return None;
         };
+        // Where nothing is enforced, nobody is asked.
+        if ports.engine.mode != Mode::Enforce {
+            return None;
+        }
         let may_wait = is_short(request.head, ports.body);
         let held = own.held;
         let renewal = with_session_ports(ports, held, |around| {
             login.renewal(session, may_wait, around)
         })?;
-        let (mark, is_overdue) = match renewal {
+        let need = match renewal {
             Renewal::Stays | Renewal::Noted(_) => {
                 own.settle(login, renewal);
                 return None;
@@ -185,8 +189,8 @@ impl Exchange {
                 own.settle(login, renewal);
                 return Some(self.judge(ports, request, client));
             }
-            Renewal::Due(mark, is_overdue) => (mark, is_overdue),
+            Renewal::Due(need) => need,
         };
-        self.begin_refresh(login, ports, (request, client), (mark, is_overdue))
+        self.begin_refresh(login, ports, (request, client), need)
     }
 }

@@ -44,8 +44,8 @@ impl Exchange {
                 "its body is too large to be held until its session is read, send it again",
             ),
             Excess::BeforeKeys if self.refreshes_session() => Denial::new(
-                Reason::KeysPending,
-                "its body is too large to be held until its session is refreshed, send it again",
+                Reason::SessionRefreshPending,
+                "its body is too large to be held until it is, send it again",
             ),
             Excess::BeforeKeys => Denial::new(
                 Reason::KeysPending,

@@ -65,6 +65,14 @@ impl Loading {
     }
 }
 
+impl Stored {
+    /// The session's name and the session, sealed, if there is one.
+    pub(super) fn sealed(&self) -> Option<(&str, &str)> {
+        let sealed = self.found.as_ref().ok()?.as_ref()?;
+        Some((&self.name, sealed.expose()))
+    }
+}
+
 impl Login {
     /// Whether a store keeps sessions.
     pub(crate) const fn has_store(&self) -> bool {
@@ -137,11 +145,7 @@ impl Login {
         let entropy = around.entropy;
         let ticket = Ticket::new(&self.ring, session.ends, entropy)?;
         let name = ticket.name();
-        let sealed = self.sealed_for(&name, session, entropy).or_else(|| {
-            // Whoever signs out is then asked by the provider whether that was meant.
-            session.sign_out_hint = None;
-            self.sealed_for(&name, session, entropy)
-        });
+        let sealed = self.fitting_for(&name, session, entropy);
         let mut places = vec![
             Place::Subject(&session.subject),
             Place::Sub(&identified.sub),
@@ -155,6 +159,20 @@ impl Login {
         let call = store.create(&name, &sealed?, times, &places);
         let ticket = ticket.seal(&self.ring, entropy).ok()?;
         Some((self.lines(&ticket, session, around)?, Some(call)))
+    }
+
+    /// `session` as the store keeps it under `name`, without what can be done without where it does not fit.
+    pub(super) fn fitting_for(
+        &self,
+        name: &str,
+        session: &mut Session,
+        entropy: Entropy<'_>,
+    ) -> Option<String> {
+        self.sealed_for(name, session, entropy).or_else(|| {
+            // Whoever signs out is then asked by the provider whether that was meant.
+            session.sign_out_hint = None;
+            self.sealed_for(name, session, entropy)
+        })
     }
 
     /// `session` as the store keeps it under `name`, if it fits.
@@ -191,7 +209,7 @@ pub(crate) fn changed(response: &Response<'_>) -> Result<(), Denial> {
 }
 
 /// The store cannot be asked.
-fn unavailable(why: String) -> Denial {
+pub(super) fn unavailable(why: String) -> Denial {
     let advice = "try again in a moment; the operator finds the reason in the gateway's log";
     Denial::new(Reason::SessionStoreUnavailable, advice).because(why)
 }

@@ -36,11 +36,11 @@ pub(crate) use pages_at::{OwnPage, Site};
 pub(crate) use provider::{Endpoints, Location, Metadata, Provider, UserInfo, unavailable};
 pub(crate) use redemption::{Redeemed, Redemption};
 pub(crate) use refresh::{
-    Mark, NotRefreshed, RefreshedTokens, Refreshing, Renewal, SessionPorts, Told, Verified,
-    unknown as unrefreshed,
+    Begun, Claimed, Claiming, Kept, Need, NotRefreshed, RefreshedTokens, Refreshing, Renewal,
+    SessionPorts, Settlement, Told, Verified, Writing,
 };
 pub(crate) use return_path::ReturnPath;
-pub(crate) use store::{Store, Webdis};
+pub(crate) use store::{Claim, Store, Webdis, Written};
 pub(crate) use user_info::Inquiry;
 
 use crate::authn::jwt::{Context, Expectation, ExpectedNonce, IdTokens, Identified, ProvedClaims};
@@ -53,6 +53,7 @@ use crate::session::{CookieName, Entropy, OwnMemory, Purpose, Ring, Session};
 use crate::source::{Call, Endpoint, News, Refusal, Tried};
 use crate::time::Timestamp;
 use cookies::AttemptCookies;
+use kept::unavailable as store_unavailable;
 use known::KnownSessions;
 use places::{NoPlace, Places};
 use redemption::Tokens;

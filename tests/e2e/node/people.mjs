@@ -7,15 +7,16 @@
 // USER_INFO=plain or signed: the claims of scopes are at the UserInfo endpoint alone, as JSON or as a JWT.
 // ELSEWHERE=PORT: its endpoints are there, each on a host of its own, and not beside its metadata.
 // Anybody may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
-// what a test may do with it: say how long tokens are good and whether refresh tokens rotate, and ask what was asked.
+// what a test may do with it: say how long tokens are good, whether refresh tokens rotate and whether the token
+// endpoint holds its answers back, and ask what was asked.
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
 
 const [port, secret, ...origins] = process.argv.slice(2);
 const PAGES = "/.gate";
-const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0, inquiries: 0, elsewhere: 0, astray: 0 };
-const settings = { access: 3600, session: 14 * 86400, rotate: 1 };
+const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0, inquiries: 0, elsewhere: 0, astray: 0, waiting: 0 };
+const settings = { access: 3600, session: 14 * 86400, rotate: 1, hold: 0 };
 
 function groups(name) {
   const count = Number(/-(\d+)$/.exec(name)?.[1] ?? 0);
@@ -171,6 +172,12 @@ server.on("request", async (request, response) => {
     return;
   }
   counts.inquiries += pathname === "/me";
+  if (pathname === "/token" && settings.hold === 1) {
+    counts.waiting += 1;
+    while (settings.hold === 1) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
   handle(request, response);
 });
 console.log(`listening on ${server.address().port}`);

@@ -17,10 +17,6 @@ fn a_login_alone_lets_somebody_in() {
 fn what_is_not_enforced_yet_is_refused_by_name() {
     let later = errors(json!({ "back_channel_logout": true }));
     assert_eq!(later, ["login.back_channel_logout: is not supported yet"]);
-    let store = json!({ "kind": "redis", "url": "http://webdis", "upstream": "webdis" });
-    let both = errors(json!({ "store": store, "cookie_refresh": "5m" }));
-    let refused = "login.cookie_refresh: is not supported with `store` yet: leave one of them out";
-    assert_eq!(both, [refused]);
 }
 
 #[test]

@@ -350,6 +350,7 @@ impl Provider {
     fn serve_one(&self, gateway: &Gateway, request: &mut Request) -> String {
         let (token, call) = request.waits_for.take().unwrap();
         if call.upstream() == "webdis" {
+            self.webdis.now.set(gateway.0.seconds.get());
             let (asked_for, answer) = self.webdis.serve(&call);
             let size = answer.as_ref().map_or(0, |(_, body)| body.len());
             *gateway.0.answer.borrow_mut() = answer;

@@ -18,6 +18,14 @@ pub(super) struct Webdis {
     pub answer: RefCell<Option<Answer>>,
     /// how many commands came
     pub count: Cell<u32>,
+    /// whether what is asked is done, where `answer` stands in place of every answer
+    pub is_deaf: Cell<bool>,
+    /// the time, in seconds
+    pub now: Cell<i64>,
+    /// who has which lock, and until when
+    pub locks: RefCell<BTreeMap<String, (String, i64)>>,
+    /// since when a refresh is under way without an end, and how many have failed
+    refreshes: RefCell<BTreeMap<String, (Option<i64>, u32)>>,
 }
 
 /// An answer: its status and its body; `None` is none at all.
@@ -40,7 +48,7 @@ impl Webdis {
 
     fn run(&self, words: &[String]) -> (&'static str, Value) {
         // What cannot be reached does nothing.
-        let is_down = self.answer.borrow().is_some();
+        let is_down = self.answer.borrow().is_some() && !self.is_deaf.get();
         if words[0] == "GET" {
             let found = self.sessions.borrow();
             return ("load", found.get(&words[1]).map(|one| one.0.clone()).into());
@@ -49,6 +57,9 @@ impl Webdis {
         let script = words[1].as_str();
         let count: usize = words[2].parse().unwrap();
         let (keys, arguments) = words[3..].split_at(count);
+        if let Some(found) = self.lock(script, keys, arguments, is_down) {
+            return found;
+        }
         let mut sessions = self.sessions.borrow_mut();
         let mut places = self.places.borrow_mut();
         if script.contains("ZADD") {
@@ -78,6 +89,110 @@ impl Webdis {
             }
             ("remove", 1.into())
         }
+    }
+
+    /// The same of scripts about locks.
+    fn lock(
+        &self,
+        script: &str,
+        keys: &[String],
+        arguments: &[String],
+        is_down: bool,
+    ) -> Option<(&'static str, Value)> {
+        let name = if script.contains("'newer'") {
+            "claim"
+        } else if script.contains("KEEPTTL") {
+            "save"
+        } else if script.contains("KEYS[1],KEYS[2],KEYS[3]") {
+            "end refused"
+        } else if script.contains("HINCRBY") {
+            "fail"
+        } else {
+            return None;
+        };
+        if is_down {
+            return Some((name, Value::Null));
+        }
+        let now = self.now.get();
+        let mut locks = self.locks.borrow_mut();
+        locks.retain(|_, (_, until)| *until > now);
+        let seconds = |text: &String| text.parse::<i64>().unwrap() / 1000;
+        let mut refreshes = self.refreshes.borrow_mut();
+        if name == "fail" {
+            let [lock, known, session] = keys else {
+                panic!()
+            };
+            if !self.sessions.borrow().contains_key(session) {
+                return Some((name, Value::Null));
+            }
+            if locks.get(lock).map(|(owner, _)| owner) == Some(&arguments[0]) {
+                let (since, failures) = refreshes.entry(known.clone()).or_default();
+                (*since, *failures) = (None, *failures + 1);
+                let wait = seconds(&arguments[1]) * (1 << (*failures - 1).min(16));
+                let until = now + wait.min(seconds(&arguments[2]));
+                locks.insert(lock.clone(), ("-".to_owned(), until));
+            }
+            return Some((name, json!(["done"])));
+        }
+        let [session, lock, known] = keys else {
+            panic!()
+        };
+        let mut sessions = self.sessions.borrow_mut();
+        let Some((text, _)) = sessions.get_mut(session) else {
+            return Some((name, Value::Null));
+        };
+        let held = locks.get(lock).map(|(owner, _)| owner.clone());
+        let own = held.as_ref() == Some(&arguments[0]);
+        let others = |seen: &String| !own && (held.is_some() || !text.starts_with(seen.as_str()));
+        let value = match name {
+            "claim" if !text.starts_with(&arguments[2]) => json!(["newer", text]),
+            "claim" => match held.as_deref() {
+                Some("-") => json!(["failed"]),
+                Some(_) => {
+                    let since = refreshes.get(known).and_then(|(since, _)| *since);
+                    let since = since.filter(|since| *since > 0).map_or(0, |at| now - at);
+                    json!(["held", (since * 1000).to_string()])
+                }
+                None if arguments[3] != "1" => json!(["free"]),
+                None => {
+                    let until = now + seconds(&arguments[1]);
+                    locks.insert(lock.clone(), (arguments[0].clone(), until));
+                    let (since, _) = refreshes.entry(known.clone()).or_default();
+                    *since = match *since {
+                        None => Some(0),
+                        Some(0) => Some(now),
+                        begun => begun,
+                    };
+                    json!(["taken"])
+                }
+            },
+            "save" => {
+                if !text.starts_with(&arguments[3]) {
+                    if others(&arguments[2]) {
+                        return Some((name, json!(["other", text])));
+                    }
+                    text.clone_from(&arguments[1]);
+                }
+                match seconds(&arguments[4]) {
+                    0 => {
+                        if own {
+                            locks.remove(lock);
+                        }
+                        refreshes.remove(known);
+                    }
+                    lease => drop(locks.insert(lock.clone(), (arguments[0].clone(), now + lease))),
+                }
+                json!(["done"])
+            }
+            _ if others(&arguments[1]) => json!(["other", text]),
+            _ => {
+                sessions.remove(session);
+                locks.remove(lock);
+                refreshes.remove(known);
+                json!(["done"])
+            }
+        };
+        Some((name, value))
     }
 
     /// The name and the text of its only session.

@@ -39,11 +39,11 @@ impl Refresh {
     /// half, each for its own: at a steady rate of requests one gateway refreshes it, and the browser carries what
     /// came of it before another has its turn.
     pub(super) fn is_due(&self, mark: Mark, instance: u64, now: Timestamp) -> Due {
-        let passed = now.milliseconds().saturating_sub(self.due.milliseconds());
-        let margin = self.margin.saturating_mul(1000);
-        if passed >= margin {
+        if self.is_overdue(now) {
             return Due::Overdue;
         }
+        let passed = now.milliseconds().saturating_sub(self.due.milliseconds());
+        let margin = self.margin.saturating_mul(1000);
         let half = margin / 2;
         let turn = if instance == self.instance {
             0
@@ -55,6 +55,11 @@ impl Refresh {
         } else {
             Due::Now
         }
+    }
+
+    /// Whether it is worth nothing until it was refreshed.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        now >= self.due.plus(self.margin)
     }
 
     /// Whether a session that cannot be refreshed any more has ended.

@@ -6,25 +6,28 @@
 
 mod answer;
 mod due;
+mod in_store;
 mod outcome;
 mod sign_in;
 mod slots;
 mod told;
 
 pub(crate) use answer::{NotRefreshed, RefreshedTokens, Verified};
-pub(crate) use slots::Mark;
+pub(crate) use in_store::{Claimed, Claiming, Kept, Writing};
+pub(crate) use outcome::Settlement;
 pub(crate) use told::Told;
 
 use super::provider::Endpoints;
 use super::sign_out::form;
-use super::{Login, SealedSession};
+use super::store::{Claim, Lock};
+use super::{Login, SealedSession, Stored};
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
 use crate::session::{Entropy, Parts, Session, SharedMemory};
 use crate::source::{Call, Endpoint};
 use crate::time::Timestamp;
 use due::Due;
-use slots::{Slots, Standing};
+use slots::{Mark, Slots, Standing};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -37,6 +40,9 @@ const GRACE: i64 = 10;
 const MAX_FOLLOWED: usize = 16;
 /// How long a worker asks nothing after the provider did not answer at all, in seconds.
 const QUIET: i64 = 5;
+
+/// Why a request that brings a session which is worth nothing is refused.
+const TOO_LONG: &str = "the request is too long to be held meanwhile: load the page anew, or send it again after another";
 
 /// What a worker knows of refreshes beside the slots.
 #[derive(Debug, Default)]
@@ -66,14 +72,44 @@ pub(crate) enum Renewal {
     Stays,
     /// the browser is told this
     Noted(Told),
-    /// it is this one by now
-    Carries(Box<Session>, Told),
+    /// it is this one by now, which a browser that carries it is told
+    Carries(Box<Session>, Option<Told>),
     /// it counts no more
     Ends(Denial),
     /// it has ended, and these values of `Set-Cookie` take it away
     Over(Denial, Vec<String>),
-    /// the provider has to be asked; whether it is worth nothing until then
-    Due(Mark, bool),
+    /// it is to be refreshed
+    Due(Need),
+}
+
+/// That a session is to be refreshed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    mark: Mark,
+    /// whether it is worth nothing until then
+    is_overdue: bool,
+    /// whether the request can wait for the provider: its body is held meanwhile
+    may_wait: bool,
+}
+
+/// Where it is agreed on who refreshes a session, and where what comes of that is kept.
+#[derive(Debug)]
+enum Keeper {
+    /// in what the workers of a gateway share: its browser carries it
+    Slots(Mark),
+    /// in the store, by this lock
+    Store(Lock, Mark),
+}
+
+/// How a refresh begins.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// the provider is asked
+    Asked(Box<Refreshing>, Call),
+    /// the store is asked who refreshes it
+    Claimed(Box<Claiming>, Call),
+    /// not, and this is what becomes of the session meanwhile
+    Not(Renewal),
 }
 
 /// A refresh that is under way. Dropping it frees its place.
@@ -81,10 +117,12 @@ pub(crate) enum Renewal {
 pub(crate) struct Refreshing {
     /// what is refreshed
     session: Session,
-    mark: Mark,
+    keeper: Keeper,
     max_bytes: usize,
     /// where the provider is asked about the person too, if it is
     user_info: Option<Endpoint>,
+    /// whether the store has the tokens that came of it
+    is_secured: bool,
     _in_flight: InFlight,
 }
 
@@ -158,9 +196,8 @@ impl Login {
         may_wait: bool,
         around: SessionPorts<'_>,
     ) -> Renewal {
-        // A store notes by itself what is used.
         if self.has_store() {
-            return Renewal::Stays;
+            return self.renewal_in_store(session, may_wait, around);
         }
         let now = around.entropy.now;
         let refresh = session
@@ -195,12 +232,12 @@ impl Login {
             Standing::UnderWay(_) => Renewal::Stays,
             Standing::Failed => self.noted_unrefreshed(session, around),
             Standing::Nothing if self.is_quiet(now) => self.noted_unrefreshed(session, around),
-            Standing::Nothing if may_wait => Renewal::Due(mark, is_overdue),
-            Standing::Nothing if is_overdue => {
-                let advice = "the request is too long to be held until it is: load the page anew, or send it again \
-                              after another";
-                Renewal::Ends(unknown(advice))
-            }
+            Standing::Nothing if may_wait => Renewal::Due(Need {
+                mark,
+                is_overdue,
+                may_wait,
+            }),
+            Standing::Nothing if is_overdue => Renewal::Ends(unknown(TOO_LONG)),
             Standing::Nothing => Renewal::Stays,
         }
     }
@@ -250,35 +287,65 @@ impl Login {
         }
     }
 
-    /// Begins to refresh `session`, if nobody else has: the call to the provider.
+    /// Begins to refresh `session`, which was read as `stored` if a store keeps it.
     pub(crate) fn refresh(
         &self,
         session: &Session,
-        mark: Mark,
-        endpoints: &Endpoints,
+        stored: Option<&Stored>,
+        need: Need,
+        endpoints: &Rc<Endpoints>,
         around: SessionPorts<'_>,
-    ) -> Option<(Refreshing, Call)> {
-        let refresh = session.refresh.as_ref()?;
-        let in_flight = InFlight::take(&self.refreshes.under_way)?;
+    ) -> Begun {
         let now = around.entropy.now;
-        let provider = &self.provider;
-        if !self.slots(around).begin(mark, self.lease(), now) {
-            return None;
+        let Some(in_flight) = InFlight::take(&self.refreshes.under_way) else {
+            return Begun::Not(self.left_to_others(need, now));
+        };
+        if let Some(stored) = stored {
+            return self.claim(session, stored, (need, endpoints, in_flight), around);
         }
+        if !self.slots(around).begin(need.mark, self.lease(), now) {
+            return Begun::Not(self.left_to_others(need, now));
+        }
+        let keeper = Keeper::Slots(need.mark);
+        match self.ask(session.clone(), (keeper, endpoints, in_flight), now) {
+            Some((refreshing, call)) => Begun::Asked(refreshing, call),
+            None => Begun::Not(Renewal::Stays),
+        }
+    }
+
+    /// Asks the provider about the owner of `session`.
+    fn ask(
+        &self,
+        session: Session,
+        (keeper, endpoints, in_flight): (Keeper, &Endpoints, InFlight),
+        now: Timestamp,
+    ) -> Option<(Box<Refreshing>, Call)> {
+        let provider = &self.provider;
         let Endpoint { upstream, url } = &endpoints.token;
         let server = (upstream.as_str(), url, provider.timeout);
-        let parameters = [("refresh_token", refresh.token.expose().as_str())];
+        let token = session.refresh.as_ref()?.token.expose().as_str();
+        let parameters = [("refresh_token", token)];
         let call = provider
             .client
             .call(server, "refresh_token", &parameters, now);
         let refreshing = Refreshing {
-            session: session.clone(),
-            mark,
+            session,
+            keeper,
             max_bytes: call.expected().max_bytes,
             user_info: endpoints.user_info.clone(),
+            is_secured: false,
             _in_flight: in_flight,
         };
-        Some((refreshing, call))
+        Some((Box::new(refreshing), call))
+    }
+
+    /// What becomes of a session that this request does not refresh: too many are under way, or somebody else has begun.
+    fn left_to_others(&self, need: Need, _now: Timestamp) -> Renewal {
+        if need.is_overdue {
+            Renewal::Ends(unknown("send it again in a moment"))
+        } else {
+            Renewal::Stays
+        }
     }
 }
 
@@ -289,8 +356,7 @@ fn ended(session: &Session) -> Mark {
 
 /// Nobody can know at the moment whether the provider still knows somebody.
 pub(crate) fn unknown(advice: &'static str) -> Denial {
-    let advice = format!("it has to be refreshed first: {advice}");
-    Denial::new(Reason::KeysPending, advice)
+    Denial::new(Reason::SessionRefreshPending, advice)
 }
 
 /// The provider does not know somebody any more.

@@ -1,13 +1,32 @@
 //! What becomes of a session whose refresh has come to an end.
 
 use super::answer::{NotRefreshed, RefreshedTokens};
-use super::{QUIET, Refreshing, Renewal, SessionPorts, Told, over};
+use super::in_store::Writing;
+use super::{Keeper, Mark, QUIET, Refreshing, Renewal, SessionPorts, Told, over};
 use crate::denial::{Level, MAX_VALUE_BYTES, truncated};
 use crate::json::{Json, ObjectWriter};
 use crate::login::{Login, SealedSession};
 use crate::session::Session;
 use crate::source::News;
 use crate::time::Timestamp;
+
+/// What becomes of a session whose refresh has come to an end, once this is written.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    /// what becomes of it
+    pub renewal: Renewal,
+    /// what the store has to keep of it first
+    pub writing: Option<Box<Writing>>,
+}
+
+impl From<Renewal> for Settlement {
+    fn from(renewal: Renewal) -> Self {
+        Self {
+            renewal,
+            writing: None,
+        }
+    }
+}
 
 impl Refreshing {
     fn is_over(&self, now: Timestamp) -> bool {
@@ -23,33 +42,45 @@ impl Login {
         refreshing: &Refreshing,
         why: &NotRefreshed,
         around: SessionPorts<'_>,
-    ) -> Renewal {
-        let (mark, now) = (refreshing.mark, around.entropy.now);
-        let slots = self.slots(around);
-        let (event, level, meanwhile) = match why {
-            NotRefreshed::Untrue(_) => {
-                slots.over(mark, now);
-                ("session_refresh_refused", Level::Warn, None)
-            }
-            NotRefreshed::Refused(_) => (
-                "session_refresh_refused",
-                Level::Info,
-                slots.refused(mark, now),
-            ),
-            NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_) => (
-                "session_refresh_failed",
-                Level::Warn,
-                slots.failed(mark, now),
-            ),
-        };
+    ) -> Settlement {
+        let now = around.entropy.now;
         if matches!(why, NotRefreshed::NoAnswer(_)) {
             self.refreshes.quiet_until.set(Some(now.plus(QUIET)));
         }
-        self.tell_refresh(event, level, &refreshing.session, why.cause());
-        match (why, meanwhile) {
-            (NotRefreshed::Untrue(_), _) => {
-                Renewal::Over(over(), self.session.removed(around.held))
+        let (event, level) = match why {
+            NotRefreshed::Untrue(_) => ("session_refresh_refused", Level::Warn),
+            NotRefreshed::Refused(_) => ("session_refresh_refused", Level::Info),
+            NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_) => {
+                ("session_refresh_failed", Level::Warn)
             }
+        };
+        self.tell_refresh(event, level, &refreshing.session, why.cause());
+        match &refreshing.keeper {
+            Keeper::Slots(mark) => self
+                .not_refreshed_here(refreshing, *mark, why, around)
+                .into(),
+            Keeper::Store(lock, _) => self.not_refreshed_in_store(lock, why),
+        }
+    }
+
+    /// The same of one that its browser carries.
+    fn not_refreshed_here(
+        &self,
+        refreshing: &Refreshing,
+        mark: Mark,
+        why: &NotRefreshed,
+        around: SessionPorts<'_>,
+    ) -> Renewal {
+        let (slots, now) = (self.slots(around), around.entropy.now);
+        let meanwhile = match why {
+            NotRefreshed::Untrue(_) => {
+                slots.over(mark, now);
+                return Renewal::Over(over(), self.session.removed(around.held));
+            }
+            NotRefreshed::Refused(_) => slots.refused(mark, now),
+            NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_) => slots.failed(mark, now),
+        };
+        match (why, meanwhile) {
             (_, Some(text)) => self.successor(&text, around),
             (NotRefreshed::Refused(_), None) if refreshing.is_over(now) => Renewal::Ends(over()),
             _ => Renewal::Stays,
@@ -64,7 +95,39 @@ impl Login {
         tokens: &RefreshedTokens,
         claims: Option<&Json>,
         around: SessionPorts<'_>,
-    ) -> Renewal {
+    ) -> Settlement {
+        let now = around.entropy.now;
+        let mut session = self.renewed(refreshing, tokens, claims, around);
+        let mark = match &refreshing.keeper {
+            Keeper::Slots(mark) => *mark,
+            Keeper::Store(lock, mark) => {
+                return self.refreshed_in_store(session, (lock, *mark), around);
+            }
+        };
+        let carried = self.fitting(&mut session, around);
+        let renewal = match carried.filter(|_| session.refresh.is_some()) {
+            Some(SealedSession { text, cookies }) => {
+                self.slots(around).refreshed(mark, &text, now);
+                let told = Told::of(&session, cookies, around.held);
+                Renewal::Carries(Box::new(session), Some(told))
+            }
+            None => {
+                self.tell_too_large(&session);
+                self.slots(around).over(mark, now);
+                Renewal::Over(over(), self.session.removed(around.held))
+            }
+        };
+        renewal.into()
+    }
+
+    /// The session that comes of a refresh by `tokens`.
+    pub(super) fn renewed(
+        &self,
+        refreshing: &Refreshing,
+        tokens: &RefreshedTokens,
+        claims: Option<&Json>,
+        around: SessionPorts<'_>,
+    ) -> Session {
         let now = around.entropy.now;
         let mut session = Session {
             last_seen: now,
@@ -92,21 +155,12 @@ impl Login {
             let period = self.lifetimes.refresh.unwrap_or(self.lifetimes.session);
             refresh.schedule(period, tokens.expires_in, now);
         }
-        let carried = self.fitting(&mut session, around);
-        match carried.filter(|_| session.refresh.is_some()) {
-            Some(SealedSession { text, cookies }) => {
-                self.slots(around).refreshed(refreshing.mark, &text, now);
-                let told = Told::of(&session, cookies, around.held);
-                Renewal::Carries(Box::new(session), told)
-            }
-            None => {
-                let cause = "what the provider says of them does not fit into cookies any more";
-                let event = "session_refresh_refused";
-                self.tell_refresh(event, Level::Warn, &session, cause);
-                self.slots(around).over(refreshing.mark, now);
-                Renewal::Over(over(), self.session.removed(around.held))
-            }
-        }
+        session
+    }
+
+    pub(super) fn tell_too_large(&self, session: &Session) {
+        let cause = "what the provider says of them does not fit into a session any more";
+        self.tell_refresh("session_refresh_refused", Level::Warn, session, cause);
     }
 
     /// `session` sealed, without what can be done without where it does not fit.

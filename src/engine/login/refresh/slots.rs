@@ -22,7 +22,7 @@ const UNDISTURBED: i64 = 5;
 const SIGNED_OUT: i64 = 3600;
 /// How long the provider is not asked again about a session after it gave no answer for it, in seconds: so much at
 /// first, and at the most.
-const BACK_OFF: (i64, i64) = (2, 60);
+pub(super) const BACK_OFF: (i64, i64) = (2, 60);
 
 /// What names one state of a session: its refresh token, and when it was to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ impl Login {
         match self.lines(&text, &session, around) {
             Some(cookies) => {
                 let told = Told::of(&session, cookies, around.held);
-                Renewal::Carries(Box::new(session), told)
+                Renewal::Carries(Box::new(session), Some(told))
             }
             None => Renewal::Stays,
         }
@@ -100,7 +100,7 @@ impl Login {
         };
         match self.slots(around).look(mark, now) {
             Standing::Successor(text) => match self.successor(&text, around) {
-                Renewal::Carries(_, newer) => newer.cookies,
+                Renewal::Carries(_, Some(newer)) => newer.cookies,
                 _ => Vec::new(),
             },
             _ if told.is_note => Vec::new(),

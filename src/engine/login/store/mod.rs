@@ -4,9 +4,11 @@
 //! somebody is signed in, and neither who it is nor a ticket; whoever writes to it can end sessions, and make none: each
 //! is sealed for its own name.
 
+mod lock;
 mod ticket;
 mod webdis;
 
+pub(crate) use lock::{Claim, Lock, Written, claimed, written};
 pub(crate) use ticket::Ticket;
 pub(crate) use webdis::{Answer, Webdis};
 
@@ -14,6 +16,7 @@ use crate::source::{Call, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// The most sessions that somebody has at a time. A new one ends that which would end first.
 pub(crate) const MAX_OF_SUBJECT: usize = 256;
@@ -102,6 +105,11 @@ impl Store {
             prefix,
             gate: gate.to_owned(),
         }
+    }
+
+    /// How long its answers are waited for.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.webdis.timeout
     }
 
     /// The call that reads the session called `name`, and with `idle` has it end after so many seconds unless it is read

@@ -4,7 +4,7 @@ use super::*;
 use ollama_gate::Flow;
 
 /// The head of a chat by `browser`, with a body of so many bytes, if that is known.
-fn chat<'f>(cookies: &'f str, length: Option<&'f str>) -> Vec<(&'f str, &'f str)> {
+pub(super) fn chat<'f>(cookies: &'f str, length: Option<&'f str>) -> Vec<(&'f str, &'f str)> {
     let mut fields = vec![
         (":method", "POST"),
         (":path", "/api/chat"),
@@ -17,7 +17,7 @@ fn chat<'f>(cookies: &'f str, length: Option<&'f str>) -> Vec<(&'f str, &'f str)
     fields
 }
 
-fn head(world: &World, fields: &[(&str, &str)]) {
+pub(super) fn head(world: &World, fields: &[(&str, &str)]) {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let state = &world.gateway.0;
     *state.headers.borrow_mut() = fields.iter().map(owned).collect();
@@ -53,7 +53,7 @@ fn a_long_body_or_one_without_end_is_not_held_for_a_refresh() {
         assert!(
             String::from_utf8(reply.body)
                 .unwrap()
-                .contains("has to be refreshed"),
+                .contains("too long to be held meanwhile"),
             "{length:?}"
         );
     }
@@ -129,7 +129,7 @@ fn a_body_that_grows_too_large_while_the_provider_is_asked_is_refused_with_the_r
     let reply = world.gateway.0.replies.borrow()[0].clone();
     let body = String::from_utf8(reply.body).unwrap();
     assert!(
-        reply.status == 503 && body.contains("until its session is refreshed"),
+        reply.status == 503 && body.contains("session_refresh_pending"),
         "{body}"
     );
 }

@@ -3,6 +3,8 @@
 mod answers;
 mod bodies;
 mod goes_on;
+mod in_store;
+mod in_store_races;
 mod races;
 mod refused;
 

@@ -323,7 +323,7 @@ fn whoever_is_broken_off_again_and_again_is_told_that_nobody_can_know() {
     world.wait(1);
     drop(browser.ask(&world, "GET", "/api/tags", &[]));
     let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
-    assert_eq!(verdict, (503, "keys_pending".to_owned()));
+    assert_eq!(verdict, (503, "session_refresh_pending".to_owned()));
     world.wait(25);
     assert_eq!(
         asked(&world, &provider, &mut browser).1,
@@ -393,7 +393,11 @@ fn a_refusal_of_long_ago_lets_nobody_in_while_it_is_asked_for_again() {
         world.wait(301);
         drop(browser.ask(&world, "GET", "/api/tags", &[]));
         let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
-        assert_eq!(verdict, (503, "keys_pending".to_owned()), "{time}");
+        assert_eq!(
+            verdict,
+            (503, "session_refresh_pending".to_owned()),
+            "{time}"
+        );
     }
 }
 
