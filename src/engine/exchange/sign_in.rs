@@ -221,6 +221,13 @@ impl Exchange {
     /// Sends a browser to the provider, and back to where the page that it came from says.
     fn begin(&self, visit: Visit<'_, '_, '_, '_>) -> Result<Reply, Refusal> {
         visit.only("GET")?;
+        // Pages of this very site may show a picture of another host of the domain's, which would begin as many as it
+        // takes to make a browser give up the one that its user is at.
+        if !is_navigation(visit.request.head) {
+            let advice =
+                "open this address in a browser: a picture, a frame or a program begins no sign-in";
+            return Err(Denial::new(Reason::SignInFailed, advice).into());
+        }
         let asked = query_value(visit.request.head.path(), "return");
         let asked = asked.ok().flatten().unwrap_or_default();
         let path = visit.login.site.return_path(asked.as_bytes());

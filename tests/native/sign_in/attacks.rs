@@ -250,6 +250,52 @@ fn a_session_that_was_planted_is_not_the_one_after_a_sign_in() {
 }
 
 #[test]
+fn a_page_of_the_same_domain_makes_no_browser_give_up_a_sign_in() {
+    let (world, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
+    let back = begun(&world, &provider, &mut browser);
+    let cookies = browser.cookies.clone();
+    let html = PAGE[0];
+    for (what, fields) in [
+        (
+            "a picture",
+            vec![("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
+        ),
+        (
+            "a frame",
+            vec![
+                html,
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "iframe"),
+            ],
+        ),
+        (
+            "a script",
+            vec![
+                html,
+                ("sec-fetch-mode", "cors"),
+                ("sec-fetch-dest", "empty"),
+            ],
+        ),
+        (
+            "what is fetched ahead",
+            [&PAGE[..], &[("sec-purpose", "prefetch")]].concat(),
+        ),
+        ("a program", vec![("accept", "*/*")]),
+    ] {
+        for _ in 0..9 {
+            let answer = browser.send(&world, &provider, "GET", "/.gate/login", &fields);
+            assert_eq!(
+                (answer.status(), answer.code()),
+                (403, "sign_in_failed"),
+                "{what}"
+            );
+        }
+        assert_eq!(browser.cookies, cookies, "{what}");
+    }
+    assert_eq!(browser.go(&world, &provider, &back).location(), "/api/tags");
+}
+
+#[test]
 fn a_page_elsewhere_signs_nobody_out() {
     let (world, provider, mut browser) = (gate(json!({})), Provider::new(), Browser::default());
     browser.sign_in(&world, &provider, "/api/tags");

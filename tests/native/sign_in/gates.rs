@@ -85,6 +85,57 @@ fn a_sign_in_begun_at_one_gate_is_not_ended_at_another_one_with_the_same_secrets
     assert!(!answer.asked.iter().any(|path| path == "/token"));
 }
 
+/// What a gate needs to know of another provider.
+fn of_another_issuer(login: Value) -> Value {
+    let mut all = json!({
+        "issuer": "https://other.example", "authorization_endpoint": "https://sso.example/auth",
+        "token_endpoint": "https://sso.example/token", "jwks_uri": "https://sso.example/certs",
+    });
+    put(&mut all, &login);
+    all
+}
+
+#[test]
+fn an_answer_of_one_gates_provider_redeems_nothing_at_the_gate_of_another_provider() {
+    let (provider, mut browser) = (Provider::new(), Browser::default());
+    let (one, two) = (
+        below("/a", json!({})),
+        below("/b", of_another_issuer(json!({}))),
+    );
+    // Both are under way, as somebody may have it who is lured to the wrong one.
+    let sent = browser.go(&one, &provider, "/a/api/tags");
+    let back = provider.authorize(&sent.location());
+    browser.go(&two, &provider, "/b/api/tags");
+    let answer = back.strip_prefix("/a").unwrap();
+    let nameless = answer.split("&iss=").next().unwrap();
+    for target in [answer, nameless] {
+        let answer = browser.go(&two, &provider, &format!("/b{target}"));
+        let seen = (answer.status(), answer.code());
+        assert_eq!(seen, (403, "sign_in_failed"), "{target}");
+        assert_eq!(answer.asked, Vec::<String>::new(), "{target}");
+    }
+    // The code is as good as before at its own gate.
+    assert_eq!(browser.go(&one, &provider, &back).location(), "/a/api/tags");
+}
+
+#[test]
+fn a_session_from_another_provider_lets_nobody_in() {
+    for section in [Value::Null, store::store()] {
+        let (provider, mut browser) = (Provider::new(), Browser::default());
+        let before = gate(json!({ "store": section.clone() }));
+        browser.sign_in(&before, &provider, "/api/tags");
+        let status = |world: &World, browser: &mut Browser| {
+            let answer = browser.send(world, &provider, "GET", "/api/tags", &[]);
+            (answer.status(), answer.code().to_owned())
+        };
+        assert_eq!(status(&before, &mut browser).0, 200, "{section}");
+        // The same gate, by client, address and secrets.
+        let after = gate(of_another_issuer(json!({ "store": section.clone() })));
+        let refused = (401, "invalid_session".to_owned());
+        assert_eq!(status(&after, &mut browser), refused, "{section}");
+    }
+}
+
 #[test]
 fn gates_on_one_host_leave_each_others_cookies_alone() {
     let provider = Provider::new();

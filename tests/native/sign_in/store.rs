@@ -4,7 +4,7 @@ use super::sessions::fetched;
 use super::*;
 use crate::world::KEY;
 
-fn store() -> Value {
+pub(super) fn store() -> Value {
     json!({ "kind": "redis", "url": "http://webdis.internal", "upstream": "webdis" })
 }
 
