@@ -13,7 +13,8 @@ use crate::root::Ready;
 use crate::{CallToken, Host, Pairs, WireError};
 use ollama_gate_engine::{
     Connection as _, Exchange, Expected, HeadError, HostBody, Level, Outcome, Peer, Ports,
-    RequestHead, RequestStep, Response, ResponseEdit, ResponseStep, Software, Unread, Verifier,
+    RequestHead, RequestStep, Response, ResponseEdit, ResponseStep, Software, Timestamp, Unread,
+    Verifier,
 };
 use std::cell::Cell;
 use std::rc::Rc;
@@ -270,20 +271,21 @@ impl<H: Host> Filter<H> {
         };
         let is_outdated = || self.newest != ready.newest(&self.host);
         let mut outcome = judge(&mut self.exchange, ports, &head, event, is_outdated);
-        let flow = loop {
+        let (flow, said) = loop {
+            let said = clock.said();
             match &outcome.step {
                 RequestStep::Await(call) => match self.host.http_call(call) {
-                    Ok(token) => break Err((token, call.expected())),
+                    Ok(token) => break (Err((token, call.expected())), said),
                     // What could not be asked is not asked again, so this comes to an end.
                     Err(status) => {
                         response::tell_refused(&self.host, call, status);
                         outcome = self.exchange.call_done(ports, &head, &Response::none());
                     }
                 },
-                _ => break Ok(self.finish(ready, &outcome, &head)),
+                _ => break (Ok(self.finish(ready, &outcome, &head)), said),
             }
         };
-        self.tell_more(ready);
+        self.tell_more(ready, said);
         if matches!(event, Event::Head) && (flow.is_err() || self.exchange.reads_body()) {
             self.newest = ready.newest(&self.host);
         }
@@ -310,10 +312,10 @@ impl<H: Host> Filter<H> {
         }
     }
 
-    /// A decision has been told; so is what else there is to tell.
-    pub(crate) fn tell_more(&self, ready: &Ready) {
+    /// A decision has been told; so is what else there is to tell. `said` is the time, if it was asked for.
+    pub(crate) fn tell_more(&self, ready: &Ready, said: Option<Timestamp>) {
         ready.tell_news(&self.host);
-        ready.warn_without_ticks(&self.host);
+        ready.warn_without_ticks(&self.host, said);
     }
 
     /// What the gateway can hold of the body, and says of it.

@@ -292,11 +292,12 @@ impl<H: Host> Filter<H> {
         }
         let clock = HostClock::new(&self.host);
         let outcome = self.exchange.body_passed(&ready.engine, &clock)?;
+        let said = clock.said();
         let (RequestStep::Release(_) | RequestStep::Watch(_)) = outcome.step else {
             return None;
         };
         self.tell(Some(ready), outcome.record.as_ref());
-        self.tell_more(ready);
+        self.tell_more(ready, said);
         if !self.exchange.reads_response() {
             self.head = GivenHead::default();
         }

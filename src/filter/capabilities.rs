@@ -8,9 +8,8 @@ use std::cell::Cell;
 /// What the filter may and must do on this gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capabilities {
-    /// `Host` is changed by writing `:authority`; on others that name is read-only (Kong) or
-    /// overwrites the method (APISIX), and `host` is the one to write. `None`: by what the map shows.
-    pub authority_is_host: Option<bool>,
+    /// How Ollama is asked with another `Host`.
+    pub writes_host: WritesHost,
     /// The header map of a request without `Host` crashes the worker (APISIX): ask for `host` first.
     pub host_before_map: bool,
     /// The map of a request with more fields is cut, and the gateway writes past the buffer that it
@@ -51,6 +50,18 @@ pub(crate) struct Capabilities {
     pub tells: Option<Tells>,
 }
 
+/// How the filter changes the `Host` that Ollama is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WritesHost {
+    /// by writing `:authority`, which on others is read-only (Kong) or overwrites the method (APISIX)
+    AsAuthority,
+    /// by writing whichever of `:authority` and `host` the map shows
+    AsShown,
+    /// not at all: the gateway has taken it from the route (APISIX) or the service (Kong) before filters run, and
+    /// nothing comes of a change
+    Never,
+}
+
 /// Envoy's own limit, `per_connection_buffer_limit_bytes`.
 const ENVOY_MAX_BODY_BYTES: u64 = 1 << 20;
 /// nginx writes a larger one into a file (`client_body_buffer_size`), where Kong does not show it.
@@ -74,7 +85,7 @@ impl Capabilities {
     const ENVOY: Self = Self {
         tells: Some(Tells::AddressAndPort),
         max_fields: None,
-        authority_is_host: Some(true),
+        writes_host: WritesHost::AsAuthority,
         counters: true,
         foreign_functions: true,
         ticks: true,
@@ -93,7 +104,7 @@ impl Capabilities {
     const APISIX: Self = Self {
         tells: Some(Tells::RemoteAddr),
         max_fields: None,
-        authority_is_host: Some(false),
+        writes_host: WritesHost::Never,
         counters: false,
         foreign_functions: false,
         ticks: false,
@@ -112,7 +123,7 @@ impl Capabilities {
     const KONG: Self = Self {
         tells: Some(Tells::SourceAddress),
         max_fields: Some(KONG_MAX_FIELDS),
-        authority_is_host: Some(false),
+        writes_host: WritesHost::Never,
         counters: true,
         foreign_functions: false,
         ticks: true,
@@ -132,7 +143,7 @@ impl Capabilities {
     const PORTABLE: Self = Self {
         tells: None,
         max_fields: Some(KONG_MAX_FIELDS),
-        authority_is_host: None,
+        writes_host: WritesHost::AsShown,
         counters: true,
         foreign_functions: false,
         ticks: false,

@@ -19,6 +19,11 @@ impl<'h, H: Host> HostClock<'h, H> {
             said: OnceCell::new(),
         }
     }
+
+    /// What it said, if it was read.
+    pub(crate) fn said(&self) -> Option<Timestamp> {
+        self.said.get().copied().flatten()
+    }
 }
 
 /// The randomness of the gateway.

@@ -49,7 +49,12 @@ pub(crate) struct Ready {
     quiet: Cell<u32>,
     /// whether ticks look for what ends soon
     looks_in_ticks: Cell<bool>,
+    /// where ticks do not, how many requests need not either
+    unlooked: Cell<u32>,
 }
+
+/// Where no tick looks for what ends soon, and requests need no clock, one does after so many.
+const MAX_UNLOOKED: u32 = 15;
 
 /// For so many ticks after a request, fetches are made in them where a root context does not end with
 /// its configuration: one that nobody asks any more may be one that is no longer in force.
@@ -94,12 +99,19 @@ impl Ready {
         self.capabilities.ends_root_contexts || quiet < ASKED_LATELY
     }
 
-    /// Warns of what ends soon where no tick does.
-    pub(crate) fn warn_without_ticks(&self, host: &impl Host) {
-        if !self.looks_in_ticks.get()
-            && self.engine.watches()
-            && let Some(now) = HostClock::new(host).wall()
-        {
+    /// Warns of what ends soon where no tick does. `said` is the time, if a request needed it. The first that did not
+    /// asks for it all the same, and then one now and then.
+    pub(crate) fn warn_without_ticks(&self, host: &impl Host, said: Option<Timestamp>) {
+        if self.looks_in_ticks.get() || !self.engine.watches() {
+            return;
+        }
+        let unlooked = self.unlooked.get();
+        if said.is_none() && unlooked > 0 {
+            self.unlooked.set(unlooked.saturating_sub(1));
+            return;
+        }
+        self.unlooked.set(MAX_UNLOOKED);
+        if let Some(now) = said.or_else(|| HostClock::new(host).wall()) {
             self.warn_of_ends(host, now);
         }
     }
@@ -278,6 +290,7 @@ impl<H: Host + Clone> Root<H> {
             crypto: Proved::default(),
             quiet: Cell::new(u32::MAX),
             looks_in_ticks: Cell::new(false),
+            unlooked: Cell::new(0),
             counters: self.counters(capabilities, mode),
         })
     }

@@ -1,5 +1,6 @@
 //! The one step of a request that a decision comes back with, done.
 
+use crate::capabilities::WritesHost;
 use crate::root::Ready;
 use crate::{Filter, Flow, Host, Status};
 use ollama_gate_engine::{
@@ -66,15 +67,15 @@ impl<H: Host> Filter<H> {
                     self.host.remove_request_header(name)?;
                 }
                 Edit::Set(name, value) => self.host.set_request_header(name, value)?,
-                Edit::Host(host) => {
-                    let authority = capabilities.authority_is_host;
-                    let name = if authority.unwrap_or_else(|| !head.shows_host_header()) {
-                        ":authority"
-                    } else {
-                        "host"
-                    };
-                    self.host.set_request_header(name, host)?;
-                }
+                Edit::Host(host) => match capabilities.writes_host {
+                    WritesHost::AsShown if head.shows_host_header() => {
+                        self.host.set_request_header("host", host)?;
+                    }
+                    WritesHost::AsAuthority | WritesHost::AsShown => {
+                        self.host.set_request_header(":authority", host)?;
+                    }
+                    WritesHost::Never => {}
+                },
             }
         }
         Ok(())

@@ -287,10 +287,20 @@ fn a_gateway_that_turns_out_to_be_another_one_serves_nobody() {
 }
 
 #[test]
-fn on_kong_a_header_is_blanked_before_it_is_removed_and_host_is_the_one_to_write() {
+fn on_kong_a_header_is_blanked_before_it_is_removed_and_host_is_written_only_where_nobody_names_it()
+{
     let mut unnamed = configuration();
     unnamed.as_object_mut().unwrap().remove("host");
-    for configuration in [with("/host/name", json!("kong")), unnamed] {
+    let blanked = ["set_request_header", "remove_request_header"];
+    let written = [blanked[0], blanked[1], "set_request_header"];
+    for (configuration, expected, host) in [
+        (
+            with("/host/name", json!("kong")),
+            &blanked[..],
+            "gate.example",
+        ),
+        (unnamed, &written[..], "localhost:11434"),
+    ] {
         let world = World::new(&configuration);
         world.gateway.0.is_kong.set(true);
         let seen = world.send("GET", "/", &[("host", "gate.example"), ("x-api-key", KEY)]);
@@ -302,18 +312,10 @@ fn on_kong_a_header_is_blanked_before_it_is_removed_and_host_is_the_one_to_write
             .collect();
         assert_eq!(
             edits,
-            [
-                &"set_request_header",
-                &"remove_request_header",
-                &"set_request_header"
-            ],
+            expected.iter().collect::<Vec<_>>(),
             "{configuration}"
         );
-        assert_eq!(
-            seen.upstream_values("host"),
-            ["localhost:11434"],
-            "{configuration}"
-        );
+        assert_eq!(seen.upstream_values("host"), [host], "{configuration}");
         assert_eq!(
             seen.upstream_values(":authority"),
             ["gate.example"],
@@ -426,7 +428,16 @@ fn on_apisix_a_request_without_host_is_refused_before_the_map_is_asked_for() {
     );
     let good = world.send("GET", "/", &[("host", "gate.example"), ("x-api-key", KEY)]);
     assert_eq!(good.verdict().0, 200);
-    assert_eq!(good.upstream_values("host"), ["localhost:11434"]);
+    assert_eq!(
+        good.calls,
+        [
+            "request_header",
+            "request_headers",
+            "remove_request_header",
+            "log"
+        ],
+        "the Host for Ollama is the route's, so it is not written"
+    );
 }
 
 #[test]

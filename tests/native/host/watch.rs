@@ -335,8 +335,32 @@ fn without_ticks_requests_bring_the_warning_and_no_request_is_refused_for_it() {
     assert_eq!(ask().verdict().0, 200);
     assert_eq!(warnings(&world), [] as [Value; 0]);
     world.wait(DAY);
-    assert_eq!(ask().verdict().0, 200);
+    // What needs no clock reads it for this once in sixteen requests.
+    let told = (0..16).flat_map(|_| {
+        assert_eq!(ask().verdict().0, 200);
+        warnings(&world)
+    });
+    assert_eq!(ids(&told.collect::<Vec<_>>()), ["soon"]);
+}
+
+#[test]
+fn without_ticks_requests_that_need_no_clock_read_it_now_and_then_for_the_warning() {
+    let mut configuration = with_keys(&[key("soon", 2 * DAY)]);
+    configuration["host"] = json!({ "name": "apisix" });
+    configuration["public"] = json!(["health"]);
+    let world = World::apisix(&configuration);
+    let reads = |requests: usize| {
+        let ask = || world.ask_with("/", &[("host", "gate.example")]);
+        let all = (0..requests).flat_map(|_| ask().seen.unwrap().calls);
+        all.filter(|call| *call == "wall_clock").count()
+    };
+    assert_eq!(reads(1), 1, "the first");
     assert_eq!(ids(&warnings(&world)), ["soon"]);
+    assert_eq!(reads(15), 0);
+    world.wait(DAY);
+    assert_eq!(reads(1), 1, "the next");
+    assert_eq!(ids(&warnings(&world)), ["soon"], "once a day");
+    assert_eq!(reads(160), 10, "one in sixteen");
 }
 
 #[test]

@@ -31,6 +31,9 @@ const ADDED: [&[u8]; 3] = [
     b"X-Forwarded-Port",
 ];
 
+/// `upstream_host` of the pack's route.
+const UPSTREAM_HOST: &[u8] = b"localhost:11434";
+
 /// The rules of APISIX.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Apisix;
@@ -178,6 +181,14 @@ impl Profile for Apisix {
         }
         edit.apply(&mut stream.headers);
         Ok(status::OK)
+    }
+
+    /// Host is the route's (`pass_host: rewrite`): APISIX takes it before plugins run, so that nothing comes of a
+    /// filter's change (seen on nginx, with the lines of APISIX's own configuration for it).
+    fn upstream(&self, stream: &Stream) -> Pairs {
+        let mut pairs = stream.headers.clone();
+        map::replace(&mut pairs, b"host", UPSTREAM_HOST);
+        pairs
     }
 
     /// "client address": property `remote_addr`; `real_ip_from` trusts 127.0.0.1

@@ -19,7 +19,8 @@ table! {
         host: Field::optional(
             Shape::Pattern(r"^[A-Za-z0-9._:\[\]-]{1,255}$"),
             "the `Host` header that Ollama receives. An Ollama bound to loopback refuses other names. Default: \
-             `localhost:11434`. Refused on Kong, which takes it from the service's `url`",
+             `localhost:11434`. Has no effect on APISIX, where the route's `upstream_host` decides. Refused on Kong, which \
+             takes it from the service's `url`",
         ),
         identity_headers: Field::optional(
             Shape::Object(IDENTITY_HEADERS),
