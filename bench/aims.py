@@ -69,9 +69,13 @@ AIMS = {
         {"gate-key": 1, "reply-wasm": 1, "empty-wasm": -1},
         floor={"refuse-wasm": 1},
     ),
-    "gate-model-body-1k": Aim("2.5 × empty", {"empty-wasm": 2.5}),
+    "gate-model-body-1k": Aim("2.5 × empty", {"empty-wasm": 2.5}, floor={"read-wasm-body-1k": 1}),
     **{
-        f"gate-model-body-{size}": Aim("2 × Envoy's buffer", {f"native-buffer-body-{size}": 2})
+        f"gate-model-body-{size}": Aim(
+            "2 × Envoy's buffer",
+            {f"native-buffer-body-{size}": 2},
+            floor={f"read-wasm-body-{size}": 1},
+        )
         for size in ("16k", "256k")
     },
     "gate-eddsa-cold": Aim("3 × native ES256", {"native-jwt_authn-es256": 3}),

@@ -135,9 +135,12 @@ def _gate(name: str, module: Path, logged: bool, fields: list[str] | None = None
     # Heads are held as in the packs: the router here answers a head at once, and nobody would read the body.
     host = {"name": "envoy", "hold_head": True}
     log = {"allowed": logged, **({"fields": fields} if fields else {})}
-    gate = _wasm(module, name, {**sections, "host": host, "log": log})
-    gate["typed_config"]["config"]["allow_on_headers_stop_iteration"] = True
-    return gate
+    return _holding(_wasm(module, name, {**sections, "host": host, "log": log}))
+
+
+def _holding(filter: dict[str, Any]) -> dict[str, Any]:
+    filter["typed_config"]["config"]["allow_on_headers_stop_iteration"] = True
+    return filter
 
 
 def _issuer(algorithm: str, **keys: Any) -> list[dict[str, Any]]:
@@ -253,6 +256,10 @@ def all_contenders(
     for kind in bodies:
         add_gate(f"gate-model-{kind}", kind, api_keys=models)
         add_gate(f"gate-key-{kind}", kind, api_keys=_keys(3))
+        # The least that a filter pays that is shown a body, that has it held, and that also looks at it.
+        for name, does in (("pass", None), ("hold", "hold"), ("read", "read-body")):
+            floor = _holding(_wasm(empty, f"{name}-wasm-{kind}", does))
+            add(f"{name}-wasm-{kind}", kind, floor)
         buffer = {"@type": f"{TYPES}.buffer.v3.Buffer", "max_request_bytes": 1 << 24}
         add(f"native-buffer-{kind}", kind, {"name": "buffer", "typed_config": buffer})
     every = _gate("gate-key-every", modules.gate_for_every_gateway, False, api_keys=_keys(3))

@@ -36,6 +36,15 @@ const keys = { api_keys: { keys: [{ id: 'bench', sha256: digest, subject: 'alice
 const tokens = { jwt: [{ ...issuer, scopes_claim: 'scope' }] };
 const silent = { log: { allowed: false } };
 const networks = { network: { allow: ['192.168.0.0/16', '127.0.0.0/8', 'fd00::/8'], deny: ['10.6.6.0/24'] } };
+const models = { api_keys: { keys: [{ ...keys.api_keys.keys[0], models: ['llama3.2', 'qwen3:*'] }] } };
+const prose = 'The quick brown fox jumps over the lazy dog.\n';
+const chat = (size) =>
+  Buffer.from(
+    JSON.stringify({
+      messages: [{ role: 'user', content: prose.repeat(size / (prose.length + 1)) }],
+      model: 'llama3.2',
+    }),
+  );
 const REQUESTS_OF = {
   'a known key': [{ ...keys, ...silent }, KEY],
   'a known key, a line': [keys, KEY],
@@ -43,6 +52,9 @@ const REQUESTS_OF = {
   'a known token': [{ ...tokens, ...silent }, token],
   'no credential': [keys, null],
   'a forgery again': [tokens, forged],
+  'a body of 1 kB': [{ ...models, ...silent }, KEY, chat(1 << 10)],
+  'a body of 16 kB': [{ ...models, ...silent }, KEY, chat(1 << 14)],
+  'a body of 256 kB': [{ ...models, ...silent }, KEY, chat(1 << 18)],
 };
 
 /** In: names and values. Out: the header map as proxy-wasm passes it. */
@@ -54,9 +66,13 @@ function serialized(pairs) {
   return Buffer.concat([sizes, ...texts.flatMap((text) => [text, Buffer.alloc(1)])]);
 }
 
-/** In: a compiled module, a configuration, a credential. Out: what sends so many requests to an instance of it. */
-function started(module, configuration, credential) {
-  const head = credential ? [...HEAD, ['authorization', `Bearer ${credential}`]] : HEAD;
+/** As much of a body as Envoy shows at a time, in bytes. */
+const PART = 1 << 14;
+
+/** In: a compiled module, a configuration, a credential, a body if any. Out: what sends so many requests to an instance. */
+function started(module, configuration, credential, body) {
+  const head = credential ? [...HEAD, ['authorization', `Bearer ${credential}`]] : [...HEAD];
+  if (body) head.splice(0, 4, [':method', 'POST'], ...HEAD.slice(1, 3), [':path', '/v1/chat/completions']);
   const map = serialized(head);
   const document = Buffer.from(JSON.stringify({ ...configuration, host: { name: 'envoy', hold_head: true } }));
   const address = Buffer.from('127.0.0.1:51234');
@@ -77,7 +93,8 @@ function started(module, configuration, credential) {
     return OK;
   };
   const own = {
-    proxy_get_buffer_bytes: (_kind, _start, _max, data, size) => give(document, data, size),
+    proxy_get_buffer_bytes: (kind, start, max, data, size) =>
+      give(kind === 0 ? body.subarray(start, start + max) : document, data, size),
     proxy_get_header_map_pairs: (_kind, data, size) => give(map, data, size),
     // `ngx.…`, which tells Kong, is not there.
     proxy_get_property: (path, _size, data, size) =>
@@ -107,10 +124,16 @@ function started(module, configuration, credential) {
   if (!exported.proxy_on_configure(1, document.length)) throw new Error('the configuration is refused');
   exported.proxy_on_tick(1);
   const send = (count) => {
+    // What was held is forgotten in the next tick.
+    exported.proxy_on_tick(1);
     for (let sent = 0; sent < count; sent++) {
       const context = 2 + (sent % 50);
       exported.proxy_on_context_create(context, 1);
-      exported.proxy_on_request_headers(context, head.length, 1);
+      exported.proxy_on_request_headers(context, head.length, body ? 0 : 1);
+      for (let shown = PART; body && shown < body.length + PART; shown += PART) {
+        const there = Math.min(shown, body.length);
+        exported.proxy_on_request_body(context, there, there === body.length ? 1 : 0);
+      }
       exported.proxy_on_delete(context);
     }
   };
@@ -128,13 +151,14 @@ const builds = process.argv.slice(2).map((given) => {
   return [name, new WebAssembly.Module(readFileSync(file))];
 });
 if (builds.length === 0) throw new Error('name a build: node --no-liftoff bench/module.mjs now=FILE');
-for (const [what, [configuration, credential]] of Object.entries(REQUESTS_OF)) {
-  const found = builds.map(([name, module]) => ({ name, send: started(module, configuration, credential), took: [] }));
+for (const [what, given] of Object.entries(REQUESTS_OF)) {
+  const found = builds.map(([name, module]) => ({ name, send: started(module, ...given), took: [] }));
+  const requests = given[2] ? REQUESTS / 5 : REQUESTS;
   for (let turn = 0; turn < TURNS; turn++) {
     for (const { send, took } of found) {
       const start = process.hrtime.bigint();
-      send(REQUESTS);
-      took.push(Number(process.hrtime.bigint() - start) / REQUESTS / 1000);
+      send(requests);
+      took.push(Number(process.hrtime.bigint() - start) / requests / 1000);
     }
   }
   const quickest = ({ took }) => took.sort((one, other) => one - other)[TURNS / 10];

@@ -1,14 +1,16 @@
 //! A filter of the SDK that overrides nothing but `on_http_request_headers`, and lets all go on. Its configuration is
 //! one word of what it does beside: `read` has all fields of the head shown and takes one out, `log` writes a line as
 //! long as the gate's as well, `property` asks for the client's address alone, `reply` answers with a 401 of the size of
-//! the gate's, and `refuse` does so after it has read the head, asked for the client's address and written a line. So
-//! each is the least that a filter can pay for that.
+//! the gate's, and `refuse` does so after it has read the head, asked for the client's address and written a line. `hold`
+//! has the gateway keep the body to its end and lets it go, `read-body` reads the head as `read` does, has the body kept,
+//! and then takes it over and looks at each byte of it. So each is the least that a filter can pay for that.
 
 #[cfg(target_os = "wasi")]
 mod filter {
     use proxy_wasm::hostcalls::log;
     use proxy_wasm::traits::{Context, HttpContext, RootContext};
     use proxy_wasm::types::{Action, ContextType, LogLevel};
+    use std::hint::black_box;
 
     proxy_wasm::main! {{
         proxy_wasm::set_root_context(|_| Box::new(Root::default()));
@@ -31,6 +33,8 @@ mod filter {
         Property,
         Reply,
         Refuse,
+        Hold,
+        ReadBody,
     }
 
     #[derive(Default)]
@@ -48,6 +52,8 @@ mod filter {
                 Some(b"property") => Does::Property,
                 Some(b"reply") => Does::Reply,
                 Some(b"refuse") => Does::Refuse,
+                Some(b"hold") => Does::Hold,
+                Some(b"read-body") => Does::ReadBody,
                 _ => Does::Nothing,
             };
             true
@@ -69,12 +75,16 @@ mod filter {
     impl Context for Filter {}
 
     impl HttpContext for Filter {
-        fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
             match self.does {
                 Does::Nothing => Action::Continue,
+                Does::Hold => held(end_of_stream),
+                Does::ReadBody => {
+                    self.read_head();
+                    held(end_of_stream)
+                }
                 Does::Read | Does::Log => {
-                    drop(raw::request_headers());
-                    self.set_http_request_header("authorization", None);
+                    self.read_head();
                     if let Does::Log = self.does {
                         let _ = log(LogLevel::Info, LINE);
                     }
@@ -93,9 +103,36 @@ mod filter {
                 }
             }
         }
+
+        fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+            match self.does {
+                Does::Hold => held(end_of_stream),
+                Does::ReadBody if end_of_stream => {
+                    let body = self.get_http_request_body(0, size).unwrap_or_default();
+                    black_box(body.iter().fold(0, |seen, byte| seen | byte));
+                    Action::Continue
+                }
+                Does::ReadBody => Action::Pause,
+                _ => Action::Continue,
+            }
+        }
+    }
+
+    /// Until its end.
+    fn held(is_end: bool) -> Action {
+        if is_end {
+            Action::Continue
+        } else {
+            Action::Pause
+        }
     }
 
     impl Filter {
+        fn read_head(&self) {
+            drop(raw::request_headers());
+            self.set_http_request_header("authorization", None);
+        }
+
         fn reply(&self) -> Action {
             let headers = vec![
                 ("content-type", "application/json"),
