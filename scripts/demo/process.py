@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import threading
 from pathlib import Path
 from typing import Callable
 
 STOP_SECONDS = 5.0
+# More than a pipe holds, so that one read empties it.
+ALL = 1 << 20
 
 
 class Child:
-    """A process whose output goes to a list, to a log file and to whoever wants to see it."""
+    """A process whose output goes to a list, to a log file and to whoever wants to see it.
+
+    `watch` is called with each line, and may not ask for `lines`.
+    """
 
     def __init__(
         self,
@@ -22,7 +28,10 @@ class Child:
         log: Path | None = None,
         watch: Callable[[str], None] | None = None,
     ) -> None:
-        self.lines: list[str] = []
+        self._lines: list[str] = []
+        # What was read of a line whose end has not come.
+        self._begun = b""
+        self._reading = threading.Lock()
         self._watch = watch
         self._log = None
         if log is not None:
@@ -38,6 +47,9 @@ class Child:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
+        os.set_blocking(self._output.fileno(), False)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -45,6 +57,13 @@ class Child:
     def pid(self) -> int:
         """Out: the process id."""
         return self._process.pid
+
+    @property
+    def lines(self) -> list[str]:
+        """Out: every line that it has written so far, however long ago the reader had its turn."""
+        with self._reading:
+            self._take()
+            return list(self._lines)
 
     def running(self) -> bool:
         """Out: whether the process is still there."""
@@ -73,14 +92,37 @@ class Child:
         self._reader.join(STOP_SECONDS)
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for raw in self._process.stdout:
-            line = raw.decode("utf-8", "replace").rstrip("\n")
-            self.lines.append(line)
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        more = True
+        while more:
+            poll.poll()
+            with self._reading:
+                more = self._take()
+        with self._reading:
+            self._output.close()
             if self._log is not None:
-                self._log.write(line + "\n")
-                self._log.flush()
-            if self._watch is not None:
-                self._watch(line)
+                self._log.close()
+
+    def _take(self) -> bool:
+        """Takes over what is in the pipe. Out: whether more may come."""
+        if self._output.closed:
+            return False
+        try:
+            data = os.read(self._output.fileno(), ALL)
+        except BlockingIOError:
+            return True
+        *whole, self._begun = (self._begun + data).split(b"\n")
+        if not data and self._begun:
+            whole, self._begun = [self._begun], b""
+        for raw in whole:
+            self._note(raw.decode("utf-8", "replace"))
+        return bool(data)
+
+    def _note(self, line: str) -> None:
+        self._lines.append(line)
         if self._log is not None:
-            self._log.close()
+            self._log.write(line + "\n")
+            self._log.flush()
+        if self._watch is not None:
+            self._watch(line)
