@@ -2,7 +2,7 @@
 
 use crate::input::{Input, shown};
 use crate::keys::edit::{Span, replaced, spans, with_key, with_member, without_item};
-use crate::keys::previous::{Previous, ends};
+use crate::keys::previous::{Previous, ends, is_disabled};
 use crate::keys::store::{self, Store};
 use crate::keys::{self, Shape};
 use crate::moment;
@@ -271,7 +271,10 @@ fn rotate(options: &Rotate) -> Result<Box<dyn Report>, Failure> {
     let now = moment::now();
     let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
     let previous = Previous::of(&old, now, now.saturating_add(grace));
-    let note = previous.note();
+    let mut note = previous.note();
+    if is_disabled(&old) {
+        note.push_str(" The key is disabled, so its new secret is not valid either.");
+    }
     let key = keys::draw()?;
     let mut new = old;
     for name in ["key", "not_before", "previous"] {
@@ -305,6 +308,7 @@ fn list(options: &List) -> Result<Box<dyn Report>, Failure> {
     let told = |record: &Value| {
         let time = |name: &str| moment::read(record.get(name)?.as_str()?).ok();
         let state = match (time("not_before"), time("expires_at")) {
+            _ if record.as_object().is_some_and(is_disabled) => "disabled",
             (_, Some(end)) if end <= now => "expired",
             (Some(start), _) if start > now => "not yet valid",
             _ => "valid",

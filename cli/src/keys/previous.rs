@@ -18,7 +18,7 @@ impl Previous {
     /// In: the record of the key until now, and when the secret is to end that is replaced.
     ///
     /// No secret counts for longer than it would have: the new record has another end, and a key that was revoked,
-    /// has expired or is not valid yet would come back with it.
+    /// has expired or is not valid yet would come back with it, and one that is disabled when it is enabled.
     pub fn of(old: &Map<String, Value>, now: i64, end: i64) -> Self {
         let time = |record: &Map<String, Value>, name: &str| {
             let text = record.get(name)?.as_str();
@@ -27,7 +27,7 @@ impl Previous {
         // A time that cannot be read lets no secret live.
         let start = time(old, "not_before").map_or(i64::MIN, |start| start.unwrap_or(i64::MAX));
         let most = time(old, "expires_at").map_or(i64::MAX, |end| end.unwrap_or(now));
-        if start > now || most <= now {
+        if start > now || most <= now || is_disabled(old) {
             return Self::default();
         }
         let mut previous = Self::default();
@@ -56,7 +56,7 @@ impl Previous {
         previous
     }
 
-    /// What there is to say about the secret that is replaced.
+    /// The sentence about the secret that is replaced.
     pub fn note(&self) -> String {
         let over = "The old secret is not valid any more";
         match (self.replaced, self.older) {
@@ -68,6 +68,14 @@ impl Previous {
             }
         }
     }
+}
+
+/// Whether nobody comes in with the key of this record, whatever its dates are.
+pub fn is_disabled(record: &Map<String, Value>) -> bool {
+    // What is no Boolean is refused by the gate, and lets no secret live here.
+    record
+        .get("disabled")
+        .is_some_and(|value| *value != json!(false))
 }
 
 /// The ends of the old secrets of `record` that still count: none does for longer than the key.

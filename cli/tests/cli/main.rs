@@ -14,6 +14,7 @@ mod recipes;
 mod render;
 mod renew;
 mod requests;
+mod rotate;
 mod service;
 mod session;
 mod smoke;
