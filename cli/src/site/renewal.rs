@@ -48,6 +48,7 @@ pub(crate) fn renew(site: &Site, stop: &Stop) -> Result<Replaced, Failure> {
         }
     }
     let _locked = lock(site)?;
+    remove_leftovers(&site.folder);
     let made = certificate::make(&site.record.names)?;
     let draft = site.path(format!(".{FOLDER}.{}.new", std::process::id()));
     let place = site.path(FOLDER);
@@ -80,6 +81,21 @@ fn lock(site: &Site) -> Result<File, Failure> {
     }
 }
 
+/// Takes away what processes that were killed have left in `folder`, whose lock is held: nobody is at it.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(&format!(".{FOLDER}.")))
+            .and_then(|rest| rest.strip_suffix(".new"));
+        if number.is_some_and(|number| number.parse::<u32>().is_ok()) {
+            // What cannot be taken away is in nobody's way.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
 fn unchanged(place: &Path, error: &io::Error) -> Failure {
     Failure::new(format!("{} {}, and is as it was", shown(place), why(error)))
 }
@@ -91,13 +107,17 @@ fn put_in_place(
     new: &Path,
     place: &Path,
 ) -> Result<PathBuf, Failure> {
+    let old = new.with_extension("old");
     match exchanged {
-        Ok(()) => return Ok(new.to_owned()),
+        Ok(()) => {
+            // It has the name of a draft now, which the next renewal would take away.
+            let renamed = fs::rename(new, &old);
+            return Ok(renamed.map_or_else(|_| new.to_owned(), |()| old));
+        }
         Err(error) if is_unsupported(error) => {}
         Err(error) => return Err(unchanged(place, &error.into())),
     }
     // One after the other then. For a moment there is none: what runs goes on with the one that it has.
-    let old = new.with_extension("old");
     fs::rename(place, &old).map_err(|error| unchanged(place, &error))?;
     let Err(error) = fs::rename(new, place) else {
         return Ok(old);

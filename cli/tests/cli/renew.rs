@@ -107,6 +107,36 @@ fn a_certificate_before_that_cannot_be_replaced_is_a_note_and_nothing_is_lost() 
 }
 
 #[test]
+fn what_a_renewal_that_was_killed_has_left_is_gone_after_the_next_one_and_nothing_else_is() {
+    let folder = served();
+    for name in [
+        ".tls.7.new/key.pem",
+        ".tls.4294967295.new/cert.pem",
+        ".tls.mine.new/a",
+        ".tls.7.old/a",
+        "tls.7.new/a",
+    ] {
+        let path = folder.path(&format!("gate/{name}"));
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        fs::write(path, "half").unwrap();
+    }
+    let ran = folder.run(["renew", "gate"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let entries = fs::read_dir(folder.path("gate")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.contains("tls")).collect();
+    names.sort();
+    let expected = [
+        ".tls.7.old",
+        ".tls.mine.new",
+        "tls",
+        "tls.7.new",
+        "tls.before",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
 fn two_at_once_do_not_meet() {
     let folder = served();
     let before = files(&folder.path("gate/tls"));
