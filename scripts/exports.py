@@ -28,7 +28,7 @@ KEPT = {
     "proxy_on_request_trailers",
     "proxy_on_delete",
 }
-# What the module reads to know which of the two it is (src/filter/calls.rs), and what the copy reads.
+# What the module reads to know which of the two it is (src/filter/calls/mod.rs), and what the copy reads.
 EVERY = b"ollama-gate exports: every"
 FEWER = b"ollama-gate exports: fewer"
 HEADER = 8
