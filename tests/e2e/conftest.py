@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from support.companion import companion
 from support.world import Gate, StandIn, World, eventually
 
 # Whoever starts the tests in the background may have them ignore Ctrl-C, and so every program that they start: one
@@ -30,6 +31,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     finally:
         world.stop()
     assert world.leaks() == [], "a credential is in Envoy's output"
+
+
+@pytest.fixture(scope="session")
+def program() -> Path:
+    """The companion, built."""
+    return companion()
 
 
 @pytest.fixture(scope="session")

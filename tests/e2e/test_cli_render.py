@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from pathlib import Path
 
-import pytest
 from demo import credentials
 from demo.envoy import Envoy, validate
-from demo.pack import ROOT
+from support.ports import port_to_keep
 from support.wire import Connection, build
 from support.world import WASM, World
 
 VARIABLE = "RENDER_KEY"
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    """The companion, built."""
-    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
-    return ROOT / "target" / "debug" / "ollama-gate"
 
 
 def render(program: Path, folder: Path, *options: str) -> Path:
@@ -35,15 +26,8 @@ def render(program: Path, folder: Path, *options: str) -> Path:
     return path
 
 
-def free_port() -> int:
-    """Out: a port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_envoy_serves_what_was_written(program: Path, world: World, tmp_path: Path) -> None:
-    key, port = credentials.new_key(), free_port()
+    key, port = credentials.new_key(), port_to_keep()
     world.secrets.append(key)
     path = render(
         program,

@@ -8,18 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-from demo.pack import ROOT
 from support.world import Gate, World
-
-PROGRAM = ROOT / "target" / "debug" / "ollama-gate"
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    """The companion, built."""
-    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
-    return PROGRAM
 
 
 def smoke(program: Path, url: str, environment: dict[str, str], *options: str) -> tuple[int, dict[str, Any]]:

@@ -189,7 +189,7 @@ class Http2:
     """HTTP/2 by frames: what a client library would not send, or not in this order."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         config = h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
         self._connection = h2.connection.H2Connection(config)
         self._connection.initiate_connection()

@@ -35,7 +35,7 @@ def ask(
     gate: Gate, method: str, path: str, headers: dict[str, str], body: bytes | None = None
 ) -> tuple[int, dict[str, list[str]], bytes]:
     """Out: status, the values of each header, body."""
-    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=15)
+    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=60)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

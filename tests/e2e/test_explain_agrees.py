@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo.pack import ROOT, mappings
+from demo.pack import mappings
 from support.cast import Cast
 from support.frames import Stream
 from support.oidc import RawServer, cluster
@@ -36,13 +36,6 @@ SAID = (
     "model",
     "claimed_subject",
 )
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    """The companion, built."""
-    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
-    return ROOT / "target" / "debug" / "ollama-gate"
 
 
 @pytest.fixture(scope="module")

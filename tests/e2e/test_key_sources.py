@@ -26,15 +26,17 @@ from typing import Any
 import pytest
 from demo.process import Child
 from support.key_files import Volume, answer_by_itself, key, move, on_every_worker, record
-from support.oidc import cluster, port_to_keep
+from support.oidc import cluster
+from support.ports import port_to_keep
 from support.rate import Rate
 from support.world import Gate, World, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 ETCD_KEY = "/ollama-gate/keys"
-# How many requests a second come while keys change, and for how many seconds: more of both by hand.
+# How many requests a second come while keys change, and how many of each key are waited for between two changes: more
+# of both by hand.
 PER_SECOND = float(os.environ.get("KEY_RATE", "100"))
-SECONDS = float(os.environ.get("KEY_SECONDS", "4"))
+ANSWERS = int(os.environ.get("KEY_ANSWERS", "30"))
 FEW_PER_SECOND = 50
 SWAPS = 10
 START_SECONDS = 30.0
@@ -54,7 +56,7 @@ class Files:
         self.folder = folder
         self.folder.mkdir()
         handler = functools.partial(Quiet, directory=str(folder))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port_to_keep()), handler)
         self.port = self._server.server_port
         Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -178,22 +180,24 @@ def test_a_key_is_added_rotated_and_revoked_under_traffic_without_one_wrong_answ
     bob = record("bob", added)
     took = {}
     with Rate(gate.port, [old, new, added], PER_SECOND) as load:
-        time.sleep(SECONDS / 4)
+        load.answered(0, ANSWERS)
         server.put({"keys": [record("alice", old), bob]})
         took["added"] = on_every_worker(gate, added, 200, "the key that was added")
         was_added = time.monotonic()
+        load.answered(1, ANSWERS)
         assert load.statuses(0) == {200}
         assert load.statuses(1) == {401}, "it is not there yet"
         server.put({"keys": [record("alice", new, previous=previous), bob]})
         took["rotated"] = on_every_worker(gate, new, 200, "the key that was rotated")
         was_rotated = time.monotonic()
-        time.sleep(SECONDS / 4)
+        load.answered(1, ANSWERS, was_rotated)
         assert load.statuses(0) == {200}, "both count"
         assert load.statuses(1, was_rotated) == {200}
         server.put({"keys": [record("alice", new), bob]})
         took["revoked"] = on_every_worker(gate, old, 401, "the secret that was revoked")
         was_revoked = time.monotonic()
-        time.sleep(SECONDS / 4)
+        for which in range(3):
+            load.answered(which, ANSWERS, was_revoked)
     # Each key has one answer before its change and one after it, and never another.
     assert load.failed == []
     assert load.statuses(0, was_revoked) == {401}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import httpx
 import pytest
 from demo.pack import ROOT, Pack, mappings
+from support.ports import port_to_keep
 from support.resources import resources
 from support.world import CHAT, Gate, Reach, StandIn, World
 
@@ -63,11 +63,8 @@ def edge(world: World, name: str) -> Pack:
 @pytest.fixture(scope="module", params=EDGES)
 def down(request: pytest.FixtureRequest, world: World) -> Gate:
     """A gate before an Ollama that does not run."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
     pack = edge(world, request.param)
-    pack.upstream("127.0.0.1", port)
+    pack.upstream("127.0.0.1", port_to_keep())
     return world.start(f"down-{request.param}", pack)
 
 
@@ -122,7 +119,7 @@ def test_a_refusal_keeps_its_status_and_body_whatever_the_request_calls_its_cont
 
 def test_the_same_holds_over_http2_and_what_is_allowed_goes_on(gate: Gate, standin: StandIn) -> None:
     headers = {"Content-Type": "application/grpc"}
-    with httpx.Client(base_url=gate.url, http1=False, http2=True, timeout=15) as client, Reach(standin, gate) as reach:
+    with httpx.Client(base_url=gate.url, http1=False, http2=True, timeout=60) as client, Reach(standin, gate) as reach:
         refused = client.post("/api/chat", headers=headers, content=CHAT)
         assert (refused.status_code, refused.json()["code"]) == (401, "missing_credential")
         good = {**headers, "Authorization": f"Bearer {gate.keys.inference}"}

@@ -18,8 +18,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from support.oidc import SECONDS, cluster, port_to_keep
+from support.oidc import SECONDS, cluster
 from support.people import BROWSER, INSIDE
+from support.ports import port_to_keep
 from support.world import Gate, World, eventually
 
 RING, CLIENT = "E2E_BAD_RING", "E2E_BAD_CLIENT"
@@ -272,7 +273,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def sign_in(world: World, provider: Provider) -> Iterator[SignIn]:
     """A gate that finds good documents there."""
-    sign_in = SignIn(world, provider, "good", "4s")
+    sign_in = SignIn(world, provider, "good", "5s")
     yield sign_in
     sign_in.gate.envoy.stop()
 
@@ -335,7 +336,7 @@ def test_an_endpoint_that_does_not_answer_keeps_nobody_waiting_and_nobody_else_o
 def test_metadata_that_cannot_be_used_send_nobody_anywhere(
     world: World, provider: Provider, documents: str, cause: str
 ) -> None:
-    sign_in = SignIn(world, provider, documents, "1s")
+    sign_in = SignIn(world, provider, documents, "5s")
     try:
         status, fields, cookies, text = sign_in.ask(INSIDE)
         assert status == 503 and "provider_unavailable" in text and cookies == []
@@ -347,7 +348,7 @@ def test_metadata_that_cannot_be_used_send_nobody_anywhere(
 
 
 def test_without_the_provider_s_keys_nobody_is_signed_in(world: World, provider: Provider) -> None:
-    sign_in = SignIn(world, provider, "keys-slow", "1s")
+    sign_in = SignIn(world, provider, "keys-slow", "5s")
     try:
         status, cookies, text = sign_in.end("good")
         assert status == 503 and "Sign-in failed" in text

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from support.oidc import port_to_keep
 from support.people import INSIDE, Site, Visitor
+from support.ports import port_to_keep
 from support.world import FULL, World, eventually
 
 CLUSTERS = {"tokens.example": "tokens", "people.example": "claims", "keys.example": "keys"}

@@ -29,7 +29,7 @@ def verdict(
     gate: Gate, source: str = HERE, forwarded: list[str] | None = None, key: str | None = None, path: str = "/api/tags"
 ) -> tuple[int, str]:
     """In: where to connect from, lines of X-Forwarded-For, a key. Out: the status, and the code of a refusal."""
-    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=15, source_address=(source, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=60, source_address=(source, 0))
     try:
         connection.putrequest("GET", path)
         if key != "":

@@ -135,6 +135,8 @@ def test_keys_rotated_under_load_fail_no_request_that_could_have_been_right(
             new = {whose: sso.provider.token(ALGORITHMS[round_ * 6])}
             load.tokens = tokens = new if everybody else {**tokens, **new}
             load.more(100, whose)
+            # One worker may have answered all of them.
+            eventually(lambda new=new[whose]: sso.everywhere(new), what="the keys in both workers")
             load.phase = f"settled on {whose}"
             load.more(400)
             asked.append((sso.provider.counts() - before)["jwks"])
@@ -158,14 +160,14 @@ def test_keys_rotated_under_load_fail_no_request_that_could_have_been_right(
 def test_more_requests_at_once_than_may_fetch_are_told_to_come_back(
     own: Callable[..., Sso], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sso = own()
+    sso = own(timeout="30s")
     sso.prefetched()
     sso.provider.rotate(keep=True)
     token = sso.provider.token()
     before = sso.provider.counts()
-    # As slow as a provider may be, so that all of them come in before it has answered.
-    sso.provider.delay(1500)
-    with Load(sso.gate, RATE, {"new": token}) as load:
+    with sso.provider.holding(), Load(sso.gate, RATE, {"new": token}) as load:
+        eventually(lambda: load.count(status=503), what="more requests than may fetch")
+        sso.provider.release()
         load.more(100)
     asked = (sso.provider.counts() - before)["jwks"]
     with capsys.disabled():
@@ -235,7 +237,7 @@ def test_keys_that_are_too_old_are_used_no_longer(own: Callable[..., Sso], world
     sso = own(every="10s", max_stale="10s")
     sso.prefetched()
     token, port = sso.provider.token(), sso.provider.port
-    assert sso.everywhere(token)
+    eventually(lambda: sso.everywhere(token), what="keys that are not too old")
     sso.provider.stop()
     with Reach(world.standin, sso.gate) as reach:
         eventually(lambda: sso.answers(token) == {(503, "keys_unavailable")}, what="the end of the keys")

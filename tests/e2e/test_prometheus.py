@@ -20,7 +20,8 @@ import pytest
 import yaml
 from demo.process import Child
 from support.front import Front
-from support.oidc import cluster, port_to_keep
+from support.oidc import cluster
+from support.ports import port_to_keep
 from support.world import FULL, Gate, World, eventually
 from test_key_sources import Files
 
@@ -68,7 +69,7 @@ class Prometheus:
         )
 
     def _ask(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=60) as answer:
             return json.load(answer)["data"]
 
     def value(self, name: str) -> float | None:

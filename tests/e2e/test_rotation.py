@@ -38,7 +38,7 @@ class Load(Threads):
         deadline = time.monotonic() + LOAD_SECONDS
         while not self.stop.is_set() and time.monotonic() < deadline:
             # New connections again and again, so that both workers of Envoy are asked.
-            connection = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=15)
+            connection = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=60)
             try:
                 for _ in range(REQUESTS_PER_CONNECTION):
                     connection.request("GET", "/api/tags", headers=self._headers)

@@ -17,18 +17,14 @@ from pathlib import Path
 import pytest
 from demo import upstream
 from demo.pack import ROOT
+from support.ports import port_to_keep
 from support.world import CHAT, StandIn, World, eventually
 
 SHELL = (
     '. "$0" && printf "%s\\n" "$OLLAMA_HOST" "$OLLAMA_API_KEY" "$OLLAMA_JWT" "$READ_KEY" "$EXPIRED_KEY" "$EXPIRED_JWT"'
 )
 SECONDS = 90
-
-
-@pytest.fixture(scope="session", autouse=True)
-def program() -> None:
-    """Builds the companion, as `make run` does."""
-    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
+pytestmark = pytest.mark.usefixtures("program")
 
 
 @pytest.fixture
@@ -40,13 +36,6 @@ def checkout(tmp_path: Path) -> Path:
         if (ROOT / name).exists():
             (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
-
-
-def free_port() -> int:
-    """Out: a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Run:
@@ -100,7 +89,7 @@ class Run:
 @pytest.fixture
 def running(checkout: Path, standin: StandIn) -> Iterator[Run]:
     """A run in front of the tests' stand-in."""
-    run = Run(checkout, PORT=free_port(), UPSTREAM=f"localhost:{standin.port}")
+    run = Run(checkout, PORT=port_to_keep(), UPSTREAM=f"localhost:{standin.port}")
     try:
         run.until("What the gate decides:")
         yield run
@@ -178,7 +167,7 @@ def test_the_file_of_credentials_is_its_owners_only_and_python_clients_just_work
 def test_a_signal_ends_everything_and_a_second_run_starts_at_once(
     checkout: Path, standin: StandIn, number: int
 ) -> None:
-    port, keys = free_port(), []
+    port, keys = port_to_keep(), []
     for _ in range(2):
         run = Run(checkout, PORT=port, UPSTREAM=f"127.0.0.1:{standin.port}")
         try:
@@ -200,7 +189,7 @@ def test_a_signal_ends_everything_and_a_second_run_starts_at_once(
 @pytest.mark.parametrize("delay", [0.3, 0.45, 0.6, 0.9, 1.2])
 def test_a_signal_at_any_moment_of_the_start_leaves_nothing_behind(checkout: Path, delay: float) -> None:
     # A stand-in of its own where there is no Ollama, so that there are two children to lose.
-    run = Run(checkout, PORT=free_port())
+    run = Run(checkout, PORT=port_to_keep())
     time.sleep(delay)
     assert run.end() == 0, run.output()
     assert "Traceback" not in run.output()
@@ -233,7 +222,7 @@ def refused(checkout: Path, **variables: object) -> str:
 
 
 def test_a_second_run_at_once_says_so(running: Run) -> None:
-    command = [sys.executable, "scripts/run.py", "--port", str(free_port())]
+    command = [sys.executable, "scripts/run.py", "--port", str(port_to_keep())]
     second = subprocess.run(command, cwd=running.checkout, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1
     assert second.stderr.startswith("run: a run is already under way here")
@@ -256,12 +245,12 @@ def test_a_taken_port_says_so(checkout: Path, standin: StandIn) -> None:
     "host", ["127.0.0.1", "localhost", "LOCALHOST", "0.0.0.0", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
 )
 def test_it_never_fronts_itself_however_that_is_spelled(checkout: Path, host: str) -> None:
-    port = free_port()
+    port = port_to_keep()
     assert "gate itself will listen" in refused(checkout, PORT=port, UPSTREAM=f"{host}:{port}")
 
 
 def test_it_never_fronts_another_gate(checkout: Path, world: World, gate) -> None:
-    assert "is an ollama-gate already" in refused(checkout, PORT=free_port(), UPSTREAM=f"127.0.0.1:{gate.port}")
+    assert "is an ollama-gate already" in refused(checkout, PORT=port_to_keep(), UPSTREAM=f"127.0.0.1:{gate.port}")
 
 
 @pytest.mark.parametrize(
@@ -277,17 +266,17 @@ def test_it_never_fronts_another_gate(checkout: Path, world: World, gate) -> Non
     ],
 )
 def test_a_wrong_setting_says_so(checkout: Path, variables: dict, words: str) -> None:
-    assert words in refused(checkout, **{"PORT": free_port(), **variables})
+    assert words in refused(checkout, **{"PORT": port_to_keep(), **variables})
 
 
 def test_a_missing_module_says_so(checkout: Path) -> None:
     (checkout / "dist").unlink()
-    assert "make wasm" in refused(checkout, PORT=free_port())
+    assert "make wasm" in refused(checkout, PORT=port_to_keep())
 
 
 def test_an_upstream_that_is_no_ollama_says_so(checkout: Path, world: World, gate) -> None:
     admin = (world.folder / "shared.admin").read_text(encoding="utf-8").strip()
-    assert "not as Ollama does" in refused(checkout, PORT=free_port(), UPSTREAM=admin)
+    assert "not as Ollama does" in refused(checkout, PORT=port_to_keep(), UPSTREAM=admin)
 
 
 def test_an_envoy_without_wasm_says_so(checkout: Path, standin: StandIn) -> None:
@@ -296,14 +285,14 @@ def test_an_envoy_without_wasm_says_so(checkout: Path, standin: StandIn) -> None
     fake.write_text("#!/bin/sh\necho 'Failed to create Wasm VM using envoy.wasm.runtime.v8 runtime. "
                     "Envoy was compiled without support for it'\nexit 1\n", encoding="utf-8")  # fmt: skip
     fake.chmod(0o755)
-    text = refused(checkout, PORT=free_port(), UPSTREAM=f"127.0.0.1:{standin.port}", ENVOY=fake)
+    text = refused(checkout, PORT=port_to_keep(), UPSTREAM=f"127.0.0.1:{standin.port}", ENVOY=fake)
     assert "no wasm runtime" in text
 
 
 def test_without_an_ollama_it_starts_a_stand_in_and_names_it(checkout: Path) -> None:
     if upstream.ask("127.0.0.1", upstream.DEFAULT_PORT, "/") is not None:
         pytest.skip("something answers on Ollama's port here")
-    run = Run(checkout, PORT=free_port())
+    run = Run(checkout, PORT=port_to_keep())
     try:
         run.until("What the gate decides:")
         assert "STAND-IN" in run.output()

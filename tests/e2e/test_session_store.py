@@ -261,7 +261,7 @@ def test_a_session_that_nobody_uses_is_gone_from_the_store(world: World, tmp_pat
     try:
         alice = stored.signed_in("alice")
         [key] = stored.redis.names("ollama-gate:session:*")
-        stored.redis.command("EXPIRE", key, "7")
+        stored.redis.command("EXPIRE", key, "50")
         assert stored.at_both(alice) == {(200, "")}
         assert 60 < stored.redis.command("TTL", key) <= 120
         stored.redis.command("EXPIRE", key, "0")

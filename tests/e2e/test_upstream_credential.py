@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 from support.front import CHUNKS, Front, ProviderFront
-from support.oidc import THREADS, WORKERS, Provider, cluster, port_to_keep
+from support.oidc import THREADS, WORKERS, Provider, cluster
+from support.ports import port_to_keep
 from support.signing import signing_key
 from support.threads import Threads
 from support.world import CHAT, FRESH_CONNECTIONS, FULL, Gate, World, eventually
@@ -93,7 +94,7 @@ class Traffic(Threads):
     def run(self, number: int) -> None:
         """Half of the threads stream."""
         while not self.stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=15)
+            connection = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=60)
             try:
                 for _ in range(10):
                     if number % 2:
@@ -175,9 +176,13 @@ def test_a_token_that_the_front_revoked_is_a_502_that_blames_no_client_and_is_re
     eventually(lambda: setting.gate.get("/api/tags", headers=headers).status == 200, what="the first token")
     # All later tokens would be good; the longest of those that are held are not. Each thread gets one that lives an
     # hour: its first, or the one after its first.
-    issued = setting.provider.counts()["token"]
     setting.provider.lifetime(3600)
-    eventually(lambda: setting.provider.counts()["token"] >= issued + THREADS, 60, "tokens that live an hour")
+    issued = setting.provider.counts()["token"]
+    eventually(lambda: setting.provider.counts()["token"] >= issued + THREADS, what="tokens that live an hour")
+    issued = setting.provider.counts()["token"]
+    arrived = "ollama_gate_fetch_succeeded_total"
+    eventually(lambda: setting.gate.envoy.counter(arrived) >= issued, what="their arrival")
+    # The second in which they were issued is over.
     time.sleep(1.1)
     setting.front.not_before = time.time()
     before = setting.provider.counts()["token"]

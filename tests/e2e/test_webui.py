@@ -26,7 +26,6 @@ from support.webui import (
 from support.world import FRESH_CONNECTIONS, Gate, Reach, World, eventually
 
 ALICE, BOB = person("Alice"), person("Bob")
-# So many fresh connections reach both workers of Envoy.
 COUNTER = "ollama_gate_jwt_previous_secret_total"
 
 

@@ -6,7 +6,7 @@
 //
 // The resource `urn:ollama:RS256` is a token for the audience `ollama`, signed with RS256; so with other
 // names and algorithms. Below /control/ is what a test may do with it: rotate its keys (`?keep=1` leaves the
-// old ones published), add a delay to each of its answers, set how long tokens are good, ask what was asked. Keys live in memory: a
+// old ones published), add a delay to each of its answers or hold them back until they are released, set how long tokens are good, ask what was asked. Keys live in memory: a
 // restart has new ones.
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair } from "jose";
@@ -31,6 +31,8 @@ const COUNTED = { "/.well-known/openid-configuration": "discovery", "/jwks": "jw
 const counts = { discovery: 0, jwks: 0, token: 0 };
 let generation = 0;
 let delay = 0;
+// What sends the answers that are held back; none while nothing is.
+let held = null;
 let lifetime = 3600;
 let keys = [];
 // Who waits for a provider asks as soon as the port is open, which is before its keys are made.
@@ -77,6 +79,14 @@ const controls = {
   async "/control/delay"(query) {
     delay = Number(query.get("ms"));
   },
+  async "/control/hold"() {
+    held ??= [];
+  },
+  async "/control/release"() {
+    const answers = held ?? [];
+    held = null;
+    answers.forEach((send) => send());
+  },
   async "/control/lifetime"(query) {
     lifetime = Number(query.get("s"));
   },
@@ -97,7 +107,11 @@ const server = createServer(async (request, response) => {
   const end = response.end.bind(response);
   const late = delay;
   response.end = (...rest) => {
-    setTimeout(() => end(...rest), late);
+    if (held) {
+      held.push(() => end(...rest));
+    } else {
+      setTimeout(() => end(...rest), late);
+    }
     return response;
   };
   serve(request, response);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import random
 import subprocess
@@ -42,7 +43,8 @@ class Cast:
         )
         self.hash = done.stdout.strip()
         self._world = world
-        self._signed = 0
+        # The seconds in which its signatures were made, as they say: each in one of its own, so that no two are one call.
+        self._signed: set[int] = set()
         world.secrets += [*self.keys.values(), self.secret, PASSWORD]
 
     def jwk(self, issuer: str) -> dict[str, Any]:
@@ -227,10 +229,10 @@ class Cast:
         return put
 
     def _signed_call(self, _draw: Any, request: Request) -> None:
-        # Each a second of its own, so that no two are one call.
-        self._signed += 1
+        at = next(second for second in itertools.count(int(time.time()), -1) if second not in self._signed)
+        self._signed.add(at)
         path = request.path.split("?")[0].split("#")[0]
-        target, headers = self.signer.call(request.method, path, late=self._signed)
+        target, headers = self.signer.call(request.method, path, at)
         request.path = target
         request.headers += headers
 

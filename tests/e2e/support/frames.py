@@ -10,7 +10,7 @@ import h2.events
 
 from .wire import Answer
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 class Stream:

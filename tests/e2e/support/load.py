@@ -11,7 +11,9 @@ from typing_extensions import Self
 from .wire import Answer, build
 from .world import Gate, eventually
 
-SECONDS = 30.0
+SECONDS = 60.0
+# How many may be under way at once: a machine that is slower than the rate would never come to the end of them.
+MOST_AT_ONCE = 400
 
 
 class Load:
@@ -38,7 +40,7 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(60)
+        self._thread.join(2 * SECONDS)
         assert not self._thread.is_alive(), "the load did not end"
 
     def count(self, phase: str | None = None, whose: str | None = None, status: int | None = None) -> int:
@@ -58,6 +60,8 @@ class Load:
         tasks: set[asyncio.Task[None]] = set()
         number = 0
         while not self._stop.is_set():
+            if len(tasks) >= MOST_AT_ONCE:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             names = list(self.tokens)
             task = asyncio.create_task(self._one(names[number % len(names)]))
             tasks.add(task)

@@ -20,6 +20,9 @@ rm -f "$0/root/etc/machine-id" "$0/root/run/systemd/system"
 : > "$0/root/etc/machine-id"
 # No service of this machine: it would find its port taken, and the other would never be up.
 rm -f "$0/root/etc/systemd/system/multi-user.target.wants/"*
+# Nothing is mounted over /tmp there: what is to be readable may lie below it.
+ln -sf /dev/null "$0/root/etc/systemd/system/tmp.mount"
+export SYSTEMD_NSPAWN_TMPFS_TMP=0
 code=133
 # With --keep-unit, 133 says that it wants to be booted again.
 while [ "$code" = 133 ]; do

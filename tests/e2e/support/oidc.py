@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import json
-import random
 import secrets
 import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Callable
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from demo.process import Child
 from typing_extensions import Self
 
 from . import node
+from .ports import port_to_keep
 from .world import FRESH_CONNECTIONS, Gate, World, eventually
 
 AUDIENCE = "ollama"
@@ -29,9 +30,8 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 WORKERS = 2
 # Its main thread has the filter too, gets ticks, and no requests.
 THREADS = WORKERS + 1
-START_SECONDS = 30.0
-SECONDS = 30.0
-PORTS_TO_KEEP = range(20_000, 30_000)
+START_SECONDS = 60.0
+SECONDS = 60.0
 
 
 def cluster(name: str, port: int) -> dict[str, Any]:
@@ -53,15 +53,6 @@ def start(world: World, name: str, issuers: list[dict[str, Any]] | None, servers
     pack = world.pack(plugin=plugin)
     pack.document["static_resources"]["clusters"] += [cluster(*server) for server in servers.items()]
     return world.start(name, pack)
-
-
-def port_to_keep() -> int:
-    """Out: a free port that no outgoing connection gets from the system, so that a server which was stopped can
-    have it again."""
-    for port in random.sample(PORTS_TO_KEEP, 100):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no port is free below those of outgoing connections")
 
 
 class Provider:
@@ -107,6 +98,19 @@ class Provider:
     def delay(self, milliseconds: int) -> None:
         """In: by how much each answer is to be late from now on."""
         self._ask("POST", f"/control/delay?ms={milliseconds}")
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keeps back each answer that it makes, until `release` or the end of the block."""
+        self._ask("POST", "/control/hold")
+        try:
+            yield
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Sends what it has kept back, and keeps nothing back from now on."""
+        self._ask("POST", "/control/release")
 
     def lifetime(self, seconds: int) -> None:
         """In: for how long each token is good from now on."""

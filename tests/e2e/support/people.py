@@ -16,7 +16,8 @@ from demo import envoy as envoys
 from demo.process import Child
 
 from . import node, tls
-from .oidc import SECONDS, START_SECONDS, cluster, port_to_keep
+from .oidc import SECONDS, START_SECONDS, cluster
+from .ports import port_to_keep
 from .world import Gate, World, eventually
 
 RING, PREVIOUS, CLIENT = "E2E_RING", "E2E_RING_PREVIOUS", "E2E_LOGIN_CLIENT"

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from .threads import Threads
+from .world import eventually
 
 THREADS = 4
 # Each connection goes to one worker, so others are made again and again.
@@ -27,8 +28,8 @@ class Rate(Threads):
         self._requests = [
             f"GET /api/tags HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {key}\r\n\r\n".encode() for key in keys
         ]
-        # When each was due, its number, its status, and after how many seconds that came.
-        self._seen: list[tuple[float, int, int, float]] = []
+        # When each was due, when it was sent, its number, its status, and after how many seconds from `due` that came.
+        self._seen: list[tuple[float, float, int, int, float]] = []
         self.failed: list[str] = []
         self._began = time.monotonic()
 
@@ -38,7 +39,7 @@ class Rate(Threads):
         turn, connection, left = number, None, 0
         while not self.stop.is_set():
             time.sleep(max(0.0, due - time.monotonic()))
-            which = turn % len(self._requests)
+            which, sent = turn % len(self._requests), time.monotonic()
             try:
                 if connection is None or left == 0:
                     if connection:
@@ -46,7 +47,7 @@ class Rate(Threads):
                     connection, left = _connect(self._port), REQUESTS_PER_CONNECTION
                 connection.sendall(self._requests[which])
                 status = _answer(connection)
-                self._seen.append((due, which, status, time.monotonic() - due))
+                self._seen.append((due, sent, which, status, time.monotonic() - due))
             except (OSError, ValueError) as error:
                 self.failed.append(repr(error))
                 connection = None
@@ -56,11 +57,19 @@ class Rate(Threads):
 
     def statuses(self, which: int, since: float = 0.0) -> set[int]:
         """In: the number of a key, and a moment of the monotonic clock. Out: what it came to from then on."""
-        return {status for due, key, status, _ in list(self._seen) if key == which and due >= since}
+        return {status for _, sent, key, status, _ in list(self._seen) if key == which and sent >= since}
+
+    def answered(self, which: int, count: int, since: float = 0.0) -> None:
+        """In: the number of a key. Returns when so many requests with it that were sent from `since` on are answered."""
+
+        def enough() -> bool:
+            return sum(key == which and sent >= since for _, sent, key, _, _ in list(self._seen)) >= count
+
+        eventually(enough, what=f"{count} answers to key {which}")
 
     def report(self, since: float = 0.0, until: float = float("inf")) -> dict[str, Any]:
         """In: two moments of the monotonic clock. Out: how many between them, how many a second, and milliseconds."""
-        seen = [(due, took) for due, _, _, took in list(self._seen) if since <= due < until]
+        seen = [(due, took) for due, *_, took in list(self._seen) if since <= due < until]
         took = sorted(1000 * took for _, took in seen)
         span = max(due for due, _ in seen) - min(due for due, _ in seen) if len(seen) > 1 else 0.0
         return {

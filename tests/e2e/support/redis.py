@@ -19,7 +19,8 @@ import pytest
 from demo.pack import ROOT
 from demo.process import Child
 
-from .oidc import SECONDS, START_SECONDS, port_to_keep
+from .oidc import SECONDS, START_SECONDS
+from .ports import port_to_keep
 from .world import World, eventually
 
 # What the gate uses. Everything else is closed.

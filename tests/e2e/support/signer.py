@@ -52,9 +52,9 @@ class Key:
         """In: a message. Out: its signature in base64."""
         return base64.b64encode(self._key.sign(message.encode())).decode()
 
-    def call(self, method: str, path: str, late: int = 0) -> tuple[str, list[tuple[str, str]]]:
-        """In: a call, made `late` seconds ago. Out: its target and its headers."""
-        query = f"?ts={int(time.time()) - late}"
+    def call(self, method: str, path: str, at: int | None = None) -> tuple[str, list[tuple[str, str]]]:
+        """In: a call, and when it is made, in seconds; now, if that is left out. Out: its target and its headers."""
+        query = f"?ts={int(time.time()) if at is None else at}"
         return path + query, [("Authorization", f"{self.blob}:{self.sign(f'{method},{path}{query}')}")]
 
 

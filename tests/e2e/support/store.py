@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
@@ -10,22 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from demo.pack import ROOT
-
+from .companion import companion
 from .people import INSIDE, RING, SERVED_BY, Site, Visitor
 from .redis import Redis, need
 from .world import World
 
-PROGRAM = ROOT / "target" / "debug" / "ollama-gate"
 WEBDIS = "E2E_WEBDIS"
 API = {"Accept": "application/json"}
 UNAVAILABLE = (503, "session_store_unavailable")
-
-
-@functools.cache
-def build() -> None:
-    """Builds the command line."""
-    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "ollama-gate-cli"], cwd=ROOT, check=True)
 
 
 class Stored:
@@ -42,7 +33,7 @@ class Stored:
             "url": f"http://127.0.0.1:{self.redis.port}",
             "upstream": "webdis",
             "headers": {"authorization": {"env": WEBDIS}},
-            "timeout": "1s",
+            "timeout": "3s",
         }
         self.site = Site(
             world,
@@ -86,8 +77,7 @@ class Stored:
 
     def run(self, *line: str, gate: Path | None = None, **variables: str) -> tuple[int, dict[str, Any]]:
         """In: words of the command line, and another gate than this one. Out: exit code and report."""
-        build()
-        command = [str(PROGRAM), "--json", "session", *line[:1], str(gate or self._file), *line[1:]]
+        command = [str(companion()), "--json", "session", *line[:1], str(gate or self._file), *line[1:]]
         environment = {**os.environ, **self._variables, **variables}
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert self.redis.password not in ran.stdout + ran.stderr

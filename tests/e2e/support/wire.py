@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-SECONDS = 15.0
+SECONDS = 60.0
 LIMIT = 1 << 20
 
 

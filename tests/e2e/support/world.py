@@ -24,7 +24,7 @@ WASM = ROOT / "dist" / "ollama_gate_envoy.wasm"
 # The file with every export, which `cors` needs.
 FULL = ROOT / "dist" / "ollama_gate.wasm"
 CHAT = json.dumps({"model": "llama3.2", "messages": [{"role": "user", "content": "hello"}], "stream": False}).encode()
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 # How many new connections reach both workers. The kernel chooses for each one, so that a few go to the same worker more
 # often than a test may fail: of 12, one time in 2,000.
 FRESH_CONNECTIONS = 32
@@ -33,7 +33,7 @@ WATCHED_HOST = "watched.internal:11434"
 T = TypeVar("T")
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 30.0, what: str = "it") -> Any:
+def eventually(holds: Callable[[], Any], seconds: float = 60.0, what: str = "it") -> Any:
     """In: a question, asked again and again. Out: its first true answer; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
