@@ -47,7 +47,13 @@ impl Exchange {
         let cookies = own.take_given();
         if !cookies.is_empty() {
             reply.set_cookies(cookies);
-            reply.headers.push(("cache-control", "no-store".to_owned()));
+            if !reply
+                .headers
+                .iter()
+                .any(|(name, _)| *name == "cache-control")
+            {
+                reply.headers.push(("cache-control", "no-store".to_owned()));
+            }
         }
     }
 }

@@ -246,7 +246,7 @@ impl Exchange {
         &mut self,
         login: &Login,
         ports: Ports<'a, '_>,
-        (request, client): (&Request<'_, 'a>, &ClientAddress<'_>),
+        request: &Request<'_, 'a>,
         need: Need,
     ) -> Option<Outcome<'a>> {
         let stored = match self.stored.as_deref() {
@@ -284,7 +284,7 @@ impl Exchange {
             }
             Begun::Not(renewal) => {
                 own.settle(login, renewal);
-                Some(self.judge(ports, request, client))
+                Some(self.request_head(ports, request.head))
             }
         }
     }

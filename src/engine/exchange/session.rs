@@ -12,6 +12,7 @@ use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
 use crate::login::{Loading, Login, Renewal, Stored, Told};
 use crate::network::ClientAddress;
+use crate::policy;
 use crate::session::Parts;
 use crate::source::{Call, Response, Tried};
 
@@ -161,13 +162,43 @@ impl Exchange {
         &mut self,
         login: &Login,
         ports: Ports<'a, '_>,
-        (request, client): (&Request<'_, 'a>, &ClientAddress<'_>),
+        request: &Request<'_, 'a>,
         identity: Option<&Identity<'_>>,
     ) -> Option<Outcome<'a>> {
-        let own = self.session.as_mut()?;
         if identity.is_none_or(|identity| identity.method != Method::Session) {
             return None;
         }
+        self.renew_session(login, ports, request)
+    }
+
+    /// The same of a page of the gate's own that says who is calling, which is no use of the session.
+    pub(super) fn renew_for_page<'a>(
+        &mut self,
+        login: &Login,
+        ports: Ports<'a, '_>,
+        (request, client): (&Request<'_, 'a>, &ClientAddress<'_>),
+    ) -> Option<Outcome<'a>> {
+        if let Some(outcome) = self.open_session(login, ports, request, client) {
+            return Some(outcome);
+        }
+        policy::check_page(request.head, ports.engine.pages()).ok()?;
+        let own = self.session.as_ref()?;
+        own.signed_in.as_ref().ok()?;
+        let is_new = matches!(own.stage, Stage::Opened(_));
+        let outcome = self.renew_session(login, ports, request);
+        if outcome.is_none() && is_new {
+            self.session.as_mut()?.told = None;
+        }
+        outcome
+    }
+
+    fn renew_session<'a>(
+        &mut self,
+        login: &Login,
+        ports: Ports<'a, '_>,
+        request: &Request<'_, 'a>,
+    ) -> Option<Outcome<'a>> {
+        let own = self.session.as_mut()?;
         let Stage::Opened(session) = &own.stage else {
             return None;
         };
@@ -187,10 +218,10 @@ impl Exchange {
             }
             Renewal::Carries(..) | Renewal::Ends(_) | Renewal::Over(..) => {
                 own.settle(login, renewal);
-                return Some(self.judge(ports, request, client));
+                return Some(self.request_head(ports, request.head));
             }
             Renewal::Due(need) => need,
         };
-        self.begin_refresh(login, ports, (request, client), need)
+        self.begin_refresh(login, ports, request, need)
     }
 }

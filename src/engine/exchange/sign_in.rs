@@ -154,6 +154,14 @@ impl Exchange {
             client,
         };
         let shown = client.check(None).map_err(Unshown::from);
+        if page == OwnPage::Who
+            && shown.is_ok()
+            && visit.is(b"GET")
+            && login.renews()
+            && let Some(outcome) = self.renew_for_page(login, ports, (request, client))
+        {
+            return Some(outcome);
+        }
         let shown = shown.and_then(|()| self.show(page, visit));
         Some(match shown {
             Ok(Shown::Reply(reply)) => Outcome {
@@ -182,27 +190,23 @@ impl Exchange {
         let reply = match page {
             OwnPage::SignIn => self.begin(visit)?,
             OwnPage::Callback => return self.answered(visit),
-            OwnPage::Who | OwnPage::SignOut => {
+            OwnPage::SignOut => {
                 let Visit {
                     login,
                     ports,
                     request,
-                    client,
+                    ..
                 } = visit;
-                let is_covered = request.presented().map_or(true, |all| all.is_meant());
-                if (page == OwnPage::SignOut || !is_covered)
-                    && let Some(call) = self.load_session(login, ports, request.head)
-                {
+                if let Some(call) = self.load_session(login, ports, request.head) {
                     return Ok(Shown::Call(call));
                 }
-                if page == OwnPage::SignOut {
-                    return self.sign_out(visit);
-                }
-                if login.has_store() {
-                    // There is nothing to wait for: it was read.
-                    drop(self.open_session(login, ports, request, client));
-                }
-                self.who(visit)?
+                return self.sign_out(visit);
+            }
+            OwnPage::Who => {
+                let mut reply = self.who(visit)?;
+                self.tell_now(visit.ports);
+                self.give_cookies(&mut reply);
+                reply
             }
             OwnPage::SignedOut => {
                 visit.only("GET")?;
@@ -440,6 +444,7 @@ impl Exchange {
         if let Some(attempt) = ended {
             reply.set_cookies(login.ended(attempt));
         }
+        self.give_cookies(&mut reply);
         Outcome {
             step: RequestStep::Reply(reply),
             record: Some(Record::denied(&facts, denial, ports.engine.mode)),

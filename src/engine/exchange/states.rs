@@ -177,8 +177,7 @@ impl Exchange {
         if let Some(login) = login
             && self.session.is_some()
             && decided.is_ok()
-            && let Some(outcome) =
-                self.keep_session(login, ports, (request, client), facts.identity.as_ref())
+            && let Some(outcome) = self.keep_session(login, ports, request, facts.identity.as_ref())
         {
             return outcome;
         }

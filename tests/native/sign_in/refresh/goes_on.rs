@@ -247,12 +247,17 @@ fn a_session_of_an_old_secret_is_sealed_by_the_new_one_when_it_is_refreshed() {
 }
 
 #[test]
-fn pages_of_the_gates_own_and_other_credentials_refresh_nothing() {
+fn the_page_for_signing_out_and_other_credentials_refresh_nothing() {
     let (world, provider, mut browser) = signed_in_for(300, refreshing());
     world.wait(250);
     let bearer = format!("Bearer {}", crate::world::KEY);
     for (method, target, fields, status) in [
-        ("GET", "/.gate/whoami", vec![], 200),
+        (
+            "GET",
+            "/.gate/whoami",
+            vec![("authorization", bearer.as_str())],
+            200,
+        ),
         ("GET", "/.gate/logout", vec![], 200),
         (
             "GET",

@@ -5,6 +5,7 @@ mod bodies;
 mod goes_on;
 mod in_store;
 mod in_store_races;
+mod pages;
 mod races;
 mod refused;
 
