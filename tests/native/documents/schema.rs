@@ -50,7 +50,8 @@ fn hold(file: &str, wanted: &Json) {
         std::fs::write(&path, text).unwrap();
     } else {
         let current = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(current, text, "{file} is out of date: run `make docs`");
+        // Shown side by side, both would hide the sentence.
+        assert!(current == text, "{file} is out of date: run `make docs`");
     }
 }
 
