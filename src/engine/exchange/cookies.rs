@@ -14,6 +14,22 @@ impl Exchange {
         clock: &dyn Clock,
         memory: Option<&dyn SharedMemory>,
     ) -> Vec<String> {
+        let cookies = self.told_by_now(engine, clock, memory);
+        // A list may turn out to be none, and the answer in its place be the gate's own.
+        if self.list.is_some()
+            && let Some(own) = &mut self.session
+        {
+            own.give(cookies.clone());
+        }
+        cookies
+    }
+
+    fn told_by_now(
+        &mut self,
+        engine: &Engine,
+        clock: &dyn Clock,
+        memory: Option<&dyn SharedMemory>,
+    ) -> Vec<String> {
         let Some((own, login)) = self.session.as_mut().zip(engine.login.as_ref()) else {
             return Vec::new();
         };
@@ -33,9 +49,13 @@ impl Exchange {
         login.told_at(told, around)
     }
 
-    /// Has an answer of the gate's own tell the browser what the response would: of that, what holds at this moment.
+    /// Has an answer of the gate's own tell the browser what the response would: of that, what holds at this moment. It is no
+    /// use of the session: neither a refusal nor a page of the gate's own is.
     pub(super) fn tell_now(&mut self, ports: Ports<'_, '_>) {
-        let cookies = self.cookies(ports.engine, ports.clock, ports.memory);
+        if let Some(own) = &mut self.session {
+            own.told.take_if(|told| told.is_use());
+        }
+        let cookies = self.told_by_now(ports.engine, ports.clock, ports.memory);
         if let Some(own) = &mut self.session {
             own.give(cookies);
         }

@@ -171,7 +171,7 @@ impl Exchange {
         self.renew_session(login, ports, request)
     }
 
-    /// The same of a page of the gate's own that says who is calling, which is no use of the session.
+    /// The same of a page of the gate's own that says who is calling.
     pub(super) fn renew_for_page<'a>(
         &mut self,
         login: &Login,
@@ -184,12 +184,7 @@ impl Exchange {
         policy::check_page(request.head, ports.engine.pages()).ok()?;
         let own = self.session.as_ref()?;
         own.signed_in.as_ref().ok()?;
-        let is_new = matches!(own.stage, Stage::Opened(_));
-        let outcome = self.renew_session(login, ports, request);
-        if outcome.is_none() && is_new {
-            self.session.as_mut()?.told = None;
-        }
-        outcome
+        self.renew_session(login, ports, request)
     }
 
     fn renew_session<'a>(

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_compact::{KeyPair, Seed};
 use ollama_gate::{CallToken, Filter, Flow};
-use ollama_gate_engine::Call;
+use ollama_gate_engine::{Call, Reply};
 use serde_json::{Value, json};
 
 /// The issuer, as its tokens name it.
@@ -178,6 +178,15 @@ impl Request {
         *self.gateway.0.response.borrow_mut() = fields.iter().map(owned).collect();
         assert_eq!(self.filter.response_head(false), Flow::Continue);
         self.gateway.0.response.borrow().clone()
+    }
+
+    /// Its response begins so, and the gate answers in its place.
+    pub(crate) fn respond_in_vain(&mut self, fields: &[(&str, &str)]) -> Reply {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        *self.gateway.0.response.borrow_mut() = fields.iter().map(owned).collect();
+        self.gateway.0.replies.borrow_mut().clear();
+        assert_eq!(self.filter.response_head(false), Flow::Pause);
+        self.gateway.0.replies.borrow()[0].clone()
     }
 
     /// Its call is answered.

@@ -281,6 +281,7 @@ impl Login {
         match self.sealed(&session, around) {
             Some(SealedSession { cookies, .. }) => Renewal::Noted(Told {
                 is_note,
+                is_use: true,
                 ..Told::of(&session, cookies, around.held)
             }),
             None => Renewal::Stays,

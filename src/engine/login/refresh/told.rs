@@ -15,6 +15,8 @@ pub(crate) struct Told {
     pub(super) until: Option<(Timestamp, Mark)>,
     /// whether it is worth nothing then
     pub(super) is_note: bool,
+    /// whether it says nothing but that the session was used
+    pub(super) is_use: bool,
     /// what says that the session has ended
     pub(super) ended: Mark,
     pub(super) held: Parts,
@@ -27,9 +29,17 @@ impl Told {
             cookies,
             until: refresh.map(|refresh| (refresh.due, Mark::of(&refresh.token, refresh.due))),
             is_note: false,
+            is_use: false,
             ended: ended(session),
             held,
         }
+    }
+}
+
+impl Told {
+    /// Whether it says nothing but that the session was used.
+    pub(crate) const fn is_use(&self) -> bool {
+        self.is_use
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bodies of requests whose session is due.
 
 use super::*;
+use crate::sign_in::sessions::signed_in;
 use ollama_gate::Flow;
 
 /// The head of a chat by `browser`, with a body of so many bytes, if that is known.
@@ -132,4 +133,30 @@ fn a_body_that_grows_too_large_while_the_provider_is_asked_is_refused_with_the_r
         reply.status == 503 && body.contains("session_refresh_pending"),
         "{body}"
     );
+}
+
+#[test]
+fn a_request_that_its_body_refuses_is_no_use_of_a_session() {
+    let login = json!({ "idle_timeout": "30m", "cookie_expire": "2h", "models": ["llama3.2"] });
+    for (model, uses) in [("llama3.2", true), ("qwen3", false)] {
+        let (world, _, browser) = signed_in(login.clone(), json!({}));
+        world.wait(600);
+        let body = json!({ "model": model, "messages": [] }).to_string();
+        let (cookies, length) = (browser.cookie_header(), body.len().to_string());
+        head(&world, &chat(&cookies, Some(&length)));
+        let state = &world.gateway.0;
+        *state.body.borrow_mut() = body.clone().into_bytes();
+        let mut filter = world.root.filter();
+        filter.request_head(7, false);
+        filter.request_body(body.len(), true);
+        let given = state.replies.borrow().first().cloned();
+        assert_eq!(given.is_none(), uses, "{model}");
+        let Some(reply) = given else { continue };
+        assert_eq!(reply.status, 403, "{model}");
+        let cookies = reply
+            .headers
+            .iter()
+            .filter(|(name, _)| *name == "set-cookie");
+        assert_eq!(cookies.count(), 0, "{model}");
+    }
 }

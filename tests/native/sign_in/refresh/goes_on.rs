@@ -278,3 +278,31 @@ fn the_page_for_signing_out_and_other_credentials_refresh_nothing() {
         assert_eq!(answer.asked, NOTHING, "{method} {target}");
     }
 }
+
+#[test]
+fn a_list_that_is_refused_takes_no_refreshed_session_away() {
+    let mut login = refreshing();
+    login["models"] = json!(["llama3.2"]);
+    let mut configuration = with_login(login);
+    configuration["filter_lists"] = json!(true);
+    let (world, provider) = (World::new(&configuration), issuing(300));
+    assert!(world.configured, "{:?}", world.errors());
+    let mut browser = Browser::default();
+    browser.sign_in(&world, &provider, "/");
+    world.wait(240);
+    let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+    provider.serve(&world.gateway, &mut request);
+    let reply = request.respond_in_vain(&[(":status", "206")]);
+    assert_eq!(reply.status, 502);
+    let before = browser.cookies.clone();
+    let headers = reply.headers.iter();
+    browser.keep(headers.map(|(name, value)| (*name, value.as_str())));
+    assert_ne!(browser.cookies, before);
+    // Another gateway knows nothing of it.
+    world.wait(1);
+    assert_eq!(
+        asked(&replica(&world, refreshing()), &provider, &mut browser).0,
+        200
+    );
+    assert_eq!(provider.grants.refused.get(), 0);
+}
