@@ -266,8 +266,7 @@ impl Exchange {
                 let (pending, call) = *begun;
                 return Some(self.wait(pending, call));
             }
-            // Where to ask is not known, as if the provider did not answer.
-            Err(Refusal::Denied(_)) => Begun::Not(Renewal::Stays),
+            Err(Refusal::Denied(_)) => Begun::Not(login.nowhere_to_ask(need)),
         };
         match begun {
             Begun::Asked(refreshing, call) => {
@@ -278,6 +277,7 @@ impl Exchange {
                 own.stage = Stage::Claiming(claiming);
                 Some(awaiting(call))
             }
+            Begun::Kept(settlement) => own.end(login, settlement).map(awaiting),
             Begun::Not(Renewal::Stays) => {
                 own.stage = Stage::Settled;
                 None

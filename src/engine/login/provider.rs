@@ -202,6 +202,11 @@ impl Provider {
         }
     }
 
+    /// Whether it gave no metadata when it was asked last.
+    pub(crate) fn is_failing(&self) -> bool {
+        matches!(&self.endpoints, Location::Discovered(source) if source.source().is_failing())
+    }
+
     /// Whether its metadata are what was `tried`, by which no token is judged.
     pub(super) fn has_metadata(&self, tried: Tried) -> bool {
         matches!(&self.endpoints, Location::Discovered(source) if source.is_of(tried))

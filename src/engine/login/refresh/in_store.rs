@@ -28,8 +28,6 @@ pub(crate) struct Claiming {
     session: Session,
     lock: Lock,
     need: Need,
-    /// what came of an earlier refresh that could not be kept, sealed
-    unkept: Option<String>,
     endpoints: Rc<Endpoints>,
     in_flight: InFlight,
 }
@@ -138,7 +136,8 @@ impl Login {
             is_overdue: refresh.is_overdue(now),
             may_wait,
         };
-        let is_unkept = self.unkept(mark, around).is_some();
+        let known = self.slots(around).look(mark, now);
+        let is_unkept = matches!(known, Standing::Successor(_));
         if is_unkept || ((may_wait || need.is_overdue) && !self.is_quiet(now)) {
             Renewal::Due(need)
         } else {
@@ -154,12 +153,20 @@ impl Login {
         self.lease().saturating_add(writing)
     }
 
-    /// What came of the refresh of what `mark` names, if this gateway could not keep it.
-    fn unkept(&self, mark: Mark, around: SessionPorts<'_>) -> Option<String> {
-        match self.slots(around).look(mark, around.entropy.now) {
-            Standing::Successor(text) => Some(text),
-            _ => None,
-        }
+    /// What came of the refresh of what `mark` names, sealed, if this gateway could not keep it, and the lock of `stored`
+    /// by which it can be.
+    fn unkept(
+        &self,
+        stored: &Stored,
+        mark: Mark,
+        around: SessionPorts<'_>,
+    ) -> Option<(Lock, String)> {
+        let Standing::Successor(noted) = self.slots(around).look(mark, around.entropy.now) else {
+            return None;
+        };
+        let (owner, sealed) = noted.split_once(' ')?;
+        let (name, read) = stored.sealed()?;
+        Some((Lock::new(name, owner.to_owned(), read), sealed.to_owned()))
     }
 
     /// Asks the store who refreshes `session`, which was read as `stored`.
@@ -173,16 +180,17 @@ impl Login {
         let Some((store, (name, sealed))) = self.store.as_ref().zip(stored.sealed()) else {
             return Begun::Not(Renewal::Stays);
         };
+        if let Some((lock, text)) = self.unkept(stored, need.mark, around) {
+            let renewal = self.instead(&lock, &text);
+            return Begun::Kept(self.keeping((lock, need.mark), text, renewal));
+        }
         let owner = URL_SAFE_NO_PAD.encode(self.ring.draw("lock", around.entropy));
         let lock = Lock::new(name, owner, sealed);
-        let unkept = self.unkept(need.mark, around);
-        let wants = need.may_wait || unkept.is_some();
-        let call = store.claim(&lock, wants.then(|| self.lease_in(store)));
+        let call = store.claim(&lock, need.may_wait.then(|| self.lease_in(store)));
         let claiming = Claiming {
             session: session.clone(),
             lock,
             need,
-            unkept,
             endpoints: Rc::clone(endpoints),
             in_flight,
         };
@@ -214,10 +222,6 @@ impl Login {
             }
             Ok(Claim::Free) => Renewal::Ends(unknown(TOO_LONG)),
             Ok(Claim::Taken) => {
-                if let Some(text) = claiming.unkept {
-                    let renewal = self.instead(&lock, &text);
-                    return Claimed::Settled(self.keeping((lock, need.mark), text, renewal));
-                }
                 let keeper = Keeper::Store(lock, need.mark);
                 let with = (keeper, &*claiming.endpoints, claiming.in_flight);
                 match self.ask(claiming.session, with, around.entropy.now) {
@@ -337,9 +341,10 @@ impl Login {
                 Kept::Again(writing, call)
             }
             (Err(why), What::Kept(mark, sealed)) => {
-                // The next request that comes to this gateway keeps it.
+                // The next request that comes to this gateway keeps it, by the same lock.
+                let noted = [writing.lock.owner(), " ", sealed].concat();
                 let slots = self.slots(around);
-                slots.refreshed(*mark, sealed, around.entropy.now);
+                slots.refreshed(*mark, &noted, around.entropy.now);
                 Kept::Instead(Renewal::Ends(store_unavailable(why)))
             }
         }

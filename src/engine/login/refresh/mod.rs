@@ -27,7 +27,7 @@ use crate::session::{Entropy, Parts, Session, SharedMemory};
 use crate::source::{Call, Endpoint};
 use crate::time::Timestamp;
 use due::Due;
-use slots::{Mark, Slots, Standing};
+use slots::{BACK_OFF, Mark, Slots, Standing};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -52,6 +52,8 @@ pub(super) struct Refreshes {
     instance: Cell<Option<u64>>,
     /// when the provider may be asked again
     quiet_until: Cell<Option<Timestamp>>,
+    /// when it last gave no answer, if it has given none since
+    failed_at: Cell<Option<Timestamp>>,
 }
 
 /// What all of it is done with.
@@ -108,6 +110,8 @@ pub(crate) enum Begun {
     Asked(Box<Refreshing>, Call),
     /// the store is asked who refreshes it
     Claimed(Box<Claiming>, Call),
+    /// what came of an earlier one is kept
+    Kept(Settlement),
     /// not, and this is what becomes of the session meanwhile
     Not(Renewal),
 }
@@ -299,13 +303,17 @@ impl Login {
     ) -> Begun {
         let now = around.entropy.now;
         let Some(in_flight) = InFlight::take(&self.refreshes.under_way) else {
-            return Begun::Not(self.left_to_others(need, now));
+            return Begun::Not(self.without_room(session, need, around));
         };
         if let Some(stored) = stored {
             return self.claim(session, stored, (need, endpoints, in_flight), around);
         }
         if !self.slots(around).begin(need.mark, self.lease(), now) {
-            return Begun::Not(self.left_to_others(need, now));
+            // Whoever has just begun has let it be known.
+            return Begun::Not(match self.renewal(session, need.may_wait, around) {
+                Renewal::Due(need) => left_to_others(need),
+                known => known,
+            });
         }
         let keeper = Keeper::Slots(need.mark);
         match self.ask(session.clone(), (keeper, endpoints, in_flight), now) {
@@ -340,13 +348,35 @@ impl Login {
         Some((Box::new(refreshing), call))
     }
 
-    /// What becomes of a session that this request does not refresh: too many are under way, or somebody else has begun.
-    fn left_to_others(&self, need: Need, _now: Timestamp) -> Renewal {
-        if need.is_overdue {
-            Renewal::Ends(unknown("send it again in a moment"))
+    /// What becomes of `session` while the worker has too many refreshes under way. A provider that hangs is no reason to
+    /// shut out whoever does not fit in.
+    fn without_room(&self, session: &Session, need: Need, around: SessionPorts<'_>) -> Renewal {
+        let failed = self.refreshes.failed_at.get();
+        let now = around.entropy.now;
+        if failed.is_some_and(|failed| now < failed.plus(BACK_OFF.1) && failed <= now) {
+            self.noted_unrefreshed(session, around)
         } else {
-            Renewal::Stays
+            left_to_others(need)
         }
+    }
+
+    /// What becomes of a session while it is not known where to ask. A provider that fails ends no session; that too many
+    /// ask is something that anybody can bring about.
+    pub(crate) fn nowhere_to_ask(&self, need: Need) -> Renewal {
+        if self.provider.is_failing() {
+            Renewal::Stays
+        } else {
+            left_to_others(need)
+        }
+    }
+}
+
+/// What becomes of a session that this request does not refresh.
+fn left_to_others(need: Need) -> Renewal {
+    if need.is_overdue {
+        Renewal::Ends(unknown("send it again in a moment"))
+    } else {
+        Renewal::Stays
     }
 }
 

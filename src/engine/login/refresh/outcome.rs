@@ -47,6 +47,8 @@ impl Login {
         if matches!(why, NotRefreshed::NoAnswer(_)) {
             self.refreshes.quiet_until.set(Some(now.plus(QUIET)));
         }
+        let is_failing = matches!(why, NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_));
+        self.refreshes.failed_at.set(is_failing.then_some(now));
         let (event, level) = match why {
             NotRefreshed::Untrue(_) => ("session_refresh_refused", Level::Warn),
             NotRefreshed::Refused(_) => ("session_refresh_refused", Level::Info),
@@ -97,6 +99,7 @@ impl Login {
         around: SessionPorts<'_>,
     ) -> Settlement {
         let now = around.entropy.now;
+        self.refreshes.failed_at.set(None);
         let mut session = self.renewed(refreshing, tokens, claims, around);
         let mark = match &refreshing.keeper {
             Keeper::Slots(mark) => *mark,

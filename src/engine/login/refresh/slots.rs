@@ -84,6 +84,8 @@ pub(super) enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Locked,
+    /// for the second time at least without an end
+    LockedAgain,
     Refreshed,
     Refused,
     Failed,
@@ -140,8 +142,11 @@ impl<'m> Slots<'m> {
         };
         match before {
             Some(entry) if entry.kind == Kind::Failed => lock.failures = entry.failures,
-            // Whoever began it before went away, or was told that it is not known any more. That does not begin anew.
+            // Whoever began it before went away. That is forgiven once: pages are closed all the time.
+            Some(entry) if entry.kind == Kind::Locked => lock.kind = Kind::LockedAgain,
+            // Or more than once, or was told that it is not known any more. That does not begin anew.
             Some(entry) if entry.kind != Kind::Refreshed && entry.since <= now => {
+                lock.kind = Kind::LockedAgain;
                 lock.since = entry.since;
             }
             _ => {}
@@ -318,9 +323,9 @@ impl Entry {
     /// How much another session loses if it is overwritten; none if it must not be.
     fn worth(&self, now: Timestamp) -> Option<(u8, Timestamp)> {
         let class = match (self.counts(now), self.kind) {
-            (false, Kind::Locked) => 2,
+            (false, Kind::Locked | Kind::LockedAgain) => 2,
             (false, _) => 1,
-            (true, Kind::Locked) => return None,
+            (true, Kind::Locked | Kind::LockedAgain) => return None,
             (true, Kind::Failed | Kind::Refused) => 3,
             (true, Kind::Over) => 4,
             (true, Kind::Refreshed) if now < self.since.plus(UNDISTURBED) => return None,
@@ -331,7 +336,7 @@ impl Entry {
 
     fn known(&self) -> Standing {
         match self.kind {
-            Kind::Locked => Standing::UnderWay(self.since),
+            Kind::Locked | Kind::LockedAgain => Standing::UnderWay(self.since),
             Kind::Refreshed => Standing::Successor(self.successor.clone()),
             Kind::Refused => Standing::Refused,
             Kind::Failed => Standing::Failed,
@@ -346,6 +351,7 @@ impl Entry {
             Kind::Refused => 3,
             Kind::Failed => 4,
             Kind::Over => 5,
+            Kind::LockedAgain => 6,
         };
         [
             &self.mark.0[..],
@@ -371,6 +377,7 @@ impl Entry {
                 3 => Kind::Refused,
                 4 => Kind::Failed,
                 5 => Kind::Over,
+                6 => Kind::LockedAgain,
                 _ => return None,
             },
             failures,

@@ -41,9 +41,16 @@ fn whoever_went_away_leaves_the_refresh_to_others_after_a_while() {
     assert!(slots.begin(own, LEASE, NOW));
     assert!(!slots.begin(own, LEASE, NOW.plus(LEASE - 1)));
     assert!(slots.begin(own, LEASE, NOW.plus(LEASE)));
-    // It was begun first when it was begun first.
-    let second = NOW.plus(LEASE + 1);
-    assert_eq!(slots.look(own, second), Standing::UnderWay(NOW));
+    // One that was broken off is forgiven, a second one is not.
+    let again = NOW.plus(LEASE);
+    let underway = |now| slots.look(own, now);
+    assert_eq!(underway(again), Standing::UnderWay(again));
+    for times in 2..5 {
+        let now = NOW.plus(LEASE * times);
+        assert!(slots.begin(own, LEASE, now), "{times}");
+        assert_eq!(underway(now), Standing::UnderWay(again), "{times}");
+    }
+    let second = NOW.plus(LEASE * 4 + 1);
     slots.failed(own, second);
     assert!(slots.begin(own, LEASE, second.plus(2)));
     assert_eq!(

@@ -122,6 +122,11 @@ impl Lock {
         &self.name
     }
 
+    /// Its owner.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// Whether the session that was read is `sealed`.
     pub(crate) fn is_of(&self, sealed: &str) -> bool {
         beginning(sealed) == self.seen

@@ -302,7 +302,8 @@ fn somebody_who_was_locked_out_is_not_let_in_by_requests_that_are_broken_off() {
             world.wait(5);
         }
     }
-    assert!(let_in <= 5, "{let_in} of 500");
+    // One question that is broken off is forgiven.
+    assert!(let_in <= 10, "{let_in} of 500");
     world.wait(25);
     let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
     assert_eq!(verdict, (401, "expired_session".to_owned()));
@@ -313,14 +314,13 @@ fn somebody_who_was_locked_out_is_not_let_in_by_requests_that_are_broken_off() {
 fn whoever_is_broken_off_again_and_again_is_told_that_nobody_can_know() {
     let (world, provider, mut browser) = signed_in_for(300, refreshing());
     world.wait(3600);
-    drop(browser.ask(&world, "GET", "/api/tags", &[]));
-    world.wait(24);
-    assert_eq!(
-        asked(&world, &provider, &mut browser),
-        (200, vec![]),
-        "in the first lease"
-    );
-    world.wait(1);
+    for lease in ["first", "second"] {
+        drop(browser.ask(&world, "GET", "/api/tags", &[]));
+        world.wait(24);
+        let seen = asked(&world, &provider, &mut browser);
+        assert_eq!(seen, (200, vec![]), "in the {lease} lease");
+        world.wait(1);
+    }
     drop(browser.ask(&world, "GET", "/api/tags", &[]));
     let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
     assert_eq!(verdict, (503, "session_refresh_pending".to_owned()));
@@ -414,4 +414,85 @@ fn a_session_that_the_provider_ended_is_taken_away_from_a_page_too() {
         .filter(|name| name.starts_with(SESSION))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_page_that_was_closed_hours_ago_holds_up_nobody_who_comes_back() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    world.wait(240);
+    drop(browser.ask(&world, "GET", "/api/tags", &[]));
+    world.wait(4 * 3600);
+    let first = browser.ask(&world, "GET", "/api/tags", &[]);
+    assert_eq!(first.verdict().1, "waits");
+    let beside = asked(&world, &provider, &mut browser.clone());
+    assert_eq!(beside, (200, vec![]));
+    assert_eq!(browser.finish(&world, &provider, first).status(), 200);
+}
+
+#[test]
+fn a_provider_that_hangs_shuts_nobody_out_however_many_are_signed_in() {
+    for (login, store) in [(refreshing(), "cookies"), (in_store::stored(), "a store")] {
+        let (world, provider, mut browser) = signed_in_for(300, login);
+        let mut others = Vec::new();
+        for _ in 0..32 {
+            let mut other = Browser::default();
+            // More codes than so many are not redeemed in a second.
+            world.wait(1);
+            other.sign_in(&world, &provider, "/api/tags");
+            others.push(other);
+        }
+        world.wait(3600);
+        let until_asked = |browser: &Browser| {
+            let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+            let path = |request: &Request| {
+                request
+                    .waits_for
+                    .as_ref()
+                    .unwrap()
+                    .1
+                    .url()
+                    .path()
+                    .to_owned()
+            };
+            while path(&request) != "/token" {
+                provider.serve_one(&world.gateway, &mut request);
+            }
+            request
+        };
+        // Without any answer so far nobody can know.
+        let waiting: Vec<_> = others.iter().map(until_asked).collect();
+        let full = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(full, (503, "session_refresh_pending".to_owned()), "{store}");
+        *provider.grants.answer.borrow_mut() = Some((504, Vec::new()));
+        for (request, browser) in waiting.into_iter().zip(&mut others) {
+            let answer = browser.finish(&world, &provider, request);
+            assert_eq!(answer.status(), 200, "{store}");
+        }
+        world.wait(6);
+        let waiting: Vec<_> = others.iter().map(until_asked).collect();
+        let full = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(full.0, 200, "{store}");
+        drop(waiting);
+    }
+}
+
+#[test]
+fn whoever_has_the_gate_ask_too_much_for_metadata_stays_in_by_it_no_more_than_others() {
+    let login = refreshing();
+    let (world, provider, browser) = signed_in_for(300, login.clone());
+    provider.grants.end();
+    // Another gateway, which has asked for none yet.
+    let other = replica(&world, login);
+    for world in [&world, &other] {
+        world.wait(3600);
+    }
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        let request = browser.ask(&other, "GET", "/api/tags", &[]);
+        match request.verdict() {
+            (0, _) => waiting.push(request),
+            seen => assert_eq!(seen, (503, "session_refresh_pending".to_owned())),
+        }
+    }
+    assert_eq!(waiting.len(), 16);
 }
