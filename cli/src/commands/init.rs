@@ -5,7 +5,7 @@ use crate::input::shown;
 use crate::moment;
 use crate::output::{Failure, Report};
 use crate::site::{
-    self, KeyWish, Made, Owner, TlsWish, Wishes, host_and_port, key, listen, name, tls,
+    self, CreatedSite, KeyWish, Owner, TlsWish, Wishes, host_and_port, key, listen, name, tls,
 };
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -112,7 +112,7 @@ fn owner(user: &str) -> Result<Owner, Failure> {
 
 /// A site that was made.
 struct Initialised {
-    made: Made,
+    made: CreatedSite,
     /// the directory as it was given
     given: Option<PathBuf>,
 }

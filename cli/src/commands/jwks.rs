@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Result<Box<dyn Report>, Failure> {
 
 /// A key that was made.
 #[derive(Debug)]
-struct Made {
+struct CreatedKey {
     private: PathBuf,
     public: Option<PathBuf>,
     kid: Option<String>,
@@ -77,7 +77,7 @@ struct Made {
     set: Option<Value>,
 }
 
-fn new(options: &New) -> Result<Made, Failure> {
+fn new(options: &New) -> Result<CreatedKey, Failure> {
     if !RSA_BITS.contains(&options.bits) {
         return Err(Failure::new(format!(
             "--bits takes {} to {}",
@@ -112,7 +112,7 @@ fn new(options: &New) -> Result<Made, Failure> {
         drop(fs::remove_file(&options.private));
         return Err(failure);
     }
-    Ok(Made {
+    Ok(CreatedKey {
         private: options.private.clone(),
         public: options.public.clone(),
         kid: set.as_ref().and(kid),
@@ -142,7 +142,7 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     })
 }
 
-impl Report for Made {
+impl Report for CreatedKey {
     fn text(&self) -> String {
         match (&self.set, &self.public) {
             (Some(set), None) => format!("{set:#}\n"),

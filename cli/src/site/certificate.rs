@@ -18,14 +18,14 @@ const DAYS: i64 = 825;
 const EARLIER: Duration = Duration::hours(1);
 
 /// A certificate for a site, as PEM.
-pub(super) struct Made {
+pub(super) struct IssuedCertificate {
     /// what clients are told to trust
     pub(super) authority: String,
     pub(super) certificate: String,
     pub(super) key: String,
 }
 
-impl Made {
+impl IssuedCertificate {
     /// As files: name, mode and content.
     pub(super) fn files(&self) -> [(&'static str, u32, &str); 3] {
         [
@@ -40,12 +40,12 @@ impl Made {
 ///
 /// An authority signs it, and the key of the authority is thrown away: whoever trusts the authority trusts
 /// this one certificate. (Clients that are strict do not take a server's own certificate for an authority.)
-pub(super) fn make(names: &[String]) -> Result<Made, Failure> {
+pub(super) fn make(names: &[String]) -> Result<IssuedCertificate, Failure> {
     make_at(names, OffsetDateTime::now_utc())
         .map_err(|error| Failure::new(format!("the certificate could not be made: {error}")))
 }
 
-fn make_at(names: &[String], now: OffsetDateTime) -> Result<Made, rcgen::Error> {
+fn make_at(names: &[String], now: OffsetDateTime) -> Result<IssuedCertificate, rcgen::Error> {
     let first = names.first().map_or("localhost", String::as_str);
     let start = now - EARLIER;
     let end = start + Duration::days(DAYS);
@@ -79,7 +79,7 @@ fn make_at(names: &[String], now: OffsetDateTime) -> Result<Made, rcgen::Error> 
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let issuer = Issuer::new(authority, authority_key);
     let certificate = server.signed_by(&key, &issuer)?.pem();
-    Ok(Made {
+    Ok(IssuedCertificate {
         authority: authority_pem,
         certificate,
         key: key.serialize_pem(),

@@ -29,7 +29,7 @@ pub(crate) use renewal::renew;
 pub(crate) use running::{Watch, port_is_free};
 pub(crate) use trust::quoted;
 pub(crate) use words::{host_and_port, key, listen, name, tls};
-pub(crate) use write::{Made, free, make};
+pub(crate) use write::{CreatedSite, free, make};
 
 use crate::authority;
 use crate::input::{Input, shown};

@@ -157,7 +157,7 @@ fn keep(old: PathBuf, before: PathBuf) -> Replaced {
     }
 }
 
-fn write(folder: &Path, made: &certificate::Made) -> io::Result<()> {
+fn write(folder: &Path, made: &certificate::IssuedCertificate) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(folder)?;
     for (name, mode, text) in made.files() {
         let mut file = OpenOptions::new()

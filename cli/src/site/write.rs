@@ -10,8 +10,8 @@ use crate::stop::Stop;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What was made.
-pub(crate) struct Made {
+/// A site that was created, with the keys that were drawn for it.
+pub(crate) struct CreatedSite {
     pub(crate) site: Site,
     /// the keys, shown this once
     pub(crate) keys: Vec<NewKey>,
@@ -26,7 +26,7 @@ pub(crate) fn make(
     mut plan: Plan,
     module: Option<&Path>,
     owner: Option<Owner>,
-) -> Result<Made, Failure> {
+) -> Result<CreatedSite, Failure> {
     let folder = free(folder)?;
     let module = module::read(module)?;
     if let TlsWish::Own(certificate, key) = &plan.tls {
@@ -73,7 +73,7 @@ pub(crate) fn make(
     draft.file(unit::NAME, 0o644, unit.as_bytes())?;
     draft.file("clients.txt", 0o644, trust::text(&site).as_bytes())?;
     draft.finish()?;
-    Ok(Made { site, keys })
+    Ok(CreatedSite { site, keys })
 }
 
 /// In: where the site will be. Out: the same, absolute.

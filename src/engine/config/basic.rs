@@ -82,7 +82,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node<'_>>) -> Users {
     };
     let slow = reader.is_true(&section.danger_allow_slow_hash);
     let (list, file) = (section.users.node(), section.htpasswd.node());
-    let mut found = Found {
+    let mut found = UserList {
         users: Vec::new(),
         names: HashSet::new(),
         slow,
@@ -158,7 +158,7 @@ struct Awaited<'j> {
     hash: Node<'j>,
 }
 
-struct Found<'j> {
+struct UserList<'j> {
     users: Vec<User>,
     names: HashSet<String>,
     /// whether slow hashes are taken
@@ -170,7 +170,7 @@ struct Found<'j> {
     awaited: BTreeMap<String, Awaited<'j>>,
 }
 
-impl<'j> Found<'j> {
+impl<'j> UserList<'j> {
     fn read_user(&mut self, reader: &mut Reader<'_>, section: &UserSection<'j>) {
         let name = section.name.read(reader, |reader, node| {
             let name = reader.name(node)?;

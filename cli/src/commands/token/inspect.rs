@@ -40,14 +40,14 @@ pub(super) struct Inspected {
     claims: Value,
     at: i64,
     /// what each issuer of the configuration says, by its name
-    issuers: Vec<(String, Said)>,
+    issuers: Vec<(String, Judgement)>,
     /// what the gate says in the end, if there is a configuration
-    said: Option<Said>,
+    said: Option<Judgement>,
 }
 
 /// What is said to a token.
 #[derive(Clone, Debug)]
-enum Said {
+enum Judgement {
     Decided {
         decision: Box<Decision>,
         scopes: Vec<&'static str>,
@@ -182,7 +182,7 @@ fn ask(
     jwks: Vec<(String, String)>,
     token: &str,
     at: i64,
-) -> Result<Said, Failure> {
+) -> Result<Judgement, Failure> {
     let host = host(plugin);
     let request = |method: &str, path: &str| Request {
         method: method.to_owned(),
@@ -202,12 +202,12 @@ fn ask(
         let gate = Gate::new(plugin, variables, None, jwks.clone())?;
         let decision = match gate.decide(&request(method, path)) {
             Ok(decision) => decision,
-            Err(why) => return Ok(Said::Unknown(why.to_string())),
+            Err(why) => return Ok(Judgement::Unknown(why.to_string())),
         };
         let code = decision.code().map(str::to_owned);
         if code.as_deref() == Some("invalid_signature") && !gate.unset().is_empty() {
             let unset = gate.unset().join(", ");
-            return Ok(Said::Unknown(format!(
+            return Ok(Judgement::Unknown(format!(
                 "{unset} is not set here, so the signature cannot be checked"
             )));
         }
@@ -223,8 +223,8 @@ fn ask(
         }
     }
     Ok(first.map_or_else(
-        || Said::Unknown("nothing was asked".to_owned()),
-        |decision| Said::Decided {
+        || Judgement::Unknown("nothing was asked".to_owned()),
+        |decision| Judgement::Decided {
             decision: Box::new(decision),
             scopes,
         },
@@ -242,7 +242,7 @@ fn host(plugin: &Plugin) -> String {
         .to_owned()
 }
 
-impl Said {
+impl Judgement {
     /// Whether the token proves somebody, whatever it may do; none if it cannot be told.
     fn is_good(&self) -> Option<bool> {
         match self {
@@ -316,12 +316,12 @@ impl Report for Inspected {
             .collect();
         json!({
             "header": self.header, "claims": self.claims, "at": moment::written(self.at),
-            "issuers": issuers, "verdict": self.said.as_ref().map(Said::json),
+            "issuers": issuers, "verdict": self.said.as_ref().map(Judgement::json),
         })
     }
 
     fn verdict(&self) -> Verdict {
-        match self.said.as_ref().map(Said::is_good) {
+        match self.said.as_ref().map(Judgement::is_good) {
             None | Some(Some(true)) => Verdict::Fine,
             Some(Some(false)) => Verdict::Found,
             Some(None) => Verdict::Unsure,

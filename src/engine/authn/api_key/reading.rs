@@ -6,7 +6,7 @@ use super::envelope::{Document, Opening};
 use super::history::Succession;
 use super::record::KeyDigest;
 use super::records::{Next, Records};
-use super::set::{Held, KeySet, Taken};
+use super::set::{KeyEntry, KeySet, Taken};
 use super::text::Utf8;
 use crate::json::Json;
 use crate::source::{Budget, Piece, Read, Reading};
@@ -339,7 +339,7 @@ impl Draft {
     }
 
     /// What becomes of `record`, of the keys before it.
-    fn compare(&mut self, before: &KeySet, record: &Held) {
+    fn compare(&mut self, before: &KeySet, record: &KeyEntry) {
         if self.keys.record(&record.key.id).is_none() {
             self.changes.removed.push(&record.key.id);
         }

@@ -1,6 +1,6 @@
 //! Every set of keys of one configuration.
 
-use super::set::{Held, KeySet, Taken};
+use super::set::{KeyEntry, KeySet, Taken};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -46,7 +46,7 @@ impl Roster {
     }
 
     /// What `record`, of the place `own`, has in common with another place.
-    pub(super) fn conflict(&self, own: usize, record: &Held) -> Option<String> {
+    pub(super) fn conflict(&self, own: usize, record: &KeyEntry) -> Option<String> {
         let places = self.places.borrow();
         let others = places.iter().enumerate().filter(|(place, _)| *place != own);
         others.into_iter().find_map(|(_, (name, other))| {

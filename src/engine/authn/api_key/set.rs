@@ -13,7 +13,7 @@ use std::rc::Rc;
 pub(crate) struct KeySet {
     secrets: HashMap<KeyDigest, Rc<KeySecret>>,
     /// in the order of the document
-    records: Vec<Held>,
+    records: Vec<KeyEntry>,
     /// where among them the key with an id is
     places: HashMap<Rc<str>, usize>,
     /// SHA-256 of the document
@@ -24,7 +24,7 @@ pub(crate) struct KeySet {
 
 /// A key of a set, with the digests of its secrets.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct KeyEntry {
     /// the key
     pub key: Rc<ApiKey>,
     /// its secret
@@ -33,7 +33,7 @@ pub(super) struct Held {
     pub previous: Box<[KeyDigest]>,
 }
 
-impl Held {
+impl KeyEntry {
     /// The digests of all its secrets.
     pub(super) fn digests(&self) -> impl Iterator<Item = &KeyDigest> {
         [&self.current].into_iter().chain(&self.previous)
@@ -86,7 +86,7 @@ impl KeySet {
             Entry::Occupied(_) => return Err(Taken::Id),
             Entry::Vacant(free) => free.insert(self.records.len()),
         };
-        self.records.push(Held {
+        self.records.push(KeyEntry {
             key: Rc::clone(&key),
             current: new.current,
             previous: new.previous.iter().map(|(digest, _)| *digest).collect(),
@@ -120,7 +120,7 @@ impl KeySet {
     }
 
     /// The key with this id, and its secrets.
-    pub(super) fn record(&self, id: &str) -> Option<&Held> {
+    pub(super) fn record(&self, id: &str) -> Option<&KeyEntry> {
         self.records.get(*self.places.get(id)?)
     }
 
@@ -130,7 +130,7 @@ impl KeySet {
     }
 
     /// At most `max` keys from the place `start` on, in the order of the document.
-    pub(super) fn part(&self, start: usize, max: usize) -> &[Held] {
+    pub(super) fn part(&self, start: usize, max: usize) -> &[KeyEntry] {
         let end = start.saturating_add(max).min(self.records.len());
         self.records.get(start..end).unwrap_or_default()
     }
@@ -151,7 +151,7 @@ impl KeySet {
     }
 
     /// What of `record`, which is another set's, is in this one.
-    pub(super) fn has_of(&self, record: &Held) -> Option<Taken> {
+    pub(super) fn has_of(&self, record: &KeyEntry) -> Option<Taken> {
         if self.places.contains_key(&record.key.id) {
             return Some(Taken::Id);
         }

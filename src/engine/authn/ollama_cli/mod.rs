@@ -4,7 +4,7 @@
 //! no host, no nonce. So a signature is good for a short time around the one that it names, and
 //! once; two equal calls within one second are the same bytes, and both are let in.
 
-mod seen;
+mod replay;
 mod signature;
 mod ssh;
 
@@ -17,7 +17,7 @@ use crate::grant::BodyRules;
 use crate::grant::ScopeSet;
 use crate::identity::Expiry;
 use crate::time::Timestamp;
-use seen::{Seen, Unfit};
+use replay::{ReplayCache, Unfit};
 use sha2::{Digest as _, Sha256};
 use signature::CliSignature;
 use std::cell::RefCell;
@@ -55,7 +55,7 @@ pub(crate) struct Windows {
 /// Every key that may sign, found in one step however many there are.
 #[derive(Debug)]
 pub(crate) struct Signers {
-    known: HashMap<KeyBytes, Known>,
+    known: HashMap<KeyBytes, SignerState>,
     windows: Windows,
     /// time for signatures: whoever knows a public key can have them tried
     time: Shares,
@@ -63,9 +63,9 @@ pub(crate) struct Signers {
 
 /// One key that may sign.
 #[derive(Debug)]
-struct Known {
+struct SignerState {
     signer: Signer,
-    seen: RefCell<Seen>,
+    replays: RefCell<ReplayCache>,
 }
 
 /// What of the time for signatures is common to all keys. With the parts of [`Shares`] a worker spends a
@@ -111,9 +111,9 @@ impl Signers {
         match self.known.entry(bytes) {
             Entry::Occupied(taken) => Some(&taken.into_mut().signer.id),
             Entry::Vacant(free) => {
-                free.insert(Known {
+                free.insert(SignerState {
                     signer,
-                    seen: RefCell::default(),
+                    replays: RefCell::default(),
                 });
                 None
             }
@@ -149,7 +149,9 @@ impl Signers {
                 "ask for yours to be added, it is the line in ~/.ollama/id_ed25519.pub",
             )
         })?;
-        let Known { signer, seen, .. } = known;
+        let SignerState {
+            signer, replays, ..
+        } = known;
         let denied = |denial: Denial| denial.of(&signer.id);
         if !self.windows.holds(presented.time, now) {
             return Err(denied(self.windows.missed()));
@@ -187,7 +189,7 @@ impl Signers {
         }
         // What is remembered is the message: of one message there may be several signatures.
         let digest = Sha256::digest(&message).into();
-        let noted = seen
+        let noted = replays
             .borrow_mut()
             .note(presented.time, digest, now, self.windows);
         match noted {

@@ -23,14 +23,14 @@ pub(crate) enum Unfit {
 ///
 /// INVARIANT: a message that was let in is here, or is older than `floor`, or than the window.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ReplayCache {
     /// by the time that they name; when each was first let in
     first: BTreeMap<(Timestamp, MessageDigest), Timestamp>,
     /// what names an earlier time is no longer known
     floor: Option<Timestamp>,
 }
 
-impl Seen {
+impl ReplayCache {
     /// Notes that the message with `digest`, which names `time`, is let in at `now`.
     ///
     /// Once there are too many, those that name the oldest second are forgotten, and nothing that
@@ -95,68 +95,68 @@ mod tests {
         digest
     }
 
-    fn note(seen: &mut Seen, time: i64, number: usize, now: i64) -> Result<(), Unfit> {
-        seen.note(at(time), digest(number), at(now), WINDOWS)
+    fn note(replays: &mut ReplayCache, time: i64, number: usize, now: i64) -> Result<(), Unfit> {
+        replays.note(at(time), digest(number), at(now), WINDOWS)
     }
 
     #[test]
     fn an_equal_call_is_let_in_for_a_second_and_not_after() {
-        let mut seen = Seen::default();
+        let mut replays = ReplayCache::default();
         for now in [100, 100, 101] {
-            assert_eq!(note(&mut seen, 100, 1, now), Ok(()), "at {now}");
+            assert_eq!(note(&mut replays, 100, 1, now), Ok(()), "at {now}");
         }
         // Counted from the first, not from the last.
         for now in [102, 103, 130, 98] {
             assert_eq!(
-                note(&mut seen, 100, 1, now),
+                note(&mut replays, 100, 1, now),
                 Err(Unfit::Replayed),
                 "at {now}"
             );
         }
-        assert_eq!(note(&mut seen, 100, 2, 103), Ok(()));
-        assert_eq!(note(&mut seen, 101, 1, 103), Ok(()));
+        assert_eq!(note(&mut replays, 100, 2, 103), Ok(()));
+        assert_eq!(note(&mut replays, 101, 1, 103), Ok(()));
     }
 
     #[test]
     fn what_left_the_window_is_forgotten() {
-        let mut seen = Seen::default();
+        let mut replays = ReplayCache::default();
         for now in 0..10_000 {
-            assert_eq!(note(&mut seen, now, 1, now), Ok(()), "{now}");
+            assert_eq!(note(&mut replays, now, 1, now), Ok(()), "{now}");
         }
-        assert_eq!(seen.first.len(), 31);
-        assert_eq!(seen.floor, None);
+        assert_eq!(replays.first.len(), 31);
+        assert_eq!(replays.floor, None);
     }
 
     #[test]
     fn a_full_memory_makes_the_window_shorter_and_never_open() {
-        let mut seen = Seen::default();
+        let mut replays = ReplayCache::default();
         for number in 0..MAX_SIGNATURES {
             let time = 100 + i64::from(number >= MAX_SIGNATURES / 2);
-            assert_eq!(note(&mut seen, time, number, 101), Ok(()), "{number}");
+            assert_eq!(note(&mut replays, time, number, 101), Ok(()), "{number}");
         }
-        assert_eq!(note(&mut seen, 101, MAX_SIGNATURES, 101), Ok(()));
-        assert_eq!(seen.first.len(), MAX_SIGNATURES / 2 + 1);
+        assert_eq!(note(&mut replays, 101, MAX_SIGNATURES, 101), Ok(()));
+        assert_eq!(replays.first.len(), MAX_SIGNATURES / 2 + 1);
         for number in 0..MAX_SIGNATURES / 2 {
-            let replayed = note(&mut seen, 100, number, 120);
+            let replayed = note(&mut replays, 100, number, 120);
             assert_eq!(replayed, Err(Unfit::Forgotten), "{number}");
         }
         for number in MAX_SIGNATURES / 2..=MAX_SIGNATURES {
-            let replayed = note(&mut seen, 101, number, 120);
+            let replayed = note(&mut replays, 101, number, 120);
             assert_eq!(replayed, Err(Unfit::Replayed), "{number}");
         }
-        assert_eq!(note(&mut seen, 120, 0, 120), Ok(()));
+        assert_eq!(note(&mut replays, 120, 0, 120), Ok(()));
     }
 
     #[test]
     fn it_holds_no_more_than_its_bound_even_within_one_second() {
-        let mut seen = Seen::default();
+        let mut replays = ReplayCache::default();
         let mut largest = 0;
         for number in 0..3 * MAX_SIGNATURES {
-            let _ = note(&mut seen, 100, number, 100);
-            largest = largest.max(seen.first.len());
+            let _ = note(&mut replays, 100, number, 100);
+            largest = largest.max(replays.first.len());
         }
         assert_eq!(largest, MAX_SIGNATURES);
-        assert_eq!(note(&mut seen, 100, 0, 100), Err(Unfit::Forgotten));
-        assert_eq!(note(&mut seen, 101, 0, 101), Ok(()));
+        assert_eq!(note(&mut replays, 100, 0, 100), Err(Unfit::Forgotten));
+        assert_eq!(note(&mut replays, 101, 0, 101), Ok(()));
     }
 }
