@@ -24,7 +24,7 @@ struct Details {
     /// whose credential it was
     id: Option<Box<str>>,
     /// what an operator has to know and a stranger has not
-    cause: Option<Box<str>>,
+    cause: Option<Cow<'static, str>>,
     /// whose token it is by its own word
     claimed_subject: Option<Box<str>>,
     /// in seconds; 1 if there is none
@@ -63,7 +63,7 @@ impl Denial {
     /// The same refusal, with what the log says of its cause in place of the advice: what was
     /// expected and what was found. It must hold no credential.
     #[must_use]
-    pub fn because(mut self, cause: String) -> Self {
+    pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.details().cause = Some(cause.into());
         self
     }

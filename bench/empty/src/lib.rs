@@ -22,7 +22,7 @@ mod filter {
     const LINE: &str = r#"{"gate":"ollama-gate","decision":"allowed","method":"GET","route":"/v1/models","scope":"read","credential":"api_key","id":"bench","subject":"alice","request_id":"0b5a2c8e-8d1f-4a53-9a59-1f0a6a0a4b11"}"#;
 
     /// As long as the gate's for a request without a credential.
-    const REFUSAL: &str = r#"{"gate":"ollama-gate","decision":"denied","status":401,"code":"missing_credential","cause":"send `Authorization: Bearer <your key>`; Ollama's Python library sends what OLLAMA_API_KEY holds, the JavaScript one takes it in `headers`, and the `ollama` program sends no key: it needs `ollama_cli` in the gate's configuration","method":"GET","route":"/v1/models","scope":"read","address":"127.0.0.1","request_id":"0b5a2c8e-8d1f-4a53-9a59-1f0a6a0a4b11"}"#;
+    const REFUSAL: &str = r#"{"gate":"ollama-gate","decision":"denied","status":401,"code":"missing_credential","cause":"no credential was sent","method":"GET","route":"/v1/models","scope":"read","address":"127.0.0.1","request_id":"0b5a2c8e-8d1f-4a53-9a59-1f0a6a0a4b11"}"#;
 
     #[derive(Clone, Copy, Default)]
     enum Does {

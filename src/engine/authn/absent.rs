@@ -85,7 +85,7 @@ impl Authenticators {
         head: &RequestHead<'_>,
     ) -> Denial {
         match presented.leftover {
-            None => Denial::new(Reason::MissingCredential, self.missing(head)),
+            None => self.missing(head),
             Some(Leftover::Placeholder(known)) => Denial::new(
                 Reason::PlaceholderCredential,
                 format!(
@@ -94,13 +94,14 @@ impl Authenticators {
             ),
             Some(Leftover::Scheme(scheme)) => {
                 let send = &self.advice.send;
-                let advice = match scheme {
-                    Some(scheme) => format!("the scheme `{scheme}` is not accepted, {send}"),
-                    None => format!(
-                        "the first word in `Authorization` is no scheme that is accepted, {send}"
-                    ),
+                let cause = match scheme {
+                    Some(scheme) => format!("the scheme `{scheme}` is not accepted"),
+                    None => {
+                        "the first word in `Authorization` is no scheme that is accepted".into()
+                    }
                 };
-                Denial::new(Reason::UnsupportedCredential, advice)
+                let advice = format!("{cause}, {send}");
+                Denial::new(Reason::UnsupportedCredential, advice).because(cause)
             }
             Some(Leftover::Malformed(name, flaw)) => {
                 Denial::new(Reason::MalformedCredential, malformed(name, flaw))
@@ -116,32 +117,41 @@ impl Authenticators {
         }
     }
 
-    /// What to do where no header holds a credential.
-    fn missing(&self, head: &RequestHead<'_>) -> Cow<'static, str> {
+    /// The refusal where no header holds a credential. The advice is long and the same for everybody who sends nothing, so
+    /// the log leaves it out.
+    fn missing(&self, head: &RequestHead<'_>) -> Denial {
+        let denial = |advice| Denial::new(Reason::MissingCredential, advice);
+        match self.visible_mistake(head) {
+            Some(advice) => denial(advice),
+            None => denial(self.advice.missing.clone().into()).because("no credential was sent"),
+        }
+    }
+
+    /// What to do about a mistake that shows, if there is one.
+    fn visible_mistake(&self, head: &RequestHead<'_>) -> Option<Cow<'static, str>> {
         let is_bare = |value: &[u8]| {
             let value = value.trim_ascii();
             value.eq_ignore_ascii_case(b"bearer") || value.eq_ignore_ascii_case(b"basic")
         };
         let place = FieldKind::Credential(Place::Authorization);
         if head.values(place).any(is_bare) {
-            return "nothing follows the scheme in `Authorization`, check the variable or setting \
-                    that should hold your key"
-                .into();
+            let advice = "nothing follows the scheme in `Authorization`, check the variable or setting that \
+                          should hold your key";
+            return Some(advice.into());
         }
         let present = |name: &&str| head.value(name).is_some();
         if let Some(name) = self.tokens.user_headers().find(present) {
-            return format!(
+            let advice = format!(
                 "the token in `{name}` only names the user of an API key, also send that key as \
                  `Authorization: Bearer <key>`"
-            )
-            .into();
+            );
+            return Some(advice.into());
         }
-        if cors::is_preflight(head) {
-            return "a browser asks by it what a page of another site may send: the operator lists that \
-                    site in `cors.allow_origins`, or a program outside the browser sends the request"
-                .into();
-        }
-        self.advice.missing.clone().into()
+        cors::is_preflight(head).then(|| {
+            "a browser asks by it what a page of another site may send: the operator lists that site in \
+             `cors.allow_origins`, or a program outside the browser sends the request"
+                .into()
+        })
     }
 }
 

@@ -142,6 +142,32 @@ fn each_flaw_of_a_credential_has_a_sentence_of_its_own() {
     }
 }
 
+#[test]
+fn a_line_says_what_was_sent_and_leaves_out_what_the_caller_is_told_to_send() {
+    let world = World::new(&configuration());
+    for (name, value, cause) in [
+        ("accept", "*/*", "no credential was sent"),
+        (
+            "authorization",
+            "Digest SECRET",
+            "the scheme `Digest` is not accepted",
+        ),
+        (
+            "authorization",
+            "SECRET more",
+            "the first word in `Authorization` is no scheme that is accepted",
+        ),
+    ] {
+        let seen = world.send("GET", "/api/tags", &[(name, value)]);
+        let (_, advice) = advice(&seen);
+        assert!(
+            advice.contains("`Authorization: Bearer <your key>`"),
+            "{advice}"
+        );
+        assert_eq!(seen.record["cause"], cause, "{name}: {value}");
+    }
+}
+
 /// An issuer with a name of its own for every rule.
 fn issuer() -> Value {
     json!({
