@@ -158,6 +158,13 @@ impl Ready {
 
     /// Logs what the engine has to tell beside decisions, and counts the fetches that have ended.
     pub(crate) fn tell_news(&self, host: &impl Host) {
+        if self.engine.has_news() {
+            self.tell_all_news(host);
+        }
+    }
+
+    #[inline(never)] // hardly ever
+    fn tell_all_news(&self, host: &impl Host) {
         for news in self.engine.take_news() {
             host.log(news.level, &news.line);
         }

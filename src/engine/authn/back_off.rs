@@ -68,9 +68,14 @@ impl BackOff {
         }
     }
 
+    /// Whether there is something to log.
+    pub(crate) fn has_news(&self) -> bool {
+        self.blind.get() == Blind::Untold
+    }
+
     /// What there is to log since this was asked last.
     pub(crate) fn take_news(&self) -> Option<News> {
-        if self.blind.get() != Blind::Untold {
+        if !self.has_news() {
             return None;
         }
         self.blind.set(Blind::Told);

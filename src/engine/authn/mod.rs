@@ -110,6 +110,12 @@ impl Authenticators {
         self.tokens.changes()
     }
 
+    /// Whether there is something to log.
+    pub(crate) fn has_news(&self) -> bool {
+        let back_off = self.back_off.as_ref();
+        self.tokens.has_news() || self.keys.has_news() || back_off.is_some_and(BackOff::has_news)
+    }
+
     /// What there is to log since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<News> {
         let mut news = self.tokens.take_news();

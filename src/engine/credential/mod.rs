@@ -191,14 +191,11 @@ impl<'a> Presented<'a> {
     ) -> Result<Self, Denial> {
         let mut values = [None; Place::ALL.len()];
         for field in head.fields() {
-            let FieldKind::Credential(own) = field.kind else {
-                continue;
-            };
-            let slots = Place::ALL.iter().zip(&mut values);
-            for (_, slot) in slots.filter(|(place, _)| **place == own) {
-                if slot.replace(field.value).is_some() {
-                    return Err(ambiguous(TWICE));
-                }
+            if let FieldKind::Credential(place) = field.kind
+                && let Some(slot) = values.get_mut(place.index())
+                && slot.replace(field.value).is_some()
+            {
+                return Err(ambiguous(TWICE));
             }
         }
         let mut presented = Self::default();

@@ -95,6 +95,12 @@ impl Engine {
         }
     }
 
+    /// Whether [`Self::take_news`] or [`Self::take_ended`] may have something. Every request asks, and hardly any has.
+    pub fn has_news(&self) -> bool {
+        let own = self.upstream.credential.is_some() || self.login.is_some();
+        own || self.sources.has_news() || self.authenticators.has_news()
+    }
+
     /// What there is to log, beside decisions, since this was asked last.
     pub fn take_news(&self) -> Vec<News> {
         let mut news = self.sources.take_news();

@@ -11,6 +11,12 @@ macro_rules! places {
             /// Every place, in the order in which they are looked at.
             pub const ALL: [Self; [$( $name ),+].len()] = [$( Self::$place ),+];
 
+            /// Where it is in [`Self::ALL`].
+            #[allow(clippy::as_conversions)] // of an enum without values
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The name as people write it.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$place => $name, )+ }

@@ -304,6 +304,11 @@ impl Sources {
         }
     }
 
+    /// Whether a fetch has ended, or there is something to log, since that was asked last.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.ended.borrow().is_empty() || !self.news.borrow().is_empty()
+    }
+
     /// What there is to log since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<News> {
         self.news.take()

@@ -111,6 +111,26 @@ fn edits<'a>(
     own: Option<OwnField<'a>>,
 ) -> Result<Vec<Edit<'a>>, Denial> {
     let mut edits = taken_out.removals;
+    if rules.has_own_headers() {
+        write_own(&mut edits, caller, rules, own)?;
+    }
+    // Asking with the Host that stands there already is no change, and a call less.
+    let is_own = |host| is_same(host, rules.host.as_bytes());
+    if !head.only_host().is_some_and(is_own) {
+        edits.push(Edit::Host(&rules.host));
+    }
+    Ok(edits)
+}
+
+/// Adds to `edits` the headers that the gate alone writes: who `caller` is, the proof for a guard, the gate's `own`
+/// credential.
+#[inline(never)] // or those who have none pay for it
+fn write_own<'a>(
+    edits: &mut Vec<Edit<'a>>,
+    caller: Caller<'_, 'a>,
+    rules: &'a UpstreamRules,
+    own: Option<OwnField<'a>>,
+) -> Result<(), Denial> {
     if let Caller::Known(identity) = caller {
         // Setting replaces. On Kong a header that was blanked and then set would be there twice.
         let mut set = |name: &'a str, value: Cow<'a, str>| -> Result<(), Denial> {
@@ -142,12 +162,7 @@ fn edits<'a>(
         edits.retain(|edit| !is_of(edit, own.name().as_bytes()));
         edits.push(own.edit());
     }
-    // Asking with the Host that stands there already is no change, and a call less.
-    let is_own = |host| is_same(host, rules.host.as_bytes());
-    if !head.only_host().is_some_and(is_own) {
-        edits.push(Edit::Host(&rules.host));
-    }
-    Ok(edits)
+    Ok(())
 }
 
 /// INVARIANT: nothing that is not the value of a header gets into one. What comes here was encoded.

@@ -74,6 +74,25 @@ impl UpstreamRules {
         self.removed_headers.iter().any(|own| own.matches(name))
     }
 
+    /// Whether there are headers that the gate alone writes or reads. Most gates have none, and then a request pays for no
+    /// list of them.
+    pub(super) const fn has_own_headers(&self) -> bool {
+        // Each member, so that another one is thought of here.
+        let Self {
+            subject_header,
+            credential_id_header,
+            claim_headers,
+            token_headers,
+            proof,
+            credential,
+            host: _,
+            removed_headers: _,
+        } = self;
+        let named = subject_header.is_some() || credential_id_header.is_some();
+        let listed = !claim_headers.is_empty() || !token_headers.is_empty();
+        named || listed || proof.is_some() || credential.is_some()
+    }
+
     /// The headers that the gate alone writes or reads.
     pub(super) fn own_headers(&self) -> impl Iterator<Item = &str> {
         let proof = self.proof.as_ref().map(|proof| &proof.header);

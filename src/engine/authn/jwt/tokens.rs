@@ -339,6 +339,11 @@ impl Tokens {
         token
     }
 
+    /// Whether there is something to log.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.borrow().is_empty()
+    }
+
     /// What there is to log since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<News> {
         self.news.take()
