@@ -68,7 +68,7 @@ clients: wasm ## ask by the clients of docs/clients.md, in their newest versions
 	@sh scripts/clients-env.sh
 	.venv/bin/python -m pytest tests/clients -s
 
-bench: ## measure the filter on a real Envoy beside others (ten minutes); quickly: make bench BENCH=--quick
+bench: ## measure the filter on a real Envoy beside others (half an hour); quickly: make bench BENCH=--quick
 	@sh scripts/python-env.sh test
 	.venv/bin/python -m bench $(BENCH)
 

@@ -190,6 +190,10 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     if given.quick:
         given.rounds, given.tokens, given.no_memory = 8, 5000, True
+    if given.rounds <= SAMPLE_ROUNDS:
+        parser.error(
+            f"--rounds must be at least {SAMPLE_ROUNDS + 1}: {SAMPLE_ROUNDS} make one sample, and a result needs two"
+        )
     beside = given.beside and Path(given.beside).resolve()
     if beside and not beside.is_file():
         beside = build_commit(given.beside)
