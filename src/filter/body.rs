@@ -138,14 +138,15 @@ impl<H: Host> Filter<H> {
     }
 
     /// The least that is read of a body in one piece. While the gateway holds it and more follows, a little is
-    /// better read together with that: each reading is a call, and costs more the more is held.
+    /// better read together with that: each reading is a call, and costs more the more is held. What is for the gate itself
+    /// is short, and refused as soon as it is not.
     fn least_piece(&self) -> usize {
         let max = self
             .ready
             .as_ref()
             .map_or(0, |ready| ready.bodies.max_bytes);
         let fits = u64::try_from(self.body.size).is_ok_and(|size| size <= max);
-        let holds = self.exchange.request_rest() == Rest::Stop;
+        let holds = self.exchange.request_rest() == Rest::Stop && !self.exchange.is_for_gate();
         if holds && fits && !self.body.ended {
             PIECE
         } else {
@@ -205,10 +206,11 @@ impl<H: Host> Filter<H> {
         self.go_on_reading()
     }
 
-    /// Whether every request goes on as it came.
+    /// Whether this request goes on as it came, as every other one where nothing is enforced.
     fn only_watches(&self) -> bool {
         let ready = self.ready.as_deref();
         ready.is_some_and(|ready| ready.engine.mode() == Mode::Report)
+            && !self.exchange.is_for_gate()
     }
 
     /// What was not permitted stays where it is.

@@ -36,6 +36,8 @@ pub(crate) struct Deadline {
     held: Cell<u64>,
     /// ticks since there was more of it
     idle: Cell<u64>,
+    /// the most seconds that it may be held, and that nothing of it may come
+    bounds: (u64, u64),
     /// whether it came too late: the request was answered
     passed: Cell<bool>,
 }
@@ -94,8 +96,8 @@ impl Deadline {
         );
         self.held.set(held);
         self.idle.set(idle);
-        let bounds = self.ready.bodies;
-        let waits = held <= bounds.held_for && idle <= bounds.held_idle;
+        let (held_for, held_idle) = self.bounds;
+        let waits = held <= held_for && idle <= held_idle;
         self.passed.set(!waits);
         waits
     }
@@ -116,6 +118,7 @@ impl<H: Host> Filter<H> {
         if !ready.capabilities.answers_in_ticks || !self.deadlines.ticks.get() {
             return;
         }
+        let max = self.exchange.max_seconds_held().unwrap_or(u64::MAX);
         let deadline = Rc::new(Deadline {
             ready: Rc::clone(ready),
             head: self.head.clone(),
@@ -123,6 +126,7 @@ impl<H: Host> Filter<H> {
             size: Cell::new(self.body_size()),
             held: Cell::new(0),
             idle: Cell::new(0),
+            bounds: (ready.bodies.held_for.min(max), ready.bodies.held_idle),
             passed: Cell::new(false),
         });
         let request = Rc::downgrade(&deadline);

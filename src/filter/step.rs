@@ -39,7 +39,7 @@ impl<H: Host> Filter<H> {
                 Flow::Continue
             }
             RequestStep::Reply(reply) => self.refuse(Some(ready), reply, outcome.record.as_ref()),
-            RequestStep::Await(_) => Flow::Pause,
+            RequestStep::Await(_) | RequestStep::Receive => Flow::Pause,
         }
     }
 

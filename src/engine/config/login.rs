@@ -11,14 +11,14 @@ use super::store::{self, STORE};
 use super::table::Member;
 use super::value::{ALLOW_PLACEHOLDER, SECRET};
 use crate::authn::jwt::{
-    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, Remote, TokenRules,
+    Algorithm, ForwardedClaim, IdTokens, Issuer, Jwks, Keys, LogoutTokens, Remote, TokenRules,
 };
 use crate::http::Url;
 use crate::login::{Lifetimes, Login, Provider, Site, Store};
 use crate::ollama::Scope;
 use crate::policy::Hosts;
 use crate::session::{MAX_SECRETS, MIN_SECRET, Ring};
-use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, Sources};
+use crate::source::{FetchRules, MAX_BACK_OFF_SECONDS, Source, SourceHandle, Sources};
 use crate::token_endpoint::Client;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,6 +117,12 @@ table! {
             "keeps sessions in a store of yours: a browser carries a ticket, and sessions can be listed and ended. Default: \
              the browser carries its session itself, sealed",
         ),
+        back_channel_logout: Field::optional(
+            Shape::Boolean,
+            "`true` lets the provider end sessions: at `<url>/.gate/backchannel-logout` it says who has signed out there \
+             (OpenID Connect Back-Channel Logout 1.0). Needs `store`, and on Envoy and Istio `host.hold_head`. Default: \
+             `false`",
+        ),
         subject_claim: Field::optional(
             Shape::Name,
             "the claim of the ID token that identifies the person. Like every claim here, it is a name or a JSON \
@@ -156,7 +162,7 @@ table! {
             "how long to wait for an answer of the provider, 1 to 30 seconds. Default: `\"5s\"`",
         ),
         danger_allow_placeholder_secret: ALLOW_PLACEHOLDER,
-    } later ["back_channel_logout"]
+    }
 }
 
 const ADDRESS: Shape = Shape::Pattern("^https?://[!-~]+$");
@@ -183,6 +189,8 @@ pub(super) struct Around<'a> {
     pub claims: &'a [ForwardedClaim],
     /// `require`, if it is given
     pub require: &'a Member<'a>,
+    /// whether the gateway holds a head until the body was read
+    pub holds_heads: bool,
 }
 
 /// The sign-in at the provider; what has to be fetched of it is added to `sources`.
@@ -209,6 +217,7 @@ pub(super) fn read(
     let gate = gate.unwrap_or_default();
     let ring = read_ring(reader, &section, allowed, &gate);
     let store = read_store(reader, &section, &gate);
+    let ends_sessions = read_back_channel(reader, &section, around);
     let scope = read_scope(reader, &section.scope);
     let algorithms = read_algorithms(reader, &section.algorithms);
     let timeout = reader.duration(&section.timeout);
@@ -230,15 +239,12 @@ pub(super) fn read(
     let name = "login: keys".to_owned();
     let keys = Source::new(name, document, fetch_rules(600), reader.seed);
     let keys = sources.add(keys);
-    let id_tokens = Issuer {
-        name: "login".to_owned(),
-        algorithms,
-        keys: Keys::Remote(Box::new(Remote { keys: keys.clone() })),
-        rules: person.of_id_tokens(issuer.clone(), client.id.clone()),
-        header: None,
-        cookie: None,
-        assertion_header: None,
-    };
+    let of_provider = |rules| of_provider(&algorithms, &keys, rules);
+    let id_tokens = of_provider(person.of_id_tokens(issuer.clone(), client.id.clone()));
+    let logout_tokens = ends_sessions.then(|| {
+        let rules = person.of_logout_tokens(issuer.clone(), client.id.clone());
+        LogoutTokens::new(of_provider(rules), client.id.clone())
+    });
     let id_tokens = IdTokens::new(id_tokens, client.id.clone(), person, around.claims.to_vec());
     let provider = Provider {
         issuer,
@@ -248,8 +254,45 @@ pub(super) fn read(
         endpoints,
         keys,
     };
-    let login = Login::new(provider, site?, ring?, id_tokens, lifetimes).with_store(store);
+    let login = Login::new(provider, site?, ring?, id_tokens, lifetimes)
+        .with_store(store)
+        .with_logout_tokens(logout_tokens);
     Some(Rc::new(login))
+}
+
+/// The provider as the issuer of tokens that follow these `rules`.
+fn of_provider(algorithms: &[Algorithm], keys: &SourceHandle<Jwks>, rules: TokenRules) -> Issuer {
+    Issuer {
+        name: "login".to_owned(),
+        algorithms: algorithms.to_vec(),
+        keys: Keys::Remote(Box::new(Remote { keys: keys.clone() })),
+        rules,
+        header: None,
+        cookie: None,
+        assertion_header: None,
+    }
+}
+
+/// Whether the provider may end sessions.
+fn read_back_channel(
+    reader: &mut Reader<'_>,
+    section: &LoginSection<'_>,
+    around: &Around<'_>,
+) -> bool {
+    if !reader.is_true(&section.back_channel_logout) {
+        return false;
+    }
+    let place = section.back_channel_logout.place();
+    if !section.store.is_given() {
+        let message = "needs `store`: a session in a cookie goes on in its browser, whatever the gate is told";
+        reader.refuse(&place, message);
+    }
+    if !around.holds_heads {
+        let message = "needs `host.hold_head`: without it the head of what the provider says would go on to Ollama before \
+                       the gate has read its body";
+        reader.refuse(&place, message);
+    }
+    true
 }
 
 /// Where the sessions of the gate called `gate` are kept, if no cookie holds them.

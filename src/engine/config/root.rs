@@ -343,6 +343,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Configuration> 
             path_prefix: path_prefix.as_ref().map_or("", PathPrefix::as_str),
             claims: &claims,
             require: &section.require,
+            // A gateway of nginx has read all of a body before anything goes on.
+            holds_heads: holding.hold_head || host == Some(HostName::Apisix),
         };
         login::read(reader, &mut sources, node, &around)
     });

@@ -1,4 +1,4 @@
-use super::super::field::{Field, Shape, Support};
+use super::super::field::{Field, Shape};
 use super::super::root::{Configuration, ROOT, TABLES};
 use serde_json::Value;
 
@@ -109,8 +109,9 @@ const DOCUMENTS: [&str; 8] = [
         "key_id": "one", "private_key": "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq7j7lkCkvts/DjKx\nZcok2wUeWcYTMRmpP1GJYqdOQ1ihRANCAATdXRqcW1vpU6Sup7eN5DDCxJjAnQD9\nR5PX7+I3DlnlQNVUcnjGKp2LTw2RaUZXt0tJ43u2H25Wrl2FjMXqnVNd\n-----END PRIVATE KEY-----\n",
         "url": "https://gate.example", "secrets": ["nGq3vR8sXw5tYz2bKd7mPf4hJc6aLe9u"], "scopes": ["read"],
         "store": { "kind": "redis", "url": "http://webdis:7379", "upstream": "webdis",
-            "headers": { "authorization": { "env": "SECRET" } }, "prefix": "gate:", "timeout": "1s" } },
-    "hosts": ["gate.example"], "host": { "name": "envoy" } }"#,
+            "headers": { "authorization": { "env": "SECRET" } }, "prefix": "gate:", "timeout": "1s" },
+        "back_channel_logout": true },
+    "hosts": ["gate.example"], "host": { "name": "envoy", "hold_head": true } }"#,
 ];
 
 /// What no field takes: each wants something else, or something else within.
@@ -241,7 +242,6 @@ fn every_field_of_every_table_is_asked_for() {
     let missing: Vec<_> = TABLES
         .iter()
         .flat_map(|(title, table)| table.iter().map(move |field| (title, table, field)))
-        .filter(|(_, _, field)| field.support != Support::Later)
         .filter(|(_, table, field)| !asked.contains(&(names(table), field.name)))
         .map(|(title, _, field)| format!("{title}: `{}`", field.name))
         .collect();
@@ -269,19 +269,6 @@ fn the_reference_has_every_table_that_a_field_leads_to() {
         found.len(),
         "TABLES has a table that no field leads to"
     );
-}
-
-#[test]
-fn a_field_of_a_later_version_is_refused_and_offered_nowhere() {
-    let with = |name: &str| errors(&parse(&format!(r#"{{ "login": {{ "{name}": {{}} }} }}"#)));
-    let later = with("back_channel_logout");
-    let refused = "login.back_channel_logout: is not supported yet".to_owned();
-    assert!(later.contains(&refused), "{later:?}");
-    let unknown = with("zzzzzzzzzz");
-    let offered = |error: &String| {
-        error.contains("expected one of") && error.contains("`back_channel_logout`")
-    };
-    assert!(!unknown.iter().any(offered), "{unknown:?}");
 }
 
 #[test]

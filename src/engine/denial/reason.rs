@@ -52,6 +52,7 @@ pub enum Reason {
     InvalidSession,
     ExpiredSession,
     SignInFailed,
+    InvalidLogoutToken,
     InsufficientMethods,
     SubjectMismatch,
     NetworkDenied,
@@ -85,7 +86,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 67] = [
         Self::TrailingSlash,
         Self::MalformedRequest,
         Self::MalformedPath,
@@ -123,6 +124,7 @@ impl Reason {
         Self::InvalidSession,
         Self::ExpiredSession,
         Self::SignInFailed,
+        Self::InvalidLogoutToken,
         Self::InsufficientMethods,
         Self::SubjectMismatch,
         Self::NetworkDenied,
@@ -257,6 +259,11 @@ impl Reason {
             Self::InvalidSession => (401, "invalid_session", "the session is none of this gate"),
             Self::ExpiredSession => (401, "expired_session", "the session has ended"),
             Self::SignInFailed => (403, "sign_in_failed", "the sign-in did not succeed"),
+            Self::InvalidLogoutToken => (
+                400,
+                "invalid_logout_token",
+                "the logout token was not accepted",
+            ),
             Self::InsufficientMethods => (
                 401,
                 "insufficient_methods",

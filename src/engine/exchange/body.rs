@@ -257,7 +257,8 @@ pub(super) fn is_short(head: &RequestHead<'_>, body: HostBody) -> bool {
     }
 }
 
-fn announced(head: &RequestHead<'_>) -> Option<u64> {
+/// The length of the body, as the head has it.
+pub(super) fn announced(head: &RequestHead<'_>) -> Option<u64> {
     let length = head.value("content-length")?;
     // A length that is no number is the gateway's to refuse; here it is larger than anything.
     let length = std::str::from_utf8(length).ok().map(str::parse);
@@ -280,20 +281,26 @@ pub(super) fn outdated() -> Denial {
 
 impl Exchange {
     /// Whether the body of this request is read.
-    pub const fn reads_body(&self) -> bool {
-        self.held.is_some()
+    pub fn reads_body(&self) -> bool {
+        self.held.is_some() || self.is_receiving()
     }
 
     /// The next part of the body.
     pub fn feed(&mut self, bytes: &[u8]) -> Fed {
-        let held = self.held.as_mut();
-        held.map_or(Fed::Enough, |held| held.feed(bytes))
+        match (&mut self.held, &mut self.back_channel) {
+            (Some(held), _) => held.feed(bytes),
+            (None, Some(back_channel)) => back_channel.feed(bytes),
+            (None, None) => Fed::Enough,
+        }
     }
 
     /// The gateway does not show the body, or not all of it.
     pub fn body_hidden(&mut self) {
         if let Some(held) = &mut self.held {
             held.reader = Err(too_large(held.max_bytes));
+        }
+        if let Some(back_channel) = &mut self.back_channel {
+            back_channel.hide_body();
         }
     }
 
@@ -317,6 +324,9 @@ impl Exchange {
 
     /// The same, with the head.
     pub fn body_end<'a>(&mut self, ports: Ports<'a, '_>, head: &RequestHead<'a>) -> Outcome<'a> {
+        if self.is_receiving() {
+            return self.received(ports, head);
+        }
         let engine = ports.engine;
         let request = Request::new(engine, head);
         let mut facts = Facts::of(&request);

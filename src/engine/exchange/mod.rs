@@ -3,6 +3,7 @@
 //! Sans-io: no host call, no clock, no randomness. What came in is an argument or a port, what to do
 //! next is the result.
 
+mod back_channel;
 mod body;
 mod callback;
 mod coding;

@@ -8,6 +8,7 @@ use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::http::{FieldKind, RequestHead, is_visible_ascii, without_query};
 use crate::identity::{Identity, Method};
 use crate::json::ObjectWriter;
+use crate::login::OwnPage;
 use crate::ollama::Route;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -219,7 +220,7 @@ const LONG_SEGMENT: usize = 16;
 /// `path` with every segment that may be a credential left out.
 fn masked(path: &[u8]) -> String {
     let segments = path.split(|byte| *byte == b'/').map(|segment| {
-        let secret = segment.len() >= LONG_SEGMENT
+        let secret = (segment.len() >= LONG_SEGMENT && !OwnPage::is_named(segment))
             || segment.contains(&b'%')
             || segment
                 .windows(3)

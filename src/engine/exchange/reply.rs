@@ -3,6 +3,7 @@
 use crate::cors::Cors;
 use crate::denial::{Denial, Reason};
 use crate::http::RequestHead;
+use crate::json::ObjectWriter;
 use crate::login::Page;
 use crate::ollama::{Dialect, ErrorBody};
 
@@ -73,6 +74,24 @@ impl Reply {
             ],
             body: object.into_bytes(),
         }
+    }
+
+    /// The refusal `denial` of what an identity provider says (RFC 6749 section 5.2, as Back-Channel Logout 1.0 section 2.8
+    /// has it).
+    pub(crate) fn to_provider(denial: &Denial) -> Self {
+        let reason = denial.reason();
+        let error = match reason.status() {
+            408 | 429 | 500.. => "temporarily_unavailable",
+            _ => "invalid_request",
+        };
+        let mut body = ObjectWriter::new();
+        body.word("error", error)
+            .text("error_description", &denial.message())
+            .word("code", reason.code());
+        let mut reply = Self::refusing(denial, Dialect::Ollama, ErrorBody::default());
+        reply.body = body.finish().into_bytes();
+        reply.headers.push(("cache-control", "no-store".to_owned()));
+        reply
     }
 
     /// The same, with `page` in place of its body.

@@ -27,6 +27,8 @@ pub(super) enum Shown {
     Reply(Reply),
     /// the provider or the store has to be asked first
     Call(Call),
+    /// its body has to be read first
+    Receive,
 }
 
 /// Why a page of the gate's own is not shown.
@@ -147,6 +149,9 @@ impl Exchange {
         client: &ClientAddress<'_>,
     ) -> Option<Outcome<'a>> {
         let page = OwnPage::at(request.local_path()?)?;
+        if page == OwnPage::BackChannelLogout && !login.takes_logout_tokens() {
+            return None;
+        }
         let visit = Visit {
             login,
             ports,
@@ -172,6 +177,10 @@ impl Exchange {
                 step: RequestStep::Await(Box::new(call)),
                 record: None,
             },
+            Ok(Shown::Receive) => Outcome {
+                step: RequestStep::Receive,
+                record: None,
+            },
             Err(Unshown {
                 refusal: Refusal::Await(begun),
                 ..
@@ -190,6 +199,7 @@ impl Exchange {
         let reply = match page {
             OwnPage::SignIn => self.begin(visit)?,
             OwnPage::Callback => return self.answered(visit),
+            OwnPage::BackChannelLogout => return self.signed_out_elsewhere(visit),
             OwnPage::SignOut => {
                 let Visit {
                     login,
@@ -430,6 +440,9 @@ impl Exchange {
             address: client.find(),
             ..Facts::of(request)
         };
+        if page == OwnPage::BackChannelLogout {
+            return self.refuse_provider(&facts, denial);
+        }
         self.signing_in = None;
         let mut reply = Reply::refusing(denial, Dialect::Ollama, ErrorBody::default());
         if page != OwnPage::Who {

@@ -1,5 +1,6 @@
 //! One request's way through the gate.
 
+use super::back_channel::BackChannel;
 use super::body::{HeldRequest, HostBody};
 use super::callback::SigningIn;
 use super::decision::Decided;
@@ -29,6 +30,8 @@ pub enum RequestStep<'a> {
     Forward(Admitted<'a>),
     /// edit the head, and hold the body until it was read to its end
     Hold(Prepared<'a>),
+    /// hold the head, and the body until it was read to its end: it is for a page of the gate's own
+    Receive,
     /// let go on what was held: its body was read
     Release(BodyApproved),
     /// let it go on as it came: nothing is enforced
@@ -90,6 +93,8 @@ pub struct Exchange {
     pub(super) tried: Vec<Tried>,
     /// the end of a sign-in, if it is one
     pub(super) signing_in: Option<Box<SigningIn>>,
+    /// what the provider says of somebody who has signed out there, if it is that
+    pub(super) back_channel: Option<Box<BackChannel>>,
     /// the session that it brings, where there is more to that than to open it
     pub(super) session: Option<Box<OwnSession>>,
     /// what a store keeps of it, where there is one
@@ -244,6 +249,10 @@ impl Exchange {
             self.stored = Some(Box::new(stored.answered(response)));
         } else if let Some(signing_in) = self.signing_in.take() {
             self.signing_in = Some(Box::new(signing_in.answered(response)));
+        } else if let Some(back_channel) = self.back_channel.take() {
+            self.back_channel = Some(Box::new(
+                back_channel.answered(ports.engine.login.as_deref(), response),
+            ));
         } else if let Some(session) = &mut self.session {
             session.answered(response);
         }

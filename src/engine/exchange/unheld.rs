@@ -1,6 +1,7 @@
 //! Requests that can be held no longer, or not at all.
 
 use super::Engine;
+use super::back_channel::is_for_provider;
 use super::body::outdated;
 use super::record::Facts;
 use super::request::Request;
@@ -17,8 +18,7 @@ impl Exchange {
         head: &RequestHead<'a>,
     ) -> Outcome<'a> {
         let request = Request::new(engine, head);
-        let facts = Facts::of(&request);
-        self.refuse(&facts, &outdated())
+        self.refuse_unheld(&request, &outdated())
     }
 
     /// The gateway would hold too much of the body of the request with `head`.
@@ -29,7 +29,6 @@ impl Exchange {
         excess: Excess,
     ) -> Outcome<'a> {
         let request = Request::new(engine, head);
-        let facts = Facts::of(&request);
         let denial = match excess {
             Excess::Together => Denial::new(
                 Reason::TooMuchHeld,
@@ -52,17 +51,26 @@ impl Exchange {
                 "its body is too large to be held until they are, send it again",
             ),
         };
-        self.refuse(&facts, &denial)
+        self.refuse_unheld(&request, &denial)
     }
 
     /// The rest of the body of the request with `head` has not come in the time that the gate holds one.
     pub fn held_too_long<'a>(&mut self, engine: &'a Engine, head: &RequestHead<'a>) -> Outcome<'a> {
         let request = Request::new(engine, head);
-        let facts = Facts::of(&request);
-        let denial = Denial::new(
-            Reason::BodyTimeout,
-            "send it whole and without a pause; the operator can raise `host.held_for` and `host.held_idle`",
-        );
-        self.refuse(&facts, &denial)
+        let advice = if is_for_provider(&request) {
+            "send it whole and without a pause"
+        } else {
+            "send it whole and without a pause; the operator can raise `host.held_for` and `host.held_idle`"
+        };
+        let denial = Denial::new(Reason::BodyTimeout, advice);
+        self.refuse_unheld(&request, &denial)
+    }
+
+    /// A logout token is refused whatever the mode is: what is meant for the gate goes nowhere else.
+    fn refuse_unheld<'a>(&mut self, request: &Request<'_, 'a>, denial: &Denial) -> Outcome<'a> {
+        if is_for_provider(request) {
+            return self.refuse_provider(&Facts::of(request), denial);
+        }
+        self.refuse(&Facts::of(request), denial)
     }
 }

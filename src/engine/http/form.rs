@@ -21,28 +21,35 @@ pub(crate) fn form_encoded(text: &str) -> String {
 /// The value of the field `name` in the query of `target`, decoded.
 ///
 /// # Errors
-/// It is there more than once, or cannot be decoded as text.
-pub(crate) fn query_value(target: &[u8], name: &str) -> Result<Option<String>, MalformedQuery> {
+/// As of [`form_value`].
+pub(crate) fn query_value(target: &[u8], name: &str) -> Result<Option<String>, MalformedForm> {
     let mut parts = target.splitn(2, |byte| *byte == b'?');
-    let query = parts.nth(1).unwrap_or_default();
+    form_value(parts.nth(1).unwrap_or_default(), name)
+}
+
+/// The value of the field `name` in `form`, decoded.
+///
+/// # Errors
+/// It is there more than once, or cannot be decoded as text.
+pub(crate) fn form_value(form: &[u8], name: &str) -> Result<Option<String>, MalformedForm> {
     let mut found = None;
-    for pair in query.split(|byte| *byte == b'&') {
+    for pair in form.split(|byte| *byte == b'&') {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         let own = decoded(parts.next().unwrap_or_default());
         if own.as_deref() != Some(name) {
             continue;
         }
-        let value = decoded(parts.next().unwrap_or_default()).ok_or(MalformedQuery)?;
+        let value = decoded(parts.next().unwrap_or_default()).ok_or(MalformedForm)?;
         if found.replace(value).is_some() {
-            return Err(MalformedQuery);
+            return Err(MalformedForm);
         }
     }
     Ok(found)
 }
 
-/// Two readers could read the query differently.
+/// Two readers could read the form differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MalformedQuery;
+pub(crate) struct MalformedForm;
 
 fn decoded(text: &[u8]) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -90,7 +97,7 @@ mod tests {
             "/x?code=%ff",
         ] {
             let read = query_value(target.as_bytes(), "code");
-            assert_eq!(read, Err(MalformedQuery), "{target}");
+            assert_eq!(read, Err(MalformedForm), "{target}");
         }
         for target in ["/x", "/x?", "/code=a", "/x?codes=a&xcode=b", "/x?Code=a"] {
             assert_eq!(query_value(target.as_bytes(), "code"), Ok(None), "{target}");

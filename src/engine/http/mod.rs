@@ -18,7 +18,7 @@ pub(crate) use authority::Authority;
 pub use coding::Coding;
 pub(crate) use cookie::cookie;
 pub(crate) use field::{FieldKind, begins, is_same, resembles};
-pub(crate) use form::{form_encoded, query_value};
+pub(crate) use form::{form_encoded, form_value, query_value};
 pub use head::{HeadError, RequestHead};
 pub(crate) use head::{HeaderField, RequestLine};
 pub use names::names_taken_out;

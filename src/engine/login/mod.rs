@@ -6,6 +6,7 @@
 
 mod answer;
 mod attempt;
+mod back_channel;
 mod cookies;
 mod directory;
 mod kept;
@@ -27,12 +28,14 @@ mod user_info;
 
 pub(crate) use answer::Answer;
 pub(crate) use attempt::Attempt;
+pub(crate) use back_channel::EndingSessions;
 pub use directory::{SessionDirectory, SessionSummary};
 pub(crate) use kept::{Loading, Outstanding, Settled, Stored, changed};
 pub(crate) use lifetimes::Lifetimes;
 pub(crate) use navigation::is_navigation;
 pub(crate) use pages::{Content, Page};
 pub(crate) use pages_at::{OwnPage, Site};
+pub(crate) use places::Place as Admission;
 pub(crate) use provider::{Endpoints, Location, Metadata, Provider, UserInfo, unavailable};
 pub(crate) use redemption::{Redeemed, Redemption};
 pub(crate) use refresh::{
@@ -52,6 +55,7 @@ use crate::secret::Secret;
 use crate::session::{CookieName, Entropy, OwnMemory, Purpose, Ring, Session};
 use crate::source::{Call, Endpoint, News, Refusal, Tried};
 use crate::time::Timestamp;
+use back_channel::LogoutsTaken;
 use cookies::AttemptCookies;
 use kept::unavailable as store_unavailable;
 use known::KnownSessions;
@@ -79,6 +83,8 @@ pub(crate) struct Login {
     /// what the workers of a gateway would share, where they cannot
     memory: OwnMemory,
     places: Places,
+    /// who may say that somebody has signed out at the provider, if anybody may
+    logouts: Option<LogoutsTaken>,
     known: KnownSessions,
     /// where sessions are kept, if no cookie holds them
     store: Option<Store>,
@@ -126,7 +132,8 @@ impl Login {
             site,
             lifetimes,
             tag: gate,
-            places: Places::default(),
+            places: Places::for_redemptions(),
+            logouts: None,
             known: KnownSessions::default(),
             store: None,
             news: RefCell::default(),
@@ -343,6 +350,7 @@ impl Login {
     pub(crate) fn take_news(&self) -> Vec<News> {
         let mut news = self.news.take();
         news.extend(self.id_tokens.take_news());
+        news.extend(self.take_news_of_logouts());
         news
     }
 
@@ -352,6 +360,7 @@ impl Login {
         let is_keys = self.provider.keys.is_of(tried);
         if is_keys {
             self.id_tokens.forget();
+            self.forget_logout_tokens();
         }
         is_keys || self.provider.has_metadata(tried)
     }

@@ -19,15 +19,18 @@ pub(crate) enum OwnPage {
     SignOut,
     /// says that somebody has signed out
     SignedOut,
+    /// where the provider says that somebody has signed out there
+    BackChannelLogout,
 }
 
 impl OwnPage {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("login", Self::SignIn),
         ("callback", Self::Callback),
         ("whoami", Self::Who),
         ("logout", Self::SignOut),
         ("signed-out", Self::SignedOut),
+        ("backchannel-logout", Self::BackChannelLogout),
     ];
 
     /// That at `path`, without the prefix that the gate is mounted at.
@@ -35,6 +38,11 @@ impl OwnPage {
         let name = path.strip_prefix(FOLDER)?;
         let found = Self::ALL.into_iter().find(|(own, _)| *own == name);
         found.map(|(_, page)| page)
+    }
+
+    /// Whether `segment` is the last one of such a path.
+    pub(crate) fn is_named(segment: &[u8]) -> bool {
+        Self::ALL.iter().any(|(own, _)| own.as_bytes() == segment)
     }
 
     /// Its path, without that prefix.

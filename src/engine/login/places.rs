@@ -1,5 +1,5 @@
-//! Places for redemptions, dealt out so that no stranger takes them all: anybody can begin a sign-in, and answer
-//! it with a code that is none.
+//! Places for redemptions and for logout tokens, dealt out so that no stranger takes them all: anybody can begin a sign-in
+//! and answer it with a code that is none, or send a token that is none.
 
 use crate::source::PerSecond;
 use crate::time::Timestamp;
@@ -9,12 +9,21 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// How many codes a worker redeems at a time, and how many it begins to redeem in a second, whoever brings them.
-const COMMON: u32 = 16;
-/// How many groups addresses fall into, each with places of its own beside those.
+/// How many codes a worker redeems at a time, and how many it begins to redeem in a second.
+const REDEMPTIONS: Bounds = Bounds {
+    common: 16,
+    of_group: 2,
+    per_second: true,
+};
+/// How many logout tokens a worker takes at a time. What they cost is bounded where they are verified, and when many people
+/// are signed out at once, as many good ones come within a second.
+const LOGOUTS: Bounds = Bounds {
+    common: 128,
+    of_group: 4,
+    per_second: false,
+};
+/// How many groups addresses fall into, each with places of its own.
 const GROUPS: usize = 16;
-/// How many places each group has, at a time and in a second.
-const OF_GROUP: u32 = 2;
 /// For how many seconds the same addresses fall into one group.
 const DEALT_FOR: i64 = 60;
 /// How many codes of a group may have come to nothing meanwhile before it has its own places alone.
@@ -33,10 +42,22 @@ const MAX_REMEMBERED: usize = 2048;
 /// soon has the places of its group alone, so that what is common is free again, and the provider is spared.
 #[derive(Debug)]
 pub(super) struct Places {
+    bounds: Bounds,
     common: Rc<Group>,
     groups: Vec<Rc<Group>>,
     hasher: RandomState,
     redeemed: RefCell<Redeemed>,
+}
+
+/// How many places there are.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// whoever takes them
+    common: u32,
+    /// those of each group, beside the common ones
+    of_group: u32,
+    /// whether as many are taken in a second as there are at a time
+    per_second: bool,
 }
 
 /// Why there is no place.
@@ -50,7 +71,7 @@ pub(super) enum NoPlace {
 
 /// One of the places. Dropping it frees it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     taken: Rc<Group>,
     /// the group of the address, and the time for which it is that
     own: Option<(Rc<Group>, i64)>,
@@ -71,18 +92,27 @@ struct Redeemed {
     older: HashMap<u64, u8>,
 }
 
-impl Default for Places {
-    fn default() -> Self {
+impl Places {
+    /// Those for redemptions.
+    pub(super) fn for_redemptions() -> Self {
+        Self::within(REDEMPTIONS)
+    }
+
+    /// Those for logout tokens.
+    pub(super) fn for_logouts() -> Self {
+        Self::within(LOGOUTS)
+    }
+
+    fn within(bounds: Bounds) -> Self {
         Self {
+            bounds,
             common: Rc::default(),
             groups: (0..GROUPS).map(|_| Rc::default()).collect(),
             hasher: RandomState::new(),
             redeemed: RefCell::default(),
         }
     }
-}
 
-impl Places {
     /// A place for the sign-in called `id` of somebody at `address`, where that is known.
     ///
     /// # Errors
@@ -98,19 +128,30 @@ impl Places {
         if redeemed.count(id) >= MAX_OF_ATTEMPT {
             return Err(NoPlace::UsedUp);
         }
+        let place = self.take_any(address, now).ok_or(NoPlace::Taken)?;
+        redeemed.one_more(id);
+        Ok(place)
+    }
+
+    /// A place for somebody at `address`, where that is known, if there is one.
+    pub(super) fn take_any(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Place> {
         let minute = now.seconds().div_euclid(DEALT_FOR);
         let own = address.and_then(|address| self.group(address, minute));
-        let taken = own.filter(|own| own.take(OF_GROUP, now)).or_else(|| {
+        let Bounds {
+            common,
+            of_group,
+            per_second,
+        } = self.bounds;
+        let take = |group: &Group, max| group.take(max, per_second.then_some(now));
+        let taken = own.filter(|own| take(own, of_group)).or_else(|| {
             let is_proved = own.is_none_or(|own| own.unproved(minute) < MAX_UNPROVED);
-            (is_proved && self.common.take(COMMON, now)).then_some(&self.common)
-        });
-        let taken = taken.ok_or(NoPlace::Taken)?;
-        redeemed.one_more(id);
+            (is_proved && take(&self.common, common)).then_some(&self.common)
+        })?;
         if let Some(own) = own {
             let unproved = own.unproved(minute).saturating_add(1);
             own.unproved.set((minute, unproved));
         }
-        Ok(Place {
+        Some(Place {
             taken: Rc::clone(taken),
             own: own.map(|own| (Rc::clone(own), minute)),
         })
@@ -127,10 +168,11 @@ impl Places {
 }
 
 impl Group {
-    /// Takes one place of `max` at a time and in a second, if there is one.
-    fn take(&self, max: u32, now: Timestamp) -> bool {
+    /// Takes one place of `max` at a time, and in the second of `now` if that counts, if there is one.
+    fn take(&self, max: u32, now: Option<Timestamp>) -> bool {
         let under_way = self.under_way.get();
-        if under_way >= max || !self.begun.borrow_mut().one_more(max, now) {
+        let is_begun = |now| self.begun.borrow_mut().one_more(max, now);
+        if under_way >= max || !now.is_none_or(is_begun) {
             return false;
         }
         self.under_way.set(under_way.saturating_add(1));
@@ -144,8 +186,8 @@ impl Group {
 }
 
 impl Place {
-    /// The code was good.
-    pub(super) fn is_proved(&self) {
+    /// The code, or the token, was good.
+    pub(crate) fn is_proved(&self) {
         if let Some((own, minute)) = &self.own {
             let unproved = own.unproved(*minute);
             if unproved > 0 {
@@ -205,7 +247,7 @@ mod tests {
 
     #[test]
     fn whoever_is_in_another_group_than_a_flood_has_a_place() {
-        let places = Places::default();
+        let places = Places::for_redemptions();
         let held = flood(&places, 0, NOW);
         assert_eq!(held.len(), 16, "its own, and what is common");
         let rest = [places.take("x", None, NOW), places.take("y", None, NOW)];
@@ -221,7 +263,7 @@ mod tests {
 
     #[test]
     fn codes_that_prove_nothing_soon_come_from_the_own_places_alone() {
-        let places = Places::default();
+        let places = Places::for_redemptions();
         let sent = |second: i64| flood(&places, 0, NOW.plus(second)).len();
         assert_eq!(sent(0), 16);
         let rest: usize = (1..20).map(sent).sum();
@@ -232,7 +274,7 @@ mod tests {
 
     #[test]
     fn codes_that_are_good_cost_nothing() {
-        let places = Places::default();
+        let places = Places::for_redemptions();
         for second in 0..20 {
             let held = flood(&places, 0, NOW.plus(second));
             assert_eq!(held.len(), 16, "{second}");
@@ -242,7 +284,7 @@ mod tests {
 
     #[test]
     fn one_sign_in_is_redeemed_a_few_times_only_whoever_has_it() {
-        let places = Places::default();
+        let places = Places::for_redemptions();
         for turn in 0..3 {
             assert!(
                 places.take("one", at(turn), NOW.plus(turn.into())).is_ok(),
@@ -253,6 +295,30 @@ mod tests {
             let place = places.take("one", at(turn), NOW.plus(turn.into()));
             assert_eq!(place.err(), Some(NoPlace::UsedUp), "{turn}");
         }
+    }
+
+    #[test]
+    fn logout_tokens_have_places_by_number_and_not_by_time() {
+        let places = Places::for_logouts();
+        let held = flood(&places, 0, NOW);
+        assert_eq!(held.len(), 16, "those that prove nothing");
+        held.iter().for_each(Place::is_proved);
+        drop(held);
+        let good = |number: u32| {
+            let place = places.take_any(at(number), NOW).unwrap();
+            place.is_proved();
+            place
+        };
+        for _ in 0..1_000 {
+            good(0);
+        }
+        let held: Vec<_> = (0..128).map(|_| good(0)).collect();
+        let rest = flood(&places, 0, NOW);
+        assert_eq!(rest.len(), 4);
+        assert!(places.take_any(None, NOW).is_none());
+        assert!(places.take_any(at(stranger(&places, NOW)), NOW).is_some());
+        drop(held);
+        assert!(places.take_any(None, NOW).is_some());
     }
 
     #[test]

@@ -6,17 +6,20 @@
 // CLIENT_JWKS in the environment: the client proves itself by a key of these (`private_key_jwt`), and has no secret.
 // USER_INFO=plain or signed: the claims of scopes are at the UserInfo endpoint alone, as JSON or as a JWT.
 // ELSEWHERE=PORT: its endpoints are there, each on a host of its own, and not beside its metadata.
+// BACK_CHANNEL=1: whoever signs out here is signed out at the first ORIGIN too, by session or by person.
 // Anybody may sign in, with a name; `NAME-60` is a member of 60 departments beside the group of everybody. Below /control/ is
-// what a test may do with it: say how long tokens are good, whether refresh tokens rotate and whether the token
-// endpoint holds its answers back, and ask what was asked.
+// what a test may do with it: say how long tokens are good, whether refresh tokens rotate, whether the token endpoint holds
+// its answers back and whether sessions are named, ask what was asked, and what came of the last logout token, which may be
+// sent again.
 import { createServer } from "node:http";
+import { request as ask } from "node:https";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
 
 const [port, secret, ...origins] = process.argv.slice(2);
 const PAGES = "/.gate";
 const counts = { codes: 0, refreshes: 0, refused: 0, logins: 0, inquiries: 0, elsewhere: 0, astray: 0, waiting: 0 };
-const settings = { access: 3600, session: 14 * 86400, rotate: 1, hold: 0 };
+const settings = { access: 3600, session: 14 * 86400, rotate: 1, hold: 0, sid: 1 };
 
 function groups(name) {
   const count = Number(/-(\d+)$/.exec(name)?.[1] ?? 0);
@@ -42,12 +45,35 @@ const elsewhere = process.env.ELSEWHERE;
 const hosts = { "/token": "tokens.example", "/me": "people.example", "/jwks": "keys.example" };
 const names = { token_endpoint: "/token", userinfo_endpoint: "/me", jwks_uri: "/jwks" };
 
+const backChannel = process.env.BACK_CHANNEL;
+const signedOutAt = { backchannel_logout_uri: `${origins[0]}${PAGES}/backchannel-logout` };
+let notice;
+
+// Without the library's own guard, which lets nothing go to this very machine; the certificate there is nobody's.
+function send(address, { method, headers, body }) {
+  notice = { address, options: { method, headers, body: String(body) } };
+  return new Promise((resolve, reject) => {
+    const fields = { ...Object.fromEntries(headers), "content-length": notice.options.body.length };
+    const sent = ask(address, { method, headers: fields, rejectUnauthorized: false }, async (answer) => {
+      let text = "";
+      for await (const part of answer) {
+        text += part;
+      }
+      notice.answer = { status: answer.statusCode, fields: answer.headers, text };
+      resolve(new Response(text, { status: answer.statusCode }));
+    });
+    sent.on("error", reject);
+    sent.end(notice.options.body);
+  });
+}
+
 const provider = new Provider(issuer, {
   jwks: { keys: [jwk] },
   clients: [
     {
       client_id: "gate",
       ...proof,
+      ...(backChannel ? signedOutAt : {}),
       ...(userInfo === "signed" ? { userinfo_signed_response_alg: "RS256" } : {}),
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
@@ -92,8 +118,10 @@ const provider = new Provider(issuer, {
     return grant;
   },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  fetch: send,
   features: {
     devInteractions: { enabled: false },
+    backchannelLogout: { enabled: backChannel !== undefined },
     jwtUserinfo: { enabled: userInfo === "signed" },
     rpInitiatedLogout: {
       enabled: true,
@@ -102,6 +130,12 @@ const provider = new Provider(issuer, {
       },
     },
   },
+});
+
+// Clients are read once; a test has sessions named or not.
+Object.defineProperty(provider.Client.prototype, "backchannelLogoutSessionRequired", {
+  get: () => settings.sid === 1,
+  set: () => {},
 });
 
 function page(body) {
@@ -146,6 +180,13 @@ server.on("request", async (request, response) => {
     for (const [name, value] of searchParams) {
       settings[name] = Number(value);
     }
+  }
+  if (pathname === "/control/notice") {
+    if (searchParams.get("again")) {
+      await send(notice.address, notice.options);
+    }
+    response.end(JSON.stringify({ ...notice?.answer, body: notice?.options.body }));
+    return;
   }
   if (pathname.startsWith("/control/")) {
     response.end(JSON.stringify(counts));

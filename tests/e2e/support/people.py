@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
 import ssl
 from collections import Counter
@@ -51,14 +52,21 @@ class People:
         return self._control("/control/counts")
 
     def set(self, **settings: int) -> None:
-        """In: seconds that access tokens are good for, whether refresh tokens rotate."""
+        """In: seconds that access tokens are good for, whether refresh tokens rotate and whether sessions are named."""
         self._control("/control/set?" + "&".join(f"{name}={value}" for name, value in settings.items()))
 
+    def notice(self, again: bool = False) -> dict[str, Any]:
+        """In: whether the last logout token is sent once more. Out: its form, and status, fields and text of the answer."""
+        return self._ask("/control/notice" + ("?again=1" if again else ""))
+
     def _control(self, path: str) -> Counter[str]:
+        return Counter(self._ask(path))
+
+    def _ask(self, path: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
             connection.request("GET", path)
-            return Counter(json.loads(connection.getresponse().read()))
+            return json.loads(connection.getresponse().read())
         finally:
             connection.close()
 
@@ -289,6 +297,15 @@ class Visitor:
             assert location is not None, (status, text[:300])
             address = location if "://" in location else f"{self.site.people.issuer}{location}"
         raise AssertionError("the provider sends the browser in a circle")
+
+    def sign_out_there(self) -> None:
+        """Signs out at the provider, which says so to whoever it has told who signed in."""
+        status, _, text = self._ask_provider("/session/end", None)
+        found = re.search(r'action="([^"]+)".*name="xsrf" value="([^"]+)"', text)
+        assert status == 200 and found, text
+        address, secret = found.groups()
+        status, _, text = self._ask_provider(address, f"xsrf={secret}&logout=yes")
+        assert status == 303, text
 
     def sign_in(self, path: str = INSIDE) -> tuple[int, dict[str, str], str]:
         """In: a page. Out: the gate's answer when the browser comes back to it."""

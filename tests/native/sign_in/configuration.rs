@@ -14,12 +14,6 @@ fn a_login_alone_lets_somebody_in() {
 }
 
 #[test]
-fn what_is_not_enforced_yet_is_refused_by_name() {
-    let later = errors(json!({ "back_channel_logout": true }));
-    assert_eq!(later, ["login.back_channel_logout: is not supported yet"]);
-}
-
-#[test]
 fn what_cannot_be_meant_is_refused_with_the_reason() {
     for (login, path, why) in [
         (

@@ -1,6 +1,7 @@
 //! People at a browser sign in at an OpenID Connect provider.
 
 mod attacks;
+mod back_channel;
 mod beside;
 mod configuration;
 mod cookies;
@@ -8,6 +9,7 @@ mod flow;
 mod gates;
 mod grants;
 mod idle;
+mod logout_tokens;
 mod refresh;
 mod servers;
 mod sessions;

@@ -16,6 +16,8 @@ pub(super) struct Webdis {
     pub places: RefCell<BTreeMap<String, Vec<String>>>,
     /// in place of every answer; `None` is none at all
     pub answer: RefCell<Option<Answer>>,
+    /// names of logout tokens that came before
+    pub said: RefCell<BTreeMap<String, i64>>,
     /// how many commands came
     pub count: Cell<u32>,
     /// whether what is asked is done, where `answer` stands in place of every answer
@@ -79,6 +81,20 @@ impl Webdis {
             });
             ("use", found.into())
         } else if script.contains("ZRANGE',KEYS[1]") {
+            if is_down {
+                return ("end", Value::Null);
+            }
+            if let Some(said) = keys.get(1) {
+                let seconds = arguments[1].parse().unwrap();
+                if self
+                    .said
+                    .borrow_mut()
+                    .insert(said.clone(), seconds)
+                    .is_some()
+                {
+                    return ("end", Value::Null);
+                }
+            }
             let names = places.remove(&keys[0]).unwrap_or_default();
             let ended = names.iter().filter(|name| sessions.remove(*name).is_some());
             ("end", ended.count().into())

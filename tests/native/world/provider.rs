@@ -103,7 +103,32 @@ impl World {
 
     /// A request with exactly these headers comes in. It may wait.
     pub(crate) fn ask_raw(&self, fields: &[(&str, &str)]) -> Request {
-        let mut request = Request {
+        let mut request = self.coming_in(fields);
+        let count = request.fields.len();
+        request.step(|filter| Some(filter.request_head(count, true)));
+        request
+    }
+
+    /// A request with exactly these headers, whose body comes in these parts, the last of which ends it. It may wait then.
+    pub(crate) fn ask_with_body(&self, fields: &[(&str, &str)], parts: &[&[u8]]) -> Request {
+        let mut request = self.coming_in(fields);
+        let known = request.begin();
+        let count = request.fields.len();
+        let mut flow = request.filter.request_head(count, false);
+        let state = &self.gateway.0;
+        state.body.borrow_mut().clear();
+        for (place, part) in parts.iter().enumerate() {
+            state.body.borrow_mut().extend_from_slice(part);
+            let size = state.body.borrow().len();
+            let ends = place + 1 == parts.len();
+            flow = request.filter.request_body(size, ends);
+        }
+        request.look(known, flow == Flow::Continue);
+        request
+    }
+
+    fn coming_in(&self, fields: &[(&str, &str)]) -> Request {
+        Request {
             gateway: self.gateway.clone(),
             filter: self.root.filter(),
             fields: fields
@@ -112,10 +137,7 @@ impl World {
                 .collect(),
             waits_for: None,
             seen: None,
-        };
-        let count = request.fields.len();
-        request.step(|filter| Some(filter.request_head(count, true)));
-        request
+        }
     }
 
     /// What the root context has asked for, beginning with call number `from`.
@@ -232,16 +254,10 @@ impl Request {
 
     /// One callback, after which it waits, was answered, or goes on.
     fn step(&mut self, callback: impl FnOnce(&mut Filter<Gateway>) -> Option<Flow>) {
-        let gateway = self.gateway.clone();
-        let state = &gateway.0;
-        state.replies.borrow_mut().clear();
-        state.lines.borrow_mut().clear();
-        state.calls.borrow_mut().clear();
-        *state.headers.borrow_mut() = self.fields.clone();
-        let known = state.http_calls.borrow().len();
+        let known = self.begin();
         let went_on = self.filter.request_trailers() == Flow::Continue;
         let flow = callback(&mut self.filter);
-        let resumed = state.calls.borrow().contains(&"resume");
+        let resumed = self.gateway.0.calls.borrow().contains(&"resume");
         let goes_on = flow == Some(Flow::Continue) || resumed;
         let rest = self.filter.request_trailers();
         assert_eq!(
@@ -249,6 +265,23 @@ impl Request {
             goes_on || went_on,
             "the rest goes where the head went"
         );
+        self.look(known, goes_on);
+    }
+
+    /// Something is about to come. Gives how many calls were made before.
+    fn begin(&self) -> usize {
+        let state = &self.gateway.0;
+        state.replies.borrow_mut().clear();
+        state.lines.borrow_mut().clear();
+        state.calls.borrow_mut().clear();
+        *state.headers.borrow_mut() = self.fields.clone();
+        state.http_calls.borrow().len()
+    }
+
+    /// Looks whether it waits, was answered, or goes on.
+    fn look(&mut self, known: usize, goes_on: bool) {
+        let gateway = self.gateway.clone();
+        let state = &gateway.0;
         let reply = state.replies.borrow().first().cloned();
         let calls = state.http_calls.borrow();
         if calls.len() > known {

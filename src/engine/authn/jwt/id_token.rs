@@ -12,6 +12,7 @@ use crate::source::Refusal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256, Sha384, Sha512};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What verifies the ID tokens that one provider issues to one client.
@@ -87,8 +88,27 @@ pub(crate) struct Granted {
     pub forwarded: Rc<[Option<String>]>,
 }
 
-fn mismatch(advice: &'static str) -> Denial {
+fn mismatch(advice: impl Into<Cow<'static, str>>) -> Denial {
     Denial::new(Reason::ClaimMismatch, advice)
+}
+
+/// Refuses `claims` of a `token` that was issued to another client than the one called `client_id`, or does not say to which
+/// of several.
+pub(super) fn check_party(
+    claims: &UnverifiedClaims,
+    client_id: &str,
+    token: &str,
+) -> Result<(), Denial> {
+    let audiences = claims.texts(&ClaimPath::name("aud"))?.unwrap_or_default();
+    match claims.text(&ClaimPath::name("azp"))? {
+        None if audiences.len() > 1 => Err(mismatch(format!(
+            "its {token} has several audiences and no `azp`"
+        ))),
+        Some(party) if party != client_id => Err(mismatch(format!(
+            "its {token} is for another client (`azp`)"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl ProvedClaims {
@@ -180,16 +200,7 @@ impl IdTokens {
         // Step 11.
         expected.nonce.check(text("nonce")?)?;
         // Steps 4 and 5.
-        let audiences = claims.texts(&ClaimPath::name("aud"))?.unwrap_or_default();
-        match text("azp")? {
-            None if audiences.len() > 1 => {
-                return Err(mismatch("its ID token has several audiences and no `azp`"));
-            }
-            Some(party) if party != self.client_id => {
-                return Err(mismatch("its ID token is for another client (`azp`)"));
-            }
-            _ => {}
-        }
+        check_party(claims, &self.client_id, "ID token")?;
         // Section 2: it is required, though nothing is decided by it.
         if claims.time("iat")?.is_none() {
             return Err(mismatch("its ID token has no `iat`"));

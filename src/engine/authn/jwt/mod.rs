@@ -18,6 +18,7 @@ mod issuer;
 mod jwk;
 mod key;
 mod keys;
+mod logout_token;
 mod pem;
 mod remote;
 mod required;
@@ -38,6 +39,7 @@ pub(crate) use id_token::{
 pub(crate) use issuer::Issuer;
 pub use key::{Candidates, Key, KeySet, PublicKey};
 pub(crate) use keys::Keys;
+pub(crate) use logout_token::{Logout, LogoutTokens, WhoseSessions};
 pub(crate) use remote::{Jwks, Location, Remote, metadata_of, read_metadata};
 pub(crate) use required::{Expected, Fit, Prefix, RequiredClaim, Suffix};
 pub(crate) use rules::{Audiences, TokenRules};

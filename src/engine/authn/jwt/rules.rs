@@ -2,6 +2,7 @@
 
 use super::claims::{ClaimPath, Times, UnverifiedClaims};
 use super::explain;
+use super::logout_token;
 use super::required::RequiredClaim;
 use super::scopes::{Granted, ScopeRule};
 use super::token::UnverifiedToken;
@@ -41,8 +42,12 @@ pub(crate) struct TokenRules {
     pub issuer: Option<String>,
     /// the accepted `aud`
     pub audiences: Audiences,
+    /// whether it says that somebody has signed out. A token that does is refused where another one is expected
+    pub tells_of_logout: bool,
     /// which claim names the caller
     pub subject_claim: ClaimPath,
+    /// which one does where that is missing
+    pub fallback_subject_claim: Option<ClaimPath>,
     /// whether a whole number may name the caller
     pub numeric_subject: bool,
     /// what a token may do
@@ -112,7 +117,9 @@ impl TokenRules {
             kind_is_optional: true,
             issuer: Some(issuer),
             audiences: Audiences::OneOf(vec![client_id]),
+            tells_of_logout: false,
             subject_claim: ClaimPath::name("sub"),
+            fallback_subject_claim: None,
             numeric_subject: self.numeric_subject,
             scopes: ScopeRule::Fixed(ScopeSet::NONE),
             body_rules: None,
@@ -122,6 +129,18 @@ impl TokenRules {
             leeway: self.leeway,
             max_age: None,
             max_lifetime: None,
+        }
+    }
+
+    /// The same for its logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.4), which name a person, or a
+    /// session alone. Many providers write the type of any JWT.
+    pub(crate) fn of_logout_tokens(&self, issuer: String, client_id: String) -> Self {
+        Self {
+            kinds: vec!["logout+jwt".to_owned(), "jwt".to_owned()],
+            tells_of_logout: true,
+            fallback_subject_claim: Some(ClaimPath::name("sid")),
+            max_age: Some(logout_token::MAX_AGE),
+            ..self.of_id_tokens(issuer, client_id)
         }
     }
 
@@ -139,6 +158,8 @@ impl TokenRules {
             .map_err(at(Stage::Kind))?;
         self.check_issuer(&token.claims)
             .map_err(at(Stage::Issuer))?;
+        self.check_purpose(&token.claims)
+            .map_err(at(Stage::Claims))?;
         self.read_claims(&token.claims, now)
             .map_err(at(Stage::Claims))
     }
@@ -192,7 +213,10 @@ impl TokenRules {
         &self,
         claims: &'c UnverifiedClaims,
     ) -> Result<Option<Cow<'c, str>>, Denial> {
-        let path = &self.subject_claim;
+        let is_missing = |path| matches!(claims.at(path), None | Some(Json::Null));
+        let fallback = self.fallback_subject_claim.as_ref();
+        let fallback = fallback.filter(|_| is_missing(&self.subject_claim));
+        let path = fallback.unwrap_or(&self.subject_claim);
         match claims.at(path) {
             Some(Json::Number(number)) if self.numeric_subject => match number.as_u64() {
                 // Up to here two readers of JSON agree on the number (RFC 8259 section 6).
@@ -246,6 +270,15 @@ impl TokenRules {
         let accepted = explain::some(self.kinds.iter().map(|kind| quoted(kind)));
         let advice = format!("{found}, this gate accepts {accepted}");
         Err(Denial::new(Reason::MalformedToken, advice))
+    }
+
+    /// A token that says that somebody has signed out lets nobody in, whatever else it says (section 2.4 there).
+    fn check_purpose(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {
+        if self.tells_of_logout || !logout_token::tells_of_logout(claims) {
+            return Ok(());
+        }
+        let advice = "it is a logout token, which lets nobody in";
+        Err(Denial::new(Reason::ClaimMismatch, advice))
     }
 
     fn check_issuer(&self, claims: &UnverifiedClaims) -> Result<(), Denial> {

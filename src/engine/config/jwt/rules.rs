@@ -84,6 +84,8 @@ pub(in crate::config) fn read_person(
         issuer: None,
         audiences: Audiences::Unnamed,
         numeric_subject: reader.is_true(fields.numeric_subject),
+        tells_of_logout: false,
+        fallback_subject_claim: None,
         subject_claim: subject_claim.unwrap_or_else(|| ClaimPath::name("sub")),
         scopes,
         body_rules: rules::read(reader, fields.models, fields.limits),

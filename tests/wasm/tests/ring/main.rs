@@ -5,6 +5,7 @@
 //! credential in what is recorded, nothing of the client's identity upstream.
 
 mod answers;
+mod back_channel;
 mod back_off;
 mod basic;
 mod bodies;

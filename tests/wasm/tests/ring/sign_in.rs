@@ -15,7 +15,7 @@ use crate::support::*;
 const RING: &str = "5e1c90b7d42f8a63c07e915bd83f26a4";
 const CLIENT_SECRET: &str = "kq9T2vLx7RbZ4mWd";
 
-fn configuration() -> Value {
+pub fn configuration() -> Value {
     let login = json!({ "issuer": ISSUER, "upstream": "sso:443", "client_id": "gate",
         "client_secret": CLIENT_SECRET, "url": "https://gate.example.com", "secrets": [RING],
         "algorithms": ["EdDSA"], "userinfo": true });
@@ -26,7 +26,7 @@ fn configuration() -> Value {
 }
 
 /// A browser that carries `cookies` asks for a page.
-fn page(target: &str, cookies: &str) -> ClientRequest {
+pub fn page(target: &str, cookies: &str) -> ClientRequest {
     let request = ClientRequest::get(target)
         .header("Accept", "text/html,*/*;q=0.8")
         .header("Sec-Fetch-Mode", "navigate")
@@ -69,7 +69,7 @@ fn provide(lab: &mut Lab, nonce: &Arc<Mutex<String>>, groups: usize) {
     lab.serve(provider(nonce, groups));
 }
 
-fn provider(nonce: &Arc<Mutex<String>>, groups: usize) -> Servers {
+pub fn provider(nonce: &Arc<Mutex<String>>, groups: usize) -> Servers {
     let nonce = Arc::clone(nonce);
     let redeemed = AtomicU32::new(0);
     let groups: Vec<_> = (0..groups)
@@ -179,7 +179,7 @@ pub fn somebody_signs_in_and_comes_in_by_the_session() {
 }
 
 /// Somebody signs in, from a page on; what the browser carries then.
-fn signed_in(lab: &mut Lab, nonce: &Arc<Mutex<String>>) -> String {
+pub fn signed_in(lab: &mut Lab, nonce: &Arc<Mutex<String>>) -> String {
     let sent = lab.gateway.send(&page("/api/tags", ""));
     let location = sent.reply_header("location").concat();
     *nonce.lock().expect("whole") = parameter(&location, "nonce");
@@ -209,7 +209,7 @@ fn told(outcome: &Outcome) -> String {
 }
 
 /// The paths that the provider was asked for.
-fn asked(outcome: &Outcome) -> Vec<String> {
+pub fn asked(outcome: &Outcome) -> Vec<String> {
     let calls = outcome.record.fetches.iter();
     calls.map(|call| call.header(":path")).collect()
 }

@@ -7,6 +7,7 @@ use crate::*;
 /// The sources of the tests, for their names.
 pub const SOURCES: &[(&str, &str)] = &[
     ("answers", include_str!("../answers.rs")),
+    ("back_channel", include_str!("../back_channel.rs")),
     ("basic", include_str!("../basic.rs")),
     ("bodies", include_str!("../bodies.rs")),
     ("browsers", include_str!("../browsers.rs")),
