@@ -13,8 +13,6 @@ pub(crate) enum Support {
     AnyOf,
     /// may be there
     Optional,
-    /// known, not enforced yet, and so refused
-    Later,
 }
 
 /// What may stand in a field.
@@ -95,10 +93,6 @@ impl Field {
         Self::new(Support::Optional, shape, about)
     }
 
-    pub(super) const fn later() -> Self {
-        Self::new(Support::Later, Shape::Text, "")
-    }
-
     const fn new(support: Support, shape: Shape, about: &'static str) -> Self {
         Self {
             name: "",
@@ -131,29 +125,14 @@ pub fn reference() -> String {
             path => format!("`{path}`"),
         };
         let _ = writeln!(page, "### {title}\n\n| Field | | Meaning |\n|---|---|---|");
-        for field in fields
-            .iter()
-            .filter(|field| field.support != Support::Later)
-        {
+        for field in *fields {
             let must = match field.support {
                 Support::Required => "required",
                 Support::OneOf => "exactly one of these",
                 Support::AnyOf => "at least one of these",
-                Support::Optional | Support::Later => "",
+                Support::Optional => "",
             };
             let _ = writeln!(page, "| `{}` | {must} | {} |", field.name, field.about);
-        }
-        let later: Vec<_> = fields
-            .iter()
-            .filter(|field| field.support == Support::Later)
-            .map(|field| format!("`{}`", field.name))
-            .collect();
-        if !later.is_empty() {
-            let _ = writeln!(
-                page,
-                "\nRefused until they are enforced: {}.",
-                later.join(", ")
-            );
         }
         page.push('\n');
     }

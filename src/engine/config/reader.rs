@@ -227,18 +227,16 @@ impl<'e> Reader<'e> {
         Some(T::open(node, members))
     }
 
-    /// Opens an object and refuses members that its table does not know, or not yet.
+    /// Opens an object and refuses members that its table does not know.
     pub(crate) fn section<'j, T: Table<'j>>(&mut self, node: &Node<'j>) -> Option<T> {
         let members = self.members(node)?;
         let mut all_known = true;
         for (name, value) in members {
-            let field = T::FIELDS.iter().find(|field| field.name == name);
-            let message = match field.map(|field| field.support) {
-                None => unknown(&node.path(), name, T::FIELDS),
-                Some(Support::Later) => "is not supported yet".to_owned(),
-                Some(_) => continue,
-            };
+            if T::FIELDS.iter().any(|field| field.name == name) {
+                continue;
+            }
             all_known = false;
+            let message = unknown(&node.path(), name, T::FIELDS);
             self.refuse(&node.member(name, value), message);
         }
         self.check_required(node, members, T::FIELDS);
@@ -331,10 +329,7 @@ fn unknown(path: &str, name: &str, fields: &[Field]) -> String {
     if let Some(advice) = foreign::advice(path, name) {
         return advice;
     }
-    let supported = fields
-        .iter()
-        .filter(|field| field.support != Support::Later);
-    let known: Vec<_> = supported.map(|field| field.name).collect();
+    let known: Vec<_> = fields.iter().map(|field| field.name).collect();
     let near = |field: &str, distance: usize| distance <= field.len().div_ceil(3);
     let nearest = known
         .iter()

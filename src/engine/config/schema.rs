@@ -55,7 +55,6 @@ fn section(fields: &[Field]) -> Members {
     };
     let known = fields
         .iter()
-        .filter(|field| field.support != Support::Later)
         .map(|field| member(field.name, described(field)));
     members.push(member("properties", Json::Object(known.collect())));
     if !required.is_empty() {

@@ -91,19 +91,16 @@ impl<'j> Member<'j> {
 /// * `CORS => CorsSection, or "why" { … }` adds `why` where none is given of the fields of which one
 ///   has to be.
 /// * `{ … } read by key_of_jwk { "n": … }` are fields that this function reads from the JSON.
-/// * `{ … } later ["login"]` are fields that are not enforced yet, and so refused.
 macro_rules! table {
     (
         $visible:vis $table:ident => $section:ident $(, or $why:literal)? {
             $( $member:ident $(as $name:literal)? : $field:expr ),+ $(,)?
         }
         $( read by $other:path { $( $passed:literal : $passed_field:expr ),+ $(,)? } )?
-        $( later [ $( $later:literal ),+ ] )?
     ) => {
         $visible const $table: &[$crate::config::field::Field] = &[
             $( ($field).named(table!(@name $member $($name)?)), )+
             $( $( ($passed_field).named($passed), )+ )?
-            $( $( $crate::config::field::Field::later().named($later), )+ )?
         ];
 
         #[deny(dead_code)]
