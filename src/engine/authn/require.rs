@@ -43,9 +43,28 @@ struct Proved<'e> {
     network: bool,
 }
 
-impl Proved<'_> {
+impl<'e> Proved<'e> {
     fn count(&self) -> usize {
         self.credentials.saturating_add(self.network.into())
+    }
+
+    /// With `identity` proved beside what was `before`; `network` is whether the network counts for it.
+    ///
+    /// # Errors
+    /// They are two callers.
+    fn with(before: Option<Self>, identity: Identity<'e>, network: bool) -> Result<Self, Denial> {
+        let Some(before) = before else {
+            return Ok(Self {
+                identity,
+                credentials: 1,
+                network,
+            });
+        };
+        Ok(Self {
+            identity: joined(before.identity, identity)?,
+            credentials: before.credentials.saturating_add(1),
+            network: before.network || network,
+        })
     }
 }
 
@@ -72,11 +91,8 @@ impl Requirement {
         else {
             return authenticators.identify(presented, head, asking);
         };
-        let by_browser = if presented.is_meant() {
-            false
-        } else {
-            BrowserCredential::find(presented, authenticators, head)?.is_some()
-        };
+        let by_browser = !presented.is_meant()
+            && BrowserCredential::find(presented, authenticators, head)?.is_some();
         if presented.is_empty() && !by_browser {
             return Err(authenticators.without_credential(presented, head).into());
         }
@@ -113,18 +129,7 @@ impl Requirement {
                     let inside = *network
                         && (asking.client.rules().prove()
                             || identity.allow_from.as_deref().is_some_and(proves));
-                    proved = Some(match proved.take() {
-                        None => Proved {
-                            identity,
-                            credentials: 1,
-                            network: inside,
-                        },
-                        Some(proved) => Proved {
-                            identity: joined(proved.identity, identity)?,
-                            credentials: proved.credentials.saturating_add(1),
-                            network: proved.network || inside,
-                        },
-                    });
+                    proved = Some(Proved::with(proved.take(), identity, inside)?);
                 }
                 Err(Refusal::Denied(denial)) => refusal = Some(preferred_refusal(refusal, denial)),
                 Err(pending) => return Err(pending),
