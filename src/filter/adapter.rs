@@ -17,6 +17,7 @@ use ollama_gate_engine::{
     Verifier,
 };
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 
 /// What a callback tells the gateway.
@@ -60,12 +61,19 @@ pub struct Filter<H> {
 }
 
 /// The head of a request as the gateway gave it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct GivenHead {
     /// the header map
     map: Vec<u8>,
     /// the target, where the map does not show the one that is sent on
     target: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for GivenHead {
+    /// Shows how long it is: it has the credential of whoever sent it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GivenHead({} bytes)", self.map.len())
+    }
 }
 
 impl GivenHead {
@@ -304,7 +312,7 @@ impl<H: Host> Filter<H> {
             }
             Ok(flow) => {
                 self.part = HeldPart::default();
-                if self.exchange.reads_response() {
+                if self.exchange.may_replace_response() {
                     self.head = given;
                 }
                 flow

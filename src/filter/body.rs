@@ -300,7 +300,7 @@ impl<H: Host> Filter<H> {
         };
         self.tell(Some(ready), outcome.record.as_ref());
         self.tell_more(ready, said);
-        if !self.exchange.reads_response() {
+        if !self.exchange.may_replace_response() {
             self.head = GivenHead::default();
         }
         Some(Flow::Continue)

@@ -50,6 +50,12 @@ impl Exchange {
         self.carried.is_some() || self.list.is_some() || self.session.is_some()
     }
 
+    /// Whether an answer in place of the response may be given, which the head of the request is needed for: a session needs
+    /// none, and the head is as long as its cookies.
+    pub const fn may_replace_response(&self) -> bool {
+        self.carried.is_some() || self.list.is_some()
+    }
+
     /// Whether the gate's own credential went with the request, so that the status of the response says whether
     /// Ollama's front took it.
     pub const fn carries_own_credential(&self) -> bool {

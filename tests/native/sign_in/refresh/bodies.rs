@@ -160,3 +160,44 @@ fn a_request_that_its_body_refuses_is_no_use_of_a_session() {
         assert_eq!(cookies.count(), 0, "{model}");
     }
 }
+
+#[test]
+fn a_session_keeps_no_head_of_a_request_that_has_gone_on() {
+    let login = json!({ "idle_timeout": "30m", "models": ["llama3.2"] });
+    for (body, lists, kept) in [
+        (false, false, false),
+        (true, false, false),
+        (false, true, true),
+    ] {
+        let mut configuration = with_login(login.clone());
+        configuration["filter_lists"] = json!(lists);
+        let (world, provider) = (World::new(&configuration), Provider::new());
+        let mut browser = Browser::default();
+        browser.sign_in(&world, &provider, "/");
+        world.wait(600);
+        let cookies = browser.cookie_header();
+        let text = json!({ "model": "llama3.2", "messages": [] }).to_string();
+        let length = text.len().to_string();
+        let mut fields = chat(&cookies, Some(&length));
+        if !body {
+            fields.truncate(6);
+            fields[0] = (":method", "GET");
+            fields[1] = (":path", "/api/tags");
+        }
+        head(&world, &fields);
+        *world.gateway.0.body.borrow_mut() = text.clone().into_bytes();
+        let mut filter = world.root.filter();
+        filter.request_head(fields.len(), !body);
+        if body {
+            let flow = filter.request_body(text.len(), true);
+            assert_eq!(flow, Flow::Continue, "{body} {lists}");
+        }
+        let shown = format!("{filter:?}");
+        assert!(
+            world.gateway.0.replies.borrow().is_empty(),
+            "{body} {lists}"
+        );
+        let is_empty = shown.contains("head: GivenHead(0 bytes)");
+        assert_eq!(is_empty, !kept, "{body} {lists}");
+    }
+}
