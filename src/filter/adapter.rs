@@ -134,6 +134,22 @@ fn judge<'a>(
     }
 }
 
+/// The same where the gateway does not make the call that came of `event`.
+fn unanswered<'a>(
+    exchange: &mut Exchange,
+    ports: Ports<'a, '_>,
+    head: &RequestHead<'a>,
+    event: Event<'_>,
+    is_outdated: impl Fn() -> bool,
+) -> Outcome<'a> {
+    let none = Response::none();
+    match event {
+        // Nothing has changed since.
+        Event::Head => exchange.call_done(ports, head, &none),
+        _ => judge(exchange, ports, head, Event::CallDone(&none), is_outdated),
+    }
+}
+
 impl<H: Host> Filter<H> {
     /// Of a request that comes in under this configuration.
     #[inline(always)] // so that it is made where it stays
@@ -287,7 +303,7 @@ impl<H: Host> Filter<H> {
                     // What could not be asked is not asked again, so this comes to an end.
                     Err(status) => {
                         response::tell_refused(&self.host, call, status);
-                        outcome = self.exchange.call_done(ports, &head, &Response::none());
+                        outcome = unanswered(&mut self.exchange, ports, &head, event, is_outdated);
                     }
                 },
                 _ => break (Ok(self.finish(ready, &outcome, &head)), said),

@@ -27,6 +27,7 @@ LOGIN = {
     "scope": "openid profile email groups offline_access",
     "cookie_refresh": "5m",
     "cookie_expire": "8h",
+    "idle_timeout": "1h",
     "timeout": "10s",
 }
 # How many refreshes have to be seen, and in how many requests at the most.
@@ -126,6 +127,8 @@ def test_a_provider_that_is_slow_sees_one_refresh_of_two_gates(stored: Stored) -
     try:
         eventually(lambda: (stored.site.people.counts() - before)["waiting"] == 1, 60, "the refresh")
         [lock] = stored.redis.names("ollama-gate:lock:*")
+        # That it was begun is known for as long as the session may last, and not only until it is idle.
+        assert stored.redis.command("TTL", lock.replace(":lock:", ":refresh:")) > 3600
         # However long the provider takes, nobody else asks, and nobody waits.
         for _ in range(AT_ONCE):
             assert ask_gate(stored.site, 1, visitor.cookies) == (200, "")

@@ -123,6 +123,8 @@ impl Webdis {
             "end refused"
         } else if script.contains("HINCRBY") {
             "fail"
+        } else if script.contains("'DEL',KEYS[2],KEYS[3]") {
+            "release"
         } else {
             return None;
         };
@@ -150,7 +152,7 @@ impl Webdis {
             }
             return Some((name, json!(["done"])));
         }
-        let [session, lock, known] = keys else {
+        let [session, lock, known, places @ ..] = keys else {
             panic!()
         };
         let mut sessions = self.sessions.borrow_mut();
@@ -159,7 +161,7 @@ impl Webdis {
         };
         let held = locks.get(lock).map(|(owner, _)| owner.clone());
         let own = held.as_ref() == Some(&arguments[0]);
-        let others = |seen: &String| !own && (held.is_some() || !text.starts_with(seen.as_str()));
+        let is_other = |seen: &String| !text.starts_with(seen.as_str());
         let value = match name {
             "claim" if !text.starts_with(&arguments[2]) => json!(["newer", text]),
             "claim" => match held.as_deref() {
@@ -184,23 +186,40 @@ impl Webdis {
             },
             "save" => {
                 if !text.starts_with(&arguments[3]) {
-                    if others(&arguments[2]) {
+                    let is_taken = held.as_deref().is_some_and(|held| held != "-");
+                    if !own && (is_taken || is_other(&arguments[2])) {
                         return Some((name, json!(["other", text])));
                     }
                     text.clone_from(&arguments[1]);
+                    if let [now, before] = places {
+                        let mut places = self.places.borrow_mut();
+                        let names = places.entry(before.clone()).or_default();
+                        names.retain(|name| name != session);
+                        places.entry(now.clone()).or_default().push(session.clone());
+                    }
                 }
                 match seconds(&arguments[4]) {
                     0 => {
-                        if own {
+                        if own || held.as_deref() == Some("-") {
                             locks.remove(lock);
                         }
                         refreshes.remove(known);
                     }
-                    lease => drop(locks.insert(lock.clone(), (arguments[0].clone(), now + lease))),
+                    lease if own || held.is_none() => {
+                        locks.insert(lock.clone(), (arguments[0].clone(), now + lease));
+                    }
+                    _ => {}
                 }
                 json!(["done"])
             }
-            _ if others(&arguments[1]) => json!(["other", text]),
+            "release" => {
+                if own {
+                    locks.remove(lock);
+                    refreshes.remove(known);
+                }
+                json!(["done"])
+            }
+            _ if !own && (held.is_some() || is_other(&arguments[1])) => json!(["other", text]),
             _ => {
                 sessions.remove(session);
                 locks.remove(lock);

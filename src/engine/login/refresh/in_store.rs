@@ -21,6 +21,8 @@ use std::rc::Rc;
 
 /// How often it is tried to keep what came of a refresh: what is not kept is a refresh token that nobody has any more.
 const MAX_TRIES: u8 = 3;
+/// What is noted of a session that is all that comes of a refresh.
+const LAST: &str = "last";
 
 /// The store is being asked who refreshes a session.
 #[derive(Debug)]
@@ -29,7 +31,6 @@ pub(crate) struct Claiming {
     lock: Lock,
     need: Need,
     endpoints: Rc<Endpoints>,
-    in_flight: InFlight,
 }
 
 /// What the store said.
@@ -53,12 +54,14 @@ pub(crate) struct Writing {
 
 #[derive(Debug)]
 enum What {
-    /// this is carried in place of the session of this mark, sealed
-    Kept(Mark, String),
-    /// it has ended
-    Ended,
+    /// what came of the refresh of the session of this mark is carried in its place
+    Kept(Mark),
+    /// that of this mark has ended
+    Ended(Mark),
     /// the provider gave no answer
     Failed,
+    /// the provider was not asked
+    Released,
 }
 
 /// What became of it.
@@ -136,9 +139,14 @@ impl Login {
             is_overdue: refresh.is_overdue(now),
             may_wait,
         };
+        // What this gateway could not tell the store yet.
         let known = self.slots(around).look(mark, now);
-        let is_unkept = matches!(known, Standing::Successor(_));
-        if is_unkept || ((may_wait || need.is_overdue) && !self.is_quiet(now)) {
+        let is_known = match known {
+            Standing::Successor(noted) => !noted.is_empty(),
+            Standing::Over => true,
+            _ => false,
+        };
+        if is_known || ((may_wait || need.is_overdue) && !self.is_quiet(now)) {
             Renewal::Due(need)
         } else {
             Renewal::Stays
@@ -149,24 +157,40 @@ impl Login {
     /// safe.
     fn lease_in(&self, store: &Store) -> i64 {
         let timeout = i64::try_from(store.timeout().as_secs()).unwrap_or(30);
-        let writing = timeout.saturating_mul(MAX_TRIES.into());
+        // The lock begins while it is asked for.
+        let writing = timeout.saturating_mul(i64::from(MAX_TRIES).saturating_add(1));
         self.lease().saturating_add(writing)
     }
 
-    /// What came of the refresh of what `mark` names, sealed, if this gateway could not keep it, and the lock of `stored`
-    /// by which it can be.
-    fn unkept(
+    /// Keeps what came of an earlier refresh of `session`, as it was `noted` by this gateway: by the lock that it still has.
+    fn keeping_noted(
         &self,
-        stored: &Stored,
-        mark: Mark,
+        session: &Session,
+        (lock, mark): (Lock, Mark),
+        noted: &str,
+    ) -> Option<Settlement> {
+        let (owner, rest) = noted.split_once(' ')?;
+        let (is_last, sealed) = rest.split_once(' ')?;
+        let lock = lock.of(owner);
+        let renewal = self.instead(&lock, sealed);
+        let lease = self.store.as_ref().map(|store| self.lease_in(store));
+        // Whoever asks about the person yet has the lock.
+        let lease = lease.filter(|_| is_last != LAST);
+        Some(self.keeping((lock, mark), sealed, (renewal, &session.subject), lease))
+    }
+
+    /// Notes what has to be kept, before anybody goes away.
+    fn note(
+        &self,
+        (lock, mark): (&Lock, Mark),
+        sealed: &str,
+        is_last: bool,
         around: SessionPorts<'_>,
-    ) -> Option<(Lock, String)> {
-        let Standing::Successor(noted) = self.slots(around).look(mark, around.entropy.now) else {
-            return None;
-        };
-        let (owner, sealed) = noted.split_once(' ')?;
-        let (name, read) = stored.sealed()?;
-        Some((Lock::new(name, owner.to_owned(), read), sealed.to_owned()))
+    ) {
+        let last = if is_last { LAST } else { "more" };
+        let noted = [lock.owner(), last, sealed].join(" ");
+        self.slots(around)
+            .refreshed(mark, &noted, around.entropy.now);
     }
 
     /// Asks the store who refreshes `session`, which was read as `stored`.
@@ -174,25 +198,33 @@ impl Login {
         &self,
         session: &Session,
         stored: &Stored,
-        (need, endpoints, in_flight): (Need, &Rc<Endpoints>, InFlight),
+        (need, endpoints): (Need, &Rc<Endpoints>),
         around: SessionPorts<'_>,
     ) -> Begun {
         let Some((store, (name, sealed))) = self.store.as_ref().zip(stored.sealed()) else {
             return Begun::Not(Renewal::Stays);
         };
-        if let Some((lock, text)) = self.unkept(stored, need.mark, around) {
-            let renewal = self.instead(&lock, &text);
-            return Begun::Kept(self.keeping((lock, need.mark), text, renewal));
-        }
         let owner = URL_SAFE_NO_PAD.encode(self.ring.draw("lock", around.entropy));
         let lock = Lock::new(name, owner, sealed);
-        let call = store.claim(&lock, need.may_wait.then(|| self.lease_in(store)));
+        match self.slots(around).look(need.mark, around.entropy.now) {
+            Standing::Over => return Begun::Kept(self.ending(&lock, need.mark)),
+            Standing::Successor(noted) => {
+                if let Some(kept) = self.keeping_noted(session, (lock.clone(), need.mark), &noted) {
+                    return Begun::Kept(kept);
+                }
+            }
+            _ => {}
+        }
+        let call = store.claim(
+            &lock,
+            need.may_wait.then(|| self.lease_in(store)),
+            session.ends,
+        );
         let claiming = Claiming {
             session: session.clone(),
             lock,
             need,
             endpoints: Rc::clone(endpoints),
-            in_flight,
         };
         Begun::Claimed(Box::new(claiming), call)
     }
@@ -222,8 +254,14 @@ impl Login {
             }
             Ok(Claim::Free) => Renewal::Ends(unknown(TOO_LONG)),
             Ok(Claim::Taken) => {
+                let Some(in_flight) = InFlight::take(&self.refreshes.under_way) else {
+                    let renewal = self.without_room(&claiming.session, need, around);
+                    let call = self.store.as_ref().map(|store| store.release(&lock));
+                    let writing = call.map(|call| Writing::new(call, What::Released, &lock));
+                    return Claimed::Settled(Settlement { renewal, writing });
+                };
                 let keeper = Keeper::Store(lock, need.mark);
-                let with = (keeper, &*claiming.endpoints, claiming.in_flight);
+                let with = (keeper, &*claiming.endpoints, in_flight);
                 match self.ask(claiming.session, with, around.entropy.now) {
                     Some((refreshing, call)) => return Claimed::Asked(refreshing, call),
                     None => Renewal::Stays,
@@ -233,21 +271,23 @@ impl Login {
         Claimed::Settled(renewal.into())
     }
 
-    /// `session` came of a refresh.
+    /// `session` came of a refresh of one of `before`.
     pub(super) fn refreshed_in_store(
         &self,
         mut session: Session,
+        before: &str,
         (lock, mark): (&Lock, Mark),
         around: SessionPorts<'_>,
     ) -> Settlement {
         match self.fitting_for(lock.name(), &mut session, around.entropy) {
             Some(sealed) => {
+                self.note((lock, mark), &sealed, true, around);
                 let renewal = Renewal::Carries(Box::new(session), None);
-                self.keeping((lock.clone(), mark), sealed, renewal)
+                self.keeping((lock.clone(), mark), &sealed, (renewal, before), None)
             }
             None => {
                 self.tell_too_large(&session);
-                self.ending(lock)
+                self.ending(lock, mark)
             }
         }
     }
@@ -261,50 +301,62 @@ impl Login {
         around: SessionPorts<'_>,
     ) -> Option<Box<Writing>> {
         let store = self.store.as_ref()?;
-        // What is said of the person is asked for again soon, if nothing comes of it now.
-        let mut soon = RefreshedTokens {
-            id_token: None,
-            access_token: tokens.access_token.clone(),
-            refresh_token: tokens.refresh_token.clone(),
-            expires_in: tokens.expires_in,
-        };
-        soon.soon();
-        let mut session = self.renewed(refreshing, &soon, None, around);
+        let mut session = self.renewed(refreshing, tokens, None, around);
+        // What the provider says of the person is not known yet: it is as due, or overdue, as before.
+        if let (Some(refresh), Some(read)) = (&mut session.refresh, &refreshing.session.refresh) {
+            (refresh.due, refresh.margin) = (read.due, read.margin);
+        }
         let Keeper::Store(lock, mark) = &mut refreshing.keeper else {
             return None;
         };
         let sealed = self.fitting_for(lock.name(), &mut session, around.entropy)?;
-        let call = store.save(lock, &sealed, Some(self.lease_in(store)));
-        let what = What::Kept(*mark, sealed.clone());
+        let call = store.save(lock, &sealed, Some(self.lease_in(store)), None);
+        let what = What::Kept(*mark);
         let writing = Writing::new(call, what, lock);
+        self.note((lock, *mark), &sealed, false, around);
         lock.saw(&sealed);
         refreshing.is_secured = true;
         Some(writing)
     }
 
-    fn keeping(&self, (lock, mark): (Lock, Mark), sealed: String, renewal: Renewal) -> Settlement {
-        let call = self
-            .store
-            .as_ref()
-            .map(|store| store.save(&lock, &sealed, None));
-        let writing = call.map(|call| Writing::new(call, What::Kept(mark, sealed), &lock));
+    /// Has `sealed` kept in place of the session of `before`, which becomes of it once it is.
+    fn keeping(
+        &self,
+        (lock, mark): (Lock, Mark),
+        sealed: &str,
+        (renewal, before): (Renewal, &str),
+        lease: Option<i64>,
+    ) -> Settlement {
+        let renamed = match &renewal {
+            Renewal::Carries(session, _) if session.subject != before => {
+                Some((before, session.subject.as_str(), session.ends))
+            }
+            _ => None,
+        };
+        let store = self.store.as_ref();
+        let call = store.map(|store| store.save(&lock, sealed, lease, renamed));
+        let writing = call.map(|call| Writing::new(call, What::Kept(mark), &lock));
         Settlement { renewal, writing }
     }
 
-    fn ending(&self, lock: &Lock) -> Settlement {
+    fn ending(&self, lock: &Lock, mark: Mark) -> Settlement {
         let call = self.store.as_ref().map(|store| store.end_refused(lock));
         Settlement {
             // The ticket stays: taken away late, it could be that of somebody who has signed in since.
             renewal: Renewal::Ends(over()),
-            writing: call.map(|call| Writing::new(call, What::Ended, lock)),
+            writing: call.map(|call| Writing::new(call, What::Ended(mark), lock)),
         }
     }
 
     /// A session was not refreshed.
-    pub(super) fn not_refreshed_in_store(&self, lock: &Lock, why: &NotRefreshed) -> Settlement {
+    pub(super) fn not_refreshed_in_store(
+        &self,
+        (lock, mark): (&Lock, Mark),
+        why: &NotRefreshed,
+    ) -> Settlement {
         match why {
             // Nobody else has asked with this token: the store says so.
-            NotRefreshed::Untrue(_) | NotRefreshed::Refused(_) => self.ending(lock),
+            NotRefreshed::Untrue(_) | NotRefreshed::Refused(_) => self.ending(lock, mark),
             NotRefreshed::NoAnswer(_) | NotRefreshed::Failed(_) => {
                 let call = self.store.as_ref().map(|store| store.fail(lock, BACK_OFF));
                 Settlement {
@@ -322,31 +374,37 @@ impl Login {
         written: Result<Written, String>,
         around: SessionPorts<'_>,
     ) -> Kept {
+        let (slots, now) = (self.slots(around), around.entropy.now);
         match (written, &writing.what) {
-            (Ok(Written::Gone), What::Kept(..) | What::Failed) => {
-                Kept::Instead(Renewal::Ends(gone()))
-            }
-            (Ok(Written::Done), _) | (_, What::Failed) => Kept::Done,
-            (Ok(Written::Other(text)), What::Kept(..)) => {
-                Kept::Instead(self.instead(&writing.lock, &text))
-            }
-            (Ok(Written::Other(text)), What::Ended) if !writing.lock.is_of(&text) => {
-                Kept::Instead(self.instead(&writing.lock, &text))
-            }
-            // The provider has said so, whatever the store does.
-            (_, What::Ended) => Kept::Done,
-            (Err(_), What::Kept(..)) if writing.tries < MAX_TRIES => {
+            (Err(_), _) if writing.tries < MAX_TRIES => {
                 writing.tries = writing.tries.saturating_add(1);
                 let call = writing.call();
                 Kept::Again(writing, call)
             }
-            (Err(why), What::Kept(mark, sealed)) => {
-                // The next request that comes to this gateway keeps it, by the same lock.
-                let noted = [writing.lock.owner(), " ", sealed].concat();
-                let slots = self.slots(around);
-                slots.refreshed(*mark, &noted, around.entropy.now);
+            // What is to be kept is noted: the next request that comes to this gateway does it.
+            (Err(why), What::Kept(_) | What::Failed) => {
                 Kept::Instead(Renewal::Ends(store_unavailable(why)))
             }
+            // The provider has said so, whatever the store does.
+            (Err(_), What::Ended(mark)) => {
+                slots.over(*mark, now);
+                Kept::Done
+            }
+            (_, What::Released) => Kept::Done,
+            (Ok(Written::Gone), What::Kept(_) | What::Failed) => {
+                Kept::Instead(Renewal::Ends(gone()))
+            }
+            // Somebody else is at it, with what was read.
+            (Ok(Written::Other(text)), _) if writing.lock.is_of(&text) => match writing.what {
+                What::Ended(_) => Kept::Done,
+                _ => Kept::Instead(self.instead(&writing.lock, &text)),
+            },
+            (Ok(Written::Other(text)), _) => Kept::Instead(self.instead(&writing.lock, &text)),
+            (Ok(_), What::Kept(mark)) => {
+                slots.refreshed(*mark, "", now);
+                Kept::Done
+            }
+            (Ok(_), _) => Kept::Done,
         }
     }
 

@@ -302,12 +302,12 @@ impl Login {
         around: SessionPorts<'_>,
     ) -> Begun {
         let now = around.entropy.now;
+        if let Some(stored) = stored {
+            return self.claim(session, stored, (need, endpoints), around);
+        }
         let Some(in_flight) = InFlight::take(&self.refreshes.under_way) else {
             return Begun::Not(self.without_room(session, need, around));
         };
-        if let Some(stored) = stored {
-            return self.claim(session, stored, (need, endpoints, in_flight), around);
-        }
         if !self.slots(around).begin(need.mark, self.lease(), now) {
             // Whoever has just begun has let it be known.
             return Begun::Not(match self.renewal(session, need.may_wait, around) {

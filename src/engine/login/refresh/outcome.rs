@@ -61,7 +61,7 @@ impl Login {
             Keeper::Slots(mark) => self
                 .not_refreshed_here(refreshing, *mark, why, around)
                 .into(),
-            Keeper::Store(lock, _) => self.not_refreshed_in_store(lock, why),
+            Keeper::Store(lock, mark) => self.not_refreshed_in_store((lock, *mark), why),
         }
     }
 
@@ -104,7 +104,8 @@ impl Login {
         let mark = match &refreshing.keeper {
             Keeper::Slots(mark) => *mark,
             Keeper::Store(lock, mark) => {
-                return self.refreshed_in_store(session, (lock, *mark), around);
+                let before = &refreshing.session.subject;
+                return self.refreshed_in_store(session, before, (lock, *mark), around);
             }
         };
         let carried = self.fitting(&mut session, around);

@@ -3,13 +3,15 @@
 //! It lapses by itself, and whoever holds it makes it last longer when it keeps what it has got so far. What is written
 //! goes by the session that was read: one that somebody else has refreshed, ended or revoked meanwhile stays as it is.
 
-use super::{Answer, Store, unexpected, webdis};
+use super::{Answer, Place, Store, unexpected, webdis};
 use crate::source::{Call, Response};
+use crate::time::Timestamp;
 
 /// Takes the lock of a session, if nobody has it and the session is the one that was read.
 ///
 /// Keys: the session, its lock, and what is known of its refreshes. Arguments: the owner, for how many milliseconds, what
-/// the session begins with, and `1` if the lock is to be taken.
+/// the session begins with, `1` if the lock is to be taken, and when the session ends in any case, in milliseconds. What is
+/// known of its refreshes lasts until then: a session may go on unused for less than that.
 ///
 /// `since` is when it was first begun without an end. One that was broken off is forgiven: whoever closes a page is no
 /// reason to hold up the next one.
@@ -24,22 +26,25 @@ const CLAIM: &str = "local v=redis.call('GET',KEYS[1]) if not v then return fals
     redis.call('SET',KEYS[2],ARGV[1],'NX','PX',ARGV[2]) \
     if since<0 then since=0 elseif since==0 then since=now end \
     redis.call('HSET',KEYS[3],'since',string.format('%.0f',since)) \
-    redis.call('PEXPIRE',KEYS[3],redis.call('PTTL',KEYS[1])) \
+    redis.call('PEXPIREAT',KEYS[3],string.format('%.0f',math.max(ARGV[5],now+2*ARGV[2]))) \
     return {'taken'}";
 
 /// Keeps a session that was refreshed in place of the one that was read, with the end that it has. The lock is given up, or
 /// made to last longer.
 ///
-/// Keys: as above. Arguments: the owner, the sealed session, what the one that was read begins with, what this one begins
-/// with, and for how many milliseconds the lock lasts from now on, or `0`. A lock that has lapsed is no harm while nobody
-/// else has taken it and the session is the one that was read. Where the answer to this was lost, it is done.
+/// Keys: as above; and where it is noted from now on, and no more. Arguments: the owner, the sealed session, what the one
+/// that was read begins with, what this one begins with, for how many milliseconds the lock lasts from now on, or `0`, its
+/// name, and its end in seconds. A lock that has lapsed is no harm while nobody else has taken it, or had no answer by it
+/// either, and the session is the one that was read. Where the answer to this was lost, it is done.
 const SAVE: &str = "local v=redis.call('GET',KEYS[1]) if not v then return false end \
     local held=redis.call('GET',KEYS[2]) \
     if string.sub(v,1,#ARGV[4])~=ARGV[4] then \
-    if held~=ARGV[1] and (held or string.sub(v,1,#ARGV[3])~=ARGV[3]) then return {'other',v} end \
-    redis.call('SET',KEYS[1],ARGV[2],'XX','KEEPTTL') end \
-    if ARGV[5]~='0' then redis.call('SET',KEYS[2],ARGV[1],'PX',ARGV[5]) return {'done'} end \
-    if held==ARGV[1] then redis.call('DEL',KEYS[2]) end \
+    if held~=ARGV[1] and ((held and held~='-') or string.sub(v,1,#ARGV[3])~=ARGV[3]) then return {'other',v} end \
+    redis.call('SET',KEYS[1],ARGV[2],'XX','KEEPTTL') \
+    if KEYS[4] then redis.call('ZADD',KEYS[4],ARGV[7],ARGV[6]) redis.call('ZREM',KEYS[5],ARGV[6]) \
+    local t=redis.call('TTL',KEYS[4]) if t<0 or t<redis.call('TTL',KEYS[1]) then redis.call('EXPIREAT',KEYS[4],ARGV[7]) end end end \
+    if ARGV[5]~='0' then if held==ARGV[1] or not held then redis.call('SET',KEYS[2],ARGV[1],'PX',ARGV[5]) end return {'done'} end \
+    if held==ARGV[1] or held=='-' then redis.call('DEL',KEYS[2]) end \
     redis.call('DEL',KEYS[3]) \
     return {'done'}";
 
@@ -61,6 +66,13 @@ const FAIL: &str = "if redis.call('EXISTS',KEYS[3])==0 then return false end \
     local n=redis.call('HINCRBY',KEYS[2],'failures',1) redis.call('HDEL',KEYS[2],'since') \
     local wait=math.min(ARGV[2]*2^math.min(n-1,16),tonumber(ARGV[3])) \
     redis.call('SET',KEYS[1],'-','PX',string.format('%.0f',wait)) \
+    return {'done'}";
+
+/// Gives the lock up: whoever took it did not ask.
+///
+/// Keys: as above. Argument: the owner.
+const RELEASE: &str = "if redis.call('EXISTS',KEYS[1])==0 then return false end \
+    if redis.call('GET',KEYS[2])==ARGV[1] then redis.call('DEL',KEYS[2],KEYS[3]) end \
     return {'done'}";
 
 /// How many characters of a sealed session tell it from every other: its nonce is among them.
@@ -122,6 +134,14 @@ impl Lock {
         &self.name
     }
 
+    /// The same, of this owner.
+    pub(crate) fn of(self, owner: &str) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            ..self
+        }
+    }
+
     /// Its owner.
     pub(crate) fn owner(&self) -> &str {
         &self.owner
@@ -138,28 +158,53 @@ fn beginning(sealed: &str) -> &str {
 }
 
 impl Store {
-    /// The call that takes `lock` for `lease` seconds; without a lease it asks who has it. [`claimed`] reads the answer.
-    pub(crate) fn claim(&self, lock: &Lock, lease: Option<i64>) -> Call {
+    /// The call that takes `lock` for `lease` seconds; without a lease it asks who has it. The session `ends` in any case.
+    /// [`claimed`] reads the answer.
+    pub(crate) fn claim(&self, lock: &Lock, lease: Option<i64>, ends: Timestamp) -> Call {
         let milliseconds = lease.unwrap_or(1).saturating_mul(1000).to_string();
         let wanted = if lease.is_some() { "1" } else { "0" };
-        let arguments = [lock.owner.as_str(), &milliseconds, &lock.seen, wanted];
+        let ends = ends.milliseconds().to_string();
+        let arguments = [
+            lock.owner.as_str(),
+            &milliseconds,
+            &lock.seen,
+            wanted,
+            &ends,
+        ];
         self.script(CLAIM, &self.keys_of(lock), &arguments)
     }
 
     /// The call that keeps the session, `sealed` anew. The lock ends with it, or in `lease` seconds. [`written`] reads the
-    /// answer.
-    pub(crate) fn save(&self, lock: &Lock, sealed: &str, lease: Option<i64>) -> Call {
+    /// answer. `renamed` is who it was of, and is of now, where that is not the same, and when it ends.
+    pub(crate) fn save(
+        &self,
+        lock: &Lock,
+        sealed: &str,
+        lease: Option<i64>,
+        renamed: Option<(&str, &str, Timestamp)>,
+    ) -> Call {
         let lease = lease.map_or(0, |seconds| seconds.saturating_mul(1000));
         let lease = lease.to_string();
         let new = beginning(sealed);
-        let arguments = [lock.owner.as_str(), sealed, &lock.seen, new, &lease];
-        self.script(SAVE, &self.keys_of(lock), &arguments)
+        let mut keys = self.keys_of(lock).to_vec();
+        let mut arguments = vec![lock.owner.as_str(), sealed, &lock.seen, new, &lease];
+        let ends = renamed.map_or_else(String::new, |(_, _, ends)| ends.seconds().to_string());
+        if let Some((before, now, _)) = renamed {
+            keys.extend([now, before].map(|subject| self.place(Place::Subject(subject))));
+            arguments.extend([lock.name.as_str(), &ends]);
+        }
+        self.script(SAVE, &keys, &arguments)
     }
 
     /// The call that ends the session. [`written`] reads the answer.
     pub(crate) fn end_refused(&self, lock: &Lock) -> Call {
         let arguments = [lock.owner.as_str(), &lock.seen];
         self.script(END, &self.keys_of(lock), &arguments)
+    }
+
+    /// The call that gives `lock` up. [`written`] reads the answer.
+    pub(crate) fn release(&self, lock: &Lock) -> Call {
+        self.script(RELEASE, &self.keys_of(lock), &[&lock.owner])
     }
 
     /// The call that has nobody refresh the session for a while: so many seconds at first, and at the most. [`written`]

@@ -154,7 +154,7 @@ fn tokens_are_safe_before_anybody_else_is_asked_about_the_person() {
         assert_eq!(seen, expected, "{expected}");
     }
     drop(request);
-    let lease = 4 * 5 + 5 + 3 * 2;
+    let lease = 4 * 5 + 5 + 4 * 2;
     world.wait(lease);
     assert_eq!(asked(&world, &provider, &mut browser.clone()).0, 200);
     assert_eq!(refreshes(&provider), (3, 0));

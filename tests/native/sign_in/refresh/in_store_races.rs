@@ -4,7 +4,7 @@ use super::in_store::{code, due, refreshes, stored, verdict};
 use super::*;
 
 /// Answers what `request` waits for until it waits for `word`.
-fn until(world: &World, provider: &Provider, request: &mut Request, word: &str) {
+pub(super) fn until(world: &World, provider: &Provider, request: &mut Request, word: &str) {
     let waits_for = |request: &Request| {
         let (_, call) = request.waits_for.as_ref().unwrap();
         let body = String::from_utf8_lossy(call.body().unwrap_or_default()).into_owned();
@@ -19,19 +19,19 @@ fn until(world: &World, provider: &Provider, request: &mut Request, word: &str) 
     }
 }
 
-fn lease() -> i64 {
-    4 * 5 + 5 + 3 * 2
+pub(super) fn lease() -> i64 {
+    4 * 5 + 5 + 4 * 2
 }
 
 /// Two gates at the same time.
-fn wait(worlds: [&World; 2], seconds: i64) {
+pub(super) fn wait(worlds: [&World; 2], seconds: i64) {
     for world in worlds {
         world.wait(seconds);
     }
 }
 
 /// Two gates, and somebody whose session is due at both.
-fn two() -> (World, World, Provider, Browser) {
+pub(super) fn two() -> (World, World, Provider, Browser) {
     let (world, provider, browser) = due(stored());
     let other = replica(&world, stored());
     (world, other, provider, browser)

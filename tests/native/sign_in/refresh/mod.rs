@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod goes_on;
 mod in_store;
+mod in_store_failures;
 mod in_store_races;
 mod pages;
 mod races;
