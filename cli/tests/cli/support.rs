@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -99,17 +99,31 @@ impl Drop for Folder {
     }
 }
 
+/// How many ports there are below those that the system gives to listeners and connections, above 30,000.
+const PORTS: u32 = 2_700;
+
+/// Out: a port of loopback that is free and that no other test is given, so that nobody else answers there.
+fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let next = std::process::id().wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = 30_000 + u16::try_from(next % PORTS).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free between 30000 and {}", 30_000 + PORTS);
+}
+
 /// Makes a gate called `name` in `folder`, on a free port of loopback. Out: the port.
 pub fn gate(folder: &Folder, name: &str) -> u16 {
     folder.write("module.wasm", b"\0asm\x01\0\0\0");
-    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = probe.local_addr().unwrap();
-    drop(probe);
-    let listen = address.to_string();
+    let port = free_port();
+    let listen = format!("127.0.0.1:{port}");
     let made = ["init", name, "--module", "module.wasm", "--tls", "off"];
     let ran = folder.run([&made[..], &["--listen", &listen]].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    address.port()
+    port
 }
 
 /// Runs a shell script in `folder` where `small` is a file system of `size`, which is all that is left on a
