@@ -168,9 +168,8 @@ impl<H: Host> Filter<H> {
             false => Excess::Together,
         };
         self.part = HeldPart::default();
-        self.deadline = None;
         self.waiting = None;
-        let given = std::mem::take(&mut self.head);
+        let given = self.take_held_head();
         let Ok(Ok(head)) = given.read() else {
             return Some(self.refuse_unread(Some(&ready), Unread::HostFailed, &self.path()));
         };
@@ -279,7 +278,7 @@ impl<H: Host> Filter<H> {
 
     fn end_body(&mut self, ready: &Rc<Ready>) -> Flow {
         self.part = HeldPart::default();
-        self.deadline = None;
+        self.head = self.take_held_head();
         if let Some(flow) = self.let_go(ready) {
             return flow;
         }

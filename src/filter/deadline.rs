@@ -14,10 +14,18 @@ use std::rc::{Rc, Weak};
 /// The requests of one root context whose bodies are held.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    /// those of them that are over are taken out by the next tick
-    requests: RefCell<Vec<Weak<Deadline>>>,
+    places: RefCell<Places>,
     /// whether there are ticks
     ticks: Cell<bool>,
+}
+
+/// A place for each request. The place of one that is over is the next one's: what thousands of requests in a second
+/// would leave until the next tick was memory that none of them had used before.
+#[derive(Debug, Default)]
+struct Places {
+    requests: Vec<Weak<Deadline>>,
+    /// the empty ones of them
+    free: Vec<usize>,
 }
 
 /// The deadline of one body. Dropping it ends that.
@@ -27,7 +35,12 @@ pub(crate) struct Deadlines {
 #[derive(Debug)]
 pub(crate) struct Deadline {
     ready: Rc<Ready>,
-    head: GivenHead,
+    /// the head, of which there is no other copy
+    head: RefCell<GivenHead>,
+    /// where it is to be found
+    of: Rc<Deadlines>,
+    /// its own place there
+    place: usize,
     /// the number of the context that the gateway made for the request
     context: u32,
     /// how much of the body has come, in bytes
@@ -51,22 +64,41 @@ impl Deadlines {
     /// A tick has come. As with refusals that wait, it has to be among the root context's last calls in it,
     /// since each answer makes another context the effective one.
     pub(crate) fn tick<H: Host + Clone>(&self, host: &H) {
-        let mut late = Vec::new();
-        self.requests.borrow_mut().retain(|request| {
-            let Some(deadline) = request.upgrade() else {
-                return false;
-            };
-            let waits = deadline.count();
-            if !waits {
-                late.push(deadline);
-            }
-            waits
-        });
+        let requests = self.places.borrow();
+        let waiting = requests.requests.iter().filter_map(Weak::upgrade);
+        let late: Vec<_> = waiting.filter(|deadline| !deadline.count()).collect();
+        drop(requests);
         for deadline in late {
             // A request that has ended by itself has no context any more.
             if host.enter_context(deadline.context).is_ok() {
-                answer(host, &deadline.ready, &deadline.head);
+                answer(host, &deadline.ready, &deadline.head.borrow());
             }
+        }
+    }
+}
+
+impl Places {
+    /// The number of an empty one.
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.requests.push(Weak::new());
+            self.requests.len().saturating_sub(1)
+        })
+    }
+
+    fn fill(&mut self, place: usize, request: Weak<Deadline>) {
+        if let Some(own) = self.requests.get_mut(place) {
+            *own = request;
+        }
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        // A tick looks at requests that others hold, so none ends while it does.
+        if let Ok(mut places) = self.of.places.try_borrow_mut() {
+            places.fill(self.place, Weak::new());
+            places.free.push(self.place);
         }
     }
 }
@@ -88,8 +120,11 @@ fn answer<H: Host + Clone>(host: &H, ready: &Rc<Ready>, given: &GivenHead) {
 }
 
 impl Deadline {
-    /// Counts a tick. Whether there is time left.
+    /// Counts a tick. Whether there is time left, or there was none before.
     fn count(&self) -> bool {
+        if self.passed.get() {
+            return true;
+        }
         let (held, idle) = (
             self.held.get().saturating_add(1),
             self.idle.get().saturating_add(1),
@@ -119,9 +154,12 @@ impl<H: Host> Filter<H> {
             return;
         }
         let max = self.exchange.max_seconds_held().unwrap_or(u64::MAX);
+        let place = self.deadlines.places.borrow_mut().take();
         let deadline = Rc::new(Deadline {
             ready: Rc::clone(ready),
-            head: self.head.clone(),
+            head: RefCell::new(std::mem::take(&mut self.head)),
+            of: Rc::clone(&self.deadlines),
+            place,
             context,
             size: Cell::new(self.body_size()),
             held: Cell::new(0),
@@ -130,8 +168,16 @@ impl<H: Host> Filter<H> {
             passed: Cell::new(false),
         });
         let request = Rc::downgrade(&deadline);
-        self.deadlines.requests.borrow_mut().push(request);
+        self.deadlines.places.borrow_mut().fill(place, request);
         self.deadline = Some(deadline);
+    }
+
+    /// The head of this request, which is there once. Its body has no deadline any more.
+    pub(crate) fn take_held_head(&mut self) -> GivenHead {
+        match self.deadline.take() {
+            Some(deadline) => deadline.head.take(),
+            None => std::mem::take(&mut self.head),
+        }
     }
 
     /// `size` bytes of the body have come, or its end has where there are none. Whether that is too late: the

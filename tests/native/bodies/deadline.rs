@@ -25,6 +25,13 @@ fn world() -> World {
 
 /// Begins a POST in the context `number`, whose body is yet to come.
 fn begin(world: &World, number: Option<u32>, path: &str) -> Filter<Gateway> {
+    let before = answers(world);
+    let filter = begun(world, number, path);
+    assert_eq!(answers(world), before, "it was refused");
+    filter
+}
+
+fn begun(world: &World, number: Option<u32>, path: &str) -> Filter<Gateway> {
     let fields = [
         (":method", "POST"),
         (":path", path),
@@ -40,7 +47,6 @@ fn begin(world: &World, number: Option<u32>, path: &str) -> Filter<Gateway> {
         filter = filter.in_context(number);
     }
     filter.request_head(fields.len(), false);
-    assert_eq!(answers(world), NONE, "it was refused");
     filter
 }
 
@@ -151,6 +157,31 @@ fn each_request_has_its_own_time() {
     world.gateway.0.replies.borrow_mut().clear();
     assert_eq!(second.request_body(CHAT.len(), true), Flow::Continue);
     assert_eq!(answers(&world), NONE);
+}
+
+#[test]
+fn requests_that_come_and_go_leave_the_time_of_the_others_alone() {
+    let mut world = world();
+    let _first = begin(&world, Some(7), "/api/chat");
+    for number in 20..90 {
+        let _other = begin(&world, Some(number), "/api/chat");
+    }
+    ticks(&mut world, 1);
+    // Each of these takes a place that another one has had.
+    let second = begin(&world, Some(8), "/api/chat");
+    let third = begin(&world, Some(9), "/api/chat");
+    drop(second);
+    ticks(&mut world, 2);
+    assert_eq!(answers(&world), [408]);
+    assert_eq!(world.gateway.0.context.get(), Some(7));
+    let _fourth = begin(&world, Some(10), "/api/chat");
+    ticks(&mut world, 1);
+    assert_eq!(answers(&world), [408, 408]);
+    assert_eq!(world.gateway.0.context.get(), Some(9));
+    drop(third);
+    ticks(&mut world, 2);
+    assert_eq!(answers(&world), [408; 3]);
+    assert_eq!(world.gateway.0.context.get(), Some(10));
 }
 
 #[test]
