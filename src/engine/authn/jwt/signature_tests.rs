@@ -4,6 +4,7 @@ use crate::authn::jwt::signature::Arithmetic;
 use crate::authn::jwt::{Software, Verifier, verify};
 use crate::time::Timestamp;
 use p256::ecdsa::signature::Signer as _;
+use std::cell::RefCell;
 
 /// Below the rules of issuers, too: a curve's mathematics do not know the algorithm's name.
 #[test]
@@ -133,4 +134,70 @@ fn all_keys_of_a_token_are_paid_for_at_once_so_that_none_is_looked_at_in_part() 
     assert_eq!(budget.left(), 258, "what cannot be right costs nothing");
     assert!(verify(&[1; 64]).unwrap().is_none());
     assert!(verify(&right).is_err(), "nothing is left");
+}
+
+/// A verifier that finds what the key at one place has signed, and notes which keys it was asked about.
+struct Asked<'k> {
+    keys: Vec<&'k PublicKey>,
+    right: Option<usize>,
+    places: RefCell<Vec<usize>>,
+}
+
+impl Verifier for Asked<'_> {
+    fn verify_sound(&self, _: Algorithm, key: &PublicKey, _: &[u8], _: &[u8]) -> bool {
+        let place = self.keys.iter().position(|own| *own == key);
+        self.places.borrow_mut().extend(place);
+        place == self.right
+    }
+}
+
+#[test]
+fn a_token_that_names_no_key_is_tried_with_one_after_another_until_one_is_right() {
+    let key = |secret| Key {
+        kid: None,
+        algorithm: None,
+        public: PublicKey::p256(&point_p256(secret)).unwrap(),
+    };
+    let other = |public: Result<PublicKey, _>| Key {
+        public: public.unwrap(),
+        ..key(1)
+    };
+    let set = KeySet::new(vec![
+        other(PublicKey::ed25519(&point_ed25519(7))),
+        key(1),
+        other(PublicKey::p384(&point_p384(7))),
+        key(2),
+        key(3),
+        key(4),
+        key(5),
+    ]);
+    let Candidates::Keys(keys) = set.candidates(Algorithm::Es256, None) else {
+        panic!("no key has a name");
+    };
+    for (right, signature, expected) in [
+        (Some(0), [1; 64].as_slice(), [0].as_slice()),
+        (Some(2), &[1; 64], &[0, 1, 2]),
+        (None, &[1; 64], &[0, 1, 2, 3]),
+        (Some(0), &[0; 64], &[]),
+        (Some(0), &[1; 63], &[]),
+    ] {
+        let asked = Asked {
+            keys: keys.clone(),
+            right,
+            places: RefCell::default(),
+        };
+        let budget = Budget::new(Share {
+            per_millisecond: 0,
+            max_saved: 1_000_000,
+        });
+        let arithmetic = Arithmetic {
+            verifier: &asked,
+            payers: [Some(&budget), None, None],
+            now: Timestamp::from_seconds(1_800_000_000),
+        };
+        let found = arithmetic.verify(Algorithm::Es256, &keys, b"text", signature);
+        let is_right = right.is_some() && !expected.is_empty();
+        assert_eq!(found.unwrap().is_some(), is_right, "{right:?}");
+        assert_eq!(*asked.places.borrow(), expected, "{right:?}");
+    }
 }
