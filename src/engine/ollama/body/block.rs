@@ -69,6 +69,12 @@ impl Marks {
     pub(crate) fn bits(self) -> u64 {
         bits_of(self.0)
     }
+
+    /// The same, quicker where none is, and slower elsewhere.
+    #[inline]
+    pub(crate) fn rare_bits(self) -> u64 {
+        if self.any() { self.bits() } else { 0 }
+    }
 }
 
 impl BitOr for Marks {
@@ -240,6 +246,7 @@ mod tests {
                         assert_eq!(marks.bits(), expected, "{byte} among {other}");
                         assert_eq!(marks.any(), expected != 0, "{byte} among {other}");
                         assert_eq!((!marks).bits(), !expected, "{byte} among {other}");
+                        assert_eq!(marks.rare_bits(), expected, "{byte} among {other}");
                     };
                     hold(block.are(b'\\'), &|byte| byte == b'\\');
                     hold(block.up_to(0x1F), &|byte| byte < 0x20);

@@ -89,11 +89,14 @@ impl Collector {
     /// # Errors
     /// When the body names two models.
     pub(crate) fn finish(self, bytes: u64) -> Result<Members, BodyError> {
-        let members = self.members;
-        match (&members.model, &members.name) {
-            (Some(model), Some(name)) if model != name => Err(BodyError::TwoNames),
-            _ => Ok(Members { bytes, ..members }),
+        let mut members = self.members;
+        if let (Some(model), Some(name)) = (&members.model, &members.name)
+            && model != name
+        {
+            return Err(BodyError::TwoNames);
         }
+        members.bytes = bytes;
+        Ok(members)
     }
 
     /// How many bytes of memory this holds beside itself.

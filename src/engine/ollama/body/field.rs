@@ -106,6 +106,10 @@ impl Field {
     /// The one of `fields` that Go would take `name` for.
     pub(crate) fn of(name: &str, fields: &[Self]) -> Option<Self> {
         let mut fields = fields.iter().copied();
+        // Only letters beyond ASCII fold into others than their lower case.
+        if name.is_ascii() {
+            return fields.find(|field| field.name().eq_ignore_ascii_case(name));
+        }
         fields.find(|field| folds_to(name, field.name()))
     }
 
@@ -194,6 +198,25 @@ mod tests {
             assert_eq!(Field::of(name, &TOP), None, "{name}");
         }
         assert_eq!(Field::of("NUM_CTX", &OPTIONS), Some(Field::NumCtx));
+    }
+
+    #[test]
+    fn ascii_names_match_as_they_would_under_all_foldings() {
+        let all = [&TOP[..], &CREATE, &OPTIONS, &TOOLS].concat();
+        let folded = |name: &str| all.iter().copied().find(|one| folds_to(name, one.name()));
+        for field in &all {
+            for place in 0..field.name().len() {
+                for byte in 0..128 {
+                    let mut name = field.name().as_bytes().to_vec();
+                    name[place] = byte;
+                    let name = String::from_utf8(name).unwrap();
+                    assert_eq!(Field::of(&name, &all), folded(&name), "{name}");
+                }
+                let (short, long) = (&field.name()[..place], format!("{}_", field.name()));
+                assert_eq!(Field::of(short, &all), folded(short), "{short}");
+                assert_eq!(Field::of(&long, &all), folded(&long), "{long}");
+            }
+        }
     }
 
     /// A letter that becomes an ASCII one in either case is one that a folding may take for it.

@@ -34,7 +34,7 @@ fn behind_blocks(bytes: &[u8]) -> &[u8] {
             rest = after;
             continue;
         }
-        let (quotes, slashes) = (quotes.bits(), slashes.bits());
+        let (quotes, slashes) = (quotes.rare_bits(), slashes.bits());
         let (escaped, next) = escaped_by(slashes, is_escaped);
         let end = quotes & !escaped;
         // All bits below the lowest one, or all if there is none.
@@ -44,7 +44,7 @@ fn behind_blocks(bytes: &[u8]) -> &[u8] {
             0 => Judged::default(),
             others => Judged::of(block, others),
         };
-        if judged.wrong | (controls.bits() & inside) != 0 {
+        if judged.wrong | (controls.rare_bits() & inside) != 0 {
             break;
         }
         if end != 0 {
