@@ -58,10 +58,9 @@ const ERRORS: [&str; 12] = [
     "login_required",
 ];
 
-/// Those that say of a grant that it is good no more: nothing but a sign-in brings another. Entra, for one, answers with
-/// `interaction_required` where a rule of the company's has changed since.
-const REFUSALS: [&str; 6] = [
-    "invalid_grant",
+/// Those that say of a grant, beside `invalid_grant`, that it is good no more: nothing but a sign-in brings another. Entra, for
+/// one, answers with `interaction_required` where a rule of the company's has changed since.
+const REFUSALS: [&str; 5] = [
     "access_denied",
     "account_selection_required",
     "consent_required",
@@ -133,14 +132,23 @@ pub(crate) fn expires_in(answer: &Json) -> Option<i64> {
     text.parse().ok().filter(|seconds| *seconds > 0)
 }
 
-/// The error code in `body`, the answer of this status, if it says that the grant which was shown is good no more.
-pub(crate) fn refusal(status: u16, body: &[u8]) -> Option<&'static str> {
+/// The error code in `body`, the answer of this status, if it says that the grant which was shown is good no more. Words that
+/// others say too, such as a firewall in front of the endpoint, count where an endpoint says them: as JSON that calls
+/// itself so, if it `is_json`, with status 400 or 401 (RFC 6749 section 5.2).
+pub(crate) fn refusal(status: u16, body: &[u8], is_json: bool) -> Option<&'static str> {
+    const OWN: &str = "invalid_grant";
     if status == 200 {
         return None;
     }
     let json = Json::parse_object_without_duplicates(body)?;
     let code = json.member("error").and_then(Json::text)?;
-    REFUSALS.into_iter().find(|known| *known == code)
+    if code == OWN {
+        return Some(OWN);
+    }
+    let is_endpoints = is_json && matches!(status, 400 | 401);
+    REFUSALS
+        .into_iter()
+        .find(|known| is_endpoints && *known == code)
 }
 
 /// The tokens in `body`, the answer of this status.

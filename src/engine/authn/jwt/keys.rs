@@ -14,7 +14,7 @@ use crate::source::Tried;
 use crate::time::Timestamp;
 
 /// The longest `kid` that is looked for, in bytes.
-const MAX_KID_BYTES: usize = 256;
+pub(super) const MAX_KID_BYTES: usize = 256;
 
 /// The keys of one issuer.
 #[derive(Debug)]

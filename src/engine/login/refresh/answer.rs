@@ -1,7 +1,7 @@
 //! What the token endpoint answers to a refresh token.
 
 use super::Refreshing;
-use crate::authn::jwt::{Context, Expectation, ExpectedNonce, ProvedClaims};
+use crate::authn::jwt::{Context, Expectation, ExpectedNonce, IdTokens, ProvedClaims};
 use crate::denial::{Denial, Level, Reason};
 use crate::json::Json;
 use crate::login::provider_answer::{self, Unreadable};
@@ -89,12 +89,13 @@ impl Refreshing {
             Unreadable::NoAnswer(denial) => NotRefreshed::Failed(denial.cause().to_owned()),
             Unreadable::Wrong(cause) => NotRefreshed::Failed(cause),
         })?;
-        if let Some(code) = token_endpoint::refusal(status, body) {
+        let is_json = provider_answer::is_json(response, ENDPOINT);
+        if let Some(code) = token_endpoint::refusal(status, body, is_json.is_ok()) {
             let cause = format!("the {ENDPOINT} answered `{code}`");
             return Err(NotRefreshed::Refused(cause));
         }
         let json = token_endpoint::answer(status, body).map_err(NotRefreshed::Failed)?;
-        provider_answer::is_json(response, ENDPOINT).map_err(NotRefreshed::Failed)?;
+        is_json.map_err(NotRefreshed::Failed)?;
         let Some(access_token) = token_endpoint::token(&json, "access_token") else {
             let cause = "the answer has no usable `access_token`";
             return Err(NotRefreshed::Failed(cause.to_owned()));
@@ -132,7 +133,7 @@ impl Login {
         };
         let proved = match self.id_tokens.verify(text.expose(), expected, context) {
             Ok(proved) => proved,
-            Err(Refusal::Denied(denial)) if is_unknown(denial.reason()) => {
+            Err(Refusal::Denied(denial)) if is_unknown(denial.reason(), text) => {
                 let (event, cause) = ("session_refresh_failed", not_known(&denial));
                 self.tell_refresh(event, Level::Warn, &refreshing.session, &cause);
                 return Ok(Verified::Unknown);
@@ -183,13 +184,14 @@ impl Login {
     }
 }
 
-/// Whether an ID token that was refused for this `reason` may be good for all that: its key is not published yet, or
-/// nobody had the time to look.
-fn is_unknown(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::UnknownSigningKey | Reason::TooManySignatures
-    ) || reason.status() == 503
+/// Whether the ID token `text` that was refused for this `reason` may be good for all that: the key that it names is not
+/// published yet, or nobody had the time to look.
+fn is_unknown(reason: Reason, text: &Secret<String>) -> bool {
+    match reason {
+        Reason::UnknownSigningKey => IdTokens::names_key(text.expose()),
+        Reason::TooManySignatures => true,
+        other => other.status() == 503,
+    }
 }
 
 fn not_known(denial: &Denial) -> String {

@@ -2,6 +2,7 @@
 //! cannot always be proved at once.
 
 use super::*;
+use crate::world::signer;
 
 #[test]
 fn whatever_says_that_nobody_but_the_person_can_go_on_ends_the_session() {
@@ -35,6 +36,10 @@ fn what_says_nothing_of_the_person_ends_no_session() {
         (400, "temporarily_unavailable"),
         (400, "Login_Required"),
         (400, "unauthorized_client"),
+        // A firewall in front of the provider says so too.
+        (403, "access_denied"),
+        (429, "access_denied"),
+        (302, "login_required"),
     ] {
         let (world, provider, mut browser) = signed_in_for(300, refreshing());
         let body = json!({ "error": code }).to_string().into_bytes();
@@ -44,6 +49,34 @@ fn what_says_nothing_of_the_person_ends_no_session() {
             let (status, _) = asked(&world, &provider, &mut browser);
             assert_eq!(status, 200, "{status} {code}");
         }
+    }
+}
+
+#[test]
+fn a_page_that_has_the_words_of_a_refusal_ends_no_session() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    let body = br#"{"error":"access_denied"}"#.to_vec();
+    *provider.grants.answer.borrow_mut() = Some((400, body));
+    provider.types.borrow_mut().insert("/token", "text/html");
+    world.wait(3600);
+    for _ in 0..3 {
+        assert_eq!(asked(&world, &provider, &mut browser).0, 200);
+    }
+}
+
+#[test]
+fn an_id_token_whose_key_nobody_can_publish_ends_the_session() {
+    let long = format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, "k".repeat(257));
+    for header in [r#"{"alg":"EdDSA"}"#, &long] {
+        let (world, provider, mut browser) = signed_in_for(300, refreshing());
+        world.wait(240);
+        let claims =
+            json!({ "iss": ISSUER, "aud": "gate", "sub": "alice", "iat": NOW, "exp": NOW + 900 });
+        let token = signer(1).sign(header, &claims.to_string());
+        let answer = json!({ "token_type": "Bearer", "access_token": "at-2", "id_token": token });
+        *provider.grants.answer.borrow_mut() = Some((200, answer.to_string().into_bytes()));
+        let verdict = fetched(&world, &provider, &mut browser, "GET", "/api/tags");
+        assert_eq!(verdict.0, 401, "{header}");
     }
 }
 
