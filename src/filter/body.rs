@@ -164,6 +164,8 @@ impl<H: Host> Filter<H> {
         }
         let excess = match waits && size > MAX_BEFORE_KEYS {
             true => Excess::BeforeKeys,
+            // With the answer a refresh token would be lost that is used up. There are few of these, of short bodies.
+            false if waits && self.exchange.refreshes_session() => return None,
             false if self.part.grow_to(&ready, size) => return None,
             false => Excess::Together,
         };

@@ -1,6 +1,6 @@
 //! One request's way through the gate.
 
-use super::back_channel::BackChannel;
+use super::back_channel::{BackChannel, is_for_provider};
 use super::body::{HeldRequest, HostBody};
 use super::callback::SigningIn;
 use super::decision::Decided;
@@ -148,6 +148,9 @@ impl Exchange {
                 address: client.known(),
                 ..Facts::of(&request)
             };
+            if is_for_provider(&request) {
+                return self.refuse_provider(&facts, &denial);
+            }
             return self.refuse(&facts, &denial);
         }
         if let Some(outcome) = self.look_at_page(&request, &client) {

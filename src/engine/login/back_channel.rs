@@ -4,7 +4,8 @@
 use super::Admission;
 use super::Login;
 use super::places::Places;
-use super::store::{self, Place, Store};
+use super::sessions::LEEWAY;
+use super::store::{self, Ended, Place, Store};
 use crate::authn::jwt::{Context, Logout, LogoutTokens, WhoseSessions};
 use crate::denial::{Denial, Level, MAX_VALUE_BYTES, Reason, truncated};
 use crate::json::ObjectWriter;
@@ -69,12 +70,24 @@ impl Login {
             Refusal::Denied(denial) => not_accepted(denial).into(),
             other => other,
         })?;
-        let place = match &logout.whose {
-            WhoseSessions::Session(sid) => Place::Sid(sid),
-            WhoseSessions::Person(sub) => Place::Sub(sub),
+        let mut places = Vec::with_capacity(2);
+        let value = match &logout.whose {
+            WhoseSessions::Session(sid) => {
+                places.push(Place::Sid(sid));
+                places.extend(logout.sub.as_deref().map(Place::Unnamed));
+                sid
+            }
+            WhoseSessions::Person(sub) => {
+                places.push(Place::Sub(sub));
+                sub
+            }
         };
-        let seconds = logout.ends.since(context.now);
-        let call = self.store()?.end(place, Some((&logout.id, seconds)));
+        // A provider may use a name twice, of whom it is not the same token.
+        let (id, claim) = (&logout.id, logout.whose.claim());
+        let word = format!("{}:{id}{claim}{value}", id.len());
+        // Another instance, whose clock is behind, takes it for good a little longer.
+        let seconds = logout.ends.since(context.now).saturating_add(LEEWAY);
+        let call = self.store()?.end(&places, Some((&word, seconds)));
         Ok((EndingSessions(logout), call))
     }
 
@@ -90,9 +103,9 @@ impl Login {
         let EndingSessions(logout) = ending;
         let ended = store::ended(response).map_err(|why| self.not_ended(logout, &why))?;
         // Whoever got no answer sends it again.
-        let event = match ended {
-            Some(_) => "signed_out_by_provider",
-            None => "logout_token_repeated",
+        let (event, count) = match ended {
+            Ended::Now(count) => ("signed_out_by_provider", count),
+            Ended::Before(count) => ("logout_token_repeated", count),
         };
         let mut line = ObjectWriter::new();
         line.text("gate", "ollama-gate")
@@ -101,10 +114,8 @@ impl Login {
         if let Some(sub) = &logout.sub {
             line.text("sub", &truncated(sub, MAX_VALUE_BYTES));
         }
-        line.word("ends", logout.whose.claim());
-        if let Some(count) = ended {
-            line.number("sessions", count);
-        }
+        line.word("ends", logout.whose.claim())
+            .number("sessions", count);
         self.news.borrow_mut().push(News {
             level: Level::Info,
             line: line.finish(),
@@ -113,9 +124,9 @@ impl Login {
     }
 
     fn not_ended(&self, logout: &Logout, why: &str) -> Denial {
-        let advice = "the sessions have not ended, send it again";
+        let advice = "whether the sessions have ended is not known, send it again";
         let cause = format!(
-            "sessions that `{}` says have ended (`{}`) go on: {why}",
+            "whether sessions that `{}` says are over (`{}`) have ended is not known: {why}",
             self.provider.issuer,
             logout.whose.claim(),
         );

@@ -1,7 +1,7 @@
 //! The sessions of a store, for whoever runs the gate: found and ended by subject.
 
 use super::Login;
-use super::store::{self, Place, Store};
+use super::store::{self, Ended, Place, Store};
 use crate::session::{Purpose, Session};
 use crate::source::{Call, Response};
 use crate::time::Timestamp;
@@ -80,7 +80,7 @@ impl SessionDirectory<'_> {
 
     /// Ends every session of `subject`.
     pub fn revoke(&self, subject: &str) -> Call {
-        self.store.end(Place::Subject(subject), None)
+        self.store.end(&[Place::Subject(subject)], None)
     }
 
     /// How many have ended, by the answer to [`Self::revoke`].
@@ -88,6 +88,9 @@ impl SessionDirectory<'_> {
     /// # Errors
     /// Why nobody can know.
     pub fn revoked(&self, response: &Response<'_>) -> Result<u64, String> {
-        store::ended(response)?.ok_or_else(|| "the store has ended nothing".to_owned())
+        match store::ended(response)? {
+            Ended::Now(count) => Ok(count),
+            Ended::Before(_) => Err("the store has ended nothing".to_owned()),
+        }
     }
 }

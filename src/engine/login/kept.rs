@@ -150,7 +150,9 @@ impl Login {
             Place::Subject(&session.subject),
             Place::Sub(&identified.sub),
         ];
-        places.extend(identified.sid.as_deref().map(Place::Sid));
+        // Where the provider does not say which session it is there, any may be it.
+        let named = identified.sid.as_deref().map(Place::Sid);
+        places.push(named.unwrap_or(Place::Unnamed(&identified.sub)));
         let times = Times {
             now: entropy.now.seconds(),
             ends: session.ends.seconds(),

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 /// How far the clocks of two instances may be apart, in seconds.
-const LEEWAY: i64 = 60;
+pub(super) const LEEWAY: i64 = 60;
 
 /// The parts of a session that a browser holds, and what they come to, as of [`Login::session`].
 type Presented = (Parts, Result<(Session, bool), Denial>);

@@ -16,8 +16,8 @@ pub(super) struct Webdis {
     pub places: RefCell<BTreeMap<String, Vec<String>>>,
     /// in place of every answer; `None` is none at all
     pub answer: RefCell<Option<Answer>>,
-    /// names of logout tokens that came before
-    pub said: RefCell<BTreeMap<String, i64>>,
+    /// marks of logout tokens that came before: how many sessions ended, and for how many seconds each stands
+    pub said: RefCell<BTreeMap<String, (usize, i64)>>,
     /// how many commands came
     pub count: Cell<u32>,
     /// whether what is asked is done, where `answer` stands in place of every answer
@@ -80,24 +80,27 @@ impl Webdis {
                 kept.0.clone()
             });
             ("use", found.into())
-        } else if script.contains("ZRANGE',KEYS[1]") {
+        } else if script.contains("ZRANGE',k,") {
             if is_down {
                 return ("end", Value::Null);
             }
-            if let Some(said) = keys.get(1) {
-                let seconds = arguments[1].parse().unwrap();
-                if self
-                    .said
-                    .borrow_mut()
-                    .insert(said.clone(), seconds)
-                    .is_some()
-                {
-                    return ("end", Value::Null);
-                }
+            let (places_of, said) = match arguments.get(1) {
+                Some(_) => keys.split_at(keys.len() - 1),
+                None => (keys, &keys[..0]),
+            };
+            let mut before = self.said.borrow_mut();
+            if let Some((count, _)) = said.first().and_then(|said| before.get(said)) {
+                return ("end", count.to_string().into());
             }
-            let names = places.remove(&keys[0]).unwrap_or_default();
+            let names = places_of.iter().filter_map(|place| places.remove(place));
+            let names: Vec<_> = names.flatten().collect();
             let ended = names.iter().filter(|name| sessions.remove(*name).is_some());
-            ("end", ended.count().into())
+            let count = ended.count();
+            if let Some(said) = said.first() {
+                let seconds = arguments[1].parse().unwrap();
+                before.insert(said.clone(), (count, seconds));
+            }
+            ("end", count.into())
         } else {
             assert!(script.contains("'DEL',KEYS[1]"), "{script}");
             if !is_down {

@@ -15,6 +15,9 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The longest time since `iat`, in seconds. Providers are advised to let such tokens end after two minutes.
 pub(super) const MAX_AGE: i64 = 600;
 
+/// For how many seconds a key that was not there is not looked for again.
+const COOL_DOWN: i64 = 10;
+
 /// What verifies the logout tokens that one provider sends to one client.
 #[derive(Debug)]
 pub(crate) struct LogoutTokens {
@@ -92,7 +95,11 @@ impl LogoutTokens {
             return Err(malformed(advice).into());
         }
         // The signature, `iss`, `aud`, `sub` and the times.
-        let verified = self.tokens.verify(text, TokenUse::Credential, context)?;
+        let verified = self.tokens.verify(text, TokenUse::Credential, context);
+        let verified = verified.map_err(|refusal| match refusal {
+            Refusal::Denied(denial) if is_unpublished(&denial, &token) => unpublished().into(),
+            other => other,
+        })?;
         let ends = self.tokens.expiry(&verified).map(|expiry| expiry.at);
         let subject = || verified.subject().to_string();
         Ok(Logout {
@@ -112,6 +119,18 @@ impl LogoutTokens {
     pub(crate) fn take_news(&self) -> Vec<News> {
         self.tokens.take_news()
     }
+}
+
+/// Whether `token` names a key that its provider has not published. It may be about to.
+fn is_unpublished(denial: &Denial, token: &UnverifiedToken<'_>) -> bool {
+    denial.reason() == Reason::UnknownSigningKey && token.kid.is_some()
+}
+
+/// Nobody can know yet, and who takes that for a refusal sends it no more.
+fn unpublished() -> Denial {
+    let advice =
+        "its provider has published no key of its `kid` so far, send it again after `Retry-After`";
+    Denial::new(Reason::KeysPending, advice).retry_after(COOL_DOWN)
 }
 
 /// Refuses claims that are not those of a logout, or could be of something else.

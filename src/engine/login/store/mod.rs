@@ -42,14 +42,17 @@ const CREATE: &str = "redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) \
     if redis.call('TTL',k)<tonumber(ARGV[7]) then redis.call('EXPIRE',k,ARGV[7]) end end \
     return redis.call('EXISTS',KEYS[1])";
 
-/// Ends the sessions that are noted at a place.
+/// Ends the sessions that are noted at some places, and answers with their number. What makes room is done first, so that a
+/// Redis that is full does it too. Where it was done before by the same mark, the answer is the number of then, as a text.
 ///
-/// Keys: the place, and a mark where this may be done once. Arguments: what names of sessions begin with, and for how many
-/// seconds the mark stands.
-const END: &str = "if KEYS[2] and not redis.call('SET',KEYS[2],'1','NX','EX',ARGV[2]) then return false end \
+/// Keys: the places, and behind them a mark where this may be done once. Arguments: what names of sessions begin with, and for
+/// how many seconds the mark stands, if there is one.
+const END: &str = "local m=ARGV[2] and KEYS[#KEYS] local v=m and redis.call('GET',m) if v then return v end \
     local n=0 \
-    for _,s in ipairs(redis.call('ZRANGE',KEYS[1],0,-1)) do n=n+redis.call('DEL',ARGV[1]..s) end \
-    redis.call('DEL',KEYS[1]) \
+    for _,k in ipairs(KEYS) do if k~=m then \
+    for _,s in ipairs(redis.call('ZRANGE',k,0,-1)) do n=n+redis.call('DEL',ARGV[1]..s) end \
+    redis.call('DEL',k) end end \
+    if m then redis.call('SET',m,n,'EX',ARGV[2]) end \
     return n";
 
 /// The names of the sessions that are noted at a place and have not ended.
@@ -85,6 +88,17 @@ pub(crate) enum Place<'a> {
     Sub(&'a str),
     /// the session at the provider (`sid`)
     Sid(&'a str),
+    /// the person, as the provider has it, in a session of which it did not say which one it is there
+    Unnamed(&'a str),
+}
+
+/// How many sessions have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// so many, now
+    Now(u64),
+    /// so many, when this was said before
+    Before(u64),
 }
 
 impl Place<'_> {
@@ -93,6 +107,7 @@ impl Place<'_> {
             Self::Subject(text) => ("subject", text),
             Self::Sub(text) => ("sub", text),
             Self::Sid(text) => ("sid", text),
+            Self::Unnamed(text) => ("unnamed", text),
         }
     }
 }
@@ -148,10 +163,10 @@ impl Store {
         self.script("redis.call('DEL',KEYS[1]) return 1", &[key], &[])
     }
 
-    /// The call that ends the sessions that are noted at `place`. With `once`, a word and for how many seconds it counts,
-    /// nothing is done if that word was said before. [`ended`] reads the answer.
-    pub(crate) fn end(&self, place: Place<'_>, once: Option<(&str, i64)>) -> Call {
-        let mut keys = vec![self.place(place)];
+    /// The call that ends the sessions that are noted at these `places`. With `once`, a word and for how many seconds it
+    /// counts, nothing is done if that word was said before. [`ended`] reads the answer.
+    pub(crate) fn end(&self, places: &[Place<'_>], once: Option<(&str, i64)>) -> Call {
+        let mut keys: Vec<_> = places.iter().map(|place| self.place(*place)).collect();
         let mut arguments = vec![self.key("session", "")];
         if let Some((word, seconds)) = once {
             keys.push(self.key("said", &self.hashed("said", word)));
@@ -219,14 +234,17 @@ pub(crate) fn done(response: &Response<'_>) -> Result<(), String> {
     }
 }
 
-/// How many sessions have ended; none if that word was said before.
+/// How many sessions have ended.
 ///
 /// # Errors
 /// Nobody can know.
-pub(crate) fn ended(response: &Response<'_>) -> Result<Option<u64>, String> {
+pub(crate) fn ended(response: &Response<'_>) -> Result<Ended, String> {
     match webdis::answer("EVAL", response)? {
-        Answer::Number(count) => Ok(Some(count)),
-        Answer::Nil => Ok(None),
+        Answer::Number(count) => Ok(Ended::Now(count)),
+        Answer::Text(count) => {
+            let count = count.parse().map_err(|_| unexpected())?;
+            Ok(Ended::Before(count))
+        }
         _ => Err(unexpected()),
     }
 }

@@ -24,11 +24,12 @@ fn words(call: &Call) -> Vec<String> {
 #[test]
 fn no_subject_stands_in_a_key_and_no_two_places_share_one() {
     let own = store("p:", "gate");
-    let key = |store: &Store, place| words(&store.end(place, None))[3].clone();
+    let key = |store: &Store, place| words(&store.end(&[place], None))[3].clone();
     let mut keys = vec![
         key(&own, Place::Subject("alice")),
         key(&own, Place::Sub("alice")),
         key(&own, Place::Sid("alice")),
+        key(&own, Place::Unnamed("alice")),
         key(&own, Place::Subject("bob")),
         key(&own, Place::Subject("")),
         key(&store("p:", "other"), Place::Subject("alice")),
@@ -37,7 +38,7 @@ fn no_subject_stands_in_a_key_and_no_two_places_share_one() {
     assert!(keys.iter().all(|key| !key.contains("alice")), "{keys:?}");
     keys.sort();
     keys.dedup();
-    assert_eq!(keys.len(), 7, "{keys:?}");
+    assert_eq!(keys.len(), 8, "{keys:?}");
 }
 
 #[test]

@@ -136,6 +136,33 @@ fn a_body_that_grows_too_large_while_the_provider_is_asked_is_refused_with_the_r
 }
 
 #[test]
+fn a_worker_that_holds_all_it_may_takes_the_answer_to_a_refresh_all_the_same() {
+    let mut document = with_login(refreshing());
+    document["host"]["held_limit"] = json!("1KiB");
+    let (world, provider) = (World::new(&document), issuing(300));
+    let mut browser = Browser::default();
+    browser.sign_in(&world, &provider, "/api/tags");
+    let cookies = browser.cookie_header();
+    world.wait(240);
+    head(&world, &chat(&cookies, Some("2000")));
+    let state = &world.gateway.0;
+    *state.body.borrow_mut() = vec![b'x'; 2000];
+    let known = world.call_count();
+    let mut filter = world.root.filter();
+    assert_eq!(filter.request_head(7, false), Flow::Pause);
+    assert_eq!(filter.request_body(2000, true), Flow::Pause);
+    assert!(state.replies.borrow().is_empty(), "the token would be lost");
+    let call = state.http_calls.borrow().last().unwrap().clone();
+    let (code, answer) = provider.redeem(&call, state.seconds.get());
+    let json = vec![("content-type", "application/json".to_owned())];
+    *state.answer_headers.borrow_mut() = json;
+    *state.answer.borrow_mut() = Some((code, answer.clone()));
+    let token = ollama_gate::CallToken(u32::try_from(known + 1).unwrap());
+    filter.call_done(token, answer.len());
+    assert!(state.calls.borrow().contains(&"resume"));
+}
+
+#[test]
 fn a_request_that_its_body_refuses_is_no_use_of_a_session() {
     let login = json!({ "idle_timeout": "30m", "cookie_expire": "2h", "models": ["llama3.2"] });
     for (model, uses) in [("llama3.2", true), ("qwen3", false)] {
