@@ -11,10 +11,23 @@ pub struct Timestamp(i64);
 
 const MILLISECONDS: i64 = 1_000;
 
+/// `seconds` in milliseconds, held at the ends of the range. `saturating_mul` would do, but it takes a product of 128 bits,
+/// which is a function of its own in WebAssembly.
+const fn in_milliseconds(seconds: i64) -> i64 {
+    const MAX: i64 = i64::MAX / MILLISECONDS;
+    if seconds > MAX {
+        i64::MAX
+    } else if seconds < -MAX {
+        i64::MIN
+    } else {
+        seconds.wrapping_mul(MILLISECONDS)
+    }
+}
+
 impl Timestamp {
     /// From whole seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(MILLISECONDS))
+        Self(in_milliseconds(seconds))
     }
 
     /// What a wall clock says that is at `nanoseconds` since the epoch. A moment before this
@@ -61,7 +74,7 @@ impl Timestamp {
     /// This moment and `seconds` more, held at the ends of the range.
     #[must_use]
     pub const fn plus(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(seconds.saturating_mul(MILLISECONDS)))
+        Self(self.0.saturating_add(in_milliseconds(seconds)))
     }
 }
 
@@ -118,6 +131,22 @@ const PLAUSIBLE: Timestamp = Timestamp::from_seconds(1_600_000_000);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_beyond_the_range_of_moments_are_held_at_its_ends() {
+        let last = i64::MAX / MILLISECONDS;
+        for seconds in [last - 1, last, last + 1, i64::MAX, 0, 1] {
+            for seconds in [seconds, -seconds, i64::MIN] {
+                let moment = Timestamp::from_seconds(seconds);
+                assert_eq!(
+                    moment.milliseconds(),
+                    seconds.saturating_mul(MILLISECONDS),
+                    "{seconds}"
+                );
+                assert_eq!(Timestamp(0).plus(seconds), moment, "{seconds}");
+            }
+        }
+    }
 
     /// What a clock said.
     impl Clock for Option<Timestamp> {
