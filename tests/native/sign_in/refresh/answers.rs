@@ -148,3 +148,26 @@ fn an_id_token_that_nobody_had_the_time_to_look_at_ends_no_session() {
     let rest = seen.iter().skip(looked_at);
     assert!(rest.into_iter().all(|status| *status == 200), "{seen:?}");
 }
+
+#[test]
+fn whoever_asks_too_often_where_to_ask_is_not_let_in_by_that() {
+    let (world, provider, mut browser) = signed_in_for(300, refreshing());
+    provider.grants.end();
+    world.wait(3600);
+    // One that knows nothing of the provider yet.
+    let started = replica(&world, refreshing());
+    let mut refused = 0;
+    for number in 0..40 {
+        let request = browser.ask(&started, "GET", "/api/tags", &[]);
+        let reply = request.seen.as_ref().map(|seen| seen.reply.as_ref());
+        match reply.map(|reply| reply.map(|reply| reply.status)) {
+            None => assert!(request.waits_for.is_some(), "{number}"),
+            Some(Some(503)) => refused += 1,
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    assert!(refused > 0, "there is a bound");
+    started.wait(2);
+    let verdict = fetched(&started, &provider, &mut browser, "GET", "/api/tags");
+    assert_eq!(verdict.0, 401);
+}
