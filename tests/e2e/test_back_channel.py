@@ -31,7 +31,7 @@ class Told:
             "url": f"http://127.0.0.1:{self.redis.port}",
             "upstream": "webdis",
             "headers": {"authorization": {"env": WEBDIS}},
-            "timeout": "1s",
+            "timeout": "3s",
         }
         self.site = Site(
             world,
@@ -135,7 +135,7 @@ def test_while_redis_is_down_the_provider_is_told_so_and_its_next_try_works(told
     [refused] = [line for line in lines if line.get("claimed_subject") == "dave"]
     assert refused["path"] == PAGE and told.site.people.issuer in refused["cause"], refused
     told.redis.start()
-    eventually(lambda: told.at_both(dave) == INSIDE_STILL, 30, "Redis's return")
+    eventually(lambda: told.at_both(dave) == INSIDE_STILL, what="Redis's return")
     assert told.site.people.notice(again=True)["status"] == 200
     assert told.at_both(dave) == OVER
 

@@ -26,6 +26,8 @@ from .world import World, eventually
 # What the gate uses. Everything else is closed.
 COMMANDS = ["GET", "EVAL"]
 USER = "gate"
+# How many threads webdis has, and how many connections to Redis each of them.
+WEBDIS_THREADS, WEBDIS_POOL = 2, 4
 
 
 def need() -> None:
@@ -48,6 +50,7 @@ class Redis:
         self.port = port_to_keep()
         self.password = secrets.token_urlsafe(24)
         world.secrets += [self.password, self.authorization().removeprefix("Basic ")]
+        self._webdis: Child | None = None
         self.start()
         self.start_webdis()
 
@@ -63,6 +66,8 @@ class Redis:
         at = ("--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder))
         self._redis = Child([binary, *at, *kept], self._folder)
         eventually(lambda: self.command("PING") == "PONG", START_SECONDS, "Redis's start")
+        if self._webdis is not None and self._webdis.running():
+            eventually(self._reached, START_SECONDS, "webdis's way back to Redis")
 
     def kill(self) -> None:
         """Ends Redis as a machine that fails does."""
@@ -84,7 +89,8 @@ class Redis:
 
     def stop_webdis(self) -> None:
         """Ends webdis."""
-        self._webdis.stop()
+        if self._webdis is not None:
+            self._webdis.stop()
 
     def _webdis_settings(self) -> dict[str, Any]:
         return {
@@ -93,8 +99,8 @@ class Redis:
             "redis_auth": None,
             "http_host": "127.0.0.1",
             "http_port": self.port,
-            "threads": 2,
-            "pool_size": 4,
+            "threads": WEBDIS_THREADS,
+            "pool_size": WEBDIS_POOL,
             "daemonize": False,
             "websockets": False,
             "database": 0,
@@ -107,8 +113,9 @@ class Redis:
         }
 
     def _reached(self) -> bool:
+        """Whether all connections of webdis lead to Redis: it takes turns, and each comes back by itself."""
         try:
-            return self.webdis("GET", "x")[0] == 200
+            return all(self.webdis("GET", "x")[0] == 200 for _ in range(2 * WEBDIS_THREADS * WEBDIS_POOL))
         except OSError:
             return False
 
@@ -141,7 +148,7 @@ class Redis:
 
     def stop(self) -> None:
         """Ends both."""
-        self._webdis.stop()
+        self.stop_webdis()
         self._redis.stop()
 
 
