@@ -161,7 +161,8 @@ def test_bodies_with_forged_tokens_are_not_held_while_keys_are_looked_for(world:
                 "algorithms": ["ES256"],
                 "issuer": address,
                 "audiences": ["ollama"],
-                "jwks": {"upstream": "sso", "url": f"{address}/certs"},
+                # So long that all of them have come before it is given up.
+                "jwks": {"upstream": "sso", "url": f"{address}/certs", "timeout": "30s"},
             }
         )
         plugin["host"] = {"name": "envoy", "hold_head": True, "body_limit": "64MiB"}
