@@ -139,14 +139,18 @@ impl<H: Host> Filter<H> {
 
     /// The least that is read of a body in one piece. While the gateway holds it and more follows, a little is
     /// better read together with that: each reading is a call, and costs more the more is held. What is for the gate itself
-    /// is short, and refused as soon as it is not.
+    /// is read once it is whole, so that the gateway alone holds it, or is refused as soon as it is too long.
     fn least_piece(&self) -> usize {
         let max = self
             .ready
             .as_ref()
             .map_or(0, |ready| ready.bodies.max_bytes);
         let fits = u64::try_from(self.body.size).is_ok_and(|size| size <= max);
-        let holds = self.exchange.request_rest() == Rest::Stop && !self.exchange.is_for_gate();
+        if self.exchange.is_for_gate() {
+            let waits = !self.body.ended && !self.exchange.is_too_long(self.body.size);
+            return if waits { usize::MAX } else { 1 };
+        }
+        let holds = self.exchange.request_rest() == Rest::Stop;
         if holds && fits && !self.body.ended {
             PIECE
         } else {

@@ -154,6 +154,17 @@ impl Exchange {
         self.back_channel.is_some()
     }
 
+    /// Whether `size` bytes of its body are more than is read.
+    pub fn is_too_long(&self, size: usize) -> bool {
+        let back_channel = self.back_channel.as_ref();
+        back_channel.is_some_and(|one| match one.stage {
+            Stage::Receiving(_, max_bytes) => {
+                u64::try_from(size).is_ok_and(|size| size > max_bytes)
+            }
+            _ => false,
+        })
+    }
+
     /// For how many seconds its body may be held, where that is not what the configuration says.
     pub fn max_seconds_held(&self) -> Option<u64> {
         self.is_receiving().then_some(MAX_SECONDS)

@@ -4,7 +4,7 @@
 use crate::source::PerSecond;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -13,15 +13,20 @@ use std::rc::Rc;
 const REDEMPTIONS: Bounds = Bounds {
     common: 16,
     of_group: 2,
-    per_second: true,
+    of_known: 0,
+    is_paced: true,
 };
-/// How many logout tokens a worker takes at a time. What they cost is bounded where they are verified, and when many people
-/// are signed out at once, as many good ones come within a second.
+/// How many logout tokens a worker receives at a time. Strangers say how long theirs take to come, so there are many places;
+/// and when many people are signed out at once, as many good ones come within a second. What they cost is bounded where they
+/// are verified.
 const LOGOUTS: Bounds = Bounds {
-    common: 128,
-    of_group: 4,
-    per_second: false,
+    common: 512,
+    of_group: 32,
+    of_known: 128,
+    is_paced: false,
 };
+/// How many addresses are remembered from which a good token came, before the older half is forgotten.
+const MAX_KNOWN: usize = 512;
 /// How many groups addresses fall into, each with places of its own.
 const GROUPS: usize = 16;
 /// For how many seconds the same addresses fall into one group.
@@ -39,12 +44,16 @@ const MAX_REMEMBERED: usize = 2048;
 /// An address takes the places of its group first, and then those in common. So whoever floods takes
 /// what is common and what is its own group's, and whoever is in another group finds that group's places free.
 /// Groups are dealt anew each minute, unforeseeably. Who brings codes that the provider does not accept
-/// soon has the places of its group alone, so that what is common is free again, and the provider is spared.
+/// soon has the places of its group alone, so that what is common is free again, and the provider is spared. Where a good logout
+/// token came from, the next one finds places that no stranger can take.
 #[derive(Debug)]
 pub(super) struct Places {
     bounds: Bounds,
     common: Rc<Group>,
     groups: Vec<Rc<Group>>,
+    /// those for addresses that are known
+    of_known: Rc<Group>,
+    known: Rc<Known>,
     hasher: RandomState,
     redeemed: RefCell<Redeemed>,
 }
@@ -56,8 +65,17 @@ struct Bounds {
     common: u32,
     /// those of each group, beside the common ones
     of_group: u32,
-    /// whether as many are taken in a second as there are at a time
-    per_second: bool,
+    /// those of all addresses together from which something good came, beside these
+    of_known: u32,
+    /// whether as many are taken in a second as there are at a time, and those count that prove nothing
+    is_paced: bool,
+}
+
+/// Addresses from which something good came, by a hash: the newer half, and the older.
+#[derive(Debug, Default)]
+struct Known {
+    newer: RefCell<HashSet<u64>>,
+    older: RefCell<HashSet<u64>>,
 }
 
 /// Why there is no place.
@@ -75,6 +93,8 @@ pub(crate) struct Place {
     taken: Rc<Group>,
     /// the group of the address, and the time for which it is that
     own: Option<(Rc<Group>, i64)>,
+    /// where the address is noted once it has brought something good
+    caller: Option<(Rc<Known>, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +128,8 @@ impl Places {
             bounds,
             common: Rc::default(),
             groups: (0..GROUPS).map(|_| Rc::default()).collect(),
+            of_known: Rc::default(),
+            known: Rc::default(),
             hasher: RandomState::new(),
             redeemed: RefCell::default(),
         }
@@ -140,20 +162,27 @@ impl Places {
         let Bounds {
             common,
             of_group,
-            per_second,
+            of_known,
+            is_paced,
         } = self.bounds;
-        let take = |group: &Group, max| group.take(max, per_second.then_some(now));
-        let taken = own.filter(|own| take(own, of_group)).or_else(|| {
+        let caller = address.map(|address| self.hasher.hash_one(address));
+        let caller = caller.filter(|_| of_known > 0);
+        let is_known = caller.is_some_and(|caller| self.known.has(caller));
+        let take = |group: &Group, max| group.take(max, is_paced.then_some(now));
+        let taken = (is_known && take(&self.of_known, of_known)).then_some(&self.of_known);
+        let taken = taken.or_else(|| own.filter(|own| take(own, of_group)));
+        let taken = taken.or_else(|| {
             let is_proved = own.is_none_or(|own| own.unproved(minute) < MAX_UNPROVED);
             (is_proved && take(&self.common, common)).then_some(&self.common)
         })?;
-        if let Some(own) = own {
+        if let Some(own) = own.filter(|_| is_paced) {
             let unproved = own.unproved(minute).saturating_add(1);
             own.unproved.set((minute, unproved));
         }
         Some(Place {
             taken: Rc::clone(taken),
             own: own.map(|own| (Rc::clone(own), minute)),
+            caller: caller.map(|caller| (Rc::clone(&self.known), caller)),
         })
     }
 
@@ -185,9 +214,26 @@ impl Group {
     }
 }
 
+impl Known {
+    fn has(&self, caller: u64) -> bool {
+        self.newer.borrow().contains(&caller) || self.older.borrow().contains(&caller)
+    }
+
+    fn add(&self, caller: u64) {
+        let mut newer = self.newer.borrow_mut();
+        if newer.len() >= MAX_KNOWN / 2 && !newer.contains(&caller) {
+            *self.older.borrow_mut() = std::mem::take(&mut *newer);
+        }
+        newer.insert(caller);
+    }
+}
+
 impl Place {
     /// The code, or the token, was good.
     pub(crate) fn is_proved(&self) {
+        if let Some((known, caller)) = &self.caller {
+            known.add(*caller);
+        }
         if let Some((own, minute)) = &self.own {
             let unproved = own.unproved(*minute);
             if unproved > 0 {
@@ -300,25 +346,42 @@ mod tests {
     #[test]
     fn logout_tokens_have_places_by_number_and_not_by_time() {
         let places = Places::for_logouts();
-        let held = flood(&places, 0, NOW);
-        assert_eq!(held.len(), 16, "those that prove nothing");
-        held.iter().for_each(Place::is_proved);
-        drop(held);
-        let good = |number: u32| {
-            let place = places.take_any(at(number), NOW).unwrap();
-            place.is_proved();
-            place
-        };
-        for _ in 0..1_000 {
-            good(0);
+        let take = |number| places.take_any(at(number), NOW);
+        for turn in 0..1_000 {
+            assert!(take(0).is_some(), "{turn}: those that are over take none");
         }
-        let held: Vec<_> = (0..128).map(|_| good(0)).collect();
-        let rest = flood(&places, 0, NOW);
-        assert_eq!(rest.len(), 4);
+        let flood: Vec<_> = (0..1_000).map_while(|_| take(0)).collect();
+        assert_eq!(flood.len(), 512 + 32);
         assert!(places.take_any(None, NOW).is_none());
-        assert!(places.take_any(at(stranger(&places, NOW)), NOW).is_some());
-        drop(held);
+        assert!(take(stranger(&places, NOW)).is_some());
+        drop(flood);
         assert!(places.take_any(None, NOW).is_some());
+    }
+
+    #[test]
+    fn where_a_good_token_came_from_no_flood_shuts_out_the_next() {
+        let places = Places::for_logouts();
+        let take = |number| places.take_any(at(number), NOW);
+        take(5_000).unwrap().is_proved();
+        let flood: Vec<_> = (0..2_000).filter_map(take).collect();
+        assert_eq!(flood.len(), 512 + 16 * 32, "of every group");
+        let own: Vec<_> = (0..1_000).map_while(|_| take(5_000)).collect();
+        assert_eq!(own.len(), 128);
+        // Whatever comes from there later.
+        drop(own);
+        for number in 6_000..6_000 + 200 {
+            take(number).inspect(Place::is_proved);
+        }
+        assert!(take(5_000).is_some());
+    }
+
+    #[test]
+    fn what_is_known_of_addresses_is_bounded() {
+        let known = Known::default();
+        (0..100_000).for_each(|caller| known.add(caller));
+        let count = known.newer.borrow().len() + known.older.borrow().len();
+        assert!(count <= MAX_KNOWN, "{count}");
+        assert!(known.has(99_999) && !known.has(0));
     }
 
     #[test]

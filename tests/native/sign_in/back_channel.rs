@@ -671,8 +671,8 @@ fn a_body_that_does_not_come_is_held_for_ten_seconds_and_its_place_is_free_then(
             world.lines_with("too_much_held").is_empty()
         };
         // Whoever proves nothing has a few places, and not for ever.
-        let taken = (0..200).take_while(|_| begin(&world)).count();
-        assert_eq!(taken, 128, "{mode}: nobody's address is known here");
+        let taken = (0..600).take_while(|_| begin(&world)).count();
+        assert_eq!(taken, 512, "{mode}: nobody's address is known here");
         let ticks = |world: &mut World, count: usize| {
             state.replies.borrow_mut().clear();
             (0..count).for_each(|_| world.root.tick());
@@ -680,7 +680,7 @@ fn a_body_that_does_not_come_is_held_for_ten_seconds_and_its_place_is_free_then(
         };
         // The refusal waits for the rest of its body, for two seconds.
         assert_eq!(ticks(&mut world, 10), [503], "{mode}");
-        assert_eq!(ticks(&mut world, 1), vec![408; 128], "{mode}");
+        assert_eq!(ticks(&mut world, 1), vec![408; 512], "{mode}");
         let body = state.replies.borrow()[0].body.clone();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["error"], "temporarily_unavailable", "{mode}");
@@ -688,7 +688,7 @@ fn a_body_that_does_not_come_is_held_for_ten_seconds_and_its_place_is_free_then(
         // What comes then is not read, and goes nowhere.
         let mut late = held.swap_remove(0);
         assert_eq!(late.request_body(13, true), Flow::Pause, "{mode}");
-        assert_eq!(statuses().len(), 128, "{mode}");
+        assert_eq!(statuses().len(), 512, "{mode}");
         drop((held, late));
         let mut free = world.root.filter();
         state.lines.borrow_mut().clear();
@@ -696,4 +696,51 @@ fn a_body_that_does_not_come_is_held_for_ten_seconds_and_its_place_is_free_then(
         assert_eq!(flow, Flow::Pause, "{mode}");
         assert!(world.lines_with("too_much_held").is_empty(), "{mode}");
     }
+}
+
+#[test]
+fn bodies_of_strangers_that_do_not_come_keep_out_no_token_of_the_provider() {
+    let (world, provider, mut alice) = signed_in(json!({}));
+    let state = std::rc::Rc::clone(&world.gateway.0);
+    let from = |address: &str| {
+        let told = format!("{address}:40000").into_bytes();
+        *state.address.borrow_mut() = ("source\0address".to_owned(), told);
+    };
+    let fields = [
+        (":method", "POST"),
+        (":path", PATH),
+        (":authority", "gate.example"),
+        FORM,
+    ];
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let head = fields.map(owned).to_vec();
+    let begin = |world: &World| {
+        *state.headers.borrow_mut() = head.clone();
+        state.lines.borrow_mut().clear();
+        let mut filter = world.root.filter();
+        filter.request_head(fields.len(), false);
+        world
+            .lines_with("too_much_held")
+            .is_empty()
+            .then_some(filter)
+    };
+    // Behind one address: some that end in nothing, and some that stay.
+    from("192.0.2.1");
+    (0..64).for_each(|_| drop(begin(&world)));
+    let few: Vec<_> = (0..64).filter_map(|_| begin(&world)).collect();
+    assert_eq!(few.len(), 64);
+    let first = token(json!({ "sid": "nobody", "jti": "j-0" }));
+    assert_eq!(notify(&world, &provider, &first).status(), 200);
+    // From every address that there is, as many as there is place for.
+    let mut flood = few;
+    for number in 0..200 {
+        from(&format!("198.51.100.{number}"));
+        flood.extend((0..33).map_while(|_| begin(&world)));
+    }
+    flood.extend((0..600).map_while(|_| begin(&world)));
+    assert!(begin(&world).is_none(), "{}", flood.len());
+    from("192.0.2.1");
+    let answer = notify(&world, &provider, &token(json!({})));
+    assert_eq!(answer.status(), 200, "{}", answer.record);
+    assert!(!is_in(&world, &provider, &mut alice));
 }
