@@ -30,7 +30,7 @@ fn webdis(kept: &Mutex<Option<String>>, body: &str) -> CallEnd {
     let answer = match words.as_slice() {
         ["GET", _] => json!({ "GET": *kept }),
         // The script, the number of keys, those, and what is to be kept.
-        ["EVAL", _, "3", _, _, _, sealed, ..] => {
+        ["EVAL", _, "4", _, _, _, _, sealed, ..] => {
             *kept = Some((*sealed).to_owned());
             json!({ "EVAL": 1 })
         }
