@@ -151,6 +151,21 @@ def test_a_redis_that_is_full_ends_sessions_all_the_same(told: Told) -> None:
         told.redis.command("CONFIG", "SET", "maxmemory", "0")
 
 
+def test_nothing_begins_in_a_session_that_has_ended_at_the_provider(told: Told) -> None:
+    before = set(told.redis.names("ollama-gate:sid:*"))
+    judy = told.signed_in("judy")
+    [place] = set(told.redis.names("ollama-gate:sid:*")) - before
+    # As if the provider had spoken while she signs in once more.
+    told.redis.command("SET", f"{place}:ended", "1")
+    status, _, text = judy.sign_in("/.gate/login?return=/api/tags")
+    assert status == 503 and "session_store_unavailable" in text
+    told.redis.command("DEL", f"{place}:ended")
+    assert judy.sign_in("/.gate/login?return=/api/tags")[0] == 303
+    judy.sign_out_there()
+    assert told.at_both(judy) == OVER
+    assert 0 < told.redis.command("TTL", f"{place}:ended") <= 120
+
+
 def test_nobody_but_the_provider_ends_a_session(world: World, told: Told) -> None:
     erin, frank = told.signed_in("erin"), told.signed_in("frank")
     frank.sign_out_there()

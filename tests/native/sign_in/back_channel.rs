@@ -193,6 +193,28 @@ fn a_session_of_which_the_provider_never_said_its_name_ends_with_any_of_that_per
 }
 
 #[test]
+fn a_sign_in_that_is_under_way_brings_no_session_back_that_has_ended() {
+    let (world, provider, _) = signed_in(json!({}));
+    let mut alice = Browser::default();
+    let sent = alice.go(&world, &provider, "/api/tags");
+    let back = provider.authorize(&sent.location());
+    let mut request = alice.ask(&world, "GET", &back, &PAGE);
+    assert_eq!(provider.serve_one(&world.gateway, &mut request), "/token");
+    assert!(request.waits_for.is_some(), "for the store");
+    assert_eq!(notify(&world, &provider, &token(json!({}))).status(), 200);
+    let refused = alice.finish(&world, &provider, request);
+    let unavailable = (503, "session_store_unavailable");
+    assert_eq!((refused.status(), refused.code()), unavailable);
+    let cause = refused.record["cause"].as_str().unwrap();
+    assert!(cause.contains("has ended this session"), "{cause}");
+    assert!(alice.named(SESSION).is_empty(), "{alice:?}");
+    // Whoever signs in at the provider anew has another session there.
+    *provider.claims.borrow_mut() = json!({ "sid": "s-2" });
+    let mut again = again(&world, &provider);
+    assert!(is_in(&world, &provider, &mut again));
+}
+
+#[test]
 fn two_tokens_of_one_name_are_two_where_they_end_something_else() {
     let (world, provider, mut first) = signed_in(json!({}));
     *provider.claims.borrow_mut() = json!({ "sid": "s-2" });

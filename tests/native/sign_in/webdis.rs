@@ -18,6 +18,8 @@ pub(super) struct Webdis {
     pub answer: RefCell<Option<Answer>>,
     /// marks of logout tokens that came before: how many sessions ended, and for how many seconds each stands
     pub said: RefCell<BTreeMap<String, (usize, i64)>>,
+    /// places at which nothing begins any more
+    pub ended: RefCell<Vec<String>>,
     /// how many commands came
     pub count: Cell<u32>,
     /// whether what is asked is done, where `answer` stands in place of every answer
@@ -65,6 +67,10 @@ impl Webdis {
         let mut sessions = self.sessions.borrow_mut();
         let mut places = self.places.borrow_mut();
         if script.contains("ZADD") {
+            let has_ended = |place: &String| self.ended.borrow().contains(place);
+            if keys[1..].iter().any(has_ended) {
+                return ("create", "ended".into());
+            }
             if !is_down {
                 let kept = (arguments[0].clone(), arguments[1].parse().unwrap());
                 sessions.insert(keys[0].clone(), kept);
@@ -96,6 +102,9 @@ impl Webdis {
             let names: Vec<_> = names.flatten().collect();
             let ended = names.iter().filter(|name| sessions.remove(*name).is_some());
             let count = ended.count();
+            if arguments.len() > 2 {
+                self.ended.borrow_mut().push(keys[0].clone());
+            }
             if let Some(said) = said.first() {
                 let seconds = arguments[1].parse().unwrap();
                 before.insert(said.clone(), (count, seconds));

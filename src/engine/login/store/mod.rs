@@ -21,16 +21,21 @@ use std::time::Duration;
 /// The most sessions that somebody has at a time. A new one ends that which would end first.
 pub(crate) const MAX_OF_SUBJECT: usize = 256;
 
+/// The longest time from the redemption of a code until its session is kept, in seconds.
+const MAX_SIGN_IN: i64 = 120;
+
 /// Reads a session, and has it end later. Argument: after how many seconds.
 const USE: &str =
     "local v=redis.call('GET',KEYS[1]) if v then redis.call('EXPIRE',KEYS[1],ARGV[1]) end return v";
 
 /// Keeps a new session, and notes it where it is looked for. Where there are too many, names whose session is gone make room
 /// first, then those that would end first, and never the new one: whoever has just signed in is signed in. Answers 1 if so.
+/// At a place that has ended meanwhile nothing begins.
 ///
 /// Keys: the session, then the places. Arguments: the sealed session, for how many seconds at first, its name, the time, its
 /// end, what names of sessions begin with, and for how many seconds in all.
-const CREATE: &str = "redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) \
+const CREATE: &str = "for i=2,#KEYS do if redis.call('EXISTS',KEYS[i]..':ended')==1 then return 'ended' end end \
+    redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) \
     for i=2,#KEYS do local k=KEYS[i] \
     redis.call('ZREMRANGEBYSCORE',k,'-inf',ARGV[4]) \
     redis.call('ZADD',k,ARGV[5],ARGV[3]) \
@@ -45,14 +50,15 @@ const CREATE: &str = "redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) \
 /// Ends the sessions that are noted at some places, and answers with their number. What makes room is done first, so that a
 /// Redis that is full does it too. Where it was done before by the same mark, the answer is the number of then, as a text.
 ///
-/// Keys: the places, and behind them a mark where this may be done once. Arguments: what names of sessions begin with, and for
-/// how many seconds the mark stands, if there is one.
+/// Keys: the places, and behind them a mark where this may be done once. Arguments: what names of sessions begin with, for
+/// how many seconds the mark stands, if there is one, and for how many nothing begins at the first place, if that has ended.
 const END: &str = "local m=ARGV[2] and KEYS[#KEYS] local v=m and redis.call('GET',m) if v then return v end \
     local n=0 \
     for _,k in ipairs(KEYS) do if k~=m then \
     for _,s in ipairs(redis.call('ZRANGE',k,0,-1)) do n=n+redis.call('DEL',ARGV[1]..s) end \
     redis.call('DEL',k) end end \
     if m then redis.call('SET',m,n,'EX',ARGV[2]) end \
+    if ARGV[3] then redis.call('SET',KEYS[1]..':ended','1','EX',ARGV[3]) end \
     return n";
 
 /// The names of the sessions that are noted at a place and have not ended.
@@ -171,6 +177,10 @@ impl Store {
         if let Some((word, seconds)) = once {
             keys.push(self.key("said", &self.hashed("said", word)));
             arguments.push(seconds.max(1).to_string());
+            // A session at the provider does not begin again, and a sign-in of it may be under way.
+            if let Some(Place::Sid(_)) = places.first() {
+                arguments.push(MAX_SIGN_IN.to_string());
+            }
         }
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         self.script(END, &keys, &arguments)
@@ -230,6 +240,9 @@ pub(crate) fn found(idle: Option<i64>, response: &Response<'_>) -> Result<Option
 pub(crate) fn done(response: &Response<'_>) -> Result<(), String> {
     match webdis::answer("EVAL", response)? {
         Answer::Number(1) => Ok(()),
+        Answer::Text(word) if word == "ended" => {
+            Err("the provider has ended this session meanwhile".to_owned())
+        }
         _ => Err(unexpected()),
     }
 }

@@ -18,7 +18,7 @@ fn whoever_is_called_something_else_by_now_is_found_by_that_name_alone() {
         noted.map(|(place, _)| place.clone()).collect()
     };
     let before = found();
-    assert_eq!(before.len(), 2, "`subject` and `sub`");
+    assert_eq!(before.len(), 3, "`subject`, `sub`, and no `sid`");
     *provider.grants.claims.borrow_mut() = json!({ "email": "alice@example.org" });
     world.wait(240);
     assert_eq!(verdict(&world, &provider, &browser).0, 200);
@@ -27,7 +27,7 @@ fn whoever_is_called_something_else_by_now_is_found_by_that_name_alone() {
         .iter()
         .filter(|place| before.contains(place))
         .collect();
-    assert_eq!((after.len(), kept.len()), (2, 1), "{before:?} {after:?}");
+    assert_eq!((after.len(), kept.len()), (3, 2), "{before:?} {after:?}");
     // And stays there.
     world.wait(240);
     assert_eq!(verdict(&world, &provider, &browser).0, 200);
