@@ -8,9 +8,8 @@ use super::request::Request;
 use super::states::{Exchange, Outcome, Ports, RequestStep};
 use crate::authn::SignedIn;
 use crate::denial::Denial;
-use crate::http::RequestHead;
 use crate::identity::{Identity, Method};
-use crate::login::{Loading, Login, Renewal, Stored, Told};
+use crate::login::{Loading, Login, OwnPage, Renewal, Stored, Told};
 use crate::network::ClientAddress;
 use crate::policy;
 use crate::session::Parts;
@@ -97,20 +96,25 @@ impl Exchange {
         }
     }
 
-    /// The call that reads the session which the request with `head` brings, if a store keeps it and was not asked yet.
+    /// The call that reads the session which `request` brings, if a store keeps it and was not asked yet.
     #[inline(never)] // or those whose sessions are in no store pay for it
     pub(super) fn load_session(
         &mut self,
         login: &Login,
         ports: Ports<'_, '_>,
-        head: &RequestHead<'_>,
+        request: &Request<'_, '_>,
     ) -> Option<Call> {
         if self.stored.is_some() {
             return None;
         }
-        let (loading, call) = login.load(head, ports.clock.wall()?)?;
-        self.stored = Some(Box::new(StoredSession::Loading(loading)));
-        Some(call)
+        // A page of the gate's own is no use of it.
+        let is_use = request.local_path().and_then(OwnPage::at).is_none();
+        let (stored, call) = match login.load(request.head, is_use, ports.clock.wall()?)? {
+            Ok((loading, call)) => (StoredSession::Loading(loading), Some(call)),
+            Err(stored) => (StoredSession::Loaded(stored), None),
+        };
+        self.stored = Some(Box::new(stored));
+        call
     }
 
     /// Opens the session that `request` brings, if it brings one that counts, or goes on with its refresh. The step,
@@ -133,7 +137,7 @@ impl Exchange {
         if request.presented().map_or(true, |all| all.is_meant()) {
             return None;
         }
-        if let Some(call) = self.load_session(login, ports, request.head) {
+        if let Some(call) = self.load_session(login, ports, request) {
             return Some(Outcome {
                 step: RequestStep::Await(Box::new(call)),
                 record: None,

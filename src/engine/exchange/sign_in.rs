@@ -207,7 +207,7 @@ impl Exchange {
                     request,
                     ..
                 } = visit;
-                if let Some(call) = self.load_session(login, ports, request.head) {
+                if let Some(call) = self.load_session(login, ports, request) {
                     return Ok(Shown::Call(call));
                 }
                 return self.sign_out(visit);

@@ -2,7 +2,7 @@
 
 use super::sessions::{invalid, unknown};
 use super::sign_out::Departure;
-use super::store::{self, Place, Ticket, Times};
+use super::store::{self, Place, Ticket, Times, Waiter};
 use super::{Login, Redirect, SessionPorts};
 use crate::authn::jwt::Identified;
 use crate::denial::{Denial, Reason};
@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 pub(crate) struct Loading {
     name: String,
     idle: Option<i64>,
+    waiter: Waiter,
 }
 
 /// What was read for one request.
@@ -57,6 +58,9 @@ impl Outstanding {
 impl Loading {
     /// The store has answered.
     pub(crate) fn loaded(self, response: &Response<'_>) -> Stored {
+        // A gateway answers in place of a server that does not.
+        let is_answer = response.status.is_some_and(|status| status != 504);
+        self.waiter.ended(is_answer);
         let found = store::found(self.idle, response);
         Stored {
             name: self.name,
@@ -80,16 +84,30 @@ impl Login {
     }
 
     /// The call that reads the session of the browser that sent `head`, if it carries the ticket of one that goes on. For
-    /// anything else nobody is asked.
-    pub(crate) fn load(&self, head: &RequestHead<'_>, now: Timestamp) -> Option<(Loading, Call)> {
+    /// anything else nobody is asked. Whether it counts as used by that is `is_use`.
+    ///
+    /// # Errors
+    /// Too many wait for the store.
+    pub(crate) fn load(
+        &self,
+        head: &RequestHead<'_>,
+        is_use: bool,
+        now: Timestamp,
+    ) -> Option<Result<(Loading, Call), Stored>> {
         let store = self.store.as_ref()?;
         let (ticket, _) = self.ticket(head, now).ok()?;
         let name = ticket.name();
         // It ends in any case when its ticket does.
         let rest = ticket.ends.since(now);
-        let idle = self.lifetimes.idle.map(|idle| idle.min(rest));
+        let idle = self.lifetimes.idle.filter(|_| is_use);
+        let idle = idle.map(|idle| idle.min(rest));
+        let Some(waiter) = store.wait() else {
+            let found = Err("too many requests wait for the store".to_owned());
+            return Some(Err(Stored { name, found }));
+        };
         let call = store.load(&name, idle);
-        Some((Loading { name, idle }, call))
+        let loading = Loading { name, idle, waiter };
+        Some(Ok((loading, call)))
     }
 
     /// The ticket that the browser that sent `head` carries, and whether a previous secret opened it.

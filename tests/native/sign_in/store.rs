@@ -344,3 +344,51 @@ fn a_secret_that_was_rotated_opens_tickets_and_sessions_until_it_goes() {
     let new = with_store(json!({}));
     assert_eq!(verdict(&new, &provider, &mut browser).0, 401);
 }
+
+#[test]
+fn the_gate_s_own_pages_do_not_put_the_end_of_an_unused_session_off() {
+    let (world, provider, mut browser) = signed_in(json!({ "idle_timeout": "30m" }));
+    for page in ["/.gate/whoami", "/.gate/logout"] {
+        let shown = browser.go(&world, &provider, page);
+        assert_eq!(
+            (shown.status(), shown.asked.as_slice()),
+            (200, &["load".to_owned()][..]),
+            "{page}"
+        );
+    }
+    assert_eq!(browser.go(&world, &provider, "/api/tags").asked, ["use"]);
+}
+
+#[test]
+fn a_store_that_hangs_holds_few_requests_and_is_asked_by_one_at_a_time() {
+    let (world, provider, browser) = signed_in(json!({}));
+    let ask = || browser.ask(&world, "GET", "/api/tags", &[]);
+    let unavailable = (UNAVAILABLE.0, UNAVAILABLE.1.to_owned());
+    let waiting: Vec<_> = (0..256).map(|_| ask()).collect();
+    assert!(waiting.iter().all(|request| request.waits_for.is_some()));
+    assert_eq!(ask().verdict(), unavailable);
+    drop(waiting);
+    *provider.webdis.answer.borrow_mut() = Some(None);
+    for number in 0..4 {
+        assert_eq!(
+            verdict(&world, &provider, &mut browser.clone()),
+            unavailable,
+            "{number}"
+        );
+    }
+    // One finds out whether it is back; a key beside it waits for nobody.
+    let mut one = ask();
+    assert!(one.waits_for.is_some());
+    assert_eq!(ask().verdict(), unavailable);
+    let bearer = format!("Bearer {KEY}");
+    let by_key = [("authorization", bearer.as_str())];
+    let keyed = browser
+        .clone()
+        .send(&world, &provider, "GET", "/api/tags", &by_key);
+    assert_eq!(keyed.status(), 200);
+    *provider.webdis.answer.borrow_mut() = None;
+    provider.serve_one(&world.gateway, &mut one);
+    assert_eq!(one.verdict().0, 200);
+    let both = [ask(), ask()];
+    assert!(both.iter().all(|request| request.waits_for.is_some()));
+}

@@ -6,10 +6,13 @@
 
 mod lock;
 mod ticket;
+mod waiting;
 mod webdis;
 
 pub(crate) use lock::{Claim, Lock, Written, claimed, written};
 pub(crate) use ticket::Ticket;
+pub(crate) use waiting::Waiter;
+use waiting::Waiting;
 pub(crate) use webdis::{Answer, Webdis};
 
 use crate::source::{Call, Response};
@@ -72,6 +75,7 @@ pub(crate) struct Store {
     prefix: String,
     /// what tells this gate from others in the same store
     gate: String,
+    waiting: Waiting,
 }
 
 /// When a session begins and ends, in seconds.
@@ -125,7 +129,13 @@ impl Store {
             webdis,
             prefix,
             gate: gate.to_owned(),
+            waiting: Waiting::default(),
         }
+    }
+
+    /// A place among the requests that wait for a session to be read, if there is one.
+    pub(crate) fn wait(&self) -> Option<Waiter> {
+        self.waiting.enter()
     }
 
     /// How long its answers are waited for.
