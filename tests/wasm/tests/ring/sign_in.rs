@@ -284,7 +284,7 @@ fn webdis(kept: &Mutex<Option<String>>, body: &str) -> CallEnd {
             *kept = None;
             json!({ "EVAL": 1 })
         }
-        ["EVAL", _, "3", _, _, _, sealed, ..] => {
+        ["EVAL", _, "4", _, _, _, _, sealed, ..] => {
             *kept = Some((*sealed).to_owned());
             json!({ "EVAL": 1 })
         }
