@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.companion import companion
 from support.people import INSIDE, SERVED_BY, Site, Visitor
-from support.store import API, UNAVAILABLE, Stored, build
+from support.store import API, UNAVAILABLE, Stored
 from support.world import World, eventually
 
 SECONDS = int(os.environ.get("E2E_REFRESH_SECONDS", "0"))
@@ -39,7 +40,7 @@ AT_ONCE = 12
 def stored(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     """The site that all of them use, with the smaller module: no response matters."""
     # Not while the provider is waited for.
-    build()
+    companion()
     stored = Stored(world, tmp_path_factory.mktemp("store-refresh"), "store-refresh", **LOGIN)
     yield stored
     stored.stop()
