@@ -75,6 +75,15 @@ impl Denial {
         self
     }
 
+    /// The same refusal, of a token that does not say whose it is.
+    #[must_use]
+    pub fn claimed_by_nobody(mut self) -> Self {
+        if let Some(details) = &mut self.details {
+            details.claimed_subject = None;
+        }
+        self
+    }
+
     /// The same refusal, to be tried again after `seconds`, at least one.
     #[must_use]
     pub fn retry_after(mut self, seconds: i64) -> Self {

@@ -230,6 +230,21 @@ fn a_signature_that_the_provider_has_not_made_is_none() {
 }
 
 #[test]
+fn a_line_names_the_person_of_a_refused_token_and_no_session() {
+    let (world, provider, _) = signed_in(json!({}));
+    for (more, whose) in [
+        (json!({}), json!("alice")),
+        (json!({ "sid": null }), json!("alice")),
+        (json!({ "sub": null }), Value::Null),
+    ] {
+        let forged = signer(2).sign(GOOD, &claims(more.clone()).to_string());
+        let answer = notify(&world, &provider, &forged);
+        assert_eq!(answer.record["claimed_subject"], whose, "{more}");
+        assert!(world.lines_with("s-1").is_empty(), "{more}");
+    }
+}
+
+#[test]
 fn an_id_token_is_no_logout_token() {
     let (world, provider, mut alice) = signed_in(json!({}));
     for claims in [

@@ -98,6 +98,8 @@ impl LogoutTokens {
         let verified = self.tokens.verify(text, TokenUse::Credential, context);
         let verified = verified.map_err(|refusal| match refusal {
             Refusal::Denied(denial) if is_unpublished(&denial, &token) => unpublished().into(),
+            // The name of a session is nobody's.
+            Refusal::Denied(denial) if !has_sub => denial.claimed_by_nobody().into(),
             other => other,
         })?;
         let ends = self.tokens.expiry(&verified).map(|expiry| expiry.at);
