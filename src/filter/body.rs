@@ -56,17 +56,16 @@ pub(crate) struct HeldPart {
 }
 
 impl HeldPart {
-    /// Makes this part so many bytes large. Whether there is room for it; if not, it is given back.
+    /// Makes this part so many bytes large. Whether there is room for it.
     fn grow_to(&mut self, ready: &Rc<Ready>, bytes: usize) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let held = &ready.held;
         let others = held.all.get().saturating_sub(self.bytes);
         let all = others.saturating_add(bytes);
-        let fits = all <= held.max;
-        self.bytes = if fits { bytes } else { 0 };
-        held.all.set(if fits { all } else { others });
-        self.of = fits.then(|| Rc::clone(ready));
-        fits
+        self.bytes = bytes;
+        held.all.set(all);
+        self.of = Some(Rc::clone(ready));
+        all <= held.max
     }
 }
 
@@ -169,8 +168,8 @@ impl<H: Host> Filter<H> {
         let excess = match waits && size > MAX_BEFORE_KEYS {
             true => Excess::BeforeKeys,
             // With the answer a refresh token would be lost that is used up. There are few of these, of short bodies.
-            false if waits && self.exchange.refreshes_session() => return None,
             false if self.part.grow_to(&ready, size) => return None,
+            false if waits && self.exchange.would_lose_tokens() => return None,
             false => Excess::Together,
         };
         self.part = HeldPart::default();

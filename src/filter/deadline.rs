@@ -180,6 +180,14 @@ impl<H: Host> Filter<H> {
         }
     }
 
+    /// A copy of the head of this request, wherever it is kept.
+    pub(crate) fn given_head(&self) -> GivenHead {
+        match &self.deadline {
+            Some(deadline) => deadline.head.borrow().clone(),
+            None => self.head.clone(),
+        }
+    }
+
     /// `size` bytes of the body have come, or its end has where there are none. Whether that is too late: the
     /// request was answered.
     pub(crate) fn is_late(&self, size: usize) -> bool {

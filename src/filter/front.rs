@@ -61,7 +61,7 @@ impl<H: Host> Filter<H> {
         }
         self.hide_echo(&ready);
         let status = self.response_status().ok();
-        let given = self.head.clone();
+        let given = self.given_head();
         let head = given.read().ok().and_then(Result::ok);
         let outcome = self
             .exchange

@@ -123,7 +123,7 @@ impl<H: Host> Filter<H> {
         let Some(ready) = ready.as_deref() else {
             return Flow::Pause;
         };
-        let given = std::mem::take(&mut self.head);
+        let given = self.given_head();
         let head = given.read().ok().and_then(Result::ok);
         let outcome = self
             .exchange

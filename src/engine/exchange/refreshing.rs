@@ -201,6 +201,15 @@ pub(super) fn with_session_ports<T>(
 }
 
 impl Exchange {
+    /// Whether an answer is on its way to it, or not kept yet, without which a refresh token is lost.
+    pub fn would_lose_tokens(&self) -> bool {
+        let own = self.session.as_ref();
+        own.is_some_and(|own| {
+            let claims = matches!(own.stage, Stage::Claiming(..) | Stage::Claimed(..));
+            self.refreshes_session() && !claims
+        })
+    }
+
     /// Whether it waits for its session to be refreshed.
     pub fn refreshes_session(&self) -> bool {
         let own = self.session.as_ref();

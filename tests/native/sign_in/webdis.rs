@@ -135,7 +135,7 @@ impl Webdis {
             "end refused"
         } else if script.contains("HINCRBY") {
             "fail"
-        } else if script.contains("'DEL',KEYS[2],KEYS[3]") {
+        } else if script.contains("'HDEL',KEYS[3],'since'") {
             "release"
         } else {
             return None;
@@ -227,7 +227,10 @@ impl Webdis {
             "release" => {
                 if own {
                     locks.remove(lock);
-                    refreshes.remove(known);
+                    let begun = refreshes.get_mut(known);
+                    if let Some((since, _)) = begun.filter(|(since, _)| *since == Some(0)) {
+                        *since = None;
+                    }
                 }
                 json!(["done"])
             }

@@ -68,11 +68,12 @@ const FAIL: &str = "if redis.call('EXISTS',KEYS[3])==0 then return false end \
     redis.call('SET',KEYS[1],'-','PX',string.format('%.0f',wait)) \
     return {'done'}";
 
-/// Gives the lock up: whoever took it did not ask.
+/// Gives the lock up: whoever took it did not ask. When others began without an answer, and how often there was none, stays.
 ///
 /// Keys: as above. Argument: the owner.
 const RELEASE: &str = "if redis.call('EXISTS',KEYS[1])==0 then return false end \
-    if redis.call('GET',KEYS[2])==ARGV[1] then redis.call('DEL',KEYS[2],KEYS[3]) end \
+    if redis.call('GET',KEYS[2])==ARGV[1] then redis.call('DEL',KEYS[2]) \
+    if redis.call('HGET',KEYS[3],'since')=='0' then redis.call('HDEL',KEYS[3],'since') end end \
     return {'done'}";
 
 /// How many characters of a sealed session tell it from every other: its nonce is among them.

@@ -163,6 +163,45 @@ fn a_worker_that_holds_all_it_may_takes_the_answer_to_a_refresh_all_the_same() {
 }
 
 #[test]
+fn a_body_that_is_held_for_a_refresh_counts_among_those_that_are_held() {
+    let mut document = with_login(refreshing());
+    document["host"]["held_limit"] = json!("1KiB");
+    document["api_keys"]["keys"][0]["models"] = json!(["llama3.2"]);
+    let (world, provider) = (World::new(&document), issuing(300));
+    let (mut alice, mut bob) = (Browser::default(), Browser::default());
+    alice.sign_in(&world, &provider, "/api/tags");
+    bob.sign_in(&world, &provider, "/api/tags");
+    world.wait(240);
+    let state = &world.gateway.0;
+    *state.body.borrow_mut() = vec![b'x'; 2000];
+    let cookies = alice.cookie_header();
+    head(&world, &chat(&cookies, Some("2000")));
+    let mut first = world.root.filter();
+    assert_eq!(first.request_head(7, false), Flow::Pause);
+    assert_eq!(first.request_body(1990, false), Flow::Pause);
+    assert!(state.replies.borrow().is_empty(), "the token would be lost");
+    let authorization = format!("Bearer {}", crate::world::KEY);
+    let beside = || {
+        let key = [
+            (":method", "POST"),
+            (":path", "/api/chat"),
+            (":authority", "gate.example"),
+            ("content-type", "application/json"),
+            ("authorization", authorization.as_str()),
+        ];
+        head(&world, &key);
+        let mut other = world.root.filter();
+        other.request_head(key.len(), false);
+        other.request_body(100, false);
+        let replies = state.replies.borrow();
+        replies.first().map(|reply| reply.status)
+    };
+    assert_eq!(beside(), Some(503), "there is no room beside it");
+    drop(first);
+    assert_eq!(beside(), None, "and there is once it has gone");
+}
+
+#[test]
 fn a_request_that_its_body_refuses_is_no_use_of_a_session() {
     let login = json!({ "idle_timeout": "30m", "cookie_expire": "2h", "models": ["llama3.2"] });
     for (model, uses) in [("llama3.2", true), ("qwen3", false)] {

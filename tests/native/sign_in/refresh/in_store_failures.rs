@@ -192,6 +192,46 @@ fn a_worker_with_too_many_refreshes_asks_the_store_first_who_has_to_wait() {
 }
 
 #[test]
+fn whoever_is_locked_out_is_not_let_in_again_by_a_worker_that_has_no_room_to_ask() {
+    let (world, provider, mut browser) = signed_in_for(300, stored());
+    let other = replica(&world, stored());
+    let mut others = Vec::new();
+    for _ in 0..32 {
+        let mut session = Browser::default();
+        world.wait(1);
+        session.sign_in(&world, &provider, "/api/tags");
+        others.push(session);
+    }
+    provider.grants.end();
+    wait([&world, &other], 3600);
+    let broken_off = || {
+        let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+        until(&world, &provider, &mut request, "/token");
+        drop(request);
+    };
+    for _ in 0..2 {
+        broken_off();
+        wait([&world, &other], lease());
+    }
+    let mut waiting = Vec::new();
+    for session in &others {
+        let mut request = session.ask(&world, "GET", "/api/tags", &[]);
+        until(&world, &provider, &mut request, "/token");
+        waiting.push(request);
+    }
+    let full = browser
+        .clone()
+        .send(&world, &provider, "GET", "/api/tags", &[]);
+    assert_eq!(full.asked, ["load", "claim", "release"]);
+    drop(waiting);
+    broken_off();
+    wait([&world, &other], lease() - 1);
+    let beside = verdict(&other, &provider, &browser);
+    assert_eq!(beside, code(503, "session_refresh_pending"));
+    browser.cookies.clear();
+}
+
+#[test]
 fn a_call_that_a_gateway_refuses_after_a_reload_lets_nobody_in_by_the_rules_of_before() {
     let (world, provider, browser) = due(stored());
     let mut request = browser.ask(&world, "GET", "/api/tags", &[]);

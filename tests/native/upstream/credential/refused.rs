@@ -233,3 +233,33 @@ fn a_page_of_another_site_may_read_the_refusal() {
     let came = respond(&World::new(&with_pages), "/api/tags", &fields, &head);
     assert_eq!(came.values("access-control-allow-origin").len(), 1);
 }
+
+#[test]
+fn a_refusal_before_the_body_has_ended_is_answered_in_the_dialect_of_its_path() {
+    let mut configuration = fixed();
+    configuration["api_keys"]["keys"][0]["models"] = json!(["llama3.2"]);
+    let world = World::new(&configuration);
+    assert!(world.configured, "{:?}", world.errors());
+    let state = &world.gateway.0;
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let fields = [
+        (":method", "POST"),
+        (":path", "/v1/chat/completions"),
+        (":authority", "gate.example"),
+        ("x-api-key", KEY),
+    ];
+    *state.headers.borrow_mut() = fields.map(owned).to_vec();
+    *state.body.borrow_mut() = b"{\"model\":".to_vec();
+    let mut filter = world.root.filter().in_context(7);
+    filter.request_head(fields.len(), false);
+    filter.request_body(9, false);
+    *state.response.borrow_mut() = [(":status", "401"), CHALLENGE].map(owned).to_vec();
+    assert_eq!(filter.response_head(true), Flow::Pause);
+    let replies = state.replies.borrow();
+    let body: serde_json::Value = serde_json::from_slice(&replies[0].body).unwrap();
+    let code = body.pointer("/error/code");
+    assert_eq!(code, Some(&json!("upstream_credential_refused")), "{body}");
+    let lines = state.lines.borrow();
+    let (_, line) = lines.last().unwrap();
+    assert!(line.contains("/v1/chat/completions"), "{line}");
+}
