@@ -372,6 +372,11 @@ fn keys_that_are_not_there_are_asked_for_as_seldom_as_of_any_token() {
     // Whoever cannot know does not say no: the provider's next key may be published in a moment.
     let pending = kinds.get(&(503, "keys_pending".to_owned())).copied();
     assert_eq!(pending, Some(100), "{kinds:?}");
+    // A name that no key can have is none.
+    let header = format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, "k".repeat(257));
+    let text = claims(json!({ "jti": "j-long" })).to_string();
+    let answer = notify(&world, &provider, &signer(2).sign(&header, &text));
+    assert_eq!(said(&answer), (400, "invalid_logout_token".to_owned()));
     // Of a key that is known the next is looked at.
     assert_eq!(notify(&world, &provider, &token(json!({}))).status(), 200);
 }

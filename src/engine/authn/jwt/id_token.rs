@@ -3,7 +3,6 @@
 use super::algorithm::Algorithm;
 use super::claims::{ClaimPath, ForwardedClaim, UnverifiedClaims};
 use super::issuer::Issuer;
-use super::keys::MAX_KID_BYTES;
 use super::rules::{Claimed, TokenRules};
 use super::token::UnverifiedToken;
 use super::tokens::{Context, TokenUse, Tokens};
@@ -243,9 +242,7 @@ impl IdTokens {
 
     /// Whether `text` is a token that names its key, so that there may be one of that name later.
     pub(crate) fn names_key(text: &str) -> bool {
-        let token = UnverifiedToken::parse(text).ok();
-        let kid = token.and_then(|token| token.kid);
-        kid.is_some_and(|kid| kid.len() <= MAX_KID_BYTES)
+        UnverifiedToken::parse(text).is_ok_and(|token| token.names_key())
     }
 
     /// What there is to log since this was asked last.

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 const MAX_KEYS: usize = 100;
 /// The most warnings about a fetched set.
 const MAX_WARNINGS: usize = 10;
-/// The longest `kid`, in bytes.
-const MAX_KID_BYTES: usize = 256;
+/// The longest `kid` that a key may have, and that is looked for, in bytes.
+pub(super) const MAX_KID_BYTES: usize = 256;
 /// Members that only a private or secret key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 

@@ -1,5 +1,6 @@
 //! The keys of one issuer, from wherever they come.
 
+use super::jwk::MAX_KID_BYTES;
 use super::key::{Candidates, KeySet};
 use super::remote::Remote;
 use super::rules::{Rejection, Stage};
@@ -12,9 +13,6 @@ use crate::denial::{Denial, Reason};
 use crate::network::ClientAddress;
 use crate::source::Tried;
 use crate::time::Timestamp;
-
-/// The longest `kid` that is looked for, in bytes.
-pub(super) const MAX_KID_BYTES: usize = 256;
 
 /// The keys of one issuer.
 #[derive(Debug)]

@@ -125,7 +125,7 @@ impl LogoutTokens {
 
 /// Whether `token` names a key that its provider has not published. It may be about to.
 fn is_unpublished(denial: &Denial, token: &UnverifiedToken<'_>) -> bool {
-    denial.reason() == Reason::UnknownSigningKey && token.kid.is_some()
+    denial.reason() == Reason::UnknownSigningKey && token.names_key()
 }
 
 /// Nobody can know yet, and who takes that for a refusal sends it no more.

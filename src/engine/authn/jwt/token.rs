@@ -2,6 +2,7 @@
 
 use super::algorithm::Algorithm;
 use super::claims::UnverifiedClaims;
+use super::jwk::MAX_KID_BYTES;
 use crate::credential::mistaken;
 use crate::denial::{Denial, Reason, quoted};
 use crate::json::Json;
@@ -54,6 +55,12 @@ fn decode_object(part: &str) -> Option<Json> {
 }
 
 impl<'a> UnverifiedToken<'a> {
+    /// Whether it names its key, so that there may be one of that name later.
+    pub(super) fn names_key(&self) -> bool {
+        let kid = self.kid.as_ref();
+        kid.is_some_and(|kid| kid.len() <= MAX_KID_BYTES)
+    }
+
     /// Takes `text` apart (RFC 7515 section 5.2, steps 1 to 7) and checks its header.
     ///
     /// # Errors

@@ -166,17 +166,29 @@ impl Login {
     fn keeping_noted(
         &self,
         session: &Session,
-        (lock, mark): (Lock, Mark),
+        (lock, need): (Lock, Need),
         noted: &str,
     ) -> Option<Settlement> {
         let (owner, rest) = noted.split_once(' ')?;
         let (is_last, sealed) = rest.split_once(' ')?;
         let lock = lock.of(owner);
-        let renewal = self.instead(&lock, sealed);
+        let is_last = is_last == LAST;
+        let renewal = match self.instead(&lock, sealed) {
+            // The tokens are safe, and nobody was asked about the person so far.
+            Renewal::Carries(..) if !is_last && need.is_overdue => {
+                Renewal::Ends(unknown("send it again in a moment"))
+            }
+            known => known,
+        };
         let lease = self.store.as_ref().map(|store| self.lease_in(store));
         // Whoever asks about the person yet has the lock.
-        let lease = lease.filter(|_| is_last != LAST);
-        Some(self.keeping((lock, mark), sealed, (renewal, &session.subject), lease))
+        let lease = lease.filter(|_| !is_last);
+        Some(self.keeping(
+            (lock, need.mark),
+            sealed,
+            (renewal, &session.subject),
+            lease,
+        ))
     }
 
     /// Notes what has to be kept, before anybody goes away.
@@ -209,7 +221,7 @@ impl Login {
         match self.slots(around).look(need.mark, around.entropy.now) {
             Standing::Over => return Begun::Kept(self.ending(&lock, need.mark)),
             Standing::Successor(noted) => {
-                if let Some(kept) = self.keeping_noted(session, (lock.clone(), need.mark), &noted) {
+                if let Some(kept) = self.keeping_noted(session, (lock.clone(), need), &noted) {
                     return Begun::Kept(kept);
                 }
             }
@@ -315,6 +327,10 @@ impl Login {
         let writing = Writing::new(call, what, lock);
         self.note((lock, *mark), &sealed, false, around);
         lock.saw(&sealed);
+        // What is noted from here on is of the session that the store has then.
+        if let Some(refresh) = &session.refresh {
+            *mark = Mark::of(&refresh.token, refresh.due);
+        }
         refreshing.is_secured = true;
         Some(writing)
     }
@@ -390,10 +406,10 @@ impl Login {
                 slots.over(*mark, now);
                 Kept::Done
             }
-            (_, What::Released) => Kept::Done,
-            (Ok(Written::Gone), What::Kept(_) | What::Failed) => {
+            (Ok(Written::Gone), What::Kept(_) | What::Failed | What::Released) => {
                 Kept::Instead(Renewal::Ends(gone()))
             }
+            (_, What::Released) => Kept::Done,
             // Somebody else is at it, with what was read.
             (Ok(Written::Other(text)), _) if writing.lock.is_of(&text) => match writing.what {
                 What::Ended(_) => Kept::Done,

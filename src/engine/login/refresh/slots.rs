@@ -317,7 +317,10 @@ impl Entry {
     /// Whether it says what is carried in place of the session that `other` says less of.
     fn outdoes(&self, other: &Self) -> bool {
         let is_known = self.mark == other.mark && self.kind == Kind::Refreshed;
-        is_known && self.counts(other.since) && other.kind != Kind::Refreshed
+        is_known
+            && !self.successor.is_empty()
+            && self.counts(other.since)
+            && other.kind != Kind::Refreshed
     }
 
     /// How much another session loses if it is overwritten; none if it must not be.

@@ -127,6 +127,43 @@ fn whoever_goes_away_while_the_store_is_told_costs_no_tokens() {
 }
 
 #[test]
+fn whoever_has_lost_a_right_is_not_let_in_by_tokens_that_nobody_was_asked_about() {
+    let mut login = stored();
+    login["userinfo"] = json!(true);
+    login["scopes_claim"] = json!("groups");
+    login["scope_map"] = json!({ "staff": ["read"] });
+    let (world, provider, mut browser) = (gate(login), issuing(300), Browser::default());
+    *provider.user_info.borrow_mut() = json!({ "groups": ["staff"] });
+    browser.sign_in(&world, &provider, "/api/tags");
+    *provider.user_info.borrow_mut() = json!({ "groups": [] });
+    world.wait(3600);
+    let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+    until(&world, &provider, &mut request, "save");
+    *provider.webdis.answer.borrow_mut() = Some(None);
+    provider.serve_one(&world.gateway, &mut request);
+    drop(request);
+    *provider.webdis.answer.borrow_mut() = None;
+    let back = verdict(&world, &provider, &browser);
+    assert_eq!(back, code(503, "session_refresh_pending"));
+}
+
+#[test]
+fn a_no_about_the_person_counts_though_the_tokens_were_kept_before() {
+    let mut login = stored();
+    login["userinfo"] = json!(true);
+    let (world, provider, browser) = due(login);
+    *provider.user_info.borrow_mut() = json!({ "sub": "mallory" });
+    let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
+    until(&world, &provider, &mut request, "/me");
+    provider.serve_one(&world.gateway, &mut request);
+    *provider.webdis.answer.borrow_mut() = Some(None);
+    let refused = browser.clone().finish(&world, &provider, request);
+    assert_eq!((refused.status(), refused.asked.len()), (401, 3));
+    *provider.webdis.answer.borrow_mut() = None;
+    assert_eq!(verdict(&world, &provider, &browser).0, 401);
+}
+
+#[test]
 fn nobody_goes_on_unknown_to_a_store_that_failed_beside_the_provider() {
     let (world, provider, browser) = due(stored());
     *provider.grants.answer.borrow_mut() = Some((500, Vec::new()));
