@@ -200,6 +200,20 @@ fn identity_headers_are_set_only_where_asked_and_never_the_clients() {
 }
 
 #[test]
+fn each_identity_header_is_the_gates_own_where_it_is_the_only_one() {
+    for (member, own) in [("subject", "alice"), ("credential_id", "alice-laptop")] {
+        let mut configuration = with("/public", json!(["health"]));
+        configuration["upstream"] = json!({ "identity_headers": { member: "X-Told" } });
+        let world = World::new(&configuration);
+        let spoofed = [("x-told", "root"), ("authorization", KEY)];
+        let seen = world.send("GET", "/api/tags", &spoofed);
+        assert_eq!(seen.upstream_values("x-told"), [own], "{member}");
+        let public = world.send("GET", "/", &spoofed[..1]);
+        assert!(public.upstream_values("x-told").is_empty(), "{member}");
+    }
+}
+
+#[test]
 fn a_public_caller_has_no_identity_and_cannot_bring_one() {
     let mut configuration = with("/public", json!(["health"]));
     configuration["upstream"] = json!({ "identity_headers": { "subject": "X-My-User" } });
