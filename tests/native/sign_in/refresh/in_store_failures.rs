@@ -199,14 +199,7 @@ fn what_comes_late_is_kept_where_another_gate_had_no_answer_meanwhile() {
 #[test]
 fn a_worker_with_too_many_refreshes_asks_the_store_first_who_has_to_wait() {
     let (world, provider, mut browser) = signed_in_for(300, stored());
-    let mut others = Vec::new();
-    for _ in 0..32 {
-        let mut other = Browser::default();
-        // More codes than so many are not redeemed in a second.
-        world.wait(1);
-        other.sign_in(&world, &provider, "/api/tags");
-        others.push(other);
-    }
+    let others = others_signed_in(&world, &provider);
     world.wait(3600);
     let mut waiting = Vec::new();
     for other in &others {
@@ -232,13 +225,7 @@ fn a_worker_with_too_many_refreshes_asks_the_store_first_who_has_to_wait() {
 fn whoever_is_locked_out_is_not_let_in_again_by_a_worker_that_has_no_room_to_ask() {
     let (world, provider, mut browser) = signed_in_for(300, stored());
     let other = replica(&world, stored());
-    let mut others = Vec::new();
-    for _ in 0..32 {
-        let mut session = Browser::default();
-        world.wait(1);
-        session.sign_in(&world, &provider, "/api/tags");
-        others.push(session);
-    }
+    let others = others_signed_in(&world, &provider);
     provider.grants.end();
     wait([&world, &other], 3600);
     let broken_off = || {

@@ -93,3 +93,15 @@ fn asked(world: &World, provider: &Provider, browser: &mut Browser) -> (u16, Vec
 
 const TOKEN: [&str; 1] = ["/token"];
 const NOTHING: [&str; 0] = [];
+
+/// As many others as a worker refreshes at a time, each with a session.
+fn others_signed_in(world: &World, provider: &Provider) -> Vec<Browser> {
+    let sign_in = |_| {
+        let mut other = Browser::default();
+        // More codes than so many are not redeemed in a second.
+        world.wait(1);
+        other.sign_in(world, provider, "/api/tags");
+        other
+    };
+    (0..32).map(sign_in).collect()
+}

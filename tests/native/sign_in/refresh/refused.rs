@@ -433,14 +433,7 @@ fn a_page_that_was_closed_hours_ago_holds_up_nobody_who_comes_back() {
 fn a_provider_that_hangs_shuts_nobody_out_however_many_are_signed_in() {
     for (login, store) in [(refreshing(), "cookies"), (in_store::stored(), "a store")] {
         let (world, provider, mut browser) = signed_in_for(300, login);
-        let mut others = Vec::new();
-        for _ in 0..32 {
-            let mut other = Browser::default();
-            // More codes than so many are not redeemed in a second.
-            world.wait(1);
-            other.sign_in(&world, &provider, "/api/tags");
-            others.push(other);
-        }
+        let mut others = others_signed_in(&world, &provider);
         world.wait(3600);
         let until_asked = |browser: &Browser| {
             let mut request = browser.ask(&world, "GET", "/api/tags", &[]);
