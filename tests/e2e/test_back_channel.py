@@ -13,7 +13,6 @@ from support.people import INSIDE, SERVED_BY, Site, Visitor
 from support.redis import Redis, need
 from support.world import World, eventually
 
-WEBDIS = "E2E_WEBDIS"
 PAGE = "/.gate/backchannel-logout"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 OVER = {(401, "invalid_session")}
@@ -26,22 +25,13 @@ class Told:
     def __init__(self, world: World, folder: Path) -> None:
         need()
         self.redis = Redis(world, folder / "redis")
-        store = {
-            "kind": "redis",
-            "url": f"http://127.0.0.1:{self.redis.port}",
-            "upstream": "webdis",
-            "headers": {"authorization": {"env": WEBDIS}},
-            "timeout": "3s",
-        }
         self.site = Site(
             world,
             folder,
             "back-channel",
             provider={"BACK_CHANNEL": "1"},
-            variables={WEBDIS: self.redis.authorization()},
-            servers={"webdis": self.redis.port},
             sections={"host": {"name": "envoy", "hold_head": True}},
-            store=store,
+            **self.redis.site(),
             back_channel_logout=True,
         )
 

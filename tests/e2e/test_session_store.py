@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from demo.pack import ROOT
 from support.people import INSIDE, RING, Visitor
-from support.store import API, UNAVAILABLE, WEBDIS, Stored
+from support.redis import WEBDIS
+from support.store import API, UNAVAILABLE, Stored
 from support.world import World, eventually
 from typing_extensions import Self
 

@@ -27,6 +27,8 @@ from .world import World, eventually
 COMMANDS = ["GET", "EVAL"]
 USER = "gate"
 # How many threads webdis has, and how many connections to Redis each of them.
+# The variable with the header by which the gate signs in there.
+WEBDIS = "E2E_WEBDIS"
 WEBDIS_THREADS, WEBDIS_POOL = 2, 4
 
 
@@ -53,6 +55,17 @@ class Redis:
         self._webdis: Child | None = None
         self.start()
         self.start_webdis()
+
+    def site(self) -> dict[str, Any]:
+        """Out: what a `Site` is given to keep its sessions here."""
+        store = {
+            "kind": "redis",
+            "url": f"http://127.0.0.1:{self.port}",
+            "upstream": "webdis",
+            "headers": {"authorization": {"env": WEBDIS}},
+            "timeout": "3s",
+        }
+        return {"variables": {WEBDIS: self.authorization()}, "servers": {"webdis": self.port}, "store": store}
 
     def authorization(self) -> str:
         """Out: what webdis wants to see of the gate."""

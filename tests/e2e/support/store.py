@@ -11,10 +11,9 @@ from typing import Any
 
 from .companion import companion
 from .people import INSIDE, RING, SERVED_BY, Site, Visitor
-from .redis import Redis, need
+from .redis import WEBDIS, Redis, need
 from .world import World
 
-WEBDIS = "E2E_WEBDIS"
 API = {"Accept": "application/json"}
 UNAVAILABLE = (503, "session_store_unavailable")
 
@@ -28,21 +27,12 @@ class Stored:
         self.key = world.keys.inference
         digest = sha256(self.key.encode()).hexdigest()
         program = {"id": "program", "sha256": digest, "scopes": ["read"]}
-        store = {
-            "kind": "redis",
-            "url": f"http://127.0.0.1:{self.redis.port}",
-            "upstream": "webdis",
-            "headers": {"authorization": {"env": WEBDIS}},
-            "timeout": "3s",
-        }
         self.site = Site(
             world,
             folder,
             name,
-            variables={WEBDIS: self.redis.authorization()},
-            servers={"webdis": self.redis.port},
             sections={"api_keys": {"keys": [program]}},
-            store=store,
+            **self.redis.site(),
             **login,
         )
         self._file = folder / "gate.json"
